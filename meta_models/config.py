@@ -1,0 +1,149 @@
+"""The one configuration. The command line is derived from its fields (see ``cli``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from meta_models.errors import UsageError
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class TrainingConfig(BaseModel):
+    """Everything that determines a training run, frozen and validated.
+
+    Each field is an option of the command (``max_depth`` is ``--max-depth``) and a key of ``--config run.yaml``.
+    Unknown keys are refused. The effective configuration stands in ``run_manifest.json`` and can be fed back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    # ---- input and output
+    dataset: str = Field("demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table.")
+    out_dir: Path | None = Field(None, description="Run folder; must be empty or absent.")
+    eval_dataset: str | None = Field(
+        None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
+    )
+    overwrite: bool = Field(default=False, description="Delete what an earlier run left in the run folder first.")
+    resume: bool = Field(default=False, description="Reuse the finished units of an earlier run in the run folder.")
+    dry_run: bool = Field(default=False, description="Print the plan as JSON and write nothing.")
+    verbose: bool = Field(default=False, description="Log details.")
+
+    # ---- learner
+    family: str = Field("xgboost", description="Learner.")
+    n_estimators: PositiveInt = Field(800, description="Most boosting rounds of a booster.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="Shrinkage of each tree.")
+    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(6, description="Depth of a tree.")
+    min_child_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Least sum of hessians of a leaf.")
+    max_delta_step: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Bound on a leaf's value; keeps the first leaves of a rare class from overshooting."
+    )
+    reg_lambda: Annotated[float, Field(ge=0)] = Field(1.0, description="L2 regularisation of leaf values.")
+    subsample: Share = Field(1.0, description="Share of the rows drawn for each tree.")
+    colsample: Share = Field(1.0, description="Share of the features drawn for each tree.")
+    max_bin: Annotated[int, Field(ge=2, le=65535)] = Field(256, description="Bins of a quantised feature.")
+    cut_sample_rows: PositiveInt = Field(
+        100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
+    )
+    early_stopping_rounds: Annotated[int, Field(ge=0)] = Field(
+        50, description="Stop a fold's booster after so many rounds without gain on its inner genes; 0: never."
+    )
+    early_stopping_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="Share of a fold's training genes that only decide when to stop."
+    )
+    training_weights: Literal["none", "sampling"] = Field(
+        "none", description="Weights of the rows in training: none, or the table's sampling_weight."
+    )
+
+    # ---- honesty
+    n_folds: Annotated[int, Field(ge=2)] = Field(5, description="Cross-validation folds.")
+    split: Literal["gene", "chromosome"] = Field("gene", description="What is held out together.")
+    calibrate: bool = Field(default=True, description="Calibrate the probabilities, cross-fitted out of fold.")
+    calibrate_per_class: bool = Field(
+        default=True, description="A calibrator for each class; otherwise one for all three."
+    )
+    calib_method: Literal["platt", "isotonic"] = Field("platt", description="Calibration method.")
+    base_train_chroms: tuple[str, ...] | None = Field(
+        None, description="Chromosomes the base model was trained on (default: from dataset_info.json)."
+    )
+    base_score_columns: tuple[str, ...] | None = Field(
+        None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
+    )
+    bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
+
+    # ---- screening and features
+    leakage_threshold: Annotated[float, Field(gt=0.5, le=1)] = Field(
+        0.95, description="Correlation with the label above which a feature is judged a leak."
+    )
+    keep_leaky: bool = Field(default=False, description="Report leaks but keep them.")
+    screening_share: Share = Field(0.1, description="Share of the genes that screening looks at.")
+    screening_min_genes: PositiveInt = Field(50, description="Least number of genes that screening looks at.")
+    protect_features: tuple[str, ...] = Field((), description="Features that screening may not remove.")
+    exclude_features: tuple[str, ...] = Field((), description="Features to leave out: names, or @FILE with one a line.")
+
+    # ---- strategy and resources
+    strategy: str = Field("auto", description="Training strategy; 'auto' chooses by genes and memory.")
+    train_all_genes: bool = Field(default=False, description="Force the batch ensemble, which trains on every gene.")
+    max_single_genes: PositiveInt = Field(4000, description="Most genes of a single model chosen by 'auto'.")
+    max_single_gb: Annotated[float, Field(gt=0)] = Field(32.0, description="Most predicted GB of a single model, by 'auto'.")
+    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Memory budget in GB (10^9 bytes); never more than the machine's own limits."
+    )
+    threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Device of the booster.")
+    sample_genes: PositiveInt | None = Field(None, description="Use so many genes only, drawn by the seed.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of everything random.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.base_score_columns is not None and len(self.base_score_columns) != 3:
+            raise ValueError("base_score_columns needs three names: donor, acceptor, neither")
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite exclude one another")
+        return self
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> TrainingConfig:
+        """Validate `values`.
+
+        Raises
+        ------
+        UsageError
+            With one line for each unknown key and each bad value.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            lines = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'configuration'}: {e['msg']} (found {_shown(e)})" for e in error.errors()
+            )
+            raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
+
+    @classmethod
+    def read_yaml(cls, path: Path) -> dict[str, Any]:
+        """The mapping in a YAML (or JSON) file, such as the ``config`` of an earlier ``run_manifest.json``.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be read or holds no mapping.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
+        if not isinstance(values, dict):
+            raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
+        if "config" in values and "format_version" in values:
+            values = values["config"]
+        return {str(key).replace("-", "_"): value for key, value in values.items()}
+
+
+def _shown(error: Any) -> str:
+    text = repr(error.get("input"))
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,154 @@
+"""The nouns of a splice table: classes, column roles and feature groups. The one place that knows column names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+GENE = "gene_id"
+FAMILY = "gene_family"
+LABEL = "splice_type"
+CHROM = "chrom"
+POSITION = "position"
+GENOMIC_POSITION = "genomic_position"
+STRAND = "strand"
+GENE_TYPE = "gene_type"
+WEIGHT = "sampling_weight"
+
+
+class SpliceClass(IntEnum):
+    """The label encoding, everywhere: class ``k`` stands in column ``k`` of every probability array."""
+
+    NEITHER = 0
+    DONOR = 1
+    ACCEPTOR = 2
+
+    @property
+    def label(self) -> str:
+        """The name that stands in tables: ``"neither"``, ``"donor"`` or ``"acceptor"``."""
+        return self.name.lower()
+
+
+CLASSES: tuple[SpliceClass, ...] = tuple(SpliceClass)
+CLASS_NAMES: tuple[str, ...] = tuple(c.label for c in SpliceClass)
+SITE_CLASSES: tuple[SpliceClass, ...] = (SpliceClass.DONOR, SpliceClass.ACCEPTOR)
+
+#: Values of ``splice_type`` on disk and the class they mean. Null means neither, too.
+LABEL_VALUES: dict[str, SpliceClass] = {
+    "": SpliceClass.NEITHER,
+    "0": SpliceClass.NEITHER,
+    **{c.label: c for c in SpliceClass},
+}
+
+#: Known metadata: never features.
+METADATA: frozenset[str] = frozenset(
+    {
+        GENE, FAMILY, LABEL, CHROM, POSITION, GENOMIC_POSITION, STRAND, GENE_TYPE, WEIGHT,
+        "gene_name", "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
+        "start", "end", "gene_start", "gene_end", "transcript_start", "transcript_end", "tx_start", "tx_end",
+        "site_start", "site_end", "window_start", "window_end", "absolute_position", "predicted_position",
+        "true_position", "row_id", "sequence",
+        "pred_type", "pred_type_raw", "prediction_type", "error_type", "is_correct", "is_error", "is_false_positive",
+        "is_false_negative", "predicted_splice_type", "label", "fold", "split",
+    }
+)  # fmt: skip
+
+_BASE_SCORE = re.compile(r"(?:(?P<key>.+)_)?(?P<kind>donor|acceptor|neither)_score")
+_KMER = re.compile(r"\d+mer_[ACGTN]+")
+
+
+class FeatureGroup(StrEnum):
+    """What a feature is made from. Base, derived and context features come from base scores."""
+
+    BASE = "base"
+    DERIVED = "probability-derived"
+    CONTEXT = "context"
+    KMER = "k-mer"
+    GENOMIC = "genomic"
+    OTHER = "other"
+
+
+#: Groups that are computed from base scores: they are meant to tell the label.
+PROTECTED_GROUPS: frozenset[FeatureGroup] = frozenset({FeatureGroup.BASE, FeatureGroup.DERIVED, FeatureGroup.CONTEXT})
+
+_PEAK_SUFFIXES = (
+    "diff_m1", "diff_m2", "diff_p1", "diff_p2", "surge_ratio", "is_local_peak", "weighted_context", "peak_height_ratio",
+    "second_derivative", "signal_strength", "context_diff_ratio",
+)  # fmt: skip
+_DERIVED: frozenset[str] = frozenset(
+    {
+        "relative_donor_probability", "splice_probability", "donor_acceptor_diff", "splice_neither_diff",
+        "donor_acceptor_logodds", "splice_neither_logodds", "probability_entropy", "donor_acceptor_peak_ratio",
+        "type_signal_difference", "score_difference_ratio", "signal_strength_ratio", "score",
+        *(f"{kind}_{suffix}" for kind in ("donor", "acceptor") for suffix in _PEAK_SUFFIXES),
+    }
+)  # fmt: skip
+_CONTEXT: frozenset[str] = frozenset(
+    {
+        "context_neighbor_mean", "context_asymmetry", "context_max",
+        *(f"context_score_{side}{shift}" for side in "mp" for shift in range(1, 6)),
+    }
+)  # fmt: skip
+_GENOMIC: frozenset[str] = frozenset(
+    {
+        "gene_length", "transcript_length", "tx_length", "distance_to_start", "distance_to_end", "gc_content",
+        "sequence_complexity", "sequence_length", "n_splice_sites", "num_exons", "num_introns", "avg_exon_length",
+        "avg_intron_length", "median_exon_length", "median_intron_length", "total_exon_length", "total_intron_length",
+        "transcript_count", "num_overlaps", "has_tx_info",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """The three score columns of one base model.
+
+    Attributes
+    ----------
+    key : str
+        Prefix of its columns; ``""`` for the main one (``donor_score``, ...).
+    """
+
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Key for people and tables: ``"main"`` for the main base model."""
+        return self.key or "main"
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """Score columns in the order of :class:`SpliceClass`."""
+        prefix = f"{self.key}_" if self.key else ""
+        neither, donor, acceptor = (f"{prefix}{name}_score" for name in CLASS_NAMES)
+        return neither, donor, acceptor
+
+
+MAIN_BASE = BaseModel("")
+REQUIRED_COLUMNS: tuple[str, ...] = (GENE, LABEL, *MAIN_BASE.columns)
+
+
+def base_models(columns: Iterable[str]) -> tuple[BaseModel, ...]:
+    """The base models whose three score columns all stand among `columns`; the main one first, the others by key."""
+    kinds: dict[str, set[str]] = {}
+    for column in columns:
+        if match := _BASE_SCORE.fullmatch(column):
+            kinds.setdefault(match["key"] or "", set()).add(match["kind"])
+    return tuple(BaseModel(key) for key in sorted(kinds) if len(kinds[key]) == len(CLASSES))
+
+
+def is_kmer(column: str) -> bool:
+    """Whether `column` counts a k-mer, ``<k>mer_<ACGTN...>``: where a file lacks it, the count is 0."""
+    return _KMER.fullmatch(column) is not None
+
+
+def feature_group(column: str, bases: Sequence[BaseModel]) -> FeatureGroup:
+    """The group of a feature column, by its name."""
+    if any(column in base.columns for base in bases):
+        return FeatureGroup.BASE
+    if is_kmer(column):
+        return FeatureGroup.KMER
+    named = ((_DERIVED, FeatureGroup.DERIVED), (_CONTEXT, FeatureGroup.CONTEXT), (_GENOMIC, FeatureGroup.GENOMIC))
+    return next((group for names, group in named if column in names), FeatureGroup.OTHER)
