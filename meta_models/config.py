@@ -86,6 +86,24 @@ class TrainingConfig(BaseModel):
     protect_features: tuple[str, ...] = Field((), description="Features that screening may not remove.")
     exclude_features: tuple[str, ...] = Field((), description="Features to leave out: names, or @FILE with one a line.")
 
+    # ---- analysis
+    analyses: tuple[str, ...] = Field(
+        ("default",), description="Analyses to run: codes, 'default' (all but the slow ones) or 'all'."
+    )
+    targets: Path | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
+    plot_points: Annotated[int, Field(ge=10)] = Field(800, description="Most points of a drawn curve.")
+    shap_rows: PositiveInt = Field(2000, description="Rows explained by SHAP, spread over classes and genes.")
+    explained_sites: Annotated[int, Field(ge=0)] = Field(
+        200, description="Most fixed and most broken sites whose top features are named by SHAP."
+    )
+    importance_rows: PositiveInt = Field(
+        20_000, description="Rows behind one-feature average precision and correlation of features."
+    )
+    permutation_rows: PositiveInt = Field(1000, description="Rows behind permutation importance.")
+    permutation_features: PositiveInt = Field(
+        40, description="Features of the highest gain that are permuted alone; the others by feature group."
+    )
+
     # ---- strategy and resources
     strategy: str = Field("auto", description="Training strategy; 'auto' chooses by genes and memory.")
     train_all_genes: bool = Field(default=False, description="Force the batch ensemble, which trains on every gene.")

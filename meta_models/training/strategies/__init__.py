@@ -1,1 +1,8 @@
-"""."""
+"""Strategies by name. A new one is a file here and an entry below."""
+
+from meta_models.training.strategies.base import TrainingStrategy
+from meta_models.training.strategies.single_model import SingleModelStrategy
+
+STRATEGIES: dict[str, TrainingStrategy] = {s.name: s for s in (SingleModelStrategy(),)}
+
+__all__ = ["STRATEGIES", "TrainingStrategy"]

@@ -1,0 +1,188 @@
+"""What an analysis is and what it is given."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.analysis.evaluation import evaluate
+from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.outcome import Outcome, Picture, ReportTable, Status
+from meta_models.analysis.scores import Scores
+from meta_models.analysis.strata import with_strata
+from meta_models.config import TrainingConfig
+from meta_models.result import Note, TrainingResult
+
+log = logging.getLogger(__name__)
+
+
+class ArtifactWriter(Protocol):
+    """Writes files into the run folder, each atomically. :class:`meta_models.run_folder.RunFolder` is one."""
+
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Write `data` under `name`, which may hold ``/``."""
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write `text` as UTF-8."""
+
+    def write_json(self, name: str, value: object) -> Path:
+        """Write `value` as JSON."""
+
+    def write_parquet(self, name: str, frame: pl.DataFrame) -> Path:
+        """Write `frame` as Parquet."""
+
+
+class RowSource(Protocol):
+    """Reads feature values of some rows of the training table."""
+
+    def read_rows(self, rows: NDArray[np.int64], columns: tuple[str, ...]) -> NDArray[np.float32]:
+        """Values (n_rows, n_columns), float32, missing as NaN; `rows` number the rows of the out-of-fold table."""
+
+
+@dataclass(frozen=True)
+class AnalysisContext:
+    """All that the analyses share; what is costly is computed once, when first asked for.
+
+    Attributes
+    ----------
+    writer : ArtifactWriter
+        Where artifacts go.
+    rows : RowSource or None
+        Source of feature values; without it SHAP, permutation and strata by features are not applicable.
+    budget : int or None
+        Memory budget in bytes.
+    threads : int
+        Threads for predictions and contributions.
+    """
+
+    result: TrainingResult
+    writer: ArtifactWriter
+    rows: RowSource | None = None
+    budget: int | None = None
+    threads: int = 1
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The configuration of the run."""
+        return self.result.config
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The out-of-fold table as arrays."""
+        return Scores(self.result)
+
+    @cached_property
+    def evaluation(self) -> EvaluationTable:
+        """Base against meta-model in every stratum."""
+        frame, strata = with_strata(self.result, self.rows)
+        log.info("comparing base and meta-model in %d strata", len(strata))
+        return evaluate(
+            frame,
+            self.result.bases,
+            weighting=self.result.weighting,
+            bootstrap_samples=self.config.bootstrap_samples,
+            seed=self.config.seed,
+            best_base=self.result.best_base_by_fold,
+            strata=strata,
+        )
+
+    def read_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Values of the kept features of `rows`, (n, n_features) float32 in the order of the model's columns.
+
+        Raises
+        ------
+        LookupError
+            Without a row source; analyses ask for `rows` first.
+        """
+        if self.rows is None:
+            raise LookupError("this run has no source of feature values")
+        return self.rows.read_rows(rows, self.result.kept_features)
+
+
+@dataclass
+class Findings:
+    """Collects what an analysis makes, in the order in which it makes it."""
+
+    writer: ArtifactWriter
+    notes: list[Note] = field(default_factory=list)
+    tables: list[ReportTable] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    artifacts: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Something that makes the outcome a finding."""
+        self.notes.append(Note("warning", text))
+
+    def tell(self, text: str) -> None:
+        """Something worth knowing."""
+        self.notes.append(Note("info", text))
+
+    def write(self, name: str, data: bytes | str | pl.DataFrame | object) -> str:
+        """Write an artifact: a frame by its suffix (csv, tsv, parquet), bytes, text, or a value as JSON."""
+        if isinstance(data, pl.DataFrame):
+            self._write_frame(name, data)
+        elif isinstance(data, bytes):
+            self.writer.write_bytes(name, data)
+        elif isinstance(data, str):
+            self.writer.write_text(name, data)
+        else:
+            self.writer.write_json(name, data)
+        self.artifacts.append(name)
+        return name
+
+    def _write_frame(self, name: str, frame: pl.DataFrame) -> None:
+        if name.endswith(".parquet"):
+            self.writer.write_parquet(name, frame)
+        else:
+            self.writer.write_text(name, frame.write_csv(separator="\t" if name.endswith(".tsv") else ","))
+
+
+class Analysis(ABC):
+    """One analysis: a code to name it by, a title for people, and whether it trains again (slow).
+
+    Subclasses stand in :data:`meta_models.analysis.registry.ANALYSES`, one a file.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    slow: ClassVar[bool] = False
+
+    @abstractmethod
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Look, write artifacts, and say what was found."""
+
+    def done(self, found: Findings, reason: str = "") -> Outcome:
+        """The outcome of what was collected: ``finding`` where there is a warning, else ``passed``."""
+        warned = any(note.level == "warning" for note in found.notes)
+        return Outcome(
+            self.code,
+            self.title,
+            Status.FINDING if warned else Status.PASSED,
+            reason,
+            tuple(found.notes),
+            tuple(found.tables),
+            tuple(found.pictures),
+            tuple(found.artifacts),
+        )
+
+    def not_applicable(self, reason: str) -> Outcome:
+        """Nothing to look at, because of `reason`."""
+        return Outcome(self.code, self.title, Status.NOT_APPLICABLE, reason)
+
+    def skipped(self, reason: str) -> Outcome:
+        """Not run, because of `reason`."""
+        return Outcome(self.code, self.title, Status.SKIPPED, reason)
+
+
+def codes(analyses: Sequence[Analysis]) -> tuple[str, ...]:
+    """Their codes, in order."""
+    return tuple(analysis.code for analysis in analyses)

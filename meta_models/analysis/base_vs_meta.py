@@ -1,0 +1,137 @@
+"""Base against meta-model: the headline, every stratum and metric, per fold and per gene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from meta_models.analysis import style
+from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.evaluation import fold_metrics
+from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
+from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.plots.intervals import Interval, draw_intervals
+from meta_models.metrics import METRICS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AP = "average_precision"
+_SHOWN_COLUMNS = ("population", "stratum", "target", "metric", "base_model", "base", "meta", "difference", "lower", "upper")
+
+
+class BaseVersusMeta(Analysis):
+    """The comparison that counts."""
+
+    code = "base-vs-meta"
+    title = "Base model against meta-model"
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Write the summary, the comparison in every stratum and the metrics of each fold."""
+        found = Findings(context.writer)
+        evaluation = context.evaluation
+        headline = evaluation.headline
+        found.write("meta_evaluation_summary.json", _summary(context, evaluation))
+        tsv = found.write("base_vs_meta_performance.tsv", evaluation.to_frame())
+        folds = fold_metrics(context.result.oof, context.result.bases, weighting=context.result.weighting)
+        csv = found.write("gene_cv_metrics.csv", folds)
+        (found.tell if headline.beats else found.warn)(headline.sentence())
+        _warn_of_worse(found, evaluation)
+        found.tables.append(_headline_table(evaluation, tsv))
+        found.tables.append(_strata_table(evaluation, tsv))
+        found.tables.append(
+            ReportTable("Metrics of each fold", folds, "One row per population and fold, then pooled.", csv)
+        )
+        with style.style():
+            png = style.png_bytes(_strata_figure(evaluation))
+        file = found.write("performance_plots/difference_by_stratum.png", png)
+        found.pictures.append(Picture("Meta minus best base, by stratum", _STRATA_CAPTION, png, file))
+        families = headline.row.families
+        return self.done(found, f"{evaluation.bootstrap_samples} resamples of {families} families, out of fold")
+
+
+_STRATA_CAPTION = (
+    "Difference in average precision (meta minus best base model) with its 95 % interval from a bootstrap over "
+    "families. Right of the line the meta-model is better."
+)
+
+
+def _summary(context: AnalysisContext, evaluation: EvaluationTable) -> dict[str, object]:
+    result = context.result
+    return {
+        **evaluation.to_json(),
+        "strategy": result.strategy,
+        "strategy_reason": result.strategy_reason,
+        "weighting": result.weighting,
+        "rows": result.oof.height,
+        "genes": result.oof["gene_id"].n_unique(),
+        "families": result.oof["family"].n_unique(),
+        "features": len(result.kept_features),
+        "base_train_chroms": None if result.base_train_chroms is None else list(result.base_train_chroms),
+        "best_base_by_fold": {str(fold): name for fold, name in sorted(result.best_base_by_fold.items())},
+    }
+
+
+def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
+    """Warn of strata in which the meta-model is worse than the best base model, beyond chance."""
+    population = evaluation.headline.population
+    worse = [
+        row
+        for row in evaluation.select(population=population, metric=AP, base_model=BEST_BASE)
+        if row.target in ("donor", "acceptor") and row.upper is not None and row.upper < 0
+    ]
+    for row in worse:
+        found.warn(
+            f"For {row.target}s in '{row.stratum}' the meta-model is worse than the best base model: AP "
+            f"{row.base:.4f} -> {row.meta:.4f} (difference {row.difference:+.4f}, 95 % {row.lower:+.4f} to "
+            f"{row.upper:+.4f}; {row.families} families)."
+        )
+
+
+def _headline_table(evaluation: EvaluationTable, file: str) -> ReportTable:
+    rows = [row for row in evaluation.rows if row.stratum == ALL_ROWS and row.base_model == BEST_BASE]
+    caption = (
+        "All rows, against the best base model (chosen on training folds); 95 % intervals of the difference from a "
+        "bootstrap over families. The genomic population weights rows to the positions they stand for."
+    )
+    return ReportTable("All metrics, all rows", _frame(rows), caption, file)
+
+
+def _strata_table(evaluation: EvaluationTable, file: str) -> ReportTable:
+    rows = [row for row in evaluation.rows if row.metric == AP]
+    caption = "Average precision in every stratum, against every base model and trivial combiners of their scores."
+    return ReportTable("Average precision by stratum and opponent", _frame(rows), caption, file)
+
+
+def _frame(rows: list[EvaluationRow]) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        [[getattr(row, name) for name in _SHOWN_COLUMNS] + [row.families, row.rows, row.note] for row in rows],
+        schema=[*_SHOWN_COLUMNS, "families", "rows", "note"],
+        orient="row",
+        infer_schema_length=None,
+    )
+    titles = {name: spec.title for name, spec in METRICS.items()}
+    return frame.with_columns(pl.col("metric").replace(titles))
+
+
+def _strata_figure(evaluation: EvaluationTable) -> Figure:
+    population = evaluation.headline.population
+    rows = evaluation.select(population=population, metric=AP, base_model=BEST_BASE)
+    strata = list(dict.fromkeys(row.stratum for row in rows))
+    figure, axes = style.new_figure(1, 2, width=5.6, height=0.9 + 0.3 * len(strata))
+    for ax, target, colour in zip(axes[0], ("donor", "acceptor"), (style.BLUE, style.ORANGE), strict=True):
+        chosen = {row.stratum: row for row in rows if row.target == target}
+        intervals = [_interval(name, chosen.get(name)) for name in strata]
+        draw_intervals(ax, intervals, title=target, x_label="AP, meta minus best base", colour=colour)
+    axes[0][1].set_yticklabels([])
+    figure.suptitle(f"Difference by stratum, {population} population", fontsize=11)
+    return figure
+
+
+def _interval(name: str, row: EvaluationRow | None) -> Interval:
+    if row is None or row.difference is None:
+        return Interval(name, np.nan, np.nan, np.nan)
+    lower, upper = (np.nan if bound is None else bound for bound in (row.lower, row.upper))
+    return Interval(name, row.difference, lower, upper)

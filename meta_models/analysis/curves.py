@@ -1,0 +1,147 @@
+"""ROC and precision-recall curves of base and meta-model, out of fold, with a band over families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.analysis import bands, style
+from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.evaluation_table import GENOMIC
+from meta_models.analysis.outcome import Outcome, Picture
+from meta_models.analysis.plots.lines import Band, Line, draw_pr, draw_roc
+from meta_models.analysis.scores import META, Population
+from meta_models.metrics import CurvePoints, Draws, Metric, average_precision, pr_curve_points, roc_auc, roc_curve_points
+from meta_models.schema import SITE_CLASSES, SpliceClass
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Classes in the order in which they are drawn.
+DRAWN: tuple[SpliceClass, ...] = (*SITE_CLASSES, SpliceClass.NEITHER)
+_PR_GRID = np.linspace(0.0, 1.0, 201)
+_ROC_GRID = np.unique(np.concatenate([np.geomspace(1e-7, 1.0, 200), np.linspace(0.0, 1.0, 101)]))
+_Floats = NDArray[np.float64]
+
+
+class Curves(Analysis):
+    """One page a population: the headline population first."""
+
+    code = "curves"
+    title = "ROC and precision-recall curves"
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Write ``roc_curves_meta.pdf`` and ``pr_curves_meta.pdf``, and their pages as PNG."""
+        found = Findings(context.writer)
+        drawer = _Drawer(context)
+        with style.style():
+            for name, title, page in (("pr", "Precision-recall", drawer.pr_page), ("roc", "ROC", drawer.roc_page)):
+                self._write_pages(context, found, name, title, page)
+        samples = context.config.bootstrap_samples
+        return self.done(found, f"bands: 95 % of {samples} resamples of families; points: {context.config.plot_points}")
+
+    def _write_pages(
+        self,
+        context: AnalysisContext,
+        found: Findings,
+        name: str,
+        title: str,
+        page: Callable[[Population], Figure],
+    ) -> None:
+        pages = [(population, page(population)) for population in context.scores.populations]
+        found.write(f"{name}_curves_meta.pdf", style.pdf_bytes([figure for _, figure in pages]))
+        for population, figure in pages:
+            png = style.png_bytes(figure)
+            file = found.write(f"performance_plots/{name}_curves_{population.name}.png", png)
+            found.pictures.append(Picture(f"{title}, {describe(population)}", _CAPTIONS[name], png, file))
+
+
+_CAPTIONS = {
+    "pr": "Out-of-fold precision over recall of each class; the shaded band holds 95 % of the resamples of families. "
+    "AP is the average precision, the dotted line what chance would give.",
+    "roc": "Out-of-fold ROC curves. Above with linear axes; below with a logarithmic false positive rate, because "
+    "nearly all positions are no sites and the left end is where a predictor is used.",
+}
+
+
+def describe(population: Population) -> str:
+    """The population for people."""
+    return "at genomic prevalence" if population.name == GENOMIC else "rows of the table as they are"
+
+
+class _Drawer:
+    """Draws the pages from the scores of a run."""
+
+    def __init__(self, context: AnalysisContext) -> None:
+        self.scores, self.points = context.scores, context.config.plot_points
+        families = self.scores.families
+        self.draws = Draws.make(int(families.max(initial=0)) + 1, context.config.bootstrap_samples, context.config.seed)
+
+    def pr_page(self, population: Population) -> Figure:
+        figure, axes = style.new_figure(1, len(DRAWN))
+        for ax, target in zip(axes[0], DRAWN, strict=True):
+            positive = self.scores.is_class(target)
+            lines = self._lines(target, population, "AP", average_precision, pr_curve_points, _pr_band)
+            weights = population.weights_or_ones(len(positive))
+            chance = float(weights[positive].sum() / weights.sum()) if positive.any() else None
+            _empty_note(draw_pr(ax, lines, title=target.label, chance=chance), lines)
+        figure.suptitle(f"Precision-recall, {describe(population)}", fontsize=11)
+        return figure
+
+    def roc_page(self, population: Population) -> Figure:
+        figure, axes = style.new_figure(2, len(DRAWN))
+        for column, target in enumerate(DRAWN):
+            lines = self._lines(target, population, "AUC", roc_auc, roc_curve_points, _roc_band)
+            _empty_note(draw_roc(axes[0][column], lines, title=target.label), lines)
+            draw_roc(axes[1][column], lines, title=target.label, least_rate=self._least_rate(target, population))
+        figure.suptitle(f"ROC, {describe(population)}", fontsize=11)
+        return figure
+
+    def _least_rate(self, target: SpliceClass, population: Population) -> float:
+        weights = population.weights_or_ones(len(self.scores.labels))[~self.scores.is_class(target)]
+        return float(10 ** np.floor(np.log10(max(weights.min(initial=1.0) / max(weights.sum(), 1.0), 1e-7)))) * 10
+
+    def _lines(
+        self,
+        target: SpliceClass,
+        population: Population,
+        figure_name: str,
+        metric: Callable[..., Metric],
+        points: Callable[..., CurvePoints],
+        band: Callable[[bands.Sweep], Band],
+    ) -> list[Line]:
+        positive, weights = self.scores.is_class(target), population.weights_or_ones(len(self.scores.labels))
+        lines = []
+        for (name, scores), colour in zip(self.scores.scorers.items(), self._colours(), strict=True):
+            curve = points(positive, scores[:, target], weights, max_points=self.points)
+            if curve.reason is not None:
+                continue
+            thresholds = bands.thresholds_for(positive, scores[:, target])
+            resampled = bands.resampled_sweeps(
+                positive, scores[:, target], weights, self.scores.families, thresholds, self.draws
+            )
+            value = metric(positive, scores[:, target], weights).value
+            label = f"{name}   {figure_name} " + ("n/a" if value is None else f"{value:.4f}")
+            lines.append(Line(label, curve.x, curve.y, colour, band(resampled), steps=points is pr_curve_points))
+        return lines
+
+    def _colours(self) -> Sequence[str]:
+        names = list(self.scores.scorers)
+        return [style.META_COLOUR if n == META else style.OPPONENT_COLOURS[k] for k, n in enumerate(names)]
+
+
+def _pr_band(resampled: bands.Sweep) -> Band:
+    return bands.pr_band(resampled, _PR_GRID)
+
+
+def _roc_band(resampled: bands.Sweep) -> Band:
+    return bands.roc_band(resampled, _ROC_GRID)
+
+
+def _empty_note(ax: Axes, lines: Sequence[Line]) -> None:
+    if not lines:
+        ax.text(0.5, 0.5, "no rows of this class", ha="center", va="center", transform=ax.transAxes, color=style.GREY)

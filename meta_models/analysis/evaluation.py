@@ -1,0 +1,258 @@
+"""Base against meta-model, paired, on out-of-fold probabilities: every base model, population and stratum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.analysis import combiners
+from meta_models.analysis.comparison import compare
+from meta_models.analysis.evaluation_table import (
+    ALL_ROWS,
+    BEST_BASE,
+    GENOMIC,
+    LOGISTIC_COMBINER,
+    MEAN_COMBINER,
+    TABLE,
+    EvaluationRow,
+    EvaluationTable,
+    Headline,
+)
+from meta_models.analysis.figures import Rows, figures_of
+from meta_models.analysis.fold_metrics import fold_metrics
+from meta_models.errors import InputError
+from meta_models.metrics import Draws, best_by_fold, best_scorer
+from meta_models.result import CALIBRATED, probability_columns
+from meta_models.schema import CHROM, BaseModel
+
+__all__ = ["best_base_overall", "choose_best_base", "evaluate", "fold_metrics", "standard_strata"]
+
+Scores = NDArray[np.floating[Any]]
+
+#: Most rows the logistic combiner is fitted on.
+MAX_COMBINER_ROWS = 200_000
+SCREENED = "screened"
+
+
+def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None = None) -> dict[str, pl.Expr]:
+    """The strata of every evaluation, as boolean expressions over `frame`.
+
+    ``"all"``; ``"base-train chromosomes"`` and ``"other chromosomes"`` where `base_train_chroms` and the column
+    ``chrom`` are known (``chr1`` and ``1`` are the same); ``"screened genes"`` and ``"genes not screened"`` where
+    `frame` has ``screened``.
+    """
+    strata = {ALL_ROWS: pl.lit(value=True)}
+    if base_train_chroms and CHROM in frame.columns:
+        names = [name.removeprefix("chr") for name in base_train_chroms]
+        seen = pl.col(CHROM).cast(pl.String).str.strip_prefix("chr").is_in(names).fill_null(value=False)
+        strata |= {"base-train chromosomes": seen, "other chromosomes": ~seen}
+    if SCREENED in frame.columns:
+        strata |= {"screened genes": pl.col(SCREENED), "genes not screened": ~pl.col(SCREENED)}
+    return strata
+
+
+def choose_best_base(frame: pl.DataFrame, bases: Sequence[BaseModel], *, weighting: str) -> dict[int, str]:
+    """For each fold the base model with the best mean AP of donor and acceptor on the *other* folds.
+
+    Weighted as the headline; the first of `bases` wins ties. With one fold only (an external table) nothing can be
+    chosen on other rows: choose on the out-of-fold table instead (:func:`best_base_overall`).
+    """
+    scores = {base.name: _scores(frame, base.columns) for base in bases}
+    return best_by_fold(frame["label"].to_numpy(), scores, frame["fold"].to_numpy(), _weight(frame, weighting))
+
+
+def best_base_overall(frame: pl.DataFrame, bases: Sequence[BaseModel], *, weighting: str) -> str:
+    """The base model with the best mean AP on all rows of `frame`: the opponent for an external table."""
+    scores = {base.name: _scores(frame, base.columns) for base in bases}
+    return best_scorer(frame["label"].to_numpy(), scores, _weight(frame, weighting))
+
+
+def evaluate(
+    frame: pl.DataFrame,
+    bases: Sequence[BaseModel],
+    *,
+    weighting: str,
+    bootstrap_samples: int,
+    seed: int,
+    best_base: str | Mapping[int, str] | None = None,
+    strata: Mapping[str, pl.Expr] | None = None,
+    prediction: str = CALIBRATED,
+    combiner_frame: pl.DataFrame | None = None,
+    combiner_rows: int = MAX_COMBINER_ROWS,
+) -> EvaluationTable:
+    """Compare the meta-model with every base model and with trivial combiners of them.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Table as in :class:`meta_models.result.TrainingResult` (``oof``); for an external table the same columns with
+        ``fold`` -1. Column ``screened`` may be missing.
+    bases : sequence of BaseModel
+        Main one first.
+    weighting : str
+        ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"``. Other than ``"none"``, the genomic population is
+        weighted by column ``weight`` and is the headline.
+    best_base : str, mapping of fold to str, or None
+        Name of the opponent of the headline for all rows or by fold. None chooses it on the other folds, or, where
+        there is one fold only, on the rows themselves, which favours the base.
+    strata : mapping of name to boolean expression, optional
+        Default: :func:`standard_strata` without chromosomes. ``"all"`` is always added.
+    prediction : str
+        Prefix of the probability columns that stand for the meta-model: ``"calibrated"`` or ``"raw"``.
+    combiner_frame : polars.DataFrame, optional
+        Rows to fit the logistic combiner on (the OOF table, for an external one); by default it is cross-fitted over
+        the folds of `frame`. Combiners exist where there are two base models or more.
+    combiner_rows : int
+        Most rows the logistic combiner is fitted on: all sites and a draw of the others.
+
+    Returns
+    -------
+    EvaluationTable
+        Combiners are compared in the stratum ``"all"`` only.
+
+    Raises
+    ------
+    InputError
+        If a score is null, not finite or negative.
+    """
+    meta = _scores(frame, probability_columns(prediction))
+    by_fold = _opponent_by_fold(frame, bases, best_base, weighting)
+    opponents = _opponents(frame, bases, by_fold)
+    trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
+    rows: list[EvaluationRow] = []
+    for stratum in _strata(frame, strata or standard_strata(frame), weighting):
+        draws = Draws.make(stratum.n_families, bootstrap_samples, seed) if len(stratum.index) else None
+        here = opponents | trivial if stratum.name == ALL_ROWS else opponents
+        for population, part in stratum.populations:
+            rows += _compared(population, stratum, part, draws, meta, here)
+    return EvaluationTable(tuple(rows), _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
+
+
+@dataclass(frozen=True)
+class _Stratum:
+    name: str
+    index: NDArray[np.intp]
+    n_families: int
+    populations: tuple[tuple[str, Rows], ...]
+
+
+def _strata(frame: pl.DataFrame, strata: Mapping[str, pl.Expr], weighting: str) -> Iterator[_Stratum]:
+    labels, weight = frame["label"].to_numpy(), _weight(frame, weighting)
+    codes = frame["family"].cast(pl.String).rank("dense").to_numpy().astype(np.int64)
+    for name, expression in ({ALL_ROWS: pl.lit(value=True)} | dict(strata)).items():
+        mask = frame.select(pl.repeat(value=True, n=pl.len()) & expression.fill_null(value=False)).to_series()
+        index = np.flatnonzero(mask.to_numpy())
+        families, family = np.unique(codes[index], return_inverse=True)
+        populations = [(TABLE, Rows(labels[index], None, family, len(families)))]
+        if weight is not None:
+            populations.append((GENOMIC, Rows(labels[index], weight[index], family, len(families))))
+        yield _Stratum(name, index, len(families), tuple(populations))
+
+
+def _compared(
+    population: str,
+    stratum: _Stratum,
+    part: Rows,
+    draws: Draws | None,
+    meta: Scores,
+    opponents: Mapping[str, Scores],
+) -> Iterator[EvaluationRow]:
+    of_meta = figures_of(part, meta[stratum.index], draws)
+    done: dict[int, Any] = {}
+    for name, scores in opponents.items():
+        if id(scores) not in done:
+            done[id(scores)] = compare(part, figures_of(part, scores[stratum.index], draws), of_meta)
+        for cells in done[id(scores)]:
+            yield EvaluationRow(population=population, stratum=stratum.name, base_model=name, **cells)
+
+
+def _opponent_by_fold(
+    frame: pl.DataFrame, bases: Sequence[BaseModel], best_base: str | Mapping[int, str] | None, weighting: str
+) -> dict[int, str]:
+    folds = sorted(frame["fold"].unique().to_list())
+    if isinstance(best_base, str):
+        return dict.fromkeys(folds, best_base)
+    if best_base is not None:
+        return {fold: best_base[fold] for fold in folds}
+    if len(folds) > 1:
+        return choose_best_base(frame, bases, weighting=weighting)
+    return dict.fromkeys(folds, best_base_overall(frame, bases, weighting=weighting))
+
+
+def _opponents(frame: pl.DataFrame, bases: Sequence[BaseModel], by_fold: Mapping[int, str]) -> dict[str, Scores]:
+    """Best base first, then every base model; the same array stands for both where one is chosen throughout."""
+    scores = {base.name: _scores(frame, base.columns) for base in bases}
+    names = sorted(set(by_fold.values()))
+    best = scores[names[0]]
+    if len(names) > 1:
+        best, fold = best.copy(), frame["fold"].to_numpy()
+        for held_out, name in by_fold.items():
+            best[fold == held_out] = scores[name][fold == held_out]
+    return {BEST_BASE: best, **scores}
+
+
+def _combined(
+    frame: pl.DataFrame,
+    bases: Sequence[BaseModel],
+    weighting: str,
+    combiner_frame: pl.DataFrame | None,
+    max_rows: int,
+    seed: int,
+) -> dict[str, Scores]:
+    scores = [_scores(frame, base.columns) for base in bases]
+    found: dict[str, Scores] = {MEAN_COMBINER: combiners.mean_of_scores(scores)}
+    source = frame if combiner_frame is None else combiner_frame
+    labels, weight = source["label"].to_numpy(), _weight(source, weighting)
+    logistic: Scores | None = None
+    if combiner_frame is None:
+        fold = frame["fold"].to_numpy()
+        logistic = combiners.cross_fitted_logistic(labels, scores, fold, weight, max_rows=max_rows, seed=seed)
+    else:
+        fitted_on = [_scores(source, base.columns) for base in bases]
+        model = combiners.fit_logistic(labels, fitted_on, weight, max_rows=max_rows, seed=seed)
+        logistic = None if model is None else combiners.predict_logistic(model, scores)
+    return found if logistic is None else found | {LOGISTIC_COMBINER: logistic}
+
+
+def _headline(
+    rows: Sequence[EvaluationRow], bases: Sequence[BaseModel], weighting: str, by_fold: Mapping[int, str]
+) -> Headline:
+    population = TABLE if weighting == "none" else GENOMIC
+    found = {
+        (row.population, row.base_model): row
+        for row in rows
+        if (row.stratum, row.metric, row.target) == (ALL_ROWS, "average_precision", "mean")
+    }
+    trivial = [found[population, name] for name in (MEAN_COMBINER, LOGISTIC_COMBINER) if (population, name) in found]
+    chosen = Counter(by_fold.values())
+    return Headline(
+        population=population,
+        row=found[population, BEST_BASE],
+        main=found[population, bases[0].name],
+        table=found[TABLE, BEST_BASE],
+        combiners=tuple(trivial),
+        chosen={name: chosen[name] for name in sorted(chosen)},
+    )
+
+
+def _weight(frame: pl.DataFrame, weighting: str) -> NDArray[np.float64] | None:
+    return None if weighting == "none" else frame["weight"].cast(pl.Float64).to_numpy()
+
+
+def _scores(frame: pl.DataFrame, columns: Sequence[str]) -> Scores:
+    for column in columns:
+        values = frame[column]
+        bad = values.null_count() + int((~values.is_finite() | (values < 0)).sum())
+        if bad:
+            raise InputError(
+                "Scores and probabilities must be finite and not negative",
+                f"Found {bad} other values (null, NaN, infinite or negative) in column {column}",
+                "Correct the table",
+            )
+    return frame.select(columns).to_numpy()

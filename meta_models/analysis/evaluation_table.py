@@ -1,0 +1,217 @@
+"""What the evaluation hands on: a table of paired figures and the headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import polars as pl
+
+#: Populations: the rows as they are, and the rows weighted to the positions they stand for.
+TABLE, GENOMIC = "table", "genomic"
+#: The stratum that always exists.
+ALL_ROWS = "all"
+#: Opponents besides the base models themselves.
+BEST_BASE = "best base"
+MEAN_COMBINER = "mean of base scores"
+LOGISTIC_COMBINER = "logistic combiner"
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """Base against meta-model in one population, stratum, metric and target.
+
+    Attributes
+    ----------
+    population : str
+        ``"table"`` (every row counts once) or ``"genomic"`` (rows weighted).
+    stratum : str
+        ``"all"`` or the name of a subset of the rows.
+    base_model : str
+        The opponent: name of a base model, ``"best base"``, ``"mean of base scores"`` or ``"logistic combiner"``.
+    target : str
+        ``"donor"``, ``"acceptor"``, ``"mean"`` (of these two) or ``"all"`` (metrics over all three classes).
+    metric : str
+        Name in :data:`meta_models.metrics.METRICS`.
+    base, meta, difference : float or None
+        The figures and meta minus base.
+    lower, upper : float or None
+        95 % bootstrap interval of the difference, over families.
+    base_lower, base_upper, meta_lower, meta_upper : float or None
+        95 % intervals of the two figures, from the same resamples.
+    base_design_error, meta_design_error, difference_design_error : float or None
+        Average precision in the genomic population only: standard errors from the sampling of negatives (how far the
+        figures of these very genes may be from those on all their positions).
+    base_reason, meta_reason : str or None
+        Why a figure is null.
+    families, rows : int
+        Families (genes where there are none) and rows in the stratum.
+    note : str
+        What a reader must know: why there is no interval, few families, heavy rows. Empty where there is nothing.
+    """
+
+    population: str
+    stratum: str
+    base_model: str
+    target: str
+    metric: str
+    base: float | None
+    meta: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    base_lower: float | None
+    base_upper: float | None
+    meta_lower: float | None
+    meta_upper: float | None
+    base_design_error: float | None
+    meta_design_error: float | None
+    difference_design_error: float | None
+    base_reason: str | None
+    meta_reason: str | None
+    families: int
+    rows: int
+    note: str
+
+    @property
+    def reason(self) -> str:
+        """Why there is no difference; empty where there is one."""
+        parts = (("base", self.base_reason), ("meta-model", self.meta_reason))
+        return "; ".join(f"{name}: {reason}" for name, reason in parts if reason is not None)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one comparison that counts: mean AP of donor and acceptor, meta-model against the best base model.
+
+    Attributes
+    ----------
+    population : str
+        ``"genomic"`` where weights are known, else ``"table"``.
+    row : EvaluationRow
+        Against the best base model, chosen on training folds.
+    main : EvaluationRow
+        Against the main base model.
+    table : EvaluationRow
+        As `row`, in the table population (`row` itself where there are no weights).
+    combiners : tuple of EvaluationRow
+        Against the trivial combiners of the base scores, as far as there are any.
+    chosen : mapping of base model to int
+        Number of folds each base model was chosen for.
+    """
+
+    population: str
+    row: EvaluationRow
+    main: EvaluationRow
+    table: EvaluationRow
+    combiners: tuple[EvaluationRow, ...]
+    chosen: Mapping[str, int]
+
+    @property
+    def beats(self) -> bool | None:
+        """Whether the interval of the difference lies above 0; None where there is no interval."""
+        return None if self.row.lower is None else self.row.lower > 0
+
+    @property
+    def winning_combiners(self) -> tuple[EvaluationRow, ...]:
+        """Comparisons with trivial combiners whose figure is above the meta-model's."""
+        return tuple(row for row in self.combiners if row.difference is not None and row.difference < 0)
+
+    @property
+    def best_base_text(self) -> str:
+        """Name of the best base model, with the number of folds where it differs between folds."""
+        if len(self.chosen) == 1:
+            return next(iter(self.chosen))
+        return ", ".join(f"{name} in {count} folds" for name, count in self.chosen.items())
+
+    def sentence(self) -> str:
+        """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first."""
+        parts = [self._verdict(), self._figures(self.row, f"best base model ({self.best_base_text})")]
+        if self.main.base != self.row.base:
+            parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
+        if self.population == GENOMIC:
+            parts.append(self._figures(self.table, "best base model"))
+        parts += [
+            f"A trivial combiner, the {row.base_model}, is better than the meta-model: {row.base:.4f}."
+            for row in self.winning_combiners
+        ]
+        return " ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a null figure stands with its reason."""
+        return {
+            "metric": "average_precision, mean of donor and acceptor",
+            "population": self.population,
+            "beats_best_base": self.beats,
+            "best_base_folds": dict(self.chosen),
+            "sentence": self.sentence(),
+            "best_base": asdict(self.row),
+            "main_base": asdict(self.main),
+            "table": asdict(self.table),
+            "combiners": [asdict(row) for row in self.combiners],
+            "combiners_better_than_meta": [row.base_model for row in self.winning_combiners],
+        }
+
+    def _verdict(self) -> str:
+        if self.beats is None:
+            why = self.row.reason or self.row.note or "no interval"
+            return f"Whether the meta-model beats the best base model cannot be told ({why})."
+        if self.beats:
+            return "The meta-model beats the best base model."
+        if self.row.upper is not None and self.row.upper < 0:
+            return "The meta-model does NOT beat the best base model: it is worse."
+        return "The meta-model does NOT beat the best base model: the interval of the difference includes 0."
+
+    @staticmethod
+    def _figures(row: EvaluationRow, opponent: str) -> str:
+        where = "all positions, weighted" if row.population == GENOMIC else "rows of the table"
+        start = (
+            f"Mean AP of donor and acceptor on {where}: meta-model {_shown(row.meta)}, {opponent} {_shown(row.base)}"
+        )
+        if row.difference is None:
+            return f"{start} ({row.reason})."
+        if row.lower is None:
+            return f"{start}, difference {row.difference:+.4f}."
+        interval = f"95 % interval {row.lower:+.4f} to {row.upper:+.4f} over {row.families} families"
+        return f"{start}, difference {row.difference:+.4f} ({interval})."
+
+
+@dataclass(frozen=True)
+class EvaluationTable:
+    """All comparisons; returned by :func:`meta_models.analysis.evaluation.evaluate`.
+
+    Attributes
+    ----------
+    rows : tuple of EvaluationRow
+        By stratum, population, opponent, target and metric, in the order of their definition: the same for every run.
+    """
+
+    rows: tuple[EvaluationRow, ...]
+    headline: Headline
+    bootstrap_samples: int
+    seed: int
+
+    def select(self, **values: str) -> tuple[EvaluationRow, ...]:
+        """Rows whose attributes equal `values`, such as ``stratum="all", metric="average_precision"``."""
+        return tuple(row for row in self.rows if all(getattr(row, name) == value for name, value in values.items()))
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row per comparison, a column per attribute of :class:`EvaluationRow`; for the TSV."""
+        types: dict[str, Any] = {
+            field.name: {"str": pl.String, "str | None": pl.String, "int": pl.Int64}.get(str(field.type), pl.Float64)
+            for field in fields(EvaluationRow)
+        }
+        return pl.DataFrame([asdict(row) for row in self.rows], schema=types)
+
+    def to_json(self) -> dict[str, Any]:
+        """Headline and rows as plain values; a null figure stands with its reason."""
+        return {
+            "bootstrap": {"samples": self.bootstrap_samples, "seed": self.seed, "unit": "family", "level": 0.95},
+            "headline": self.headline.to_json(),
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+
+def _shown(value: float | None) -> str:
+    return "null" if value is None else f"{value:.4f}"

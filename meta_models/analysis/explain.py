@@ -1,0 +1,181 @@
+"""Contributions of the features to the margins of a model: TreeSHAP as XGBoost computes it, for rows of a fair sample."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.model import EnsembleMetaModel, SigmoidMetaModel, fill_missing
+from meta_models.model.calibrators import logit
+from meta_models.schema import CLASSES, SpliceClass
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+log = logging.getLogger(__name__)
+
+#: Rows explained at a time: bounds memory and paces the progress messages.
+CHUNK_ROWS = 500
+Floats32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Three boosters of a model and the weight of their contributions for each class, (3,)."""
+
+    boosters: tuple[Booster, ...]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """SHAP values of some rows; returned by :func:`explain`.
+
+    Attributes
+    ----------
+    rows : (n,) int64
+        Rows of the out-of-fold table.
+    features : (n, F) float32
+        Their feature values, missing as NaN.
+    values : (3, n, F) float32
+        Contribution of each feature to the margin (log-odds) of each class; weighted sum over the members.
+    bias : (3,) float64
+        Expected margin of each class.
+    part_importance : (M, 3, F) float64
+        Mean absolute contribution in each member.
+    largest_error, mean_error : float
+        Distance between bias plus contributions and the model's log-odds: rounding for a single model; for an ensemble
+        also what averaging probabilities differs from averaging margins.
+    """
+
+    rows: NDArray[np.int64]
+    features: Floats32
+    values: Floats32
+    bias: NDArray[np.float64]
+    part_importance: NDArray[np.float64]
+    largest_error: float
+    mean_error: float
+
+    def importance(self) -> NDArray[np.float64]:
+        """Mean absolute contribution of each feature to each class, (3, F)."""
+        return np.abs(self.values).mean(axis=1, dtype=np.float64)
+
+
+def parts_of(model: object) -> tuple[Part, ...] | None:
+    """The boosters behind `model` with their weights; None where the model is not made of boosters."""
+    if isinstance(model, SigmoidMetaModel):
+        return (Part(model.boosters, np.ones(3)),)
+    if not isinstance(model, EnsembleMetaModel):
+        return None
+    weights = _member_weights(model)
+    return tuple(Part(member.boosters, weights[m]) for m, member in enumerate(model.members))
+
+
+def _member_weights(model: EnsembleMetaModel) -> NDArray[np.float64]:
+    """Weight of each member for each class, (M, 3); of a stacked member, its coefficient on its own class."""
+    count = model.n_members
+    if model.weights is not None:
+        return model.weights / model.weights.sum(axis=0)
+    if model.coef is not None:
+        own = model.coef.reshape(3, count, 3)
+        return np.stack([own[k, :, k] for k in range(3)], axis=1)
+    return np.full((count, 3), 1 / count)
+
+
+def spread_sample(
+    labels: NDArray[np.uint8], genes: NDArray[np.int64], size: int, seed: int
+) -> NDArray[np.int64]:
+    """Row numbers of a sample with a third of each class, as far as there are rows, from as many genes as possible.
+
+    Parameters
+    ----------
+    labels : (n,) uint8
+    genes : (n,) int64
+        Gene number of each row.
+
+    Returns
+    -------
+    (min(size, n),) int64
+        Sorted.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    turn = _turn_within(labels[order].astype(np.int64) * (genes.max(initial=0) + 1) + genes[order])
+    order = order[np.argsort(turn, kind="stable")]
+    queues = [order[labels[order] == target.value] for target in CLASSES]
+    return np.sort(np.concatenate([q[:n] for q, n in zip(queues, _quotas([len(q) for q in queues], size), strict=True)]))
+
+
+def _turn_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each element how many of its group stand before it."""
+    by_group = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
+    lengths = np.diff(starts, append=len(groups))
+    turn = np.empty(len(groups), dtype=np.int64)
+    turn[by_group] = np.arange(len(groups)) - np.repeat(starts, lengths)
+    return turn
+
+
+def _quotas(available: Sequence[int], size: int) -> list[int]:
+    """Shares of `size` as even as `available` allows."""
+    quotas, left = [0] * len(available), size
+    for place, k in enumerate(sorted(range(len(available)), key=lambda k: available[k])):
+        quotas[k] = min(available[k], left // (len(available) - place))
+        left -= quotas[k]
+    return quotas
+
+
+def explain(
+    parts: Sequence[Part], model: SigmoidMetaModel | EnsembleMetaModel, rows: NDArray[np.int64], features: Floats32
+) -> Contributions:
+    """Contributions of `features` (n, F) to each class; see :class:`Contributions`."""
+    matrix = fill_missing(features)
+    values = np.zeros((len(CLASSES), *features.shape), dtype=np.float32)
+    bias = np.zeros(len(CLASSES))
+    importance = np.zeros((len(parts), len(CLASSES), features.shape[1]))
+    for m, part in enumerate(parts):
+        for target in CLASSES:
+            for start, chunk in _contributions(part.boosters[target], matrix):
+                values[target, start : start + len(chunk)] += (chunk[:, :-1] * part.weights[target]).astype(np.float32)
+                importance[m, target] += np.abs(chunk[:, :-1]).sum(axis=0, dtype=np.float64)
+                last_bias = float(chunk[0, -1])
+            bias[target] += last_bias * part.weights[target]
+        log.info("explained %d rows by member %d of %d", len(rows), m + 1, len(parts))
+    error = np.abs(values.sum(axis=2, dtype=np.float64).T + bias - _log_odds(model, matrix))
+    return Contributions(
+        rows, features, values, bias, importance / max(len(rows), 1), float(error.max()), float(error.mean())
+    )
+
+
+def contributions_to(
+    parts: Sequence[Part], target: SpliceClass, features: Floats32
+) -> NDArray[np.float32]:
+    """Contributions (n, F) of `features` to the margin of one class."""
+    matrix = fill_missing(features)
+    values = np.zeros(features.shape, dtype=np.float32)
+    for part in parts:
+        for start, chunk in _contributions(part.boosters[target], matrix):
+            values[start : start + len(chunk)] += (chunk[:, :-1] * part.weights[target]).astype(np.float32)
+    return values
+
+
+def _contributions(booster: Booster, matrix: Floats32) -> Iterator[tuple[int, Floats32]]:
+    """Start and contributions (m, F + 1), the bias last, of consecutive chunks of rows."""
+    from xgboost import DMatrix
+
+    for start in range(0, len(matrix), CHUNK_ROWS):
+        chunk = DMatrix(matrix[start : start + CHUNK_ROWS])
+        yield start, booster.predict(chunk, pred_contribs=True, validate_features=False)
+
+
+def _log_odds(model: SigmoidMetaModel | EnsembleMetaModel, matrix: Floats32) -> NDArray[np.float64]:
+    """What the contributions should add up to, (n, 3)."""
+    if isinstance(model, SigmoidMetaModel):
+        margins = [b.inplace_predict(matrix, predict_type="margin", validate_features=False) for b in model.boosters]
+        return np.column_stack(margins).astype(np.float64)
+    return logit(model.scores_of(matrix))

@@ -1,0 +1,91 @@
+"""How figures look and how they are turned into bytes: no display, no global state, no dates."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from meta_models.schema import SpliceClass
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Colours that differ for every common form of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6b7280"
+META_COLOUR = BLUE
+OPPONENT_COLOURS = (RED, ORANGE, PURPLE)
+CLASS_COLOURS: dict[SpliceClass, str] = {
+    SpliceClass.NEITHER: GREY,
+    SpliceClass.DONOR: BLUE,
+    SpliceClass.ACCEPTOR: ORANGE,
+}
+DPI = 130
+
+_RC: dict[str, object] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": "#4b5563",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e5e7eb",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 8.5,
+    "legend.frameon": True,
+    "legend.framealpha": 0.88,
+    "legend.edgecolor": "#e5e7eb",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "lines.linewidth": 1.8,
+    "pdf.fonttype": 42,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of every figure, for the time of the ``with`` block only."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(
+    n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of `n_rows` by `n_columns` axes, each `width` by `height` inches; not registered anywhere."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    return figure, [list(row) for row in axes]
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG, the same bytes each time."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pdf_bytes(pages: Sequence[Figure]) -> bytes:
+    """The figures as the pages of one PDF without creation date."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    buffer = io.BytesIO()
+    with PdfPages(buffer, metadata={"CreationDate": None, "ModDate": None, "Creator": "meta-models"}) as pdf:
+        for page in pages:
+            pdf.savefig(page)
+    return buffer.getvalue()

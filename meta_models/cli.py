@@ -1,0 +1,146 @@
+"""The command line. Options of ``train`` are derived from `TrainingConfig`; nothing is declared twice."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from meta_models import __version__
+from meta_models.config import TrainingConfig
+from meta_models.errors import ExitCode, MetaModelsError, UsageError
+
+logger = logging.getLogger(__name__)
+Command = Callable[[argparse.Namespace], ExitCode]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
+    arguments = build_parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        return int(command(arguments))
+    except MetaModelsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return int(error.exit_code)
+    except MemoryError as error:
+        sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
+        return int(ExitCode.MEMORY)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return int(ExitCode.SIGINT)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train = commands.add_parser("train", help="train, evaluate and save a meta-model", argument_default=argparse.SUPPRESS)
+    train.set_defaults(command=train_command)
+    add_config_options(train)
+    return parser
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config`` and one option for each field of the configuration."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of options; flags win over it")
+    for name, field in TrainingConfig.model_fields.items():
+        flag = "--" + name.replace("_", "-")
+        default = "" if field.default in (None, (), False) else f" (default: {field.default})"
+        options: dict[str, Any] = {"dest": name, "help": f"{field.description}{default}".replace("%", "%%")}
+        kind = _plain_type(field.annotation)
+        if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(kind) is typing.Literal:
+            options["choices"] = typing.get_args(kind)
+        else:
+            options["metavar"] = name.rsplit("_", 1)[-1].upper()
+            options |= {"nargs": "+"} if typing.get_origin(kind) is tuple else {}
+        parser.add_argument(flag, **options)
+
+
+def config_from(arguments: argparse.Namespace) -> TrainingConfig:
+    """The configuration that ``--config`` and the flags give; flags win.
+
+    Raises
+    ------
+    UsageError
+        For unknown keys and bad values.
+    """
+    given = {k: v for k, v in vars(arguments).items() if k in TrainingConfig.model_fields}
+    file = getattr(arguments, "config", None)
+    values = {**(TrainingConfig.read_yaml(file) if file is not None else {}), **given}
+    for name in ("exclude_features", "protect_features"):
+        if name in values:
+            values[name] = _expanded(values[name])
+    return TrainingConfig.from_mapping(values)
+
+
+def train_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models train``."""
+    config = config_from(arguments)
+    if config.out_dir is None and not config.dry_run:
+        raise UsageError("--out-dir must name the run folder", "It is missing", "Give --out-dir DIR or --dry-run")
+    _set_up_logging(config)
+    from meta_models.pipeline import run_training
+
+    return run_training(config)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """The type without ``| None`` and ``Annotated``."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _plain_type(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return _plain_type(next(a for a in typing.get_args(annotation) if a is not type(None)))
+    return annotation
+
+
+def _expanded(values: Any) -> tuple[str, ...]:
+    """Names, where ``@FILE`` (or a single existing file) stands for one name a line; ``#`` starts a comment."""
+    values = [values] if isinstance(values, str) else list(values)
+    names: list[str] = []
+    for value in values:
+        file = Path(value[1:]) if value.startswith("@") else Path(value)
+        if not value.startswith("@") and not (len(values) == 1 and file.is_file()):
+            names.append(value)
+            continue
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
+        names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    return tuple(names)
+
+
+class _Shown(logging.Filter):
+    """Milestones of the pipeline and warnings; everything where it is asked for."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        self._all, self._units = config.verbose, config.resume
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._all or record.levelno >= logging.WARNING or record.name == "meta_models.pipeline":
+            return True
+        return self._units and record.name == "meta_models.run_folder.units"
+
+
+def _set_up_logging(config: TrainingConfig) -> None:
+    root = logging.getLogger("meta_models")
+    handler = logging.StreamHandler(sys.stderr if config.dry_run else sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(_Shown(config))
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    root.propagate = False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

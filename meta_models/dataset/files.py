@@ -1,0 +1,232 @@
+"""Which files make up a table, and whether their footers agree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meta_models.errors import InputError
+from meta_models.schema import is_kmer
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
+TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+INFO_FILE = "dataset_info.json"
+_SHOWN = 20
+
+
+class Kind(StrEnum):
+    """What a column holds, as far as reading it is concerned."""
+
+    NUMERIC = "numeric"
+    STRING = "string"
+    NULL = "null"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One Parquet file of a table.
+
+    Attributes
+    ----------
+    types : dict of str to pyarrow.DataType
+        Columns in the order of the file.
+    row_groups : tuple of int
+        Rows of each row group.
+    """
+
+    path: Path
+    types: dict[str, pa.DataType]
+    row_groups: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        return sum(self.row_groups)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Translate what polars and pyarrow raise on a bad file into an `InputError` that names it.
+
+    polars' ``PanicException`` is not an ``Exception``; it is translated, too.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeDecodeError) as e:
+        detail = " ".join(str(e).split())[:300] or type(e).__name__
+        raise InputError(
+            f"The table file {str(path)!r} must be readable", f"Reading it failed: {detail}", "Write it anew"
+        ) from e
+
+
+def discover(source: Path) -> tuple[Path, ...]:
+    """The files of a table, sorted by path.
+
+    A folder is walked without following links to folders already seen; names that start with ``.`` or ``_`` are
+    skipped, so is ``dataset_info.json``. Any other file is refused: it may be a part of the table.
+
+    Raises
+    ------
+    InputError
+        If `source` does not exist, is neither file nor folder, or holds no table or foreign files.
+    """
+    try:
+        mode = source.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise InputError("--dataset must exist", f"Found nothing readable at {str(source)!r} ({error})") from None
+    if stat.S_ISREG(mode):
+        _require_table_suffix(source)
+        return (source,)
+    if not stat.S_ISDIR(mode):
+        raise InputError("--dataset must be a file or a folder", f"Found a special file at {str(source)!r}")
+    found = sorted(_walk(source))
+    foreign = [p for p in found if not str(p).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES)]
+    if foreign:
+        raise InputError(
+            f"The folder {str(source)!r} must hold table files only ({', '.join(PARQUET_SUFFIXES + TEXT_SUFFIXES)})",
+            f"Found {len(foreign)} other: {_list([str(p.relative_to(source)) for p in foreign])}",
+            "Move them away, or start their names with '_' to have them skipped",
+        )
+    if not found:
+        raise InputError(f"The folder {str(source)!r} must hold Parquet, CSV or TSV files", "Found none")
+    if len({_is_text(p) for p in found}) > 1:
+        raise InputError(f"The files in {str(source)!r} must be all Parquet or all text", "Found both")
+    return tuple(found)
+
+
+def _require_table_suffix(path: Path) -> None:
+    if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
+        wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)
+        raise InputError(f"A table file must end in one of {wanted}", f"Found {str(path)!r}", "Rename it")
+
+
+def _is_text(path: Path) -> bool:
+    return str(path).lower().endswith(TEXT_SUFFIXES)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
+        info = Path(root).stat()
+        if (info.st_dev, info.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((info.st_dev, info.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in names:
+            path = Path(root) / name
+            if name.startswith((".", "_")) or name == INFO_FILE:
+                continue
+            if not path.is_file():
+                raise InputError("A table folder must hold plain files", f"Found {str(path)!r}", "Remove it")
+            yield path
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError("Every folder of the table must be readable", str(error))
+
+
+def read_footer(path: Path) -> TableFile:
+    """The schema and the row groups of a Parquet file, from its footer.
+
+    Raises
+    ------
+    InputError
+        If the file is no Parquet file, or names a column twice.
+    """
+    with reading(path), pq.ParquetFile(path) as file:
+        schema, meta = file.schema_arrow, file.metadata
+        groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
+    twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
+    if twice:
+        raise InputError("Column names must be unique", f"{str(path)!r} has twice: {_list(twice)}", "Rename them")
+    return TableFile(path, {field.name: field.type for field in schema}, groups)
+
+
+def kind_of(dtype: pa.DataType) -> Kind:
+    """What a column of this Arrow type can be used for."""
+    if pa.types.is_dictionary(dtype):
+        return kind_of(dtype.value_type)
+    if pa.types.is_null(dtype):
+        return Kind.NULL
+    if pa.types.is_boolean(dtype) or pa.types.is_integer(dtype) or pa.types.is_floating(dtype):
+        return Kind.NUMERIC
+    if pa.types.is_decimal(dtype):
+        return Kind.NUMERIC
+    if pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype):
+        return Kind.STRING
+    return Kind.OTHER
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """What the footers of all files agree on.
+
+    Attributes
+    ----------
+    kinds : dict of str to Kind
+        Every column of the table, in the order of the first file, k-mers that it lacks at the end.
+    dtypes : dict of str to str
+        Arrow types, joined by ``|`` where files differ.
+    notes : tuple of str
+        Widened columns and absent k-mer columns.
+    """
+
+    kinds: dict[str, Kind]
+    dtypes: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def unify(files: tuple[TableFile, ...]) -> TableSchema:
+    """Compare the columns of all files.
+
+    Numeric types may differ and k-mer columns may be absent (noted); anything else must agree.
+
+    Raises
+    ------
+    InputError
+        Listing every mismatch (file, column, type).
+    """
+    columns = list(dict.fromkeys(name for file in files for name in file.types))
+    kinds: dict[str, Kind] = {}
+    dtypes: dict[str, str] = {}
+    wrong: list[str] = []
+    notes: list[str] = []
+    for column in columns:
+        have = [file for file in files if column in file.types]
+        types = {str(file.types[column]) for file in have}
+        found = {kind_of(file.types[column]) for file in have} - {Kind.NULL} or {Kind.NULL}
+        kinds[column], dtypes[column] = min(found), "|".join(sorted(types))
+        if len(found) > 1:
+            wrong += [f"{f.path.name}: column {column!r} is {f.types[column]}" for f in have]
+        elif len(types) > 1:
+            notes.append(f"column {column!r} has the types {', '.join(sorted(types))}; read as the widest")
+        if len(have) < len(files):
+            lacking = [file.path.name for file in files if column not in file.types]
+            if is_kmer(column):
+                notes.append(f"k-mer column {column!r} is absent from {_list(lacking, 3)}; count 0 there")
+            else:
+                wrong += [f"{name}: column {column!r} is missing" for name in lacking]
+    if wrong:
+        raise InputError(
+            "All files of a table must have the same columns and types",
+            f"{len(wrong)} mismatches: {_list(wrong)}",
+            "Write the files anew with one schema",
+        )
+    return TableSchema(kinds, dtypes, tuple(notes))
+
+
+def _list(items: list[str], most: int = _SHOWN) -> str:
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"

@@ -1,0 +1,211 @@
+"""The narrow part of a table, held whole: gene, label, weight and base scores of each position; no other feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from meta_models.dataset.files import Kind
+from meta_models.dataset.reader import Dataset
+from meta_models.errors import InputError
+from meta_models.schema import (
+    CHROM,
+    CLASSES,
+    FAMILY,
+    GENE,
+    GENE_TYPE,
+    GENOMIC_POSITION,
+    LABEL,
+    LABEL_VALUES,
+    POSITION,
+    STRAND,
+    WEIGHT,
+    BaseModel,
+    SpliceClass,
+)
+
+_SCAN_ROWS = 262_144
+_TEXT = (GENE, FAMILY, CHROM, GENE_TYPE, STRAND)
+_WHOLE = (POSITION, GENOMIC_POSITION)
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Positions:
+    """One row per position of a table, in its order.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        ``gene_id``, ``family`` (gene_family, or gene_id where null or absent), and where the table has them ``chrom``,
+        ``gene_type``, ``strand`` (all Categorical), ``position``, ``genomic_position`` (Int64); ``label`` (UInt8,
+        :class:`~meta_models.schema.SpliceClass`), ``weight`` (Float32), the scores of each base model (Float32).
+    weighting : str
+        Where ``weight`` comes from: ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"`` (then it is 1).
+    bases : tuple of BaseModel
+        Base models with a score in every row.
+    notes : tuple of str
+        What a reader of the results should know.
+    """
+
+    frame: pl.DataFrame
+    weighting: str
+    bases: tuple[BaseModel, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Class of each row (n_rows,)."""
+        return self.frame["label"].to_numpy()
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Weight of each row (n_rows,)."""
+        return self.frame["weight"].to_numpy()
+
+    def codes(self, column: str) -> NDArray[np.int64]:
+        """Codes of a text column (n_rows,): equal text, equal code; codes follow the order of the text."""
+        return codes(self.frame[column])
+
+    def relatives(self) -> NDArray[np.int64]:
+        """Code (n_rows,) of the set of genes and families that hang together: what may never straddle folds."""
+        return _components(self.codes(GENE), self.codes("family"))
+
+    def relatives_by_chromosome(self) -> NDArray[np.int64]:
+        """As `relatives`, with all genes of a chromosome together."""
+        return _components(self.relatives(), self.codes(CHROM))
+
+
+def codes(series: pl.Series) -> NDArray[np.int64]:
+    """Codes (n,) of a text series in the order of its sorted values."""
+    text = series.cast(pl.String)
+    values = text.unique().sort()
+    lookup = pl.DataFrame({"value": values, "code": np.arange(len(values))})
+    joined = pl.DataFrame({"value": text}).join(lookup, on="value", how="left", maintain_order="left", nulls_equal=True)
+    return joined["code"].to_numpy()
+
+
+def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Connected components (n,) of the rows, where rows with an equal `a` or an equal `b` hang together."""
+    n_a, n_b = int(a.max()) + 1, int(b.max()) + 1
+    pairs = np.unique(a * n_b + b)
+    left, right = pairs // n_b, pairs % n_b + n_a
+    graph = coo_array((np.ones(len(pairs), np.int8), (left, right)), shape=(n_a + n_b, n_a + n_b))
+    _, component = connected_components(graph, directed=False)
+    return component[a].astype(np.int64)
+
+
+def read_positions(dataset: Dataset) -> Positions:
+    """Read the narrow columns of all rows in use and check them.
+
+    Raises
+    ------
+    InputError
+        For unknown labels, null gene ids, base scores that are no probabilities, unusable weights.
+    """
+    text = [c for c in _TEXT if c in dataset.columns]
+    whole = [c for c in _WHOLE if c in dataset.columns and dataset.kind(c) is Kind.NUMERIC]
+    scores = [column for base in dataset.bases for column in base.columns]
+    weight = [WEIGHT] if WEIGHT in dataset.columns else []
+    expressions = [
+        *(pl.col(c).cast(pl.String) for c in [*text, LABEL]),
+        *(pl.col(c).cast(pl.Int64) for c in whole),
+        *(pl.col(c).cast(pl.Float32) for c in [*scores, *weight]),
+    ]
+    frame = pl.concat([_compact(chunk, text) for chunk in dataset.iter_frames(expressions, _SCAN_ROWS)])
+    _check_genes(frame, dataset)
+    frame = frame.with_columns(_family(frame).alias("family"), _labels(frame[LABEL], dataset).alias("label"))
+    bases, notes = _usable_bases(frame, dataset)
+    weights, weighting = _weights(frame, dataset)
+    kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
+    frame = frame.select(*kept, weights.alias("weight"), *(column for base in bases for column in base.columns))
+    return Positions(frame, weighting, bases, (*notes, *_duplicates(frame)))
+
+
+def _compact(chunk: pl.DataFrame, text: Sequence[str]) -> pl.DataFrame:
+    return chunk.with_columns(pl.col([*text, LABEL]).cast(pl.Categorical))
+
+
+def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
+    missing = frame[GENE].null_count()
+    if missing:
+        raise InputError(f"Column {GENE!r} of {dataset.source!r} must be filled", f"Found {missing} null rows")
+
+
+def _family(frame: pl.DataFrame) -> pl.Series:
+    """The family of each row; families and genes live in one name space only where there is no family."""
+    if FAMILY not in frame.columns:
+        return frame[GENE]
+    family = pl.col(FAMILY).cast(pl.String)
+    own = pl.concat_str(pl.lit("gene:"), pl.col(GENE).cast(pl.String))
+    filled = pl.when(family.is_null() | (family == "")).then(own).otherwise(family)
+    return frame.select(filled.cast(pl.Categorical).alias("family"))["family"]
+
+
+def _labels(labels: pl.Series, dataset: Dataset) -> pl.Series:
+    counts = labels.cast(pl.String).fill_null("").value_counts().sort("count", descending=True)
+    unknown = counts.filter(~pl.col(LABEL).is_in(list(LABEL_VALUES)))
+    if unknown.height:
+        shown = ", ".join(f"{value!r}: {count} rows" for value, count in unknown.head(20).iter_rows())
+        raise InputError(
+            f"Column {LABEL!r} of {dataset.source!r} must hold donor, acceptor, neither (or null, '' and '0' for neither)",
+            f"Found {unknown.height} unknown labels: {shown}",
+            "Rename them",
+        )
+    mapping = {value: int(cls) for value, cls in LABEL_VALUES.items()}
+    text = labels.cast(pl.String).fill_null("")
+    return text.replace_strict(mapping, return_dtype=pl.UInt8)
+
+
+def _usable_bases(frame: pl.DataFrame, dataset: Dataset) -> tuple[tuple[BaseModel, ...], tuple[str, ...]]:
+    """Base models with a probability in every row. The main one must be usable."""
+    usable, notes = [], []
+    for base in dataset.bases:
+        fault = next((f for c in base.columns if (f := _score_fault(frame[c]))), None)
+        if fault is None:
+            usable.append(base)
+        elif base.key == "":
+            raise InputError(
+                f"The base scores of {dataset.source!r} must be probabilities in every row", fault, "Mend the column"
+            )
+        else:
+            notes.append(f"Base model {base.name!r} is no opponent: {fault}.")
+    return tuple(usable), tuple(notes)
+
+
+def _score_fault(scores: pl.Series) -> str | None:
+    missing = scores.null_count() + int(scores.is_nan().sum())
+    if missing:
+        return f"column {scores.name!r} has {missing} missing values"
+    outside = int(((scores < -_TOLERANCE) | (scores > 1 + _TOLERANCE)).sum())
+    return f"column {scores.name!r} has {outside} values outside 0 to 1" if outside else None
+
+
+def _weights(frame: pl.DataFrame, dataset: Dataset) -> tuple[pl.Series, str]:
+    if WEIGHT in frame.columns:
+        weights = frame[WEIGHT]
+        bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
+        if bad:
+            raise InputError(f"Column {WEIGHT!r} of {dataset.source!r} must be positive", f"Found {bad} other values")
+        return weights, "sampling_weight"
+    labels = frame["label"].to_numpy()
+    prevalence = dataset.info.true_prevalence
+    if prevalence is None:
+        return pl.Series(np.ones(len(labels), np.float32)), "none"
+    share = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+    ratio = np.divide(prevalence, share, out=np.zeros(len(CLASSES)), where=share > 0)
+    ratio /= ratio[SpliceClass.DONOR] or 1.0
+    return pl.Series(ratio[labels].astype(np.float32)), "true_prevalence"
+
+
+def _duplicates(frame: pl.DataFrame) -> tuple[str, ...]:
+    if POSITION not in frame.columns:
+        return ()
+    twice = frame.height - frame.select(GENE, POSITION).n_unique()
+    return (f"{twice} rows repeat the position of another row of their gene.",) if twice else ()

@@ -1,0 +1,105 @@
+"""What a table is like, from footers and the narrow columns: what strategies are chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from meta_models.dataset.positions import Positions
+from meta_models.dataset.reader import Dataset
+from meta_models.schema import CHROM, CLASS_NAMES, GENE, FeatureGroup
+
+
+@dataclass(frozen=True)
+class DatasetProfile:
+    """Made by `profile_dataset`; read by the choice of the strategy, the plan and the report.
+
+    Attributes
+    ----------
+    rows_per_gene : mapping of str to float
+        ``min``, ``median``, ``mean``, ``p95`` and ``max`` number of rows of a gene.
+    bytes_on_disk, bytes_float32 : int
+        Size of the files, and of the features as float32.
+    genes_by_chrom : mapping of str to int, or None
+        None where the table has no ``chrom``.
+    """
+
+    source: str
+    files: int
+    rows: int
+    genes: int
+    families: int
+    features: int
+    features_by_group: Mapping[str, int]
+    features_by_dtype: Mapping[str, int]
+    class_counts: Mapping[str, int]
+    rows_per_gene: Mapping[str, float]
+    genes_by_chrom: Mapping[str, int] | None
+    base_models: tuple[str, ...]
+    bytes_on_disk: int
+    bytes_float32: int
+    weighting: str
+    true_prevalence: tuple[float, float, float] | None
+    left_out: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def lines(self) -> tuple[str, ...]:
+        """For the terminal and the summary."""
+        per_gene = self.rows_per_gene
+        groups = ", ".join(f"{count} {group}" for group, count in self.features_by_group.items())
+        classes = ", ".join(f"{count:,} {name}" for name, count in self.class_counts.items())
+        return (
+            f"Table: {self.source} ({self.files} files, {self.bytes_on_disk / 1e6:,.1f} MB)",
+            f"Rows: {self.rows:,} ({classes})",
+            f"Genes: {self.genes:,} in {self.families:,} families; "
+            f"rows a gene {per_gene['min']:.0f} to {per_gene['max']:.0f}, mean {per_gene['mean']:.0f}",
+            f"Features: {self.features:,} ({groups})",
+            f"Base models: {', '.join(self.base_models)}; weights: {self.weighting}",
+        )
+
+
+def profile_dataset(dataset: Dataset, positions: Positions) -> DatasetProfile:
+    """Summarise a table whose narrow columns were read."""
+    genes = positions.codes(GENE)
+    per_gene = np.bincount(genes)
+    labels = np.bincount(positions.labels, minlength=len(CLASS_NAMES))
+    groups = [dataset.group(f) for f in dataset.features]
+    dtypes = [dataset.dtype(f) for f in dataset.features]
+    return DatasetProfile(
+        source=dataset.source,
+        files=len(dataset.files),
+        rows=dataset.n_rows,
+        genes=len(per_gene),
+        families=len(np.unique(positions.relatives())),
+        features=len(dataset.features),
+        features_by_group={g.value: groups.count(g) for g in FeatureGroup if g in groups},
+        features_by_dtype={d: dtypes.count(d) for d in sorted(set(dtypes))},
+        class_counts=dict(zip(CLASS_NAMES, labels.tolist(), strict=True)),
+        rows_per_gene={
+            "min": float(per_gene.min()),
+            "median": float(np.median(per_gene)),
+            "mean": float(per_gene.mean()),
+            "p95": float(np.quantile(per_gene, 0.95)),
+            "max": float(per_gene.max()),
+        },
+        genes_by_chrom=_genes_by_chrom(positions),
+        base_models=tuple(base.name for base in positions.bases),
+        bytes_on_disk=sum(file.path.stat().st_size for file in dataset.files),
+        bytes_float32=4 * dataset.n_rows * len(dataset.features),
+        weighting=positions.weighting,
+        true_prevalence=dataset.info.true_prevalence,
+        left_out=dataset.left_out,
+    )
+
+
+def _genes_by_chrom(positions: Positions) -> dict[str, int] | None:
+    if CHROM not in positions.frame.columns:
+        return None
+    counts = positions.frame.group_by(CHROM).n_unique().select(CHROM, GENE).cast({CHROM: str}).sort(CHROM)
+    return dict(counts.iter_rows())

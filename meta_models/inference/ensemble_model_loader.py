@@ -1,0 +1,75 @@
+"""The door to a saved model: one function for single models and ensembles."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+from pathlib import Path
+
+from meta_models.errors import InputError
+from meta_models.model import EnsembleMetaModel, FittedModel
+from meta_models.persistence import load_model
+
+logger = logging.getLogger(__name__)
+
+
+def load_model_with_ensemble_support(
+    path_or_glob: str | os.PathLike[str], *, verbose: bool = False, allow_pickle: bool = False
+) -> FittedModel:
+    """Load the model that training saved, whichever strategy made it.
+
+    Parameters
+    ----------
+    path_or_glob : path
+        A model file, or a pattern such as ``results/run/model_multiclass*.pkl`` that exactly one file matches.
+    verbose : bool
+        Log features, calibration, training genes and versions, too.
+    allow_pickle : bool
+        Unpickle a file that this package did not write. That can run any code: only for files of your own.
+
+    Returns
+    -------
+    FittedModel
+        Has ``predict_proba`` (n, 3), ``predict``, ``classes_`` and ``feature_names_in_``.
+
+    Raises
+    ------
+    InputError
+        If no file, or more than one, matches (with the candidates).
+    UnsafeModelFile
+        If the file is not a model written by this package, or was altered since.
+    """
+    model = load_model(resolve(path_or_glob), allow_pickle=allow_pickle)
+    _log(model, verbose=verbose)
+    return model
+
+
+def resolve(path_or_glob: str | os.PathLike[str]) -> Path:
+    """The one file that `path_or_glob` names. A path that exists is taken as it is, whatever characters it has."""
+    text = os.fspath(path_or_glob)
+    if os.path.lexists(text) or not glob.has_magic(text):
+        return Path(text)
+    candidates = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns
+    if len(candidates) == 1:
+        return Path(candidates[0])
+    found = "Found none" if not candidates else f"Found {len(candidates)}: {', '.join(candidates[:20])}"
+    raise InputError(f"Exactly one model file must match {text}", found, "Name one file")
+
+
+def _log(model: FittedModel, *, verbose: bool) -> None:
+    if isinstance(model, EnsembleMetaModel):
+        logger.info("[EnsembleLoader] Detected multi-batch ensemble model")
+        logger.info(
+            "[EnsembleLoader] Members: %d, total genes: %d, combination method: %s",
+            model.n_members,
+            len(model.info.genes),
+            model.combination,
+        )
+    else:
+        logger.info("[EnsembleLoader] Detected standard single model")
+    if verbose and isinstance(model, FittedModel):
+        kinds = "none" if model.calibrators is None else ", ".join(c.kind for c in model.calibrators)
+        logger.info("[EnsembleLoader] Features: %d, calibration: %s", model.n_features_in_, kinds)
+        logger.info("[EnsembleLoader] Training genes: %d, strategy: %s", len(model.info.genes), model.info.strategy)
+        logger.info("[EnsembleLoader] Trained with: %s", dict(model.info.versions))

@@ -1,0 +1,195 @@
+"""Calibrators of one-vs-rest probabilities, as plain arrays. They are fitted in ``training``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.schema import CLASSES, SpliceClass
+
+#: Probabilities are clipped to [CLIP, 1 - CLIP] before their logarithm is taken.
+CLIP = 1e-7
+
+Arrays = Mapping[str, NDArray[np.float64]]
+
+
+class Calibrator(Protocol):
+    """A monotone map from probabilities to probabilities."""
+
+    kind: ClassVar[str]
+
+    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map float64 (n,) to float64 (n,)."""
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The parameters as float64 arrays by name; enough to make the calibrator again."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make the calibrator from what :meth:`to_arrays` returned.
+
+        Raises
+        ------
+        ValueError
+            If names, shapes or values cannot be those of this calibrator.
+        """
+
+
+def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds of `p`, clipped to [`CLIP`, 1 - `CLIP`] first; any shape."""
+    clipped = np.clip(p, CLIP, 1 - CLIP)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+@dataclass(frozen=True)
+class IdentityCalibrator:
+    """Leaves probabilities as they are."""
+
+    kind: ClassVar[str] = "identity"
+
+    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `p`, float64 (n,)."""
+        return np.asarray(p, dtype=np.float64)
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """No parameters."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make it from no arrays; raises ValueError if there are any."""
+        _require_names(arrays, ())
+        return cls()
+
+
+@dataclass(frozen=True)
+class PlattCalibrator:
+    """Logistic regression on the log-odds: ``sigmoid(slope * logit(p) + intercept)``.
+
+    References
+    ----------
+    Platt (1999), Probabilistic outputs for support vector machines. Fed with log-odds, slope 1 and intercept 0 are
+    the identity (Kull, Silva Filho and Flach 2017 name this restriction of beta calibration).
+    """
+
+    slope: float
+    intercept: float
+    kind: ClassVar[str] = "platt"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.slope) and np.isfinite(self.intercept)):
+            raise ValueError(f"slope and intercept must be finite, found {self.slope} and {self.intercept}")
+
+    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map float64 (n,) to float64 (n,)."""
+        z = self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept
+        return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """``slope`` and ``intercept``, each of shape ()."""
+        return {"slope": np.array(self.slope, np.float64), "intercept": np.array(self.intercept, np.float64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make it from ``slope`` and ``intercept``; raises ValueError if they are not finite scalars."""
+        _require_names(arrays, ("slope", "intercept"))
+        if arrays["slope"].shape != () or arrays["intercept"].shape != ():
+            raise ValueError("slope and intercept must be scalars")
+        return cls(float(arrays["slope"]), float(arrays["intercept"]))
+
+
+@dataclass(frozen=True, eq=False)
+class IsotonicCalibrator:
+    """Monotone piecewise linear map with flat ends, as isotonic regression gives it.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, (k,)
+        Knots, x strictly increasing, y not decreasing and in [0, 1]; k at least 1.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    kind: ClassVar[str] = "isotonic"
+
+    def __post_init__(self) -> None:
+        x, y = (np.array(values, dtype=np.float64) for values in (self.x, self.y))
+        if x.ndim != 1 or x.shape != y.shape or not x.size:
+            raise ValueError(f"x and y must be vectors of equal length, found shapes {x.shape} and {y.shape}")
+        if not (np.isfinite(x).all() and np.all((y >= 0) & (y <= 1))):
+            raise ValueError("x must be finite and y in [0, 1]")
+        if np.any(np.diff(x) <= 0) or np.any(np.diff(y) < 0):
+            raise ValueError("x must increase and y must not decrease")
+        for name, values in (("x", x), ("y", y)):
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+
+    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map float64 (n,) to float64 (n,)."""
+        return np.interp(np.asarray(p, dtype=np.float64), self.x, self.y)
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """``x`` and ``y``, each (k,)."""
+        return {"x": self.x, "y": self.y}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make it from ``x`` and ``y``; raises ValueError if they are no monotone knots."""
+        _require_names(arrays, ("x", "y"))
+        return cls(arrays["x"], arrays["y"])
+
+
+#: Every kind of calibrator by the name that stands in the model file.
+CALIBRATORS: dict[str, type[IdentityCalibrator] | type[PlattCalibrator] | type[IsotonicCalibrator]] = {
+    c.kind: c for c in (IdentityCalibrator, PlattCalibrator, IsotonicCalibrator)
+}
+
+
+def normalise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide each row of non-negative one-vs-rest scores by its sum.
+
+    A row of zeros (which isotonic calibration can make) becomes *neither* = 1: both site columns keep the 0 that they
+    were given, so that no such row rises in the ranking of a site class, as it would with 1/3 each.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, (n, 3)
+
+    Returns
+    -------
+    ndarray of float64, (n, 3)
+        A new array; each row sums to 1.
+    """
+    total = scores.sum(axis=1, keepdims=True)
+    empty = total[:, 0] == 0
+    result = scores / np.where(total == 0, 1.0, total)
+    result[empty, SpliceClass.NEITHER] = 1.0
+    return result
+
+
+def apply_calibrators(scores: NDArray[np.float64], calibrators: Sequence[Calibrator]) -> NDArray[np.float64]:
+    """Calibrate each one-vs-rest column, then normalise the rows as :func:`normalise` does.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, (n, 3)
+        Uncalibrated sigmoids in the order of :class:`~meta_models.schema.SpliceClass`.
+    calibrators : sequence of three calibrators
+        In the same order.
+
+    Returns
+    -------
+    ndarray of float64, (n, 3)
+    """
+    if len(calibrators) != len(CLASSES) or scores.ndim != 2 or scores.shape[1] != len(CLASSES):
+        raise ValueError(f"three calibrators and (n, 3) scores are needed, found {len(calibrators)} and {scores.shape}")
+    return normalise(np.column_stack([calibrators[k](scores[:, k]) for k in CLASSES]))
+
+
+def _require_names(arrays: Arrays, names: Sequence[str]) -> None:
+    if set(arrays) != set(names):
+        raise ValueError(f"arrays {sorted(names)} are needed, found {sorted(arrays)}")

@@ -1,0 +1,91 @@
+"""The single model: three binary boosters, one a class against the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from meta_models.model.base import FittedModel, ModelInfo, Probabilities
+from meta_models.model.calibrators import Calibrator
+from meta_models.model.inputs import Matrix
+from meta_models.schema import CLASSES
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+
+class SigmoidMetaModel(FittedModel):
+    """Three ``binary:logistic`` boosters whose sigmoids are calibrated and normalised to sum 1.
+
+    Parameters
+    ----------
+    boosters : sequence of three xgboost.Booster
+        In the order of :class:`~meta_models.schema.SpliceClass`. All their trees are used: cut them to the best
+        round first (``booster[:rounds]``). They are copied, without training state or feature names, because XGBoost
+        forbids ``[``, ``]`` and ``<`` in names; columns are matched by `feature_names`.
+    feature_names : sequence of str, (F,)
+    info : ModelInfo
+    calibrators : three calibrators, or None
+        Applied to the sigmoids before they are normalised.
+    copy : bool
+        False takes the boosters as they are; for boosters that were just read and have no names.
+
+    Raises
+    ------
+    ValueError
+        If there are not three boosters, or one was trained on another number of features.
+    """
+
+    def __init__(
+        self,
+        boosters: Sequence[Booster],
+        feature_names: Sequence[str],
+        *,
+        info: ModelInfo,
+        calibrators: Sequence[Calibrator] | None = None,
+        copy: bool = True,
+    ) -> None:
+        super().__init__(feature_names, calibrators=calibrators, info=info)
+        if len(boosters) != len(CLASSES):
+            raise ValueError(f"a booster for each class is needed, found {len(boosters)}")
+        self.boosters = tuple(map(_plain_copy, boosters)) if copy else tuple(boosters)
+        for booster in self.boosters:
+            if booster.num_features() != len(feature_names):
+                raise ValueError(f"a booster has {booster.num_features()} features, {len(feature_names)} were named")
+
+    @property
+    def n_members(self) -> int:
+        """One."""
+        return 1
+
+    def set_threads(self, n: int) -> None:
+        """Use `n` threads for prediction."""
+        for booster in self.boosters:
+            booster.set_param({"nthread": n})
+
+    def scores_of(self, matrix: Matrix) -> Probabilities:
+        """Sigmoids (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
+        scores = np.empty((len(matrix), len(CLASSES)))
+        for target, booster in zip(CLASSES, self.boosters, strict=True):
+            scores[:, target] = booster.inplace_predict(matrix, validate_features=False)
+        return scores
+
+    def predict_sigmoids(self, X: object) -> Probabilities:
+        """Uncalibrated one-vs-rest sigmoids, float64 (n, 3); rows do not sum to 1. `X` as in :meth:`predict_proba`."""
+        return self.map_chunks(X, self.scores_of)
+
+    def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> SigmoidMetaModel:
+        """The same boosters with other calibrators, or none."""
+        return SigmoidMetaModel(self.boosters, self.feature_names, info=self.info, calibrators=calibrators, copy=False)
+
+
+def _plain_copy(booster: Booster) -> Booster:
+    from xgboost import Booster
+
+    copy = Booster()
+    copy.load_model(booster.save_raw("ubj"))
+    copy.feature_names = None
+    copy.feature_types = None
+    return copy

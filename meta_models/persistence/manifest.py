@@ -1,0 +1,125 @@
+"""``model.json``: the strict schema of what stands beside the boosters in a model file."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from meta_models.model import ModelInfo
+from meta_models.persistence.archive import damaged
+from meta_models.schema import CLASS_NAMES
+
+FORMAT = "meta_models.model"
+NAME = "model.json"
+MAX_MEMBERS = 1000
+
+Text = Annotated[str, Field(max_length=10_000)]
+Texts = tuple[Text, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Head(BaseModel):
+    """What every format version starts from; read first."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    format: Literal["meta_models.model"]
+    format_version: Annotated[int, Field(ge=1)]
+
+
+class FileRecord(_Strict):
+    """Size in bytes and SHA-256 of one entry of the archive."""
+
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class InfoRecord(_Strict):
+    """A :class:`~meta_models.model.ModelInfo` without what stands elsewhere."""
+
+    strategy: Text
+    genes: Texts
+    families: Texts
+    base_models: Texts
+    weighting: Text
+    versions: dict[str, Text]
+    provenance: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, info: ModelInfo) -> Self:
+        """The record of `info`."""
+        values = {name: getattr(info, name) for name in cls.model_fields}
+        return cls(**values | {"versions": dict(info.versions), "provenance": json.loads(canonical(info.provenance))})
+
+    def info(self, format_version: int) -> ModelInfo:
+        """The value that this record stands for; raises ValueError if the genes are not sorted."""
+        return ModelInfo(**{n: getattr(self, n) for n in type(self).model_fields}, format_version=format_version)
+
+
+class Manifest(_Strict):
+    """``model.json``, format version 1.
+
+    Attributes
+    ----------
+    members : tuple of InfoRecord
+        One for each member of an ensemble; empty in a single model.
+    calibrators : three kinds of calibrator, or None
+        Their arrays stand in ``calibration/<class>/<array>.npy``.
+    files : mapping of name to FileRecord
+        Every other entry of the archive.
+    """
+
+    format: Literal["meta_models.model"]
+    format_version: Literal[1]
+    kind: Literal["single", "ensemble"]
+    classes: tuple[str, ...]
+    feature_names: Annotated[Texts, Field(min_length=1, max_length=1_000_000)]
+    info: InfoRecord
+    members: Annotated[tuple[InfoRecord, ...], Field(max_length=MAX_MEMBERS)]
+    combination: Literal["voting", "weighted", "stacking"] | None
+    calibrators: (
+        Annotated[tuple[Literal["identity", "platt", "isotonic"], ...], Field(min_length=3, max_length=3)] | None
+    )
+    files: dict[str, FileRecord]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.classes != CLASS_NAMES:
+            raise ValueError(f"classes must be {CLASS_NAMES}")
+        ensemble = self.kind == "ensemble"
+        if bool(self.members) != ensemble or (self.combination is not None) != ensemble:
+            raise ValueError("an ensemble has members and a combination, a single model has neither")
+        return self
+
+    @property
+    def n_members(self) -> int:
+        """How many models of three boosters the archive holds."""
+        return max(1, len(self.members))
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys and no NaN: equal values give equal bytes. Raises ValueError and TypeError as json does."""
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii")
+
+
+def parse_manifest(data: bytes, *, newest: int) -> Manifest:
+    """Read ``model.json``.
+
+    Raises
+    ------
+    UnsafeModelFile
+        If it does not follow the schema, or is of a newer format than `newest`.
+    """
+    try:
+        head = Head.model_validate_json(data)
+        if head.format_version > newest:
+            raise damaged(f"model format {head.format_version}, newer than {newest}: a newer meta_models is needed")
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))[:200]
+        raise damaged(f"{NAME} that is not as it should be: {where or 'whole'}: {first['msg'][:300]}") from None

@@ -1,0 +1,92 @@
+"""Model files as bytes and from disk. The only place that may run the pickle machine, and only when told to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import stat
+from pathlib import Path
+
+from meta_models.errors import InputError, UnsafeModelFile
+from meta_models.model import FittedModel
+from meta_models.persistence import codec, envelope
+from meta_models.persistence.archive import MAX_BYTES
+
+logger = logging.getLogger(__name__)
+
+
+def dump_model(model: FittedModel) -> bytes:
+    """The model file of `model`; equal models give equal bytes, whatever the date.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` cannot be stored so that :func:`load_model` would read it again.
+    """
+    return envelope.wrap(codec.encode(model))
+
+
+def load_model(path: str | os.PathLike[str], *, allow_pickle: bool = False, max_bytes: int = MAX_BYTES) -> FittedModel:
+    """Read a model file, without running anything that stands in it.
+
+    Parameters
+    ----------
+    path : path
+        A regular file.
+    allow_pickle : bool
+        Unpickle a file that was not written by :func:`dump_model`. That can run any code: only for files of your own.
+    max_bytes : int
+        Largest file, and most bytes that it may inflate to.
+
+    Raises
+    ------
+    InputError
+        If `path` is no readable regular file.
+    UnsafeModelFile
+        If it was not written by :func:`dump_model`, or was altered since.
+    """
+    data = _read(Path(path), max_bytes)
+    try:
+        if allow_pickle and not envelope.is_wrapped(data):
+            return _unpickled(data, path)
+        return codec.decode(envelope.unwrap(data), max_bytes=max_bytes)
+    except UnsafeModelFile as error:
+        raise UnsafeModelFile(error.expected, f"{error.found.rstrip('.')}, in {path}", error.action) from None
+
+
+def _restore_model(data: bytes) -> FittedModel:
+    """What ``pickle.load`` calls with the archive in a model file."""
+    return codec.decode(data, max_bytes=MAX_BYTES)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file. Opening never blocks, as it would for a FIFO without a writer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise InputError("A readable model file is needed", f"Found {path}: {error}", "Check the path") from None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise UnsafeModelFile(
+                "A model file is needed", f"Found {kind}: {path}", "Name the file, model_multiclass*.pkl"
+            )
+        if status.st_size > max_bytes:
+            found = f"Found {status.st_size} bytes in {path}"
+            raise UnsafeModelFile(
+                f"A model file has at most {max_bytes} bytes", found, "Raise max_bytes if it is yours"
+            )
+        return file.read(status.st_size + 1)
+
+
+def _unpickled(data: bytes, path: object) -> FittedModel:
+    logger.warning("Unpickling %s, which can run any code, because allow_pickle=True was given", path)
+    try:
+        model = pickle.loads(data)  # noqa: S301 - only on request, for files of the user's own
+    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError) as error:
+        raise UnsafeModelFile("A pickled model is needed", f"Found {type(error).__name__}: {error}") from error
+    if not callable(getattr(model, "predict_proba", None)):
+        raise UnsafeModelFile("A pickled model is needed", f"Found {type(model).__name__} without predict_proba")
+    return model  # type: ignore[no-any-return]

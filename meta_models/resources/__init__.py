@@ -1,0 +1,39 @@
+"""What this process may use, and what it uses: memory, CPUs and disk.
+
+A limit is read where the kernel enforces it: the process's own control group and every group above it, the rlimits, the
+batch system's variables, the machine. Use is the summed proportional set size of the process tree.
+"""
+
+from meta_models.resources.cgroup import oom_kill_count
+from meta_models.resources.guard import PeakSampler
+from meta_models.resources.limits import (
+    CpuLimit,
+    Limit,
+    MemoryBudget,
+    MemoryLimit,
+    apply_address_space_limit,
+    cpu_count,
+    cpu_limit,
+    free_disk,
+    memory_budget,
+    memory_limit,
+)
+from meta_models.resources.usage import TreeMemory, tree_memory, tree_pss
+
+__all__ = [
+    "CpuLimit",
+    "Limit",
+    "MemoryBudget",
+    "MemoryLimit",
+    "PeakSampler",
+    "TreeMemory",
+    "apply_address_space_limit",
+    "cpu_count",
+    "cpu_limit",
+    "free_disk",
+    "memory_budget",
+    "memory_limit",
+    "oom_kill_count",
+    "tree_memory",
+    "tree_pss",
+]

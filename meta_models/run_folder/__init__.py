@@ -1,0 +1,55 @@
+"""The run folder: atomic writes, one run at a time, a manifest of what was done, and checkpointed units of work.
+
+::
+
+    with install_signal_handlers(), RunFolder.open(out_dir, overwrite=False, resume=False) as folder:
+        folder.update(config=..., seeds=...)
+        with folder.phase("train"):
+            folder.write_bytes("model_multiclass.pkl", data)
+
+Leaving the block verifies every artifact and marks the manifest ``complete``; an error marks it ``failed``, an
+interrupt ``interrupted``.
+"""
+
+from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
+from meta_models.run_folder.folder import RunFolder
+from meta_models.run_folder.manifest import (
+    MANIFEST_NAME,
+    ArtifactRecord,
+    InputRecord,
+    MemoryFigures,
+    RunManifest,
+    RunState,
+    UnitRecord,
+    describe_input,
+    library_versions,
+)
+from meta_models.run_folder.signals import install_signal_handlers
+from meta_models.run_folder.units import UnitHit, UnitKey, UnitMiss, UnitStore
+from meta_models.run_folder.writers import json_bytes, verify_parquet, write_parquet
+
+__all__ = [
+    "MANIFEST_NAME",
+    "ArtifactRecord",
+    "InputRecord",
+    "MemoryFigures",
+    "RunFolder",
+    "RunManifest",
+    "RunState",
+    "UnitHit",
+    "UnitKey",
+    "UnitMiss",
+    "UnitRecord",
+    "UnitStore",
+    "atomic_path",
+    "atomic_write",
+    "describe_input",
+    "hash_file",
+    "install_signal_handlers",
+    "json_bytes",
+    "library_versions",
+    "remove_temporaries",
+    "require_space",
+    "verify_parquet",
+    "write_parquet",
+]

@@ -1,0 +1,192 @@
+"""Files that are either whole or absent: written to a temporary name beside the target, flushed to disk, renamed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from meta_models.errors import InputError, WriteError
+from meta_models.resources import free_disk
+
+logger = logging.getLogger(__name__)
+
+_TEMPORARY = re.compile(r"\.tmp-\d+-[0-9a-f]{8}-.+", re.DOTALL)
+
+#: Errors of a full, read-only or limited file system: they are about writing, whatever file they name.
+_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+#: Native libraries put the number of the error into the text only.
+_ERRNO_IN_TEXT = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)|errno:? (\d+)")
+
+
+def temporary_for(path: Path) -> Path:
+    """A new temporary name in the folder of `path`: ``.tmp-<pid>-<random>-<name>``, so that leftovers are known.
+
+    Of a long name only the end is kept, within the 255 bytes of a file name; it keeps its suffix.
+    """
+    return path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name[-40:]}")
+
+
+@contextmanager
+def atomic_path(path: Path, *, need: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path to write to; afterwards it is flushed to disk and renamed to `path`.
+
+    On any error, interrupts included, the temporary is removed and what stood at `path` before is untouched.
+
+    Parameters
+    ----------
+    path : Path
+        Target. Its folder must exist.
+    need : int, optional
+        Bytes that will be written, for the message of a full disk.
+
+    Raises
+    ------
+    WriteError
+        If the file system refuses (full, over quota, read-only, not permitted, ...).
+    """
+    temporary = temporary_for(path)
+    try:
+        yield temporary
+        flush(temporary)
+        temporary.replace(path)
+        flush(path.parent)
+    except OSError as error:
+        if not _is_about_writing(error, {temporary, path, path.parent}):
+            raise
+        raise write_error(error, path, need if need is not None else _size(temporary)) from error
+    finally:
+        _remove(temporary)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path` as :func:`atomic_path` does.
+
+    Raises
+    ------
+    WriteError
+        If the file system refuses.
+    """
+    with atomic_path(path, need=len(data)) as temporary:
+        temporary.write_bytes(data)
+
+
+def require_space(path: Path, need: int) -> None:
+    """Check before a long step that `need` bytes can be written where `path` lies.
+
+    Raises
+    ------
+    WriteError
+        If less is free.
+    """
+    if (free := free_disk(path)) < need:
+        raise WriteError(
+            f"Writing to {path} needs {need:,} bytes",
+            f"Found {free:,} bytes free",
+            "Free space or choose another folder",
+        )
+
+
+def remove_temporaries(folder: Path) -> list[Path]:
+    """Remove what dead writers left anywhere below `folder`; only names of :func:`temporary_for` are touched.
+
+    Call it while no writer is alive: with the folder's lock held.
+    """
+    found = []
+    for here, folders, files in os.walk(folder):
+        names = [name for name in (*folders, *files) if is_temporary(name)]
+        folders[:] = [name for name in folders if name not in names]
+        found += [Path(here) / name for name in names]
+    for path in found:
+        logger.info("Removing %s, left by a run that was killed", path)
+        _remove(path)
+    return found
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder name is one of :func:`temporary_for`."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of an input file, as 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise InputError(f"The file {path} must be readable", f"Found: {error.strerror or error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file; raises OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_error(error: OSError, path: Path, need: int | None = None) -> WriteError:
+    """The error that tells a user why `path` was not written, how much was needed and how much is free."""
+    number = _errno(error)
+    reason = os.strerror(number) if number else str(error)
+    size = f"; at least {need:,} bytes are needed" if need else ""
+    try:
+        size += f", {free_disk(path):,} bytes are free" if need or number in _FULL else ""
+    except OSError:
+        logger.debug("The free space at %s cannot be read", path)
+    action = "Free space there or choose another --out-dir" if number in _STORAGE_ERRORS else "Choose another --out-dir"
+    return WriteError(f"The file {path} must be writable", f"Found: {reason}{size}", action)
+
+
+def flush(path: Path) -> None:
+    """Bring a file or a folder's entries to disk (``fsync``)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_about_writing(error: OSError, ours: set[Path]) -> bool:
+    """Whether an error inside the block came from writing our file, and not from reading another one."""
+    if _errno(error) in _STORAGE_ERRORS:
+        return True
+    named = {Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)}
+    return bool(named & ours) or any(str(path) in str(error) for path in ours)
+
+
+def _errno(error: OSError) -> int | None:
+    if error.errno is not None:
+        return error.errno
+    match = _ERRNO_IN_TEXT.search(str(error))
+    return int(next(group for group in match.groups() if group)) if match else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The temporary %s cannot be removed: %s", path, error)

@@ -1,0 +1,312 @@
+"""The folder of one run."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from meta_models.errors import ExitCode, MetaModelsError, UsageError, WriteError
+from meta_models.run_folder.atomic import (
+    atomic_path,
+    is_temporary,
+    remove_temporaries,
+    require_space,
+    sha256_of,
+    temporary_for,
+    write_error,
+)
+from meta_models.run_folder.lock import HOLDER_NAME, LOCK_NAME, FolderLock
+from meta_models.run_folder.manifest import MANIFEST_NAME, ArtifactRecord, RunManifest, RunState, UnitRecord, now
+from meta_models.run_folder.units import UNITS_FOLDER, UnitStore
+from meta_models.run_folder.writers import Table, json_bytes, write_parquet
+
+logger = logging.getLogger(__name__)
+
+_INTERRUPTS = (ExitCode.SIGINT, ExitCode.SIGTERM)
+
+
+class RunFolder:
+    """The folder that one run writes to; made by :meth:`open`.
+
+    Artifacts are named by their path in the folder, with ``/``. Each is announced in the manifest before it is written,
+    so that no file of ours is ever taken for somebody else's. ``units/`` belongs to the package as a whole.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    manifest : RunManifest
+        What stands in ``run_manifest.json``; change it with :meth:`update`.
+    units : UnitStore
+        Checkpoints; what is looked up and put there is recorded in the manifest.
+    """
+
+    def __init__(self, path: Path, manifest: RunManifest) -> None:
+        self.path, self.manifest = path, manifest
+        self.units = UnitStore(path / UNITS_FOLDER, self._record_unit)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, *, overwrite: bool = False, resume: bool = False) -> Iterator[Self]:
+        """Make or take `path`, lock it, and keep its manifest up to the outcome of the block.
+
+        Leaving the block verifies all artifacts and marks the run ``complete``; ``KeyboardInterrupt`` and
+        ``SystemExit(143)`` mark it ``interrupted``, any other error ``failed`` with its message. Temporaries are
+        removed in every case, and on opening those of runs that were killed.
+
+        Parameters
+        ----------
+        path : Path
+            Absent, or an empty folder; with `overwrite` or `resume`, also the folder of an earlier run.
+        overwrite : bool
+            Delete what the earlier run's manifest lists, and its units; never another file.
+        resume : bool
+            Keep the units. Artifacts stay until they are rewritten; those that are not go when the run completes.
+
+        Raises
+        ------
+        UsageError
+            If `path` is not a folder, is not empty (or, with `overwrite` or `resume`, not of a run), or is in use: the
+            message names the holder's pid and host.
+        WriteError
+            If the folder cannot be made or written to, or an artifact is not as it was written.
+        """
+        _make(path)
+        if not (path / LOCK_NAME).exists():
+            _earlier_run(path, allowed=overwrite or resume)
+        lock = FolderLock(path)
+        lock.acquire()
+        try:
+            remove_temporaries(path)
+            earlier = _earlier_run(path, allowed=overwrite or resume)
+            names = tuple(sorted({*earlier.artifacts, *earlier.leftovers})) if earlier else ()
+            folder = cls(path, RunManifest.start(leftovers=names))
+            if overwrite:
+                folder._delete_leftovers()
+                folder.units.clear()
+            folder.update()
+            with folder._outcome():
+                yield folder
+        finally:
+            remove_temporaries(path)
+            lock.release()
+
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the manifest and rewrite it.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If there is no such field, or a value does not fit it.
+        WriteError
+            If the manifest cannot be written.
+        """
+        self.manifest = RunManifest.model_validate({**dict(self.manifest), **changes})
+        self.manifest.write(self.path)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the block and add its seconds to the manifest's phase `name`."""
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        logger.info("Phase %s took %.1f s", name, seconds)
+        phases = self.manifest.phases
+        self.update(phases={**phases, name: round(phases.get(name, 0.0) + seconds, 3)})
+
+    @contextmanager
+    def path_for(self, name: str, *, need: int | None = None) -> Iterator[Path]:
+        """Yield a temporary path for artifact `name`; afterwards it is flushed, renamed and registered with its hash.
+
+        The temporary keeps the suffix of `name`, for writers that choose a format by it.
+
+        Raises
+        ------
+        WriteError
+            If it cannot be written; `need` bytes are named where the disk is full.
+        """
+        target = self._target(name)
+        if name not in self.manifest.artifacts:
+            self.update(artifacts={**self.manifest.artifacts, name: ArtifactRecord()})
+        with atomic_path(target, need=need) as temporary:
+            yield temporary
+            record = ArtifactRecord(sha256=sha256_of(temporary), bytes=temporary.stat().st_size)
+        artifacts = {**self.manifest.artifacts, name: record}
+        self.manifest = self.manifest.model_copy(update={"artifacts": artifacts})
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write artifact `name`; raises WriteError if that cannot be done."""
+        with self.path_for(name, need=len(data)) as temporary:
+            temporary.write_bytes(data)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write artifact `name` in UTF-8, line ends as given; raises WriteError if that cannot be done."""
+        self.write_bytes(name, text.encode())
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write artifact `name` as :func:`json_bytes` (sorted keys; NaN is a ValueError)."""
+        self.write_bytes(name, json_bytes(value))
+
+    def write_parquet(self, name: str, table: Table) -> None:
+        """Write artifact `name` with page checksums and read it back; see :func:`write_parquet`."""
+        with self.path_for(name) as temporary:
+            write_parquet(temporary, table)
+
+    def verify(self, name: str) -> None:
+        """Read artifact `name` again and compare it with what was written.
+
+        Raises
+        ------
+        WriteError
+            If it is missing, unreadable or altered.
+        KeyError
+            If the run has no such artifact.
+        """
+        expected = self.manifest.artifacts[name].sha256
+        try:
+            found = sha256_of(self.path / name)
+        except OSError as error:
+            raise WriteError(
+                f"The artifact {self.path / name} must be readable", f"Found: {error.strerror or error}"
+            ) from error
+        if found != expected:
+            raise WriteError(
+                f"The artifact {self.path / name} must be as it was written, sha256 {expected}",
+                f"Found {found}",
+                "Check the disk, and that nothing else writes there",
+            )
+
+    @contextmanager
+    def scratch(self, name: str, *, need: int = 0) -> Iterator[Path]:
+        """Yield a folder for working files (a cache, say), removed at the end; by the next run if this one is killed.
+
+        Raises
+        ------
+        WriteError
+            If it cannot be made, or fewer than `need` bytes are free.
+        """
+        require_space(self.path, need)
+        folder = temporary_for(self.path / name)
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise write_error(error, folder) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def fail(self, message: str) -> None:
+        """Mark the run ``failed`` now, for a process that is about to end itself."""
+        self._close(RunState.FAILED, message)
+
+    @contextmanager
+    def _outcome(self) -> Iterator[None]:
+        try:
+            yield
+            self._complete()
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt) or (
+                isinstance(error, SystemExit) and error.code in _INTERRUPTS
+            )
+            text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}"
+            self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)
+            raise
+
+    def _complete(self) -> None:
+        unfinished = {name for name, record in self.manifest.artifacts.items() if record.sha256 is None}
+        artifacts = {name: record for name, record in self.manifest.artifacts.items() if name not in unfinished}
+        leftovers = {*self.manifest.leftovers, *unfinished} - artifacts.keys()
+        self.manifest = self.manifest.model_copy(update={"artifacts": artifacts, "leftovers": tuple(sorted(leftovers))})
+        for name in artifacts:
+            self.verify(name)
+        self._delete_leftovers()
+        self.update(state=RunState.COMPLETE, ended=now(), error=None)
+
+    def _close(self, state: RunState, message: str) -> None:
+        try:
+            self.update(state=state, error=message, ended=now())
+        except WriteError as error:
+            logger.error("The manifest cannot be brought up to date: %s", error)
+
+    def _record_unit(self, name: str, record: UnitRecord) -> None:
+        """The first look-up decides what is recorded; the work's seconds come with the commit."""
+        first = self.manifest.units.get(name)
+        if first is not None:
+            record = first.model_copy(update={"seconds": record.seconds or first.seconds, "key": record.key})
+        self.update(units={**self.manifest.units, name: record})
+
+    def _target(self, name: str) -> Path:
+        pure = PurePosixPath(name)
+        inside = name == str(pure) and not pure.is_absolute() and not {"..", "."} & set(pure.parts)
+        if not inside or pure.parts[0] in {UNITS_FOLDER, MANIFEST_NAME} or any(p.startswith(".") for p in pure.parts):
+            raise ValueError(f"Not a name for an artifact: {name!r}")
+        target = self.path / pure
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(error, target) from error
+        return target
+
+    def _delete_leftovers(self) -> None:
+        """Delete the artifacts of the earlier run that are listed and lie in this folder, then folders left empty."""
+        root = self.path.resolve()
+        for name in self.manifest.leftovers:
+            target = self.path / name
+            if not target.parent.resolve().is_relative_to(root) or PurePosixPath(name).is_absolute():
+                logger.warning("%r in the manifest lies outside the run folder and is not deleted", name)
+                continue
+            try:
+                target.unlink(missing_ok=True)
+                _prune(target.parent, self.path)
+            except OSError as error:
+                raise write_error(error, target) from error
+        self.manifest = self.manifest.model_copy(update={"leftovers": ()})
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        found = "Found a file there, or above it"
+        raise UsageError(f"--out-dir must be a folder, got {path}", found, "Choose another --out-dir") from None
+    except OSError as error:
+        raise write_error(error, path) from error
+
+
+def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
+    """The manifest of the run whose files lie in `path`; None where there is nothing but a killed run's traces."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))
+    except OSError as error:
+        raise write_error(error, path) from error
+    entries = [name for name in names if name not in {LOCK_NAME, HOLDER_NAME}]
+    if not entries:
+        return None
+    shown = ", ".join(entries[:3]) + (", ..." if len(entries) > 3 else "")
+    if not allowed:
+        raise UsageError(
+            f"The run folder {path} must be empty or absent",
+            f"Found {len(entries)} entries in it: {shown}",
+            "Use --resume to go on with an earlier run, --overwrite to start it again, or choose another --out-dir",
+        )
+    earlier = RunManifest.read(path)
+    if earlier is None:
+        raise UsageError(
+            f"--overwrite and --resume need the folder of an earlier run, with {MANIFEST_NAME}",
+            f"Found none in {path}, but {shown}",
+            "Choose another --out-dir, or empty the folder yourself",
+        )
+    return earlier
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove `folder` and its parents below `root` as far as they are empty."""
+    while folder != root and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

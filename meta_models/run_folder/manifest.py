@@ -1,0 +1,179 @@
+"""``run_manifest.json``: what a run was given, what it did, and what it wrote."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meta_models.errors import UsageError
+from meta_models.run_folder.atomic import atomic_write, hash_file
+from meta_models.run_folder.writers import json_bytes
+
+MANIFEST_NAME = "run_manifest.json"
+
+_LIBRARIES = (
+    "meta-models", "xgboost", "xgboost-cpu", "polars", "pyarrow", "numpy", "scipy", "scikit-learn", "shap",
+    "matplotlib", "pydantic",
+)  # fmt: skip
+
+
+class RunState(StrEnum):
+    """Where a run stands. A run that was killed stays ``running`` in its manifest."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    COMPLETE = "complete"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputRecord(_Record):
+    """One input file; made by :func:`describe_input`."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class ArtifactRecord(_Record):
+    """One file of the run folder. Without a hash it was announced but not finished."""
+
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+class UnitRecord(_Record):
+    """How one unit of work came about: reused or not, why, and the seconds its work took."""
+
+    key: str
+    reused: bool
+    reason: str
+    seconds: float | None = None
+
+
+class MemoryFigures(_Record):
+    """Peak memory of the process tree in bytes, predicted and measured, and the budget it had to keep."""
+
+    predicted: int | None = None
+    measured: int | None = None
+    budget: int | None = None
+    budget_source: str | None = None
+    method: str | None = None
+
+
+class RunManifest(_Record):
+    """The content of ``run_manifest.json``; frozen: :class:`RunFolder` replaces it and rewrites the file.
+
+    Attributes
+    ----------
+    config : mapping
+        The effective configuration; ``--config run_manifest.json`` feeds it back.
+    phases : mapping of str to float
+        Seconds of each phase.
+    artifacts : mapping of str to ArtifactRecord
+        Files of this run by their path in the folder.
+    leftovers : tuple of str
+        Artifacts of an earlier run that this one resumes; they are removed when it completes without rewriting them.
+    error : str or None
+        Why the run failed or was interrupted.
+    """
+
+    format_version: Literal[1] = 1
+    package: Literal["meta_models"] = "meta_models"
+    state: RunState = RunState.RUNNING
+    error: str | None = None
+    started: str = ""
+    ended: str | None = None
+    argv: tuple[str, ...] = ()
+    host: str = ""
+    pid: int = 0
+    versions: Mapping[str, str] = Field(default_factory=dict)
+    config: Mapping[str, Any] = Field(default_factory=dict)
+    seeds: Mapping[str, int] = Field(default_factory=dict)
+    inputs: tuple[InputRecord, ...] = ()
+    phases: Mapping[str, float] = Field(default_factory=dict)
+    memory: MemoryFigures = MemoryFigures()
+    units: Mapping[str, UnitRecord] = Field(default_factory=dict)
+    artifacts: Mapping[str, ArtifactRecord] = Field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
+
+    @classmethod
+    def start(cls, leftovers: tuple[str, ...] = ()) -> Self:
+        """The manifest of a run that starts now in this process."""
+        return cls(
+            started=now(),
+            argv=tuple(sys.argv),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            versions=library_versions(),
+            leftovers=leftovers,
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The manifest in `folder`; None where there is none.
+
+        Raises
+        ------
+        UsageError
+            If there is a file of that name that this package did not write, or not in this format.
+        """
+        path = folder / MANIFEST_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            reason = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
+            raise UsageError(f"{path} must be the manifest of a run (format 1)", f"Found {reason}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write it into `folder`, atomically.
+
+        Raises
+        ------
+        WriteError
+            If that cannot be done.
+        """
+        atomic_write(folder / MANIFEST_NAME, json_bytes(self.model_dump(mode="json")))
+
+
+def describe_input(path: Path, name: str | None = None) -> InputRecord:
+    """Size and SHA-256 of an input file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    digest = hash_file(path)
+    return InputRecord(path=name or str(path), bytes=path.stat().st_size, sha256=digest)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python, this package and the libraries that determine results; those not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> str:
+    """Moment of the call in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,110 @@
+"""Contents of artifacts: canonical JSON, and Parquet whose pages carry checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meta_models.errors import WriteError
+
+#: Rows of a row group: bounds the memory of writing and of verifying.
+ROW_GROUP_ROWS = 2**18
+
+Table: TypeAlias = "pa.Table | pa.RecordBatchReader"
+
+
+def json_bytes(value: object, *, indent: int | None = 2) -> bytes:
+    """JSON with sorted keys, in UTF-8, the same bytes for equal values; numpy scalars and arrays are converted.
+
+    Raises
+    ------
+    ValueError
+        If there is a NaN or an infinity in it: a number that cannot be computed is null, with a reason beside it.
+    """
+    text = json.dumps(value, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
+    return (text + "\n").encode() if indent else text.encode()
+
+
+def write_parquet(path: Path, table: Table) -> None:
+    """Write `table` with a checksum on every page, and read it back.
+
+    The same values give the same bytes, however `table` is chunked. Memory: about one row group of 262,144 rows.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; make it atomic with :func:`atomic_path`.
+    table : pyarrow.Table or pyarrow.RecordBatchReader
+        The rows.
+
+    Raises
+    ------
+    WriteError
+        If what was read back is not what was written.
+    OSError
+        If the file system refuses.
+    """
+    rows = 0
+    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        for group in _row_groups(table):
+            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+            rows += group.num_rows
+    verify_parquet(path, rows)
+
+
+def verify_parquet(path: Path, rows: int | None = None) -> None:
+    """Read all of a Parquet file and compare its page checksums, and its number of rows with `rows` where given.
+
+    Raises
+    ------
+    WriteError
+        If it is damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            found = sum(batch.num_rows for batch in file.iter_batches(ROW_GROUP_ROWS))
+    except (OSError, pa.ArrowException) as error:
+        raise WriteError(f"The file {path} must read back as it was written", str(error), "Check the disk") from error
+    if rows is not None and found != rows:
+        raise WriteError(f"The file {path} must hold {rows:,} rows", f"Found {found:,}", "Check the disk")
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(json_bytes(value, indent=None)).hexdigest()
+
+
+def _row_groups(table: Table) -> Iterator[pa.Table]:
+    """Slices of equal length, each in one chunk a column, so that pages are cut at the same rows every time."""
+    if isinstance(table, pa.Table):
+        for start in range(0, table.num_rows, ROW_GROUP_ROWS):
+            yield table.slice(start, ROW_GROUP_ROWS).combine_chunks()
+        return
+    held, rows = [], 0
+    for batch in table:
+        held.append(batch)
+        rows += batch.num_rows
+        while rows >= ROW_GROUP_ROWS:
+            whole = pa.Table.from_batches(held, table.schema)
+            yield whole.slice(0, ROW_GROUP_ROWS).combine_chunks()
+            held = whole.slice(ROW_GROUP_ROWS).to_batches()
+            rows -= ROW_GROUP_ROWS
+    if rows:
+        yield pa.Table.from_batches(held, table.schema).combine_chunks()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON: {value!r}")

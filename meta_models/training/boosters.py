@@ -1,0 +1,55 @@
+"""Training a list of booster jobs over one prepared table: reuse what is finished, run the rest side by side."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from meta_models.progress import Progress
+from meta_models.result import BoosterRecord
+from meta_models.run_folder import UnitHit, UnitStore
+from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.memory import worker_count
+from meta_models.training.task import TrainingTask
+from meta_models.training.unit_codec import decode, encode, unit_key
+from meta_models.training.workers import CAN_FORK, run_jobs
+
+logger = logging.getLogger(__name__)
+
+
+def train_boosters(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
+    """Train `jobs` (each a unit that is kept as soon as it is finished); the results by the name of the job.
+
+    Raises
+    ------
+    UnitsFailed, MemoryBudgetError
+        If the process of a job died.
+    """
+    family, labels = FAMILIES[task.config.family], task.positions.labels
+    keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
+    found = [task.units.get(name, key) for name, key in keys.items()]
+    done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
+    waiting = [job for job in jobs if job.name not in done]
+    workers = worker_count(task.config, task.threads) if CAN_FORK else 1
+    threads = 1 if workers > 1 and len(waiting) > 1 else task.threads
+
+    def work(job: BoosterJob) -> tuple[FittedBooster, float]:
+        started = time.monotonic()
+        fitted = family.fit(table, job, labels, task.training_weights, task.config, threads=threads)
+        return fitted, time.monotonic() - started
+
+    with Progress(title, "boosters").started(len(jobs)) as progress:
+        progress.advance(len(done))
+        for job, (fitted, seconds) in run_jobs(waiting, work, processes=workers):
+            task.units.put(job.name, keys[job.name], encode(fitted), timing={"total": seconds})
+            logger.info("%s: %d rounds in %.1f s", job.name, fitted.rounds, seconds)
+            done[job.name] = fitted
+            progress.advance()
+    return done
+
+
+def booster_record(job: BoosterJob, fitted: FittedBooster, member: int = 0) -> BoosterRecord:
+    """What the report says of a booster."""
+    return BoosterRecord(job.fold, member, job.target, fitted.rounds, fitted.train_curve, fitted.stop_curve)

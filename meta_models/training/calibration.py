@@ -1,0 +1,64 @@
+"""Fitting the calibrators on out-of-fold scores, and the cross-fitted values that are reported."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from meta_models.config import TrainingConfig
+from meta_models.model.calibrators import Calibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, logit
+from meta_models.schema import CLASSES
+
+Floats = NDArray[np.float64]
+_EDGE = 1e-7
+
+
+def fit_calibrators(
+    scores: Floats, labels: NDArray[np.uint8], weights: NDArray[np.float32], config: TrainingConfig
+) -> tuple[Calibrator, ...]:
+    """One calibrator per class (or one shared by all) from the out-of-fold scores (n, 3)."""
+    truth = np.stack([labels == c for c in CLASSES], axis=1)
+    if config.calibrate_per_class:
+        return tuple(_fit(scores[:, c], truth[:, c], weights, config) for c in CLASSES)
+    shared = _fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(CLASSES)), config)
+    return (shared,) * len(CLASSES)
+
+
+def cross_fit(
+    scores: Floats,
+    labels: NDArray[np.uint8],
+    weights: NDArray[np.float32],
+    folds: NDArray[np.int16],
+    config: TrainingConfig,
+) -> Floats:
+    """Calibrated probabilities (n, 3): those of a fold come from calibrators fitted on the other folds."""
+    calibrated = np.empty_like(scores)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        calibrators = fit_calibrators(scores[~inside], labels[~inside], weights[~inside], config)
+        calibrated[inside] = apply_calibrators(scores[inside], calibrators)
+    return calibrated
+
+
+def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], config: TrainingConfig) -> Calibrator:
+    weights = weights.astype(np.float64) / weights.mean(dtype=np.float64)
+    return _fit_isotonic(scores, truth, weights) if config.calib_method == "isotonic" else _fit_platt(scores, truth, weights)
+
+
+def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:
+    """Logistic regression on the log-odds (Platt 1999). A falling slope would turn the ranking round: it becomes 0."""
+    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    model.fit(logit(scores)[:, None], truth, sample_weight=weights)
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope > 0:
+        return PlattCalibrator(slope, intercept)
+    share = np.clip(np.average(truth, weights=weights), _EDGE, 1 - _EDGE)
+    return PlattCalibrator(0.0, float(logit(np.array([share]))[0]))
+
+
+def _fit_isotonic(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> IsotonicCalibrator:
+    model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+    model.fit(scores, truth.astype(np.float64), sample_weight=weights)
+    return IsotonicCalibrator(np.asarray(model.X_thresholds_, np.float64), np.asarray(model.y_thresholds_, np.float64))

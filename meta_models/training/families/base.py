@@ -1,0 +1,83 @@
+"""What a learner must offer to be used by any strategy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.reader import Dataset
+from meta_models.schema import SpliceClass
+from meta_models.training.matrix import Audit
+
+
+@dataclass(frozen=True)
+class BoosterJob:
+    """One booster to be trained: a fold (-1: the final model) and a target, one class against the rest.
+
+    Attributes
+    ----------
+    train, stop, score : ndarray of bool (n_rows,)
+        Rows trained on; rows that only decide when to stop; rows to score. They are disjoint.
+    rounds : int
+        Most boosting rounds; all of them where `stop` is empty.
+    """
+
+    name: str
+    fold: int
+    target: SpliceClass
+    train: NDArray[np.bool_]
+    stop: NDArray[np.bool_]
+    score: NDArray[np.bool_]
+    rounds: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class FittedBooster:
+    """Returned by `LearnerFamily.fit`.
+
+    Attributes
+    ----------
+    payload : bytes
+        The booster, serialised.
+    scores : ndarray of float32
+        Probability of the target at the job's score rows, in row order.
+    """
+
+    payload: bytes
+    rounds: int
+    scores: NDArray[np.float32]
+    train_curve: tuple[float, ...]
+    stop_curve: tuple[float, ...]
+
+
+class LearnerFamily(ABC):
+    """A learner that trains one binary booster at a time on a table prepared once."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def prepare(self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int) -> Any:
+        """Bring the features into the form that serves all jobs."""
+
+    @abstractmethod
+    def fit(
+        self, table: Any, job: BoosterJob, labels: NDArray[np.uint8], weights: NDArray[np.float32] | None,
+        config: TrainingConfig, *, threads: int,
+    ) -> FittedBooster:  # fmt: skip
+        """Train `job`. Labels and weights are (n_rows,)."""
+
+    @abstractmethod
+    def load(self, payload: bytes) -> Any:
+        """The booster that `FittedBooster.payload` holds."""
+
+    @abstractmethod
+    def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:
+        """Total gain of each feature (n_features,)."""

@@ -1,0 +1,126 @@
+"""Binary XGBoost boosters over one quantised matrix."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.reader import Dataset
+from meta_models.progress import Progress
+from meta_models.training.families.base import BoosterJob, FittedBooster, LearnerFamily
+from meta_models.training.matrix import Audit, build_matrix
+
+_CLIP = 1e-7
+
+
+class XGBoostBinary(LearnerFamily):
+    """``binary:logistic`` with histogram trees. Rows held out have weight 0: the trees are those of the rest."""
+
+    name: ClassVar[str] = "xgboost"
+
+    def prepare(
+        self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
+    ) -> xgb.QuantileDMatrix:
+        """One quantised matrix of the whole table."""
+        return build_matrix(
+            dataset, features, audit.sample, config, threads=threads, progress=Progress("Building the matrix")
+        )
+
+    def fit(
+        self, table: xgb.QuantileDMatrix, job: BoosterJob, labels: NDArray[np.uint8],
+        weights: NDArray[np.float32] | None, config: TrainingConfig, *, threads: int,
+    ) -> FittedBooster:  # fmt: skip
+        """Train one booster, stopping where its stop rows no longer gain."""
+        truth = labels == job.target
+        table.set_label(truth.astype(np.float32))
+        table.set_weight(job.train * (np.float32(1) if weights is None else weights))
+        watch = _Watch(truth, job, config.early_stopping_rounds, weights)
+        history: dict[str, dict[str, list[float]]] = {}
+        booster = xgb.train(
+            _parameters(config, threads), table, num_boost_round=job.rounds, evals=[(table, "train")],
+            evals_result=history, custom_metric=watch.metric, callbacks=[watch], verbose_eval=False,
+        )  # fmt: skip
+        rounds = watch.best_round + 1
+        kept = booster[:rounds] if rounds < booster.num_boosted_rounds() else booster
+        kept.set_attr(best_iteration=None, best_score=None)
+        return FittedBooster(
+            payload=bytes(kept.save_raw("ubj")),
+            rounds=rounds,
+            scores=watch.scores,
+            train_curve=tuple(history["train"]["logloss"]),
+            stop_curve=tuple(watch.curve) if job.stop.any() else (),
+        )
+
+    def load(self, payload: bytes) -> xgb.Booster:
+        """A booster from its UBJSON."""
+        return xgb.Booster(model_file=bytearray(payload))
+
+    def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:
+        """Total gain by feature number."""
+        gains = np.zeros(n_features)
+        for name, gain in booster.get_score(importance_type="total_gain").items():
+            gains[int(name.removeprefix("f"))] = gain
+        return gains
+
+
+def _parameters(config: TrainingConfig, threads: int) -> dict[str, Any]:
+    return {
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "tree_method": "hist",
+        "device": "cuda" if config.device == "cuda" else "cpu",
+        "learning_rate": config.learning_rate,
+        "max_depth": config.max_depth,
+        "min_child_weight": config.min_child_weight,
+        "max_delta_step": config.max_delta_step,
+        "reg_lambda": config.reg_lambda,
+        "subsample": config.subsample,
+        "colsample_bytree": config.colsample,
+        "max_bin": config.max_bin,
+        "seed": config.seed,
+        "nthread": threads,
+    }
+
+
+class _Watch(xgb.callback.TrainingCallback):
+    """Log-loss of the stop rows after each round, and the scores of the score rows at the best of them.
+
+    The predictions that XGBoost hands to a metric are those it holds for the whole matrix anyway: neither the
+    held-out rows nor the stop rows cost a pass over the trees.
+    """
+
+    def __init__(
+        self, truth: NDArray[np.bool_], job: BoosterJob, patience: int, weights: NDArray[np.float32] | None
+    ) -> None:
+        super().__init__()
+        self._stop = np.flatnonzero(job.stop)
+        self._score = np.flatnonzero(job.score)
+        self._truth = truth[self._stop]
+        self._weights = None if weights is None else weights[self._stop]
+        self._patience = patience
+        self._best = np.inf
+        self.best_round = -1
+        self.scores = np.empty(0, np.float32)
+        self.curve: list[float] = []
+
+    def metric(self, predicted: NDArray[np.float32], _: xgb.DMatrix) -> tuple[str, float]:
+        """Called by XGBoost after each round with the probabilities of all rows."""
+        loss = self._loss(predicted[self._stop]) if len(self._stop) else 0.0
+        self.curve.append(loss)
+        if loss < self._best or not len(self._stop):
+            self._best, self.best_round = loss, len(self.curve) - 1
+            self.scores = predicted[self._score].astype(np.float32)
+        return "stop", loss
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        """Whether to stop."""
+        return bool(len(self._stop)) and epoch - self.best_round >= self._patience
+
+    def _loss(self, p: NDArray[np.float32]) -> float:
+        p64 = np.clip(p.astype(np.float64), _CLIP, 1 - _CLIP)
+        losses = -np.log(np.where(self._truth, p64, 1 - p64))
+        return float(np.average(losses, weights=self._weights))

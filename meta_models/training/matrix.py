@@ -1,0 +1,151 @@
+"""The one quantised matrix, streamed from the table, that serves all targets and all folds."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.reader import Dataset
+from meta_models.errors import InputError
+from meta_models.model.inputs import MISSING, fill_missing
+from meta_models.progress import Progress
+
+logger = logging.getLogger(__name__)
+_PASSES_WITH_REF = 3  # xgboost 3.2 reads the iterator so often when the cuts come from another matrix
+_PASSES = 4
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What one pass over the features found; made by `audit_features`.
+
+    Attributes
+    ----------
+    missing : ndarray of int64 (n_features,)
+        Missing values of each feature.
+    sample : ndarray of float32 (n_sample, n_features)
+        The rows that set the bins.
+    """
+
+    missing: NDArray[np.int64]
+    sample: NDArray[np.float32]
+
+
+def cut_sample(scores: NDArray[np.float32], n_rows: int, seed: int) -> NDArray[np.int64]:
+    """Numbers of the rows that set the bins: half uniform, half with the highest base scores. Labels are not looked at.
+
+    Quantiles of all rows would spend nearly every bin on positions with no splice signal at all.
+
+    Parameters
+    ----------
+    scores : ndarray of float32 (rows of the table,)
+        Highest donor or acceptor score that any base model gives the row.
+    """
+    if n_rows >= len(scores):
+        return np.arange(len(scores))
+    high = np.argpartition(-scores, n_rows // 2, kind="introselect")[: n_rows // 2]
+    rest = np.setdiff1d(np.arange(len(scores)), high, assume_unique=True)
+    uniform = np.random.default_rng(seed).choice(rest, n_rows - len(high), replace=False)
+    return np.sort(np.concatenate([high, uniform]))
+
+
+def audit_features(
+    dataset: Dataset, features: tuple[str, ...], sample_rows: NDArray[np.int64], progress: Progress
+) -> Audit:
+    """Count missing values, refuse infinite ones and take the sample that sets the bins, in one pass.
+
+    Raises
+    ------
+    InputError
+        Naming each column with infinite values (or values that float32 cannot hold) and their number.
+    """
+    missing = np.zeros(len(features), np.int64)
+    infinite = np.zeros(len(features), np.int64)
+    sample = np.empty((len(sample_rows), len(features)), np.float32)
+    first = taken = 0
+    for chunk in progress.track(dataset.iter_matrix(features), dataset.n_rows):
+        finite = np.isfinite(chunk)
+        if not finite.all():
+            nan = np.isnan(chunk)
+            missing += nan.sum(0)
+            infinite += (~finite & ~nan).sum(0)
+        infinite += (chunk <= MISSING).sum(0) if chunk.min(initial=0) <= MISSING else 0
+        stop = np.searchsorted(sample_rows, first + len(chunk))
+        sample[taken:stop] = chunk[sample_rows[taken:stop] - first]
+        first, taken = first + len(chunk), int(stop)
+    if infinite.any():
+        found = ", ".join(f"{features[i]!r}: {infinite[i]} rows" for i in np.flatnonzero(infinite)[:20])
+        raise InputError(
+            f"Features of {dataset.source!r} must be finite (null where unknown) and above {MISSING:g} in float32",
+            f"Found infinite or larger values in {found}",
+            "Mend them, or leave the columns out with --exclude-features",
+        )
+    return Audit(missing, fill_missing(sample))
+
+
+class _Chunks(xgb.DataIter):
+    """The table as XGBoost's data iterator; `reset` starts the same pass again."""
+
+    def __init__(self, chunks: Callable[[], Iterator[NDArray[np.float32]]]) -> None:
+        self._open = chunks
+        self._chunks = chunks()
+        super().__init__(release_data=True)
+
+    def next(self, input_data: Callable[..., Any]) -> bool:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        input_data(data=chunk)
+        return True
+
+    def reset(self) -> None:
+        self._chunks = self._open()
+
+
+def build_matrix(
+    dataset: Dataset, features: tuple[str, ...], sample: NDArray[np.float32], config: TrainingConfig, *,
+    threads: int, progress: Progress,
+) -> xgb.QuantileDMatrix:  # fmt: skip
+    """Stream the table into one quantised matrix, binned by the quantiles of `sample`.
+
+    Missing values go in as a low sentinel: the matrix then takes 2 bytes a value instead of 5.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    whole = len(sample) == dataset.n_rows
+    ref = None if whole else xgb.QuantileDMatrix(sample, max_bin=config.max_bin, nthread=threads)
+    passes = _PASSES if whole else _PASSES_WITH_REF
+    tracker = progress.started(passes * dataset.n_rows)
+
+    def chunks() -> Iterator[NDArray[np.float32]]:
+        for chunk in dataset.iter_matrix(features):
+            yield fill_missing(chunk)
+            tracker.advance(len(chunk))
+
+    with tracker:
+        matrix = xgb.QuantileDMatrix(_Chunks(chunks), ref=ref, max_bin=config.max_bin, nthread=threads)
+    del ref
+    release_memory()
+    return matrix
+
+
+def release_memory() -> None:
+    """Give freed heap pages back to the system (glibc keeps about 1 GB after a large build)."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -1,0 +1,162 @@
+"""What a column adds over the base scores, on families that had no part in finding it out.
+
+Small boosters on the protected columns (base scores and what is computed from them) give log-probabilities. A second small
+booster sees these and one candidate column; it is compared with the same booster without the candidate. Whatever is
+scored on one half of the families was fitted on the other half alone: within that half, the log-probabilities come
+from the quarter that did not fit them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from meta_models.schema import CLASSES
+from meta_models.training.screening.column import POSITIVE, TARGETS
+from meta_models.training.screening.sample import QUARTERS, ScreeningSample
+
+Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
+
+#: Fewest positive rows of a target and fewest families in each quarter; with fewer there is no judgement.
+LEAST_POSITIVE_ROWS = 5
+LEAST_FAMILIES = 2
+
+_REFERENCE_ROUNDS, _CANDIDATE_ROUNDS = 60, 40
+_BOOSTER = {
+    "objective": "multi:softprob", "num_class": len(CLASSES), "tree_method": "hist", "max_depth": 4, "learning_rate": 0.15,
+    "min_child_weight": 2.0, "seed": 0, "verbosity": 0,
+}  # fmt: skip
+_LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a column adds for one target.
+
+    Attributes
+    ----------
+    closed : float
+        Share of the log-loss left by the base scores that the column takes away on held-out families; 1 is all of it, and
+        it is negative where the column makes things worse.
+    low, high : float
+        95 % interval of `closed`, from a bootstrap over families.
+    """
+
+    closed: float
+    low: float
+    high: float
+
+
+class BaseReference:
+    """The base scores' own knowledge of the labels, and what columns add to it.
+
+    Parameters
+    ----------
+    sample : ScreeningSample
+    base : ndarray of intp
+        Columns of `sample` that are protected because of their group.
+    quarter : ndarray of intp, (n,)
+        See :func:`quarters`.
+    weights : ndarray of float64, (n,), or None
+    resamples : int
+        Bootstrap samples behind the interval.
+    seed, threads : int
+    """
+
+    def __init__(
+        self, sample: ScreeningSample, base: NDArray[np.intp], quarter: NDArray[np.intp], weights: Floats | None,
+        *, resamples: int, seed: int, threads: int,
+    ) -> None:  # fmt: skip
+        self._sample, self._quarter, self._weights, self._threads = sample, quarter, weights, threads
+        _, self._family = np.unique(sample.families, return_inverse=True)
+        n_families = int(self._family.max()) + 1 if len(self._family) else 0
+        rng = np.random.default_rng(seed)
+        self.unusable = _why_unusable(sample, base, quarter, self._family)
+        if self.unusable:
+            return
+        self._draws = rng.multinomial(n_families, np.full(n_families, 1 / n_families), size=resamples).astype(
+            np.float64
+        )
+        self._margins = [self._nested_margins(base, half) for half in (0, 1)]
+        probabilities = self._probabilities(None)
+        self._loss = self._family_loss(probabilities)
+        positive = POSITIVE[sample.labels]
+        self.ap: Floats = np.array(
+            [
+                average_precision_score(positive[:, t], probabilities @ POSITIVE[:, t], sample_weight=weights)
+                for t in range(len(TARGETS))
+            ]
+        )
+
+    def addition(self, column: Float32s) -> tuple[Addition, ...]:
+        """What `column`, (n,), adds for each target."""
+        loss = self._family_loss(self._probabilities(column))
+        closed = 1 - loss.sum(axis=0) / self._loss.sum(axis=0)
+        drawn = 1 - (self._draws @ loss) / np.maximum(self._draws @ self._loss, np.finfo(float).tiny)
+        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+        return tuple(Addition(*map(float, values)) for values in zip(closed, low, high, strict=True))
+
+    def _nested_margins(self, base: NDArray[np.intp], half: int) -> Float32s:
+        """Log-probabilities of all rows, (n, 3), without the labels of `half` and without those of a row's own quarter."""
+        margins = np.empty((len(self._quarter), len(CLASSES)), dtype=np.float32)
+        fitting = self._quarter // 2 != half
+        q = self._quarter[fitting].min()
+        features = self._sample.features
+        parts = (
+            (self._quarter == q, self._quarter == q + 1),
+            (self._quarter == q + 1, self._quarter == q),
+            (fitting, ~fitting),
+        )
+        for fit_rows, rows in parts:
+            booster = self._fit(features[np.ix_(fit_rows, base)], fit_rows, _REFERENCE_ROUNDS)
+            probabilities = booster.inplace_predict(features[np.ix_(rows, base)])
+            margins[rows] = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+        return margins
+
+    def _probabilities(self, column: Float32s | None) -> Floats:
+        """Probabilities of all rows, (n, 3), each from a booster that did not see the row's half."""
+        probabilities = np.empty((len(self._quarter), len(CLASSES)))
+        for half, margins in enumerate(self._margins):
+            inputs = margins if column is None else np.column_stack([margins, column])
+            held_out = self._quarter // 2 == half
+            booster = self._fit(inputs[~held_out], ~held_out, _CANDIDATE_ROUNDS)
+            probabilities[held_out] = booster.inplace_predict(inputs[held_out])
+        return probabilities
+
+    def _fit(self, inputs: Float32s, rows: NDArray[np.bool_], rounds: int) -> xgb.Booster:
+        weights = None if self._weights is None else self._weights[rows]
+        matrix = xgb.QuantileDMatrix(inputs, label=self._sample.labels[rows], weight=weights, nthread=self._threads)
+        return xgb.train({**_BOOSTER, "nthread": self._threads}, matrix, rounds)
+
+    def _family_loss(self, probabilities: Floats) -> Floats:
+        """Log-loss of each target summed over the rows of each family, (n_families, 3)."""
+        chance = np.clip(probabilities @ POSITIVE, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+        positive = POSITIVE[self._sample.labels].astype(bool)
+        loss = -np.log(np.where(positive, chance, 1 - chance))
+        if self._weights is not None:
+            loss *= self._weights[:, None]
+        return np.stack([np.bincount(self._family, weights=loss[:, t]) for t in range(len(TARGETS))], axis=1)
+
+
+def _why_unusable(
+    sample: ScreeningSample, base: NDArray[np.intp], quarter: NDArray[np.intp], family: NDArray[np.intp]
+) -> str:
+    """Why nothing can be judged by what it adds; empty where it can."""
+    if len(base) == 0:
+        return "no base score is among the features"
+    positive = POSITIVE[sample.labels]
+    for q in range(QUARTERS):
+        rows = quarter == q
+        families = len(np.unique(family[rows]))
+        fewest = int(positive[rows].sum(axis=0).min())
+        if families < LEAST_FAMILIES or fewest < LEAST_POSITIVE_ROWS:
+            return (
+                f"a quarter of the screened families holds {families} families and {fewest} rows of the rarest class "
+                f"(needs {LEAST_FAMILIES} and {LEAST_POSITIVE_ROWS})"
+            )
+    return ""

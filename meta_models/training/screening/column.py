@@ -1,0 +1,246 @@
+"""What one column tells about the labels on its own: correlation, one-feature AP, missing and zero values.
+
+Everything is computed from the groups of equal values of a column, so that a column costs one sort and a few passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.schema import CLASSES, SpliceClass
+from meta_models.training.screening.sample import ScreeningSample
+
+Floats = NDArray[np.float64]
+
+#: The questions a leak could answer, and the classes that mean yes.
+TARGETS: dict[str, tuple[SpliceClass, ...]] = {
+    "donor": (SpliceClass.DONOR,),
+    "acceptor": (SpliceClass.ACCEPTOR,),
+    "site": (SpliceClass.DONOR, SpliceClass.ACCEPTOR),
+}
+#: (3 classes, 3 targets): 1 where the class means yes.
+POSITIVE: Floats = np.array([[float(c in classes) for classes in TARGETS.values()] for c in CLASSES])
+
+_FINE, _COARSE = 256, 16
+_PRIOR_ROWS = 4.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the tests of all columns share.
+
+    Attributes
+    ----------
+    codes : ndarray of intp, (n,)
+        ``3 * half + label``.
+    weights : ndarray of float64, (n,), or None
+        None: all rows count the same.
+    gene_order : ndarray of intp, (n,)
+        Rows sorted by gene, then by row number.
+    gene_starts : ndarray of intp, (n_genes,)
+        Where each gene starts in `gene_order`.
+    row_rank : ndarray of float64, (n,)
+        Rank of the row's number in the table, less its mean.
+    """
+
+    sample: ScreeningSample
+    codes: NDArray[np.intp]
+    weights: Floats | None
+    gene_order: NDArray[np.intp]
+    gene_starts: NDArray[np.intp]
+    row_rank: Floats
+
+    @classmethod
+    def of(cls, sample: ScreeningSample, half: NDArray[np.intp], weights: Floats | None) -> Rows:
+        """Sort out the rows of `sample`, whose families are in the `half` 0 or 1, (n,)."""
+        order = np.lexsort((sample.rows, sample.genes))
+        genes = sample.genes[order]
+        starts = np.flatnonzero(np.r_[True, genes[1:] != genes[:-1]])
+        rank = np.empty(len(order))
+        rank[np.argsort(sample.rows, kind="stable")] = np.arange(len(order))
+        codes = sample.labels.astype(np.intp) + len(CLASSES) * half
+        return cls(sample, codes, weights, order, starts, rank - rank.mean())
+
+    @cached_property
+    def prevalence(self) -> Floats:
+        """Share of the positive rows of each target, (3,)."""
+        counts = (
+            np.bincount(self.codes, weights=self.weights, minlength=2 * len(CLASSES))
+            .reshape(2, len(CLASSES))
+            .sum(axis=0)
+        )
+        share: Floats = counts @ POSITIVE / counts.sum()
+        return share
+
+
+@dataclass(frozen=True)
+class TieGroups:
+    """The groups of equal values of one column.
+
+    Attributes
+    ----------
+    values : ndarray of float64, (G,)
+        Distinct values that are not null, ascending.
+    sizes : ndarray of intp, (G,)
+        Rows of each.
+    group : ndarray of intp, (n,)
+        Group of each row, G where it is null.
+    counts : ndarray of float64, (G + 1, 2, 3)
+        (Weighted) rows by group, half and class; the last group is null.
+    """
+
+    values: Floats
+    sizes: NDArray[np.intp]
+    group: NDArray[np.intp]
+    counts: Floats
+
+    @classmethod
+    def of(cls, column: NDArray[np.float32], rows: Rows) -> TieGroups:
+        """Group the values of `column`, (n,)."""
+        order = np.argsort(column)
+        n_valid = len(column) - int(np.isnan(column).sum())
+        ordered = column[order[:n_valid]]
+        new = np.ones(n_valid, dtype=bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        starts = np.flatnonzero(new)
+        group = np.full(len(column), len(starts), dtype=np.intp)
+        group[order[:n_valid]] = np.cumsum(new) - 1
+        counts = np.bincount(group * 6 + rows.codes, weights=rows.weights, minlength=6 * (len(starts) + 1))
+        sizes = np.diff(starts, append=n_valid)
+        return cls(ordered[starts].astype(np.float64), sizes, group, counts.reshape(-1, 2, 3).astype(np.float64))
+
+    @property
+    def n_values(self) -> int:
+        """Distinct values that are not null."""
+        return len(self.values)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return bool(np.all(self.values == np.floor(self.values)))
+
+    @cached_property
+    def midranks(self) -> Floats:
+        """Mean rank of each group, (G,)."""
+        ends = np.cumsum(self.sizes)
+        middle: Floats = ends - (self.sizes - 1) / 2
+        return middle
+
+
+def linear_correlation(ties: TieGroups) -> Floats:
+    """Pearson's correlation with each target over the rows that are not null, (3,); NaN where it is not defined."""
+    total, positive = _by_target(ties)
+    n = total.sum()
+    if n == 0 or ties.n_values < 2:
+        return np.full(len(TARGETS), np.nan)
+    deviation = ties.values - (ties.values @ total) / n
+    share = positive.sum(axis=0) / n
+    covariance = deviation @ positive / n
+    variance = (deviation**2 @ total / n) * share * (1 - share)
+    return np.divide(covariance, np.sqrt(variance), out=np.full(len(TARGETS), np.nan), where=variance > 0)
+
+
+def rank_correlation(ties: TieGroups) -> Floats:
+    """Rank-biserial correlation with each target, 2 AUC - 1, (3,); NaN where it is not defined.
+
+    Spearman's coefficient of a feature with a rare class of share p cannot exceed sqrt(3 p (1 - p)), about 0.36 at
+    5 %; the rank-biserial correlation is Spearman's divided by that bound (Cureton, Psychometrika 1956).
+    """
+    total, positive = _by_target(ties)
+    negative = total[:, None] - positive
+    below = np.cumsum(negative, axis=0) - negative / 2
+    pairs = positive.sum(axis=0) * negative.sum(axis=0)
+    wins = (positive * below).sum(axis=0)
+    return 2 * np.divide(wins, pairs, out=np.full(len(TARGETS), np.nan), where=pairs > 0) - 1
+
+
+def _by_target(ties: TieGroups) -> tuple[Floats, Floats]:
+    """Rows (G,) and positive rows (G, 3 targets) of the groups that are not null."""
+    counts = ties.counts[:-1].sum(axis=1)
+    return counts.sum(axis=1), counts @ POSITIVE
+
+
+def one_feature_ap(ties: TieGroups) -> Floats:
+    """Average precision of the column alone for each target, (3,), found on one half of the families, scored on the other.
+
+    A two-level tree of quantile bins (16 of 16; null is a bin) learns the share of each class per bin, shrunk to that of
+    the coarse bin and of the table; so a leak that is not monotone shows as well. Mean of both directions; NaN where a
+    half has no row of the target.
+    """
+    counts = _summed(ties.counts, _fine_bins(ties), _FINE + 1)
+    return np.mean([_transfer_ap(counts[:, 1 - half], counts[:, half]) for half in (0, 1)], axis=0)
+
+
+def _fine_bins(ties: TieGroups) -> NDArray[np.intp]:
+    """Quantile bin of each group, the last one for null."""
+    n_valid = max(int(ties.sizes.sum()), 1)
+    bins = ((ties.midranks - 0.5) * _FINE / n_valid).astype(np.intp)
+    return np.append(np.clip(bins, 0, _FINE - 1), _FINE)
+
+
+def _transfer_ap(fitted: Floats, scored: Floats) -> Floats:
+    """AP for each target of the rates of `fitted` (bins, 3 classes) on `scored` (bins, 3 classes)."""
+    prior = fitted.sum(axis=0) / max(fitted.sum(), 1.0)
+    coarse = np.arange(_FINE + 1) // (_FINE // _COARSE)
+    coarse_rate = _shrunk(_summed(fitted, coarse, _COARSE + 1), prior[None, :])
+    rate = _shrunk(fitted, coarse_rate[coarse]) @ POSITIVE
+    positive, total = scored @ POSITIVE, scored.sum(axis=1)
+    return np.array([binned_ap(rate[:, t], positive[:, t], total) for t in range(len(TARGETS))])
+
+
+def _summed(counts: Floats, bins: NDArray[np.intp], n_bins: int) -> Floats:
+    """Sum `counts` over the rows with equal values of `bins`, which ascend."""
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    sums = np.zeros((n_bins, *counts.shape[1:]))
+    sums[bins[starts]] = np.add.reduceat(counts, starts, axis=0)
+    return sums
+
+
+def _shrunk(counts: Floats, prior: Floats) -> Floats:
+    rates: Floats = (counts + _PRIOR_ROWS * prior) / (counts.sum(axis=1, keepdims=True) + _PRIOR_ROWS)
+    return rates
+
+
+def binned_ap(score: Floats, positive: Floats, total: Floats) -> float:
+    """Average precision of rows in bins; `score`, `positive` and `total` rows are (bins,). NaN without a positive row."""
+    if positive.sum() == 0:
+        return float("nan")
+    order = np.argsort(-score, kind="stable")
+    hits, seen = np.cumsum(positive[order]), np.cumsum(total[order])
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
+    hits, seen = hits[last], seen[last]
+    gained = np.diff(hits, prepend=0.0)
+    precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
+    return float((precision * gained).sum() / hits[-1])
+
+
+def pattern_ap(marked: Floats, others: Floats) -> Floats:
+    """AP of a yes/no pattern for each target, the better of both directions, (3,).
+
+    `marked` and `others` are the rows with and without the pattern by class, (3,). NaN where the pattern does not vary
+    or the target has no row.
+    """
+    if marked.sum() == 0 or others.sum() == 0:
+        return np.full(len(TARGETS), np.nan)
+    table = np.stack([marked, others])
+    positive, total = table @ POSITIVE, table.sum(axis=1)
+    ups = [binned_ap(np.array([1.0, 0.0]), positive[:, t], total) for t in range(len(TARGETS))]
+    downs = [binned_ap(np.array([0.0, 1.0]), positive[:, t], total) for t in range(len(TARGETS))]
+    return np.fmax(ups, downs)
+
+
+def missing_counts(ties: TieGroups) -> tuple[Floats, Floats]:
+    """Rows by class, (3,), that are null, and that are not."""
+    counts = ties.counts.sum(axis=1)
+    return counts[-1], counts[:-1].sum(axis=0)
+
+
+def zero_counts(ties: TieGroups) -> tuple[Floats, Floats]:
+    """Rows by class, (3,), that are zero, and that are neither zero nor null."""
+    counts = ties.counts[:-1].sum(axis=1)
+    zero = ties.values == 0
+    return counts[zero].sum(axis=0), counts[~zero].sum(axis=0)

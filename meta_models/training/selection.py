@@ -1,0 +1,64 @@
+"""Which strategy fits the table and the machine: a pure function that returns a name and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.errors import UsageError
+
+SINGLE, BATCHES = "single_model", "batch_ensemble"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strategy by name, and why it was chosen."""
+
+    name: str
+    reason: str
+
+
+def choose_strategy(
+    profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int
+) -> Choice:
+    """Choose for a table, a configuration and a budget.
+
+    Parameters
+    ----------
+    peaks : mapping of str to int
+        Predicted peak in bytes of each strategy that exists.
+    budget : int
+        Memory budget in bytes.
+
+    Raises
+    ------
+    UsageError
+        If the strategy that is asked for, or that the table calls for, does not exist. Nothing is swapped silently.
+    """
+    choice = _choose(profile, config, peaks, budget)
+    if choice.name not in peaks:
+        raise UsageError(
+            f"This table calls for the strategy {choice.name!r} ({choice.reason})",
+            f"This version has {', '.join(sorted(peaks))}",
+            f"Name one of them with --strategy, or raise --max-single-genes ({config.max_single_genes})",
+        )
+    return choice
+
+
+def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:
+    if config.train_all_genes:
+        return Choice(BATCHES, "forced by --train-all-genes")
+    if config.strategy != "auto":
+        return Choice(config.strategy, f"named by --strategy {config.strategy}")
+    if profile.genes > config.max_single_genes:
+        return Choice(BATCHES, f"{profile.genes:,} genes, more than --max-single-genes {config.max_single_genes:,}")
+    cap = min(budget, int(config.max_single_gb * 1e9))
+    if peaks[SINGLE] > cap:
+        return Choice(BATCHES, f"one model would need {peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB")
+    return Choice(
+        SINGLE,
+        f"{profile.genes:,} genes, at most {config.max_single_genes:,}; "
+        f"predicted peak {peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB",
+    )

@@ -1,0 +1,173 @@
+"""The frame of every strategy: the public `train` checks, calibrates and assembles; a hook does what differs."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.errors import MemoryBudgetError
+from meta_models.metrics import best_by_fold
+from meta_models.model.calibrators import Calibrator, normalise
+from meta_models.result import (
+    CALIBRATED,
+    RAW,
+    BoosterRecord,
+    FeatureRecord,
+    FoldRecord,
+    MemoryRecord,
+    Note,
+    Predictor,
+    TrainingResult,
+    probability_columns,
+)
+from meta_models.schema import CLASSES
+from meta_models.training.calibration import cross_fit, fit_calibrators
+from meta_models.training.task import TrainingTask
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StrategyFit:
+    """What a strategy's hook hands back to `TrainingStrategy.train`.
+
+    Attributes
+    ----------
+    scores : ndarray of float64 (n_rows, 3)
+        Out-of-fold score of each class, before calibration and normalisation.
+    fold : ndarray of int16 (n_rows,)
+        The fold that held each row out.
+    build : callable
+        Makes the fitted model from its calibrators (None: uncalibrated).
+    gains : ndarray of float64 (n_features, 3)
+        Total gain of each kept feature in the final boosters.
+    missing : ndarray of int64 (n_features,)
+        Missing values of each kept feature.
+    """
+
+    scores: Floats
+    fold: NDArray[np.int16]
+    build: Callable[[tuple[Calibrator, ...] | None], Predictor]
+    folds: tuple[FoldRecord, ...]
+    boosters: tuple[BoosterRecord, ...]
+    gains: Floats
+    missing: NDArray[np.int64]
+    notes: tuple[Note, ...] = ()
+
+
+class TrainingStrategy(ABC):
+    """How a learner gets through a table of a given size."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def predict_peak(self, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+        """Peak memory of the process tree in bytes, from the profile alone."""
+
+    @abstractmethod
+    def _fit(self, task: TrainingTask) -> StrategyFit:
+        """Train, and score every row out of fold."""
+
+    @final
+    def train(self, task: TrainingTask) -> TrainingResult:
+        """Train on `task`.
+
+        Returns
+        -------
+        TrainingResult
+            The same value from every strategy; all that the analyses see.
+
+        Raises
+        ------
+        MemoryBudgetError
+            If the predicted peak is over the budget; nothing was started then.
+        InputError
+            If the table cannot be trained on.
+        UnitsFailed
+            If a unit failed.
+        """
+        self._check_budget(task)
+        started = time.monotonic()
+        fit = self._fit(task)
+        trained = time.monotonic()
+        calibrators, calibrated = _calibrate(fit, task)
+        return TrainingResult(
+            strategy=self.name,
+            strategy_reason=task.strategy_reason,
+            config=task.config,
+            model=fit.build(calibrators),
+            oof=_oof_table(fit, calibrated, task),
+            bases=task.positions.bases,
+            features=_features(fit, task),
+            folds=fit.folds,
+            boosters=fit.boosters,
+            memory=MemoryRecord(task.predicted_peak),
+            weighting=task.positions.weighting,
+            best_base_by_fold=_best_base(fit, task),
+            base_train_chroms=task.config.base_train_chroms or task.dataset.info.base_train_chroms,
+            notes=(*(Note("info", text) for text in task.positions.notes), *fit.notes),
+            seconds={"training": trained - started, "calibration": time.monotonic() - trained},
+        )
+
+    def _check_budget(self, task: TrainingTask) -> None:
+        if task.predicted_peak > task.budget:
+            raise MemoryBudgetError(
+                f"{self.title} must fit into the memory budget of {task.budget / 1e9:.1f} GB",
+                f"Its predicted peak is {task.predicted_peak / 1e9:.1f} GB",
+                "Raise --max-memory-gb, take another --strategy, or --sample-genes",
+            )
+
+
+def _calibrate(fit: StrategyFit, task: TrainingTask) -> tuple[tuple[Calibrator, ...] | None, Floats]:
+    if not task.config.calibrate:
+        return None, normalise(fit.scores)
+    labels, weights = task.positions.labels, task.positions.weights
+    calibrated = cross_fit(fit.scores, labels, weights, fit.fold, task.config)
+    return fit_calibrators(fit.scores, labels, weights, task.config), calibrated
+
+
+def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:
+    """For each fold the base model that is best on the other folds."""
+    frame = task.positions.frame
+    scores = {base.name: frame.select(base.columns).to_numpy() for base in task.positions.bases}
+    return best_by_fold(task.positions.labels, scores, fit.fold, task.positions.weights)
+
+
+def _oof_table(fit: StrategyFit, calibrated: Floats, task: TrainingTask) -> pl.DataFrame:
+    raw = normalise(fit.scores)
+    probabilities = {
+        name: values[:, c].astype(np.float32)
+        for prefix, values in ((RAW, raw), (CALIBRATED, calibrated))
+        for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
+    }
+    frame = task.positions.frame
+    added = {"fold": fit.fold, "screened": task.screened, **probabilities}
+    return frame.with_columns(pl.Series(name, values) for name, values in added.items())
+
+
+def _features(fit: StrategyFit, task: TrainingTask) -> tuple[FeatureRecord, ...]:
+    dataset, kept = task.dataset, {name: i for i, name in enumerate(task.features)}
+    records = []
+    for name in dataset.features:
+        at = kept.get(name)
+        records.append(
+            FeatureRecord(
+                name=name,
+                group=dataset.group(name),
+                dtype=dataset.dtype(name),
+                missing_share=None if at is None else float(fit.missing[at] / dataset.n_rows),
+                gain=None if at is None else {c.label: float(fit.gains[at, c]) for c in CLASSES},
+                excluded=task.excluded.get(name),
+            )
+        )
+    return tuple(records)

@@ -1,0 +1,61 @@
+"""What a strategy is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reader import Dataset
+from meta_models.run_folder import UnitStore
+from meta_models.schema import GENE
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """A screened table and what it is to be trained with; made by the pipeline.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Features that are kept, in the order of the table.
+    excluded : dict of str to str
+        Features left out, and why.
+    screened : ndarray of bool (n_rows,)
+        Rows whose gene or family was seen by screening.
+    input_hashes : tuple of str
+        sha256 of each file of the table: part of the key of every unit.
+    budget : int
+        Memory budget in bytes.
+    predicted_peak : int
+        Peak that the strategy predicted, in bytes.
+    """
+
+    config: TrainingConfig
+    dataset: Dataset
+    positions: Positions
+    profile: DatasetProfile
+    features: tuple[str, ...]
+    excluded: dict[str, str]
+    screened: NDArray[np.bool_]
+    input_hashes: tuple[str, ...]
+    units: UnitStore
+    strategy_reason: str
+    budget: int
+    predicted_peak: int
+    threads: int
+
+    @property
+    def training_weights(self) -> NDArray[np.float32] | None:
+        """Weights of the rows in training, or None."""
+        return self.positions.weights if self.config.training_weights == "sampling" else None
+
+    def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+        """Sorted gene ids (of the rows chosen)."""
+        column = self.positions.frame[GENE]
+        chosen = column if rows is None else column.filter(rows)
+        return tuple(chosen.unique().cast(str).sort())
