@@ -125,6 +125,9 @@ class TrainingResult:
         the score columns of every base model (Float32), ``raw_<class>`` and ``calibrated_<class>`` (Float32).
     weighting : str
         ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"``: where `oof` weights come from.
+    fold_models : mapping of fold to Predictor
+        The uncalibrated model of each fold, where the strategy keeps them: permutation importance and the stability of
+        SHAP values are then out of fold. Empty otherwise, and the analyses say so.
     """
 
     strategy: str
@@ -142,6 +145,7 @@ class TrainingResult:
     base_train_chroms: tuple[str, ...] | None = None
     notes: tuple[Note, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    fold_models: Mapping[int, Predictor] = field(default_factory=dict)
 
     @property
     def kept_features(self) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import polars as pl
@@ -16,11 +15,16 @@ from numpy.typing import NDArray
 
 from meta_models.analysis.evaluation import evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.explain import Contributions, explain, parts_of, spread_sample
 from meta_models.analysis.outcome import Outcome, Picture, ReportTable, Status
 from meta_models.analysis.scores import Scores
 from meta_models.analysis.strata import with_strata
 from meta_models.config import TrainingConfig
+from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
 from meta_models.result import Note, TrainingResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +32,17 @@ log = logging.getLogger(__name__)
 class ArtifactWriter(Protocol):
     """Writes files into the run folder, each atomically. :class:`meta_models.run_folder.RunFolder` is one."""
 
-    def write_bytes(self, name: str, data: bytes) -> Path:
+    def write_bytes(self, name: str, data: bytes) -> None:
         """Write `data` under `name`, which may hold ``/``."""
 
-    def write_text(self, name: str, text: str) -> Path:
+    def write_text(self, name: str, text: str) -> None:
         """Write `text` as UTF-8."""
 
-    def write_json(self, name: str, value: object) -> Path:
+    def write_json(self, name: str, value: object) -> None:
         """Write `value` as JSON."""
 
-    def write_parquet(self, name: str, frame: pl.DataFrame) -> Path:
-        """Write `frame` as Parquet."""
+    def write_parquet(self, name: str, table: pa.Table) -> None:
+        """Write `table` as Parquet."""
 
 
 class RowSource(Protocol):
@@ -81,9 +85,14 @@ class AnalysisContext:
         return Scores(self.result)
 
     @cached_property
+    def strata(self) -> tuple[pl.DataFrame, dict[str, pl.Expr]]:
+        """The out-of-fold table, with the feature columns that strata need, and the strata over it."""
+        return with_strata(self.result, self.rows)
+
+    @cached_property
     def evaluation(self) -> EvaluationTable:
         """Base against meta-model in every stratum."""
-        frame, strata = with_strata(self.result, self.rows)
+        frame, strata = self.strata
         log.info("comparing base and meta-model in %d strata", len(strata))
         return evaluate(
             frame,
@@ -94,6 +103,22 @@ class AnalysisContext:
             best_base=self.result.best_base_by_fold,
             strata=strata,
         )
+
+    @cached_property
+    def contributions(self) -> Contributions:
+        """SHAP values of a sample of rows, shared by the analyses that rank features.
+
+        Raises
+        ------
+        LookupError
+            Without a row source, or where the model is not made of boosters.
+        """
+        model = self.result.model
+        parts = parts_of(model)
+        if parts is None or not isinstance(model, SigmoidMetaModel | EnsembleMetaModel):
+            raise LookupError("this model is not made of boosters")
+        rows = spread_sample(self.scores.labels, self.scores.genes, self.config.shap_rows, self.config.seed)
+        return explain(parts, model, rows, self.read_rows(rows))
 
     def read_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Values of the kept features of `rows`, (n, n_features) float32 in the order of the model's columns.
@@ -141,7 +166,7 @@ class Findings:
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:
         if name.endswith(".parquet"):
-            self.writer.write_parquet(name, frame)
+            self.writer.write_parquet(name, frame.to_arrow())
         else:
             self.writer.write_text(name, frame.write_csv(separator="\t" if name.endswith(".tsv") else ","))
 

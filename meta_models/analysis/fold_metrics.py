@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from meta_models.analysis.evaluation_table import GENOMIC, TABLE
 from meta_models.analysis.figures import ALL, Rows, figures_of
-from meta_models.metrics import Metric
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import GENE, BaseModel, SpliceClass
 
@@ -58,16 +57,12 @@ def _record(population: str, fold: str, part: pl.DataFrame, columns: dict[str, t
         "donor_sites": int(np.sum(labels == SpliceClass.DONOR)),
         "acceptor_sites": int(np.sum(labels == SpliceClass.ACCEPTOR)),
     }
-    reasons: list[str] = []
+    reasons: dict[str, list[str]] = {}
     for scorer, names in columns.items():
         points = figures_of(rows, part.select(names).to_numpy()).points
         for (metric, target), point in points.items():
             column = f"{scorer}_{metric}" if target == ALL else f"{scorer}_{metric}_{target}"
-            record[column] = _value(point, column, reasons)
-    return record | {"notes": "; ".join(reasons)}
-
-
-def _value(point: Metric, column: str, reasons: list[str]) -> float | None:
-    if point.reason is not None:
-        reasons.append(f"{column}: {point.reason}")
-    return point.value
+            record[column] = point.value
+            if point.reason is not None:
+                reasons.setdefault(point.reason, []).append(column)
+    return record | {"notes": "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())}

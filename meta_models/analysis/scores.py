@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from meta_models.analysis.evaluation_table import BEST_BASE, GENOMIC, TABLE
 from meta_models.result import CALIBRATED, RAW, TrainingResult, probability_columns
-from meta_models.schema import SpliceClass
+from meta_models.schema import GENE, SpliceClass
 
 META = "meta"
 Floats = NDArray[np.float64]
@@ -64,6 +64,11 @@ class Scores:
     def families(self) -> NDArray[np.int64]:
         """Number of the family of each row, in sorted order of their names, (n,)."""
         return codes_of(self.frame["family"])
+
+    @cached_property
+    def genes(self) -> NDArray[np.int64]:
+        """Number of the gene of each row, in sorted order of their names, (n,)."""
+        return codes_of(self.frame[GENE])
 
     @cached_property
     def populations(self) -> tuple[Population, ...]:

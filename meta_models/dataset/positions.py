@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -68,6 +68,17 @@ class Positions:
     def weights(self) -> NDArray[np.float32]:
         """Weight of each row (n_rows,)."""
         return self.frame["weight"].to_numpy()
+
+    def filter(self, rows: NDArray[np.bool_]) -> Positions:
+        """The same for the `rows` (n_rows,) that are True."""
+        return replace(self, frame=self.frame.filter(rows))
+
+    def gene_order(self) -> NDArray[np.int64]:
+        """Code of each row's gene (n_rows,), in the order in which genes first appear."""
+        _, first, code = np.unique(self.codes(GENE), return_index=True, return_inverse=True)
+        order = np.empty(len(first), np.int64)
+        order[np.argsort(first)] = np.arange(len(first))
+        return order[code]
 
     def codes(self, column: str) -> NDArray[np.int64]:
         """Codes of a text column (n_rows,): equal text, equal code; codes follow the order of the text."""
@@ -209,3 +220,14 @@ def _duplicates(frame: pl.DataFrame) -> tuple[str, ...]:
         return ()
     twice = frame.height - frame.select(GENE, POSITION).n_unique()
     return (f"{twice} rows repeat the position of another row of their gene.",) if twice else ()
+
+
+def choose_genes(positions: Positions, n_genes: int, seed: int) -> NDArray[np.bool_]:
+    """Rows (n_rows,) of `n_genes` genes drawn by `seed`; all rows where there are no more genes than that.
+
+    The draw depends on the sorted gene ids only, not on the order of the files.
+    """
+    genes = positions.codes(GENE)
+    total = int(genes.max()) + 1
+    drawn = np.random.default_rng(seed).permutation(total)[:n_genes]
+    return np.isin(genes, drawn)

@@ -94,13 +94,15 @@ class PairedBootstrap:
     families: int
 
 
-def family_bootstrap(statistic: FamilyStatistic, draws: Draws, *, max_values: int = 2_000_000) -> dict[str, Floats]:
+def family_bootstrap(statistic: FamilyStatistic, draws: Draws, *, max_values: int = 700_000) -> dict[str, Floats]:
     """Figures of all resamples, each (samples,); NaN where undefined.
 
     Parameters
     ----------
     max_values : int
-        Most numbers in one intermediate array: bounds the memory (about ten such arrays) and changes no figure.
+        Most numbers in one intermediate array: bounds the memory (about ten such arrays) and changes no figure. The
+        default keeps them within processor caches.
+
     """
     size = max(1, max_values // max(statistic.block_rows, draws.counts.shape[0], 1))
     blocks = [statistic(multiplicity) for multiplicity in draws.blocks(size)]

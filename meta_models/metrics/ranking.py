@@ -73,7 +73,7 @@ class CumulatedCounts:
         here = (at, np.arange(len(k)))
         group = self.positives[here] + self.tied[here]
         start = self.true[here] + self.false[here] - group
-        inside = np.clip(ratio(k - start, group), 0.0, 1.0)
+        inside = np.where(group > 0, np.clip(ratio(k - start, group), 0.0, 1.0), 0.0)
         return ratio(self.true[here] - self.positives[here] * (1.0 - inside), k)
 
     def _at_recall(self, recall: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

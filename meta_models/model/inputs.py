@@ -109,7 +109,7 @@ def as_matrix(X: object, feature_names: Sequence[str]) -> Matrix:
     Returns
     -------
     ndarray of float32, (n, F), C-order
-        NaN where a value is missing (see :func:`fill_missing`). `X` itself if it is such an array already.
+        NaN where a value is missing (see :func:`fill_missing`). It shares the memory of `X` if that is such an array.
 
     Raises
     ------

@@ -45,9 +45,9 @@ class Group:
         return read_text(self.folder / file)
 
     def integer(self, file: str) -> int | None:
-        """The content of `file` as a number; None where there is none (also ``max``)."""
+        """The content of `file` as a number; None where there is none (``max``, ``-1``)."""
         text = self.read(file)
-        return int(text) if text is not None and text.strip().lstrip("-").isdigit() else None
+        return int(text) if text is not None and text.strip().isdigit() else None
 
     def counter(self, file: str, key: str) -> int | None:
         """The number behind `key` in a file of lines ``key number``."""

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polars.exceptions import PolarsError
+
 from meta_models.errors import InputError, WriteError
 from meta_models.resources import free_disk
 
@@ -27,6 +29,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 #: Native libraries put the number of the error into the text only.
 _ERRNO_IN_TEXT = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)|errno:? (\d+)")
+
+#: numpy says only how much it wrote.
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 def temporary_for(path: Path) -> Path:
@@ -61,7 +66,7 @@ def atomic_path(path: Path, *, need: int | None = None) -> Iterator[Path]:
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)
-    except OSError as error:
+    except (OSError, PolarsError) as error:
         if not _is_about_writing(error, {temporary, path, path.parent}):
             raise
         raise write_error(error, path, need if need is not None else _size(temporary)) from error
@@ -138,7 +143,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_error(error: OSError, path: Path, need: int | None = None) -> WriteError:
+def write_error(error: OSError | PolarsError, path: Path, need: int | None = None) -> WriteError:
     """The error that tells a user why `path` was not written, how much was needed and how much is free."""
     number = _errno(error)
     reason = os.strerror(number) if number else str(error)
@@ -160,16 +165,17 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _is_about_writing(error: OSError, ours: set[Path]) -> bool:
+def _is_about_writing(error: OSError | PolarsError, ours: set[Path]) -> bool:
     """Whether an error inside the block came from writing our file, and not from reading another one."""
-    if _errno(error) in _STORAGE_ERRORS:
+    if _errno(error) in _STORAGE_ERRORS or _SHORT_WRITE.search(str(error)):
         return True
-    named = {Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)}
-    return bool(named & ours) or any(str(path) in str(error) for path in ours)
+    files = (getattr(error, "filename", None), getattr(error, "filename2", None))
+    named = {Path(os.fsdecode(file)) for file in files if isinstance(file, str | bytes)}
+    return bool(named & ours) or any(is_temporary(path.name) and str(path) in str(error) for path in ours)
 
 
-def _errno(error: OSError) -> int | None:
-    if error.errno is not None:
+def _errno(error: OSError | PolarsError) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     match = _ERRNO_IN_TEXT.search(str(error))
     return int(next(group for group in match.groups() if group)) if match else None

@@ -214,7 +214,7 @@ class RunFolder:
             interrupted = isinstance(error, KeyboardInterrupt) or (
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS
             )
-            text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}"
+            text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}".rstrip(": ")
             self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)
             raise
 
@@ -243,8 +243,8 @@ class RunFolder:
 
     def _target(self, name: str) -> Path:
         pure = PurePosixPath(name)
-        inside = name == str(pure) and not pure.is_absolute() and not {"..", "."} & set(pure.parts)
-        if not inside or pure.parts[0] in {UNITS_FOLDER, MANIFEST_NAME} or any(p.startswith(".") for p in pure.parts):
+        plain = bool(pure.parts) and name == str(pure) and not pure.is_absolute()
+        if not plain or pure.parts[0] in {UNITS_FOLDER, MANIFEST_NAME} or any(p.startswith(".") for p in pure.parts):
             raise ValueError(f"Not a name for an artifact: {name!r}")
         target = self.path / pure
         try:

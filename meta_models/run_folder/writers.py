@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,7 +18,7 @@ from meta_models.errors import WriteError
 #: Rows of a row group: bounds the memory of writing and of verifying.
 ROW_GROUP_ROWS = 2**18
 
-Table: TypeAlias = "pa.Table | pa.RecordBatchReader"
+Table: TypeAlias = "pl.DataFrame | pa.Table | pa.RecordBatchReader"
 
 
 def json_bytes(value: object, *, indent: int | None = 2) -> bytes:
@@ -41,8 +42,8 @@ def write_parquet(path: Path, table: Table) -> None:
     ----------
     path : Path
         File to write; make it atomic with :func:`atomic_path`.
-    table : pyarrow.Table or pyarrow.RecordBatchReader
-        The rows.
+    table : polars.DataFrame, pyarrow.Table or pyarrow.RecordBatchReader
+        The rows. Categorical columns of polars are written as text: the order of their codes is no fact of the data.
 
     Raises
     ------
@@ -52,7 +53,8 @@ def write_parquet(path: Path, table: Table) -> None:
         If the file system refuses.
     """
     rows = 0
-    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
+    schema = _as_arrow(table.clear()).schema if isinstance(table, pl.DataFrame) else table.schema
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for group in _row_groups(table):
             writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
             rows += group.num_rows
@@ -83,6 +85,10 @@ def digest(value: object) -> str:
 
 def _row_groups(table: Table) -> Iterator[pa.Table]:
     """Slices of equal length, each in one chunk a column, so that pages are cut at the same rows every time."""
+    if isinstance(table, pl.DataFrame):
+        for start in range(0, table.height, ROW_GROUP_ROWS):
+            yield _as_arrow(table.slice(start, ROW_GROUP_ROWS)).combine_chunks()
+        return
     if isinstance(table, pa.Table):
         for start in range(0, table.num_rows, ROW_GROUP_ROWS):
             yield table.slice(start, ROW_GROUP_ROWS).combine_chunks()
@@ -98,6 +104,10 @@ def _row_groups(table: Table) -> Iterator[pa.Table]:
             rows -= ROW_GROUP_ROWS
     if rows:
         yield pa.Table.from_batches(held, table.schema).combine_chunks()
+
+
+def _as_arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String)).to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _plain(value: object) -> object:

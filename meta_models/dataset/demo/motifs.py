@@ -57,6 +57,7 @@ DONOR: Floats = np.array(
     ]
 )
 DONOR_EXON = 3  # of them in the exon
+FIXED_SHARE = 0.95  # a column with a commoner base is part of every site, weak ones included
 
 #: Share of A, C, G, T at acceptor positions -20..-1 (intron) and +1..+3 (exon): references 1 and 2.
 ACCEPTOR: Floats = np.array(
@@ -157,9 +158,10 @@ EXON_COUNT = LengthLaw(median=7, mean=8.8, low=2, high=24)
 
 
 def temper(shares: Floats, power: float) -> Floats:
-    """A weaker motif: shares raised to `power` below 1 and scaled to 1 again; what is certain stays certain."""
+    """A weaker motif: shares raised to `power` below 1 and scaled to sum 1; columns that are all but fixed stay."""
     raised = shares**power
-    tempered: Floats = raised / raised.sum(1, keepdims=True)
+    fixed = shares.max(1, keepdims=True) >= FIXED_SHARE
+    tempered: Floats = np.where(fixed, shares, raised / raised.sum(1, keepdims=True))
     return tempered
 
 

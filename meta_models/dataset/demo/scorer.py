@@ -155,7 +155,8 @@ def _softmax(logits: dict[SpliceClass, Floats], sharpness: float) -> Floats:
     """Probabilities (len(sequence), 3) with the logit of *neither* at 0."""
     donor, acceptor = (np.exp(np.clip(sharpness * logits[kind], -60, 60)) for kind in SITE_CLASSES)
     odds: Floats = np.stack([np.ones_like(donor), donor, acceptor], axis=1)
-    return odds / odds.sum(1, keepdims=True)
+    shares: Floats = odds / odds.sum(1, keepdims=True)
+    return shares
 
 
 def _smeared(scores: Floats, share: Floats) -> Floats:

@@ -19,6 +19,7 @@ from meta_models.dataset.demo.genes import NEIGHBOURHOOD, Gene, make_gene
 from meta_models.dataset.demo.motifs import Floats
 from meta_models.dataset.demo.scorer import TRAINED_CHROMS, alternative_scores, main_scores
 from meta_models.errors import UsageError, WriteError
+from meta_models.run_folder.atomic import atomic_write
 from meta_models.schema import (
     CHROM,
     CLASS_NAMES,
@@ -46,8 +47,8 @@ MAX_GENES_PER_FILE = 60
 ROW_GROUP = 4096
 INFO_NAME = "dataset_info.json"
 SAMPLING_RULE = (
-    "kept: every site, every negative with a main donor or acceptor score of hard_threshold or more (hard), and in each "
-    "gene negatives_per_site times its sites of the other negatives (easy), drawn uniformly"
+    "kept: every site, every negative with a main donor or acceptor score of hard_threshold or more (hard), and in "
+    "each gene negatives_per_site times its sites of the other negatives (easy), drawn uniformly"
 )
 NO_SAMPLING_RULE = "none: every position is in the table"
 METADATA_COLUMNS = (
@@ -112,7 +113,7 @@ def write_demo_table(
             indices = range(start, min(start + size, gene_offset + n_genes))
             _write_parquet(master / name, list(_gene_tables(indices, seed, tally, every_position=every_position)))
         info = _describe(tally, n_genes, seed, gene_offset, every_position=every_position)
-        _replace(master / INFO_NAME, (json.dumps(info, indent=1) + "\n").encode())
+        atomic_write(master / INFO_NAME, (json.dumps(info, indent=1) + "\n").encode())
     except OSError as error:
         raise WriteError(
             "A folder for the demo table that can be written", f"{master}: {error.strerror}", "Choose another folder"
@@ -130,9 +131,9 @@ def _check(n_genes: int, seed: int, gene_offset: int) -> None:
 
 
 def _claim(master: Path, names: set[str]) -> None:
-    """Make the folder; refuse one with files that this call does not write."""
+    """Make the folder; refuse one with files that this call does not write (hidden names, as of drafts, aside)."""
     master.mkdir(parents=True, exist_ok=True)
-    strange = sorted(path.name for path in master.iterdir() if path.name not in names)
+    strange = sorted(path.name for path in master.iterdir() if path.name not in names and path.name[0] != ".")
     if strange:
         raise WriteError(
             "A folder for the demo table without other files",
@@ -202,17 +203,7 @@ def _write_parquet(path: Path, tables: list[pa.Table]) -> None:
     pq.write_table(
         table, sink, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=compact, write_page_checksum=True
     )
-    _replace(path, sink.getvalue())
-
-
-def _replace(path: Path, content: bytes | pa.Buffer) -> None:
-    """Write a file under a hidden name beside its place, then move it there."""
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    atomic_write(path, sink.getvalue().to_pybytes())
 
 
 def _describe(tally: _Tally, n_genes: int, seed: int, gene_offset: int, *, every_position: bool) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """What a column adds over the base scores, on families that had no part in finding it out.
 
-Small boosters on the protected columns (base scores and what is computed from them) give log-probabilities. A second small
-booster sees these and one candidate column; it is compared with the same booster without the candidate. Whatever is
-scored on one half of the families was fitted on the other half alone: within that half, the log-probabilities come
-from the quarter that did not fit them.
+Small boosters on the protected columns (base scores and what is computed from them) give log-probabilities. A second
+small booster sees these and one candidate column, with the shares of the classes in the column's quantile bins, which a
+leak that folds over many times does not escape; it is compared with the same booster without the candidate. Whatever is
+scored on one half of the families was fitted on the other half alone: within that half, log-probabilities and shares come
+from the quarter that the row is not in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from meta_models.schema import CLASSES
-from meta_models.training.screening.column import POSITIVE, TARGETS
+from meta_models.training.screening.column import N_BINS, POSITIVE, TARGETS, bin_rates
 from meta_models.training.screening.sample import QUARTERS, ScreeningSample
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 #: Fewest positive rows of a target and fewest families in each quarter; with fewer there is no judgement.
 LEAST_POSITIVE_ROWS = 5
@@ -28,8 +31,8 @@ LEAST_FAMILIES = 2
 
 _REFERENCE_ROUNDS, _CANDIDATE_ROUNDS = 60, 40
 _BOOSTER = {
-    "objective": "multi:softprob", "num_class": len(CLASSES), "tree_method": "hist", "max_depth": 4, "learning_rate": 0.15,
-    "min_child_weight": 2.0, "seed": 0, "verbosity": 0,
+    "objective": "multi:softprob", "num_class": len(CLASSES), "tree_method": "hist", "max_depth": 4,
+    "learning_rate": 0.15, "min_child_weight": 2.0, "seed": 0, "verbosity": 0,
 }  # fmt: skip
 _LEAST_PROBABILITY = 1e-6
 
@@ -41,8 +44,8 @@ class Addition:
     Attributes
     ----------
     closed : float
-        Share of the log-loss left by the base scores that the column takes away on held-out families; 1 is all of it, and
-        it is negative where the column makes things worse.
+        Share of the log-loss left by the base scores that the column takes away on held-out families; 1 is all of it,
+        and it is negative where the column makes things worse.
     low, high : float
         95 % interval of `closed`, from a bootstrap over families.
     """
@@ -93,36 +96,46 @@ class BaseReference:
             ]
         )
 
-    def addition(self, column: Float32s) -> tuple[Addition, ...]:
-        """What `column`, (n,), adds for each target."""
-        loss = self._family_loss(self._probabilities(column))
+    def addition(self, column: Float32s, bins: NDArray[np.intp]) -> tuple[Addition, ...]:
+        """What `column`, (n,), whose values are in these quantile `bins`, (n,), adds for each target."""
+        candidates = [np.column_stack([column, self._nested_rates(bins, half)]) for half in (0, 1)]
+        loss = self._family_loss(self._probabilities(candidates))
         closed = 1 - loss.sum(axis=0) / self._loss.sum(axis=0)
         drawn = 1 - (self._draws @ loss) / np.maximum(self._draws @ self._loss, np.finfo(float).tiny)
         low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
         return tuple(Addition(*map(float, values)) for values in zip(closed, low, high, strict=True))
 
     def _nested_margins(self, base: NDArray[np.intp], half: int) -> Float32s:
-        """Log-probabilities of all rows, (n, 3), without the labels of `half` and without those of a row's own quarter."""
+        """Log-probabilities of all rows, (n, 3), without the labels of `half` and of a row's own quarter."""
         margins = np.empty((len(self._quarter), len(CLASSES)), dtype=np.float32)
-        fitting = self._quarter // 2 != half
-        q = self._quarter[fitting].min()
         features = self._sample.features
-        parts = (
-            (self._quarter == q, self._quarter == q + 1),
-            (self._quarter == q + 1, self._quarter == q),
-            (fitting, ~fitting),
-        )
-        for fit_rows, rows in parts:
+        for fit_rows, rows in self._nested(half):
             booster = self._fit(features[np.ix_(fit_rows, base)], fit_rows, _REFERENCE_ROUNDS)
             probabilities = booster.inplace_predict(features[np.ix_(rows, base)])
             margins[rows] = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
         return margins
 
-    def _probabilities(self, column: Float32s | None) -> Floats:
+    def _nested_rates(self, bins: NDArray[np.intp], half: int) -> Float32s:
+        """Log-shares of the classes in the bins of all rows, (n, 3), without the same labels."""
+        rates = np.empty((len(bins), len(CLASSES)), dtype=np.float32)
+        codes = bins * len(CLASSES) + self._sample.labels
+        for fit_rows, rows in self._nested(half):
+            weights = None if self._weights is None else self._weights[fit_rows]
+            counts = np.bincount(codes[fit_rows], weights=weights, minlength=N_BINS * len(CLASSES))
+            shares = bin_rates(counts.reshape(N_BINS, len(CLASSES)).astype(np.float64))
+            rates[rows] = np.log(np.maximum(shares, _LEAST_PROBABILITY))[bins[rows]]
+        return rates
+
+    def _nested(self, half: int) -> tuple[tuple[Mask, Mask], ...]:
+        """Rows to fit on and rows to apply that to, so that `half` takes no part in fitting, nor a row in its own value."""
+        first, second = (self._quarter == q for q in ((2, 3) if half == 0 else (0, 1)))
+        return (first, second), (second, first), (first | second, ~(first | second))
+
+    def _probabilities(self, candidates: Sequence[Float32s] | None) -> Floats:
         """Probabilities of all rows, (n, 3), each from a booster that did not see the row's half."""
         probabilities = np.empty((len(self._quarter), len(CLASSES)))
         for half, margins in enumerate(self._margins):
-            inputs = margins if column is None else np.column_stack([margins, column])
+            inputs = margins if candidates is None else np.column_stack([margins, candidates[half]])
             held_out = self._quarter // 2 == half
             booster = self._fit(inputs[~held_out], ~held_out, _CANDIDATE_ROUNDS)
             probabilities[held_out] = booster.inplace_predict(inputs[held_out])

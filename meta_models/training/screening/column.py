@@ -26,6 +26,8 @@ TARGETS: dict[str, tuple[SpliceClass, ...]] = {
 POSITIVE: Floats = np.array([[float(c in classes) for classes in TARGETS.values()] for c in CLASSES])
 
 _FINE, _COARSE = 256, 16
+#: Quantile bins of a column, and one for null.
+N_BINS = _FINE + 1
 _PRIOR_ROWS = 4.0
 
 
@@ -64,6 +66,11 @@ class Rows:
         rank[np.argsort(sample.rows, kind="stable")] = np.arange(len(order))
         codes = sample.labels.astype(np.intp) + len(CLASSES) * half
         return cls(sample, codes, weights, order, starts, rank - rank.mean())
+
+    @cached_property
+    def n_families(self) -> int:
+        """Families among the rows."""
+        return len(np.unique(self.sample.families))
 
     @cached_property
     def prevalence(self) -> Floats:
@@ -141,7 +148,8 @@ def linear_correlation(ties: TieGroups) -> Floats:
     share = positive.sum(axis=0) / n
     covariance = deviation @ positive / n
     variance = (deviation**2 @ total / n) * share * (1 - share)
-    return np.divide(covariance, np.sqrt(variance), out=np.full(len(TARGETS), np.nan), where=variance > 0)
+    r: Floats = np.divide(covariance, np.sqrt(variance), out=np.full(len(TARGETS), np.nan), where=variance > 0)
+    return r
 
 
 def rank_correlation(ties: TieGroups) -> Floats:
@@ -155,7 +163,8 @@ def rank_correlation(ties: TieGroups) -> Floats:
     below = np.cumsum(negative, axis=0) - negative / 2
     pairs = positive.sum(axis=0) * negative.sum(axis=0)
     wins = (positive * below).sum(axis=0)
-    return 2 * np.divide(wins, pairs, out=np.full(len(TARGETS), np.nan), where=pairs > 0) - 1
+    auc: Floats = np.divide(wins, pairs, out=np.full(len(TARGETS), np.nan), where=pairs > 0)
+    return 2 * auc - 1
 
 
 def _by_target(ties: TieGroups) -> tuple[Floats, Floats]:
@@ -165,29 +174,38 @@ def _by_target(ties: TieGroups) -> tuple[Floats, Floats]:
 
 
 def one_feature_ap(ties: TieGroups) -> Floats:
-    """Average precision of the column alone for each target, (3,), found on one half of the families, scored on the other.
+    """Average precision of the column alone for each target, (3,), from one half of the families to the other.
 
-    A two-level tree of quantile bins (16 of 16; null is a bin) learns the share of each class per bin, shrunk to that of
-    the coarse bin and of the table; so a leak that is not monotone shows as well. Mean of both directions; NaN where a
-    half has no row of the target.
+    The rates are those of :func:`bin_rates`, so a leak that is not monotone shows as well. Mean of both directions; NaN
+    where a half has no row of the target.
     """
-    counts = _summed(ties.counts, _fine_bins(ties), _FINE + 1)
-    return np.mean([_transfer_ap(counts[:, 1 - half], counts[:, half]) for half in (0, 1)], axis=0)
+    counts = _summed(ties.counts, quantile_bins(ties), N_BINS)
+    aps = [_transfer_ap(counts[:, 1 - half], counts[:, half]) for half in (0, 1)]
+    mean: Floats = np.mean(aps, axis=0)
+    return mean
 
 
-def _fine_bins(ties: TieGroups) -> NDArray[np.intp]:
-    """Quantile bin of each group, the last one for null."""
+def quantile_bins(ties: TieGroups) -> NDArray[np.intp]:
+    """Quantile bin of each group, (G + 1,); null is the last group and has the last bin for itself."""
     n_valid = max(int(ties.sizes.sum()), 1)
     bins = ((ties.midranks - 0.5) * _FINE / n_valid).astype(np.intp)
     return np.append(np.clip(bins, 0, _FINE - 1), _FINE)
 
 
+def bin_rates(counts: Floats) -> Floats:
+    """Share of each class in each bin, from the rows in `counts`; both (N_BINS, 3).
+
+    A tree of two levels: a bin's share is shrunk to that of its 16 neighbours, and theirs to that of all rows.
+    """
+    prior = counts.sum(axis=0) / max(counts.sum(), 1.0)
+    coarse = np.arange(N_BINS) // (_FINE // _COARSE)
+    coarse_rate = _shrunk(_summed(counts, coarse, _COARSE + 1), prior[None, :])
+    return _shrunk(counts, coarse_rate[coarse])
+
+
 def _transfer_ap(fitted: Floats, scored: Floats) -> Floats:
     """AP for each target of the rates of `fitted` (bins, 3 classes) on `scored` (bins, 3 classes)."""
-    prior = fitted.sum(axis=0) / max(fitted.sum(), 1.0)
-    coarse = np.arange(_FINE + 1) // (_FINE // _COARSE)
-    coarse_rate = _shrunk(_summed(fitted, coarse, _COARSE + 1), prior[None, :])
-    rate = _shrunk(fitted, coarse_rate[coarse]) @ POSITIVE
+    rate = bin_rates(fitted) @ POSITIVE
     positive, total = scored @ POSITIVE, scored.sum(axis=1)
     return np.array([binned_ap(rate[:, t], positive[:, t], total) for t in range(len(TARGETS))])
 
@@ -206,7 +224,7 @@ def _shrunk(counts: Floats, prior: Floats) -> Floats:
 
 
 def binned_ap(score: Floats, positive: Floats, total: Floats) -> float:
-    """Average precision of rows in bins; `score`, `positive` and `total` rows are (bins,). NaN without a positive row."""
+    """Average precision of rows in bins, NaN without a positive row; `score`, `positive`, `total` are (bins,)."""
     if positive.sum() == 0:
         return float("nan")
     order = np.argsort(-score, kind="stable")

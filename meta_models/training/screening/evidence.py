@@ -22,8 +22,8 @@ from meta_models.training.screening.column import (
     zero_counts,
 )
 
-#: From these values on a column is looked at closely. Average precisions are corrected for chance before they are compared,
-#: (AP - share) / (1 - share). No k-mer or genomic column of the two real tables passes 0.15, 0.4 and 0.1.
+#: From these values on a column is looked at closely. Average precisions are corrected for chance before they are
+#: compared, (AP - share) / (1 - share). No k-mer or genomic column of the two real tables passes 0.15, 0.4 and 0.1.
 SUSPICIOUS_LINEAR, SUSPICIOUS_RANK, SUSPICIOUS_AP = 0.3, 0.9, 0.3
 
 
@@ -53,7 +53,7 @@ class Evidence:
 
 
 def label_evidence(ties: TieGroups, rows: Rows, threshold: float) -> list[Evidence]:
-    """What the column tells about the labels: for each test its strongest target, and every target that is not clean."""
+    """What the column tells about the labels: each test's strongest target, and every target that is not clean."""
     missing, zero = missing_counts(ties), zero_counts(ties)
     share = rows.prevalence
     linear, rank, tree = linear_correlation(ties), rank_correlation(ties), one_feature_ap(ties)
@@ -75,7 +75,8 @@ def label_evidence(ties: TieGroups, rows: Rows, threshold: float) -> list[Eviden
 
 
 def _above_chance(ap: Floats, share: Floats) -> Floats:
-    return np.divide(ap - share, 1 - share, out=np.full(len(ap), np.nan), where=share < 1)
+    above: Floats = np.divide(ap - share, 1 - share, out=np.full(len(ap), np.nan), where=share < 1)
+    return above
 
 
 def _by_target(
@@ -101,7 +102,7 @@ def _shares(word: str, marked: Floats, others: Floats) -> str:
 
 
 def constant_evidence(ties: TieGroups) -> Evidence:
-    """Whether all rows hold the same value. Never a ground for removal: the other nine tenths of the table may differ."""
+    """Whether all rows hold the same value. Never a ground for removal: the rest of the table may differ."""
     missing = ties.counts[-1].any()
     if ties.n_values == 0:
         return Evidence("constant", None, Level.NOTE, "null in every screened row")

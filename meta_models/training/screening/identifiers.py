@@ -1,7 +1,7 @@
-"""Columns that name the gene or the row instead of describing the position, and tables whose row order tells the label.
+"""Columns that name the gene or the row instead of describing the position, and row orders that tell the label.
 
-A gene's code and a gene's length look alike: one value a gene, another for the next one. Nor does the label tell them apart:
-on genes held out a code says nothing at all. So a column counts as an identifier only if its name is unknown to the
+A gene's code and a gene's length look alike: one value a gene, another for the next one. Nor does the label tell them
+apart: on genes held out a code says nothing at all. So a column counts as an identifier only if its name is unknown to the
 table's contract, it holds whole numbers, (nearly) another one for each gene, and besides
 
 - its name says so (``..._id``, ``..._code``), or
@@ -40,6 +40,7 @@ _CHANCE = 0.01
 #: A code of gene and label has few values a gene, each in several rows.
 _MOST_VALUES_A_GENE, _LEAST_ROWS_A_VALUE = 6, 3
 _FEWEST_GENES = 20
+_GENE_AND_LABEL = "share of the label's entropy inside genes told by values that no other gene has"
 
 
 def identifier_evidence(
@@ -52,8 +53,8 @@ def identifier_evidence(
     known : bool
         The table's contract knows the column's name, and with it what it means (``gene_length``).
     """
-    n_genes, n_families = len(rows.gene_starts), len(np.unique(rows.sample.families))
-    if ties.n_values < _NEARLY_UNIQUE * n_families or n_genes < _FEWEST_GENES:
+    n_genes = len(rows.gene_starts)
+    if ties.n_values < _NEARLY_UNIQUE * rows.n_families or n_genes < _FEWEST_GENES:
         return Evidence("identifier", None, Level.CLEAN, f"{ties.n_values} distinct values in {n_genes} genes")
     value = _gene_values(column, rows)
     if value is None:
@@ -91,30 +92,22 @@ def _gene_code(name: str, value: Floats, share: float, rows: Rows) -> Evidence:
 
 
 def _gene_and_label(ties: TieGroups, rows: Rows) -> Evidence:
-    """Evidence about a column with several values a gene: does the value, inside its gene, give the label away?"""
-    n_genes, n_rows = len(rows.gene_starts), len(ties.group)
-    if ties.n_values > _MOST_VALUES_A_GENE * n_genes:
-        return Evidence("identifier", None, Level.CLEAN, "varies within genes")
+    """Evidence about a column with several values a gene: a code of gene and label has them all to itself, one a label."""
+    n_genes, n_values = len(rows.gene_starts), ties.n_values + 1
+    varies = Evidence("identifier", None, Level.CLEAN, "varies within genes")
+    if n_values > _MOST_VALUES_A_GENE * n_genes:
+        return varies
     label = rows.sample.labels.astype(np.int64)
     gene = rows.sample.genes.astype(np.int64)
-    cell, _ = _cells(gene, ties.group.astype(np.int64), ties.n_values + 1)
-    n_cells = int(cell.max()) + 1
-    if n_rows < _LEAST_ROWS_A_VALUE * n_cells or n_cells > _MOST_VALUES_A_GENE * n_genes:
-        return Evidence("identifier", None, Level.CLEAN, "varies within genes")
-    before, after = _entropy(_cells(gene, gene * 0, 1)[0], label), _entropy(cell, label)
+    pairs, cell = np.unique(gene * n_values + ties.group, return_inverse=True)
+    genes_of_value = np.bincount(pairs % n_values, minlength=n_values)
+    own = float(np.mean(genes_of_value[ties.group] == 1))
+    if len(cell) < _LEAST_ROWS_A_VALUE * len(pairs) or own < _NEARLY_UNIQUE:
+        return varies
+    before, after = _entropy(np.unique(gene, return_inverse=True)[1], label), _entropy(cell, label)
     told = 1 - after / before if before > 0 else 0.0
     level = Level.PROOF if told >= _NEARLY_UNIQUE else Level.CLEAN
-    return Evidence(
-        "identifier", told, level, "share of the label's entropy inside genes that gene and value tell together"
-    )
-
-
-def _cells(
-    gene: NDArray[np.int64], value: NDArray[np.int64], n_values: int
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The pair (gene, value) of each row, numbered from 0, and the pairs."""
-    pairs, cell = np.unique(gene * n_values + value, return_inverse=True)
-    return cell, pairs
+    return Evidence("identifier", told, level, _GENE_AND_LABEL)
 
 
 def _entropy(cell: NDArray[np.intp], label: NDArray[np.int64]) -> float:
@@ -144,8 +137,8 @@ def row_order_evidence(ties: TieGroups, rows: Rows, *, known: bool) -> Evidence:
 def table_evidence(rows: Rows) -> list[Evidence]:
     """Whether the order of the rows tells their labels: in the table, and from either end of a gene.
 
-    Nothing can be removed for that, but whoever made the table should know: batches cut by row, or any feature made from
-    the order, would carry the label.
+    Nothing can be removed for that, but whoever made the table should know: a feature made from the order would carry the
+    label.
     """
     n = len(rows.gene_order)
     sizes = np.diff(rows.gene_starts, append=n)

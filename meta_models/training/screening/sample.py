@@ -58,10 +58,10 @@ def choose_screening_genes(
 ) -> NDArray[np.int64]:
     """Draw the genes that screening looks at.
 
-    Whole families are drawn, so that as many genes as possible stay free of relatives that were screened. The families are
-    cut into runs of neighbours in the table, and one family of each run is drawn before a second one of any, which
-    spreads the draw over the whole table. Families larger than a tenth of the draw come last, and the last family is cut, so
-    that exactly ``max(share * genes, minimum)`` genes (rounded up, at most all) are drawn.
+    Whole families are drawn, so that as many genes as possible stay free of relatives that were screened. The families
+    are cut into runs of neighbours in the table, and one family of each run is drawn before a second one of any, which
+    spreads the draw over the whole table. Families larger than a tenth of the draw come last, and the last family is
+    cut, so that exactly ``max(share * genes, minimum)`` genes (rounded up, at most all) are drawn.
 
     Parameters
     ----------

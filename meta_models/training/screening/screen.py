@@ -1,7 +1,7 @@
 """Global leakage screening: look at every column of a tenth of the genes, then decide which ones may not be trained on.
 
-The rules of the decision are those of ``decision``. Statistics are those of the rows as the learner sees them: weighted only
-where ``training_weights`` is ``sampling`` (weights of a down-sampled table would hide a leak among the negatives kept).
+The rules of the decision are those of ``decision``. Statistics are those of the rows as the learner sees them: weighted
+only where ``training_weights`` is ``sampling`` (weights of a down-sampled table would hide a leak among the negatives).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
 from meta_models.schema import PROTECTED_GROUPS, FeatureGroup
 from meta_models.training.screening.addition import BaseReference
-from meta_models.training.screening.column import Floats, Rows, TieGroups
-from meta_models.training.screening.decision import Case, decide, worst
+from meta_models.training.screening.column import Floats, Rows, TieGroups, quantile_bins
+from meta_models.training.screening.decision import Case, ColumnValues, decide, worst
 from meta_models.training.screening.evidence import Evidence, Level, constant_evidence, label_evidence
 from meta_models.training.screening.identifiers import identifier_evidence, row_order_evidence, table_evidence
 from meta_models.training.screening.report import TABLE, ScreeningFinding, ScreeningReport, Verdict
@@ -60,7 +61,7 @@ def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
     findings = _findings(TABLE, Case(tuple(table_evidence(rows))), keep=config.keep_leaky)
     excluded: dict[str, str] = {}
     for j, name in enumerate(sample.feature_names):
-        case = decide(columns[j].evidence, shields[j], judge, sample.features[:, j])
+        case = decide(columns[j].evidence, shields[j], judge, partial(_values, rows, j))
         findings += _findings(name, case, keep=config.keep_leaky)
         if case.removed and not config.keep_leaky:
             excluded[name] = case.why
@@ -97,6 +98,13 @@ def _look(sample: ScreeningSample, rows: Rows, threshold: float) -> list[_Column
             )
             columns.append(_Column(evidence, hashlib.blake2b(values.tobytes(), digest_size=16).digest()))
     return _with_duplicates(columns, sample.feature_names)
+
+
+def _values(rows: Rows, j: int) -> ColumnValues:
+    """The values of column `j` and the quantile bins of its rows."""
+    values = np.ascontiguousarray(rows.sample.features[:, j])
+    ties = TieGroups.of(values, rows)
+    return values, quantile_bins(ties)[ties.group]
 
 
 def _with_duplicates(columns: Sequence[_Column], names: Sequence[str]) -> list[_Column]:

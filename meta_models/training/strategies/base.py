@@ -69,6 +69,11 @@ class TrainingStrategy(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    model_file: ClassVar[str]
+
+    def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
+        """The strategy's title, with what of the configuration matters for it."""
+        return self.title
 
     @abstractmethod
     def predict_peak(self, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:

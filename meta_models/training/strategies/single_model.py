@@ -33,6 +33,7 @@ class SingleModelStrategy(TrainingStrategy):
 
     name: ClassVar[str] = "single_model"
     title: ClassVar[str] = "Single XGBoost Model"
+    model_file: ClassVar[str] = "model_multiclass.pkl"
 
     def predict_peak(self, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
         """Peak memory of the process tree in bytes."""

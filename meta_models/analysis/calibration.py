@@ -1,0 +1,144 @@
+"""Calibration before and after, and how the scores lie: reliability diagrams and histograms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.analysis import style
+from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.curves import DRAWN, describe
+from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.plots.distributions import Reliability, draw_histogram, draw_reliability
+from meta_models.analysis.scores import META, Population, Scores
+from meta_models.metrics import (
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    normalised,
+    reliability_bins,
+)
+from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BINS = np.linspace(0.0, 1.0, 41)
+BEFORE, AFTER = "meta, before calibration", "meta, after calibration"
+_Floats = NDArray[np.float64]
+
+
+class Calibration(Analysis):
+    """Do probabilities mean what they say?"""
+
+    code = "calibration"
+    title = "Calibration and scores"
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Write reliability diagrams, ``calibration.tsv`` and histograms of the scores."""
+        found = Findings(context.writer)
+        scores = context.scores
+        table = calibration_table(scores)
+        file = found.write("performance_plots/calibration.tsv", table)
+        caption = "Out of fold; the calibrator of a fold is fitted on the other folds. Smaller is better."
+        found.tables.append(ReportTable("Calibration before and after", table, caption, file))
+        self._judge(context, found, table)
+        with style.style():
+            self._draw(found, scores)
+        return self.done(found)
+
+    def _judge(self, context: AnalysisContext, found: Findings, table: pl.DataFrame) -> None:
+        """Warn where calibration made the headline population's log-loss worse."""
+        losses = table.filter((pl.col("population") == context.scores.headline.name) & (pl.col("metric") == "log-loss"))
+        before, after = (losses.filter(pl.col("scores") == name)["value"].item() for name in (BEFORE, AFTER))
+        if not context.config.calibrate:
+            found.tell("The probabilities were not calibrated (calibrate is off).")
+        elif before is not None and after is not None and after > before:
+            found.warn(f"Calibration made the out-of-fold log-loss worse: {before:.5f} before, {after:.5f} after.")
+
+    def _draw(self, found: Findings, scores: Scores) -> None:
+        pages = [(population, _reliability_page(scores, population)) for population in scores.populations]
+        found.write("performance_plots/reliability.pdf", style.pdf_bytes([figure for _, figure in pages]))
+        for population, figure in pages:
+            png = style.png_bytes(figure)
+            file = found.write(f"performance_plots/reliability_{population.name}.png", png)
+            found.pictures.append(Picture(f"Reliability, {describe(population)}", _RELIABILITY, png, file))
+        figure = _histogram_page(scores)
+        found.write("performance_plots/score_histograms.pdf", style.pdf_bytes([figure]))
+        png = style.png_bytes(figure)
+        file = found.write("performance_plots/score_histograms.png", png)
+        found.pictures.append(Picture("Scores by true class", _HISTOGRAM, png, file))
+
+
+_RELIABILITY = (
+    "Observed share of the class over the predicted probability, in 15 bins of equal width. On the dotted line a "
+    "probability means what it says; below it the scorer is too sure. ECE: expected calibration error."
+)
+_HISTOGRAM = (
+    "Positions by score and true class, logarithmic. What lies right without being of the class is a false positive, "
+    "what lies left although it is, a false negative."
+)
+
+
+def calibration_table(scores: Scores) -> pl.DataFrame:
+    """Log-loss, Brier score and ECE of base and meta-model, before and after, in every population."""
+    rows = []
+    for population in scores.populations:
+        for name, values in _shown_scores(scores).items():
+            metrics = {
+                "log-loss": log_loss(scores.labels, values, population.weights),
+                "Brier score": brier_score(scores.labels, values, population.weights),
+            }
+            for target in SITE_CLASSES:
+                metrics[f"ECE {target.label}"] = expected_calibration_error(
+                    scores.is_class(target), normalised(values)[:, target], population.weights
+                )
+            rows += [(population.name, name, key, m.value, m.reason) for key, m in metrics.items()]
+    schema = {"population": pl.String, "scores": pl.String, "metric": pl.String, "value": pl.Float64, "reason": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _shown_scores(scores: Scores) -> dict[str, _Floats]:
+    return {**scores.opponents, BEFORE: scores.raw, AFTER: scores.calibrated}
+
+
+def _reliability_page(scores: Scores, population: Population) -> Figure:
+    figure, axes = style.new_figure(1, len(DRAWN), height=4.1)
+    colours = [*style.OPPONENT_COLOURS[: len(scores.opponents)], style.SKY, style.META_COLOUR]
+    for ax, target in zip(axes[0], DRAWN, strict=True):
+        named = zip(_shown_scores(scores).items(), colours, strict=True)
+        curves = [_curve(scores, population, target, n, values, colour) for (n, values), colour in named]
+        draw_reliability(ax, curves, title=target.label)
+    figure.suptitle(f"Reliability, {describe(population)}", fontsize=11)
+    return figure
+
+
+def _curve(
+    scores: Scores, population: Population, target: SpliceClass, name: str, values: _Floats, colour: str
+) -> Reliability:
+    positive, probability = scores.is_class(target), normalised(values)[:, target]
+    bins = reliability_bins(positive, probability, population.weights)
+    error = expected_calibration_error(positive, probability, population.weights).value
+    label = name if error is None else f"{name}   ECE {error:.2g}"
+    used = bins.weight > 0
+    return Reliability(label, bins.mean_probability[used], bins.observed_share[used], colour, dashed=name == BEFORE)
+
+
+def _histogram_page(scores: Scores) -> Figure:
+    shown = scores.scorers
+    figure, axes = style.new_figure(len(shown), len(SITE_CLASSES), width=5.2, height=2.8)
+    weights = scores.headline.weights_or_ones(len(scores.labels))
+    colours = {target.label: style.CLASS_COLOURS[target] for target in CLASSES}
+    for row, (name, values) in zip(axes, shown.items(), strict=True):
+        for ax, target in zip(row, SITE_CLASSES, strict=True):
+            heights = {
+                c.label: np.histogram(values[scores.is_class(c), target], _BINS, weights=weights[scores.is_class(c)])[0]
+                for c in CLASSES
+            }
+            who = "meta-model, calibrated" if name == META else name
+            draw_histogram(ax, _BINS, heights, colours, title=who, x_label=f"{target.label} score", legend=row is axes[0])
+    figure.suptitle(f"Scores by true class, {describe(scores.headline)}", fontsize=11)
+    return figure

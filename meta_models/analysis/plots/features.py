@@ -1,0 +1,73 @@
+"""Plots of features: bars, dependence and beeswarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats32 = NDArray[np.float32]
+
+
+def draw_bars(
+    ax: Axes, names: Sequence[str], values: NDArray[np.float64], colours: Sequence[str], *, title: str, x_label: str
+) -> Axes:
+    """Horizontal bars, the first on top."""
+    places = np.arange(len(names))
+    ax.barh(places, values, color=list(colours), height=0.72)
+    ax.set_yticks(places, list(names))
+    ax.set(title=title, xlabel=x_label, ylim=(len(names) - 0.4, -0.6))
+    ax.grid(visible=False, axis="y")
+    return ax
+
+
+def draw_beeswarm(
+    ax: Axes, values: Floats32, features: Floats32, names: Sequence[str], *, title: str, shown: int, seed: int
+) -> Axes:
+    """shap's beeswarm of contributions (n, F), coloured by feature values; the same picture for the same `seed`."""
+    from shap import Explanation
+    from shap.plots import beeswarm
+
+    explanation = Explanation(values=values, data=features, feature_names=list(names))
+    with numpy_seed(seed):
+        beeswarm(explanation, max_display=shown, ax=ax, show=False, plot_size=None, group_remaining_features=False)
+    ax.set(title=title, xlabel="contribution to the log-odds (SHAP value)")
+    ax.tick_params(axis="y", labelsize=8.5)
+    ax.tick_params(axis="x", labelsize=8.5)
+    ax.xaxis.label.set_size(9.5)
+    return ax
+
+
+def draw_dependence(
+    ax: Axes,
+    feature: Floats32,
+    values: Floats32,
+    groups: Mapping[str, NDArray[np.bool_]],
+    colours: Mapping[str, str],
+    *,
+    title: str,
+) -> Axes:
+    """Contribution over the feature's value, a colour for each group of rows; missing values are left out."""
+    for name, mask in groups.items():
+        known = mask & np.isfinite(feature)
+        ax.scatter(feature[known], values[known], s=9, alpha=0.55, color=colours[name], label=name, lw=0)
+    ax.axhline(0, color="#9ca3af", lw=1)
+    ax.set(title=title, xlabel="value of the feature", ylabel="contribution")
+    return ax
+
+
+@contextmanager
+def numpy_seed(seed: int) -> Iterator[None]:
+    """Seed numpy's global generator, which shap draws from, and put its state back afterwards."""
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)

@@ -1,0 +1,134 @@
+"""Runs the analyses and keeps what became of each. The one place of the package that catches every exception."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meta_models.analysis.base import Analysis, AnalysisContext, codes
+from meta_models.analysis.outcome import Outcome, Status
+from meta_models.analysis.registry import ANALYSES
+from meta_models.config import TrainingConfig
+from meta_models.errors import ExitCode, UsageError, WriteError
+
+log = logging.getLogger(__name__)
+
+OUTCOMES = "analysis_outcomes.json"
+DEFAULT, ALL = "default", "all"
+
+
+@dataclass(frozen=True)
+class AnalysisRun:
+    """Returned by :func:`run_analyses`.
+
+    Attributes
+    ----------
+    outcomes : tuple of Outcome
+        One for each registered analysis, in order.
+    seconds : mapping of code to float
+        Wall time; kept apart from the outcomes, which are the same for equal runs.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Those that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status is Status.FAILED)
+
+    @property
+    def missed_targets(self) -> int:
+        """Limits of the user that were missed."""
+        return sum(outcome.missed_targets for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """4 where an analysis failed, else 5 where a limit was missed, else 0."""
+        if self.failed:
+            return ExitCode.UNITS_FAILED
+        return ExitCode.TARGET_MISSED if self.missed_targets else ExitCode.DONE
+
+
+def selected(config: TrainingConfig, analyses: Sequence[Analysis] = ANALYSES) -> frozenset[str]:
+    """Codes that `config.analyses` asks for. Call it before training: a wrong code must not cost a training.
+
+    Raises
+    ------
+    UsageError
+        For a code that does not exist.
+    """
+    known = set(codes(analyses))
+    if unknown := sorted(set(config.analyses) - known - {DEFAULT, ALL}):
+        raise UsageError(
+            f"--analyses takes codes among {', '.join(sorted(known))}, or 'default' or 'all'",
+            f"Found {', '.join(unknown)}",
+        )
+    chosen = set(config.analyses) & known
+    for analysis in analyses:
+        if ALL in config.analyses or (DEFAULT in config.analyses and not analysis.slow):
+            chosen.add(analysis.code)
+    return frozenset(chosen)
+
+
+def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYSES) -> AnalysisRun:
+    """Run what the configuration asks for and write ``analysis_outcomes.json``.
+
+    An analysis that raises is recorded as failed, with its traceback; the others run on. Interrupts are not caught.
+
+    Raises
+    ------
+    UsageError
+        For a code that does not exist.
+    WriteError
+        If an artifact cannot be written: that is no failure of the analysis, and the next would fail alike.
+    """
+    chosen = selected(context.config, analyses)
+    outcomes, seconds = [], {}
+    for analysis in analyses:
+        started = time.perf_counter()
+        outcome = _run_one(analysis, context) if analysis.code in chosen else analysis.skipped(_why_skipped(analysis))
+        seconds[analysis.code] = time.perf_counter() - started
+        log.info("analysis %s: %s (%.1f s)", analysis.code, outcome.status.value, seconds[analysis.code])
+        outcomes.append(outcome)
+    context.writer.write_json(OUTCOMES, [outcome.to_json() for outcome in outcomes])
+    return AnalysisRun(tuple(outcomes), seconds)
+
+
+def _run_one(analysis: Analysis, context: AnalysisContext) -> Outcome:
+    try:
+        return analysis.run(context)
+    except WriteError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one broad except: an analysis must not lose the others or the model
+        text = _portable_traceback(error)
+        log.error("analysis %s failed\n%s", analysis.code, text)  # noqa: TRY400 - the traceback is in the text
+        reason = f"{type(error).__name__}: {error}"
+        return Outcome(analysis.code, analysis.title, Status.FAILED, reason, traceback=text)
+
+
+def _why_skipped(analysis: Analysis) -> str:
+    if analysis.slow:
+        return f"slow: trains again; run it with --analyses default {analysis.code}, or all slow ones with --analyses all"
+    return f"not among --analyses; run it with --analyses {analysis.code}"
+
+
+def _portable_traceback(error: BaseException) -> str:
+    """The traceback with file names instead of paths, which differ between machines."""
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        lines.append(f"{_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}")
+    return "\n".join([*lines, "".join(traceback.format_exception_only(error)).rstrip()])
+
+
+def _short(filename: str) -> str:
+    parts = Path(filename).parts
+    for root in ("meta_models", "site-packages"):
+        if root in parts:
+            start = len(parts) - 1 - parts[::-1].index(root)
+            return "/".join(parts[start + (root == "site-packages") :])
+    return parts[-1]

@@ -1,0 +1,169 @@
+"""From a table to a finished run folder. The one module that sees training, analysis and inference."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from meta_models.analysis.evaluation import best_base_overall, evaluate, standard_strata
+from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.config import TrainingConfig
+from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.positions import Positions, choose_genes, read_positions
+from meta_models.dataset.profile import profile_dataset
+from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.inference.scoring import score_table
+from meta_models.persistence import dump_model
+from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
+from meta_models.result import MemoryRecord, TrainingResult
+from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
+from meta_models.training.families import FAMILIES
+from meta_models.training.plan import Plan, make_plan
+from meta_models.training.screen_table import Screened, screen_table
+from meta_models.training.task import TrainingTask
+
+logger = logging.getLogger(__name__)
+DEMO = "demo"
+
+
+def run_training(config: TrainingConfig) -> ExitCode:
+    """Do what ``meta-models train`` is asked to: train, evaluate and save, or print the plan.
+
+    Raises
+    ------
+    MetaModelsError
+        As its subclasses say; the run folder keeps what was finished.
+    """
+    if config.family not in FAMILIES:
+        raise UsageError("--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}")
+    budget = memory_budget(config.max_memory_gb)
+    with install_signal_handlers():
+        if config.dry_run or config.out_dir is None:
+            return _print_plan(config, budget)
+        with (
+            RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
+            folder.scratch("input") as work_dir,
+            PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
+        ):
+            return _run(config, folder, work_dir, budget, sampler)
+
+
+def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
+    with tempfile.TemporaryDirectory() as work_dir:
+        dataset, positions = _open(config, Path(work_dir))
+        plan = make_plan(profile_dataset(dataset, positions), config, budget, cpu_limit(config.threads))
+        sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
+    return ExitCode.DONE
+
+
+def _run(
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
+) -> ExitCode:
+    folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
+    with folder.phase("reading"):
+        dataset, positions = _open(config, work_dir)
+        folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
+        profile = profile_dataset(dataset, positions)
+        plan = make_plan(profile, config, budget, cpu_limit(config.threads))
+        for line in (*profile.lines(), plan.selected()):
+            logger.info("%s", line)
+    with folder.phase("screening"):
+        screened = screen_table(dataset, positions, config)
+        _save_screening(screened, folder)
+    with folder.phase("training"):
+        result = plan.strategy.train(_task(config, dataset, positions, plan, screened, folder))
+        _save_training(result, plan, folder)
+    with folder.phase("external evaluation"):
+        if config.eval_dataset is not None:
+            _evaluate_external(result, dataset, work_dir, folder)
+    return ExitCode.DONE
+
+
+def _open(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
+    """The table (or so many of its genes as the configuration asks for) and its narrow columns."""
+    source = write_demo_table(work_dir / "demo") if config.dataset == DEMO else Path(config.dataset)
+    dataset = open_dataset(
+        source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
+    )
+    positions = read_positions(dataset)
+    if config.sample_genes is not None:
+        rows = choose_genes(positions, config.sample_genes, config.seed)
+        dataset, positions = dataset.with_rows(rows), positions.filter(rows)
+    return dataset, positions
+
+
+def _save_screening(screened: Screened, folder: RunFolder) -> None:
+    folder.write_text("leakage_screening.csv", screened.report.csv())
+    folder.write_text("global_excluded_features.txt", screened.report.excluded_text())
+    removed = ", ".join(screened.report.excluded) or "none"
+    logger.info("Screening of %d genes: %d features removed (%s)", len(screened.genes), len(screened.report.excluded), removed)
+
+
+def _task(
+    config: TrainingConfig, dataset: Dataset, positions: Positions, plan: Plan, screened: Screened, folder: RunFolder
+) -> TrainingTask:
+    return TrainingTask(
+        config=config,
+        dataset=dataset,
+        positions=positions,
+        profile=plan.profile,
+        features=screened.features,
+        excluded=screened.excluded,
+        screened=screened.rows,
+        input_hashes=tuple(record.sha256 for record in folder.manifest.inputs),
+        units=folder.units,
+        strategy_reason=plan.choice.reason,
+        budget=plan.budget.bytes,
+        predicted_peak=plan.predicted_peak,
+        threads=plan.cpus.count,
+    )
+
+
+def _save_training(result: TrainingResult, plan: Plan, folder: RunFolder) -> None:
+    """The model first: nothing that comes later can lose it."""
+    folder.write_bytes(plan.strategy.model_file, dump_model(result.model))
+    folder.write_parquet("oof_predictions.parquet", result.oof)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+
+
+def _evaluate_external(result: TrainingResult, dataset: Dataset, work_dir: Path, folder: RunFolder) -> EvaluationTable:
+    """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
+    config = result.config
+    source = Path(str(config.eval_dataset))
+    other = open_dataset(source, work_dir=work_dir / "eval", base_score_columns=config.base_score_columns)
+    positions = read_positions(other)
+    _refuse_overlap(result, positions, other)
+    frame = score_table(result.model, other, positions)
+    bases = [base for base in result.bases if base in positions.bases]
+    table = evaluate(
+        frame, bases, weighting=positions.weighting, bootstrap_samples=config.bootstrap_samples, seed=config.seed,
+        best_base=best_base_overall(result.oof, bases, weighting=result.weighting),
+        strata=standard_strata(frame, result.base_train_chroms), combiner_frame=result.oof,
+    )  # fmt: skip
+    folder.write_text("external_evaluation.tsv", table.to_frame().write_csv(separator="\t"))
+    folder.write_json("external_evaluation.json", table.to_json())
+    logger.info("On %s: %s", source, table.headline.sentence())
+    return table
+
+
+def _refuse_overlap(result: TrainingResult, positions: Positions, other: Dataset) -> None:
+    for column, what in (("gene_id", "genes"), ("family", "gene families")):
+        shared = _texts(result.oof[column]) & _texts(positions.frame[column])
+        if shared:
+            raise InputError(
+                f"--eval-dataset must hold other {what} than those trained on",
+                f"{other.source!r} shares {len(shared)} {what}: {', '.join(sorted(shared)[:5])}",
+                "Take them out of one of the tables",
+            )
+
+
+def _texts(values: pl.Series) -> set[str]:
+    return set(values.unique().cast(pl.String).to_list())

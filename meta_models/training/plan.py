@@ -1,0 +1,75 @@
+"""The plan of a run: what each strategy would need, which one is chosen, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.resources import CpuLimit, MemoryBudget
+from meta_models.training.selection import Choice, choose_strategy
+from meta_models.training.strategies import STRATEGIES, TrainingStrategy
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Made by `make_plan` before any feature is read.
+
+    Attributes
+    ----------
+    peaks : dict of str to int
+        Predicted peak of each strategy, in bytes.
+    """
+
+    profile: DatasetProfile
+    config: TrainingConfig
+    budget: MemoryBudget
+    cpus: CpuLimit
+    peaks: dict[str, int]
+    choice: Choice
+
+    @property
+    def strategy(self) -> TrainingStrategy:
+        """The strategy chosen."""
+        return STRATEGIES[self.choice.name]
+
+    @property
+    def predicted_peak(self) -> int:
+        """Predicted peak of the strategy chosen, in bytes."""
+        return self.peaks[self.choice.name]
+
+    def selected(self) -> str:
+        """The line that says what was selected."""
+        return f"Selected: {self.strategy.describe(self.config)} ({self.choice.reason})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--dry-run``."""
+        return {
+            "chosen": self.choice.name,
+            "reason": self.choice.reason,
+            "strategies": {
+                name: {
+                    "title": STRATEGIES[name].describe(self.config),
+                    "predicted_peak_bytes": peak,
+                    "fits": peak <= self.budget.bytes,
+                }
+                for name, peak in self.peaks.items()
+            },
+            "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
+            "threads": {"count": self.cpus.count, "source": self.cpus.source},
+            "dataset": self.profile.to_dict(),
+            "config": self.config.model_dump(mode="json"),
+        }
+
+
+def make_plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, cpus: CpuLimit) -> Plan:
+    """Predict every strategy's peak and choose one.
+
+    Raises
+    ------
+    UsageError
+        If the table calls for a strategy that does not exist.
+    """
+    peaks = {name: strategy.predict_peak(profile, config, cpus.count) for name, strategy in STRATEGIES.items()}
+    return Plan(profile, config, budget, cpus, peaks, choose_strategy(profile, config, peaks, budget.bytes))

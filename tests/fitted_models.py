@@ -1,0 +1,116 @@
+"""Small fitted models for tests; the same on every call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import xgboost as xgb
+
+from meta_models.model import (
+    Calibrator,
+    EnsembleMetaModel,
+    IdentityCalibrator,
+    IsotonicCalibrator,
+    ModelInfo,
+    PlattCalibrator,
+    SigmoidMetaModel,
+)
+from meta_models.persistence import archive, dump_model, envelope
+
+FEATURES = ("donor_score", "acceptor_score", "neither_score", "x[1]<2", "3mer_ACG", "gc_content")
+
+CALIBRATORS: dict[str, list[Calibrator] | None] = {
+    "none": None,
+    "identity": [IdentityCalibrator()] * 3,
+    "platt": [PlattCalibrator(1.2, -0.1), PlattCalibrator(0.8, 0.3), PlattCalibrator(1.0, 0.0)],
+    "isotonic": [IsotonicCalibrator(np.array([0.1, 0.5, 0.9]), np.array([0.0, 0.4, 1.0]))] * 3,
+    "mixed": [IdentityCalibrator(), PlattCalibrator(2.0, 0.5), IsotonicCalibrator(np.array([0.2]), np.array([0.5]))],
+}
+
+
+def rows(n: int = 200, seed: int = 0) -> np.ndarray:
+    """Features float32 (n, 6), some of them missing."""
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet((0.3, 0.3, 1.0), n)
+    others = np.column_stack([rng.normal(size=n), rng.integers(0, 4, n), rng.random(n)])
+    X = np.column_stack([scores, others]).astype(np.float32)
+    X[rng.random(n) < 0.1, 5] = np.nan
+    return X
+
+
+@cache
+def single(seed: int = 0, calibration: str = "none", rounds: int = 4) -> SigmoidMetaModel:
+    """A single model trained on genes ``g<seed>a`` and ``g<seed>b``."""
+    X = rows(400, seed)
+    labels = np.where(X[:, 0] > 0.5, 1, np.where(X[:, 1] > 0.5, 2, 0))
+    matrix = xgb.DMatrix(np.nan_to_num(X, nan=-1e30))
+    boosters = []
+    for target in range(3):
+        matrix.set_label(labels == target)
+        boosters.append(xgb.train({"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, matrix, rounds))
+    info = ModelInfo(
+        strategy="single_model",
+        genes=(f"g{seed}a", f"g{seed}b"),
+        families=("fam",),
+        base_models=("main",),
+        versions={"xgboost": xgb.__version__},
+        provenance={"share": 0.5, "why": "test", "list": [1, None, {"a": True}]},
+    )
+    return SigmoidMetaModel(boosters, FEATURES, info=info, calibrators=CALIBRATORS[calibration])
+
+
+@cache
+def ensemble(combination: str = "voting", calibration: str = "none", n_members: int = 3) -> EnsembleMetaModel:
+    """An ensemble of members with seeds 0, 1, 2."""
+    members = [single(seed) for seed in range(n_members)]
+    rng = np.random.default_rng(7)
+    parameters = {
+        "voting": {},
+        "weighted": {"weights": rng.random((n_members, 3))},
+        "stacking": {"coef": rng.normal(size=(3, 3 * n_members)), "intercept": rng.normal(size=3)},
+    }
+    genes = tuple(sorted(gene for member in members for gene in member.info.genes))
+    return EnsembleMetaModel(
+        members,
+        info=ModelInfo(strategy="batch_ensemble", genes=genes),
+        combination=combination,
+        calibrators=CALIBRATORS[calibration],
+        **parameters[combination],
+    )
+
+
+MODELS = {
+    **{f"single-{kind}": (single, {"calibration": kind}) for kind in CALIBRATORS},
+    **{f"ensemble-{kind}": (ensemble, {"combination": kind}) for kind in ("voting", "weighted", "stacking")},
+    "ensemble-calibrated": (ensemble, {"calibration": "platt"}),
+}
+
+
+def make(name: str) -> SigmoidMetaModel | EnsembleMetaModel:
+    """One of `MODELS`."""
+    function, arguments = MODELS[name]
+    return function(**arguments)
+
+
+def entries(data: bytes) -> dict[str, bytes]:
+    """Everything in a model file, by name."""
+    container = archive.Archive(envelope.unwrap(data), max_bytes=2**30)
+    return {name: container.read(name) for name in container.entries}
+
+
+def rebuilt(
+    changes: Mapping[str, bytes | None], *, model: str = "single-platt", manifest: Mapping | None = None
+) -> bytes:
+    """A model file with `changes` to its entries (None removes one) and hashes made right again."""
+    members = entries(dump_model(make(model)))
+    listing = json.loads(members.pop("model.json"))
+    for name, data in changes.items():
+        members[name] = data
+    members = {name: data for name, data in members.items() if data is not None}
+    listing["files"] = {n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in members.items()}
+    members["model.json"] = json.dumps(listing | dict(manifest or {})).encode()
+    return envelope.wrap(archive.write(members))

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+from fitted_models import FEATURES, ensemble, make, rows, single
+
+from meta_models.model import (
+    EnsembleMetaModel,
+    ModelInfo,
+    SigmoidMetaModel,
+    apply_calibrators,
+    combine,
+    normalise,
+    stacking_features,
+)
+
+X = rows(300, seed=5)
+INFO = ModelInfo(strategy="batch_ensemble", genes=())
+
+
+def members_by_hand():
+    return np.stack([single(seed).predict_both(X)[0] for seed in range(3)])
+
+
+def test_voting_is_the_mean_of_the_members():
+    model = ensemble()
+    np.testing.assert_allclose(model.predict_proba(X), members_by_hand().mean(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(model.predict_members(X), members_by_hand())
+    assert model.n_members == 3
+
+
+def test_weights_are_per_class():
+    weights = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]])
+    model = EnsembleMetaModel([single(s) for s in range(3)], info=INFO, combination="weighted", weights=weights)
+    parts = members_by_hand()
+    columns = [
+        parts[0, :, 0],
+        parts[1:, :, 1].mean(axis=0),
+        0.25 * parts[0, :, 2] + 0.25 * parts[1, :, 2] + 0.5 * parts[2, :, 2],
+    ]
+    np.testing.assert_allclose(model.predict_proba(X), normalise(np.column_stack(columns)))
+
+
+def test_equal_weights_are_voting():
+    members = members_by_hand()
+    np.testing.assert_allclose(combine(members, "weighted", weights=np.full((3, 3), 5.0)), combine(members, "voting"))
+
+
+def test_stacking_is_the_softmax_of_a_linear_map_of_log_probabilities():
+    members = members_by_hand()
+    coef = np.concatenate([np.eye(3) / 3] * 3, axis=1)
+    geometric = normalise(np.exp(np.log(members).mean(axis=0)))
+    np.testing.assert_allclose(combine(members, "stacking", coef=coef, intercept=np.zeros(3)), geometric, rtol=1e-9)
+    assert stacking_features(members).shape == (300, 9)
+    np.testing.assert_allclose(stacking_features(members)[:, 5], np.log(members[1, :, 2]))
+
+
+@pytest.mark.parametrize("combination", ["voting", "weighted", "stacking"])
+def test_probabilities_of_every_combination(combination):
+    model = ensemble(combination)
+    raw, calibrated = model.predict_both(X)
+    np.testing.assert_allclose(raw.sum(axis=1), 1)
+    np.testing.assert_array_equal(raw, calibrated)
+    assert model.predict_proba(X[:0]).shape == (0, 3)
+    assert model.predict_members(X[:0]).shape == (3, 0, 3)
+
+
+def test_the_ensembles_own_calibrators_see_the_combined_probabilities():
+    model = make("ensemble-calibrated")
+    raw, calibrated = model.predict_both(X)
+    np.testing.assert_allclose(calibrated, apply_calibrators(raw, model.calibrators))
+    assert not np.allclose(raw, calibrated)
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_a_member_can_be_left_out_of_the_vote(left_out):
+    expected = np.delete(members_by_hand(), left_out, axis=0).mean(axis=0)
+    np.testing.assert_allclose(ensemble().predict_proba_without(X, left_out), expected)
+
+
+def test_leaving_out_is_refused_where_it_would_not_be_honest():
+    for combination in ("weighted", "stacking"):
+        with pytest.raises(ValueError, match="voting"):
+            ensemble(combination).predict_proba_without(X, 0)
+    with pytest.raises(ValueError, match="left out"):
+        ensemble(n_members=1).predict_proba_without(X, 0)
+    for index in (-1, 3):
+        with pytest.raises(ValueError, match="left out"):
+            ensemble().predict_proba_without(X, index)
+
+
+def test_members_keep_their_genes():
+    assert [m.info.genes for m in ensemble().members] == [("g0a", "g0b"), ("g1a", "g1b"), ("g2a", "g2b")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"members": []},
+        {"members": [single(calibration="platt")]},
+        {"combination": "weighted"},
+        {"combination": "stacking"},
+        {"combination": "median"},
+        {"weights": np.ones((1, 3))},
+        {"combination": "weighted", "weights": np.ones((2, 3))},
+        {"combination": "weighted", "weights": -np.ones((1, 3))},
+        {"combination": "weighted", "weights": np.zeros((1, 3))},
+        {"combination": "weighted", "weights": np.full((1, 3), np.nan)},
+        {"combination": "stacking", "coef": np.ones((3, 4)), "intercept": np.ones(3)},
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(arguments):
+    with pytest.raises(ValueError):
+        EnsembleMetaModel(**{"members": [single()], "info": INFO} | arguments)
+
+
+def test_members_must_read_the_same_features():
+    other = SigmoidMetaModel(single(1).boosters, FEATURES[::-1], info=INFO)
+    with pytest.raises(ValueError, match="same features"):
+        EnsembleMetaModel([single(), other], info=INFO)
+
+
+def test_threads_reach_every_member():
+    model = ensemble()
+    before = model.predict_proba(X)
+    model.set_threads(1)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert '"nthread":"1"' in model.members[2].boosters[0].save_config()

@@ -1,0 +1,188 @@
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from fitted_models import FEATURES, MODELS, entries, make, rows, single
+
+from meta_models.errors import UnsafeModelFile
+from meta_models.model import EnsembleMetaModel, ModelInfo, SigmoidMetaModel
+from meta_models.persistence import MODEL_FORMAT, _restore_model, dump_model, envelope, load_model
+
+X = rows(100, seed=9)
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def stored(model, tmp_path):
+    file = tmp_path / "model.pkl"
+    file.write_bytes(dump_model(model))
+    return file
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_back_as_it_was(name, tmp_path):
+    model = make(name)
+    file = stored(model, tmp_path)
+    for again in (
+        load_model(file),
+        pickle.loads(file.read_bytes()),
+        _restore_model(envelope.unwrap(file.read_bytes())),
+    ):
+        assert type(again) is type(model)
+        np.testing.assert_array_equal(again.predict_both(X), model.predict_both(X))
+        assert again.feature_names == model.feature_names
+        assert again.info == model.info
+        assert dump_model(again) == file.read_bytes()
+
+
+def test_members_come_back_in_their_order_with_their_genes(tmp_path):
+    model = make("ensemble-stacking")
+    again = load_model(stored(model, tmp_path))
+    assert isinstance(again, EnsembleMetaModel)
+    assert [m.info for m in again.members] == [m.info for m in model.members]
+    assert again.combination == "stacking"
+    np.testing.assert_array_equal(again.predict_members(X), model.predict_members(X))
+
+
+def test_bytes_do_not_depend_on_the_process(tmp_path):
+    program = (
+        "import sys, fitted_models as f, meta_models.persistence as p;"
+        "sys.stdout.buffer.write(p.dump_model(f.make(sys.argv[1])))"
+    )
+    for name in ("single-isotonic", "ensemble-weighted"):
+        other = subprocess.run([sys.executable, "-c", program, name], capture_output=True, check=True,
+                               env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}).stdout  # fmt: skip
+        assert other == dump_model(make(name))
+
+
+def test_other_tools_can_look_inside(tmp_path):
+    with zipfile.ZipFile(stored(make("single-platt"), tmp_path)) as archive:
+        assert archive.testzip() is None
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert archive.namelist() == sorted(archive.namelist())
+        listing = json.loads(archive.read("model.json"))
+        payload = archive.read("boosters/member_000/donor.ubj")
+    assert listing["feature_names"] == list(FEATURES)
+    assert listing["format_version"] == MODEL_FORMAT
+    booster = xgb.Booster()
+    booster.load_model(bytearray(payload))
+    assert booster.num_boosted_rounds() == 4
+
+
+@pytest.mark.parametrize("kind", ["single", "ensemble"])
+def test_files_of_format_1_are_read_for_ever(kind):
+    golden = json.loads((FIXTURES / "format_1.json").read_text())
+    X = np.array(golden["X"], np.float32)
+    for model in (
+        load_model(FIXTURES / f"format_1_{kind}.pkl"),
+        pickle.loads((FIXTURES / f"format_1_{kind}.pkl").read_bytes()),
+    ):
+        raw, calibrated = model.predict_both(X)
+        np.testing.assert_allclose(raw, golden[kind]["raw"], atol=1e-6)
+        np.testing.assert_allclose(calibrated, golden[kind]["calibrated"], atol=1e-6)
+        assert list(model.info.genes) == golden[kind]["genes"]
+        assert model.info.format_version == 1
+
+
+def test_the_pickle_names_what_it_has_always_named():
+    data = dump_model(make("single-none"))
+    assert data.startswith(b"\x80\x04\x8c\x17meta_models.persistence\x8c\x0e_restore_model\x93\x8e")
+    assert data.endswith(b"\x85R.")
+
+
+def test_a_foreign_pickle_is_opened_only_on_request(tmp_path, caplog):
+    file = tmp_path / "old.pkl"
+    file.write_bytes(pickle.dumps(single()))
+    with pytest.raises(UnsafeModelFile, match="allow_pickle"):
+        load_model(file)
+    with caplog.at_level(logging.WARNING, logger="meta_models"):
+        again = load_model(file, allow_pickle=True)
+    np.testing.assert_array_equal(again.predict_proba(X), single().predict_proba(X))
+    assert "can run any code" in caplog.text
+
+
+@pytest.mark.parametrize("data", [pickle.dumps([1]), b"", b"\x80\x04", b"cabsent\nname\n."])
+def test_a_foreign_pickle_that_holds_no_model(data, tmp_path):
+    file = tmp_path / "old.pkl"
+    file.write_bytes(data)
+    with pytest.raises(UnsafeModelFile):
+        load_model(file, allow_pickle=True)
+
+
+def test_our_own_file_is_not_unpickled_even_if_that_is_allowed(tmp_path, monkeypatch):
+    file = stored(single(), tmp_path)
+    monkeypatch.setattr(pickle, "loads", None)
+    np.testing.assert_array_equal(load_model(file, allow_pickle=True).predict_proba(X), single().predict_proba(X))
+
+
+def deleted_nodes():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(500, 2))
+    matrix = xgb.DMatrix(data, data[:, 0] + rng.normal(size=500) > 0)
+    settings = {"objective": "binary:logistic", "tree_method": "exact", "gamma": 2.0, "nthread": 1}
+    return xgb.train(settings, matrix, 10)
+
+
+def other_objective():
+    return xgb.train({"objective": "reg:squarederror", "nthread": 1}, xgb.DMatrix(np.eye(2), [0, 1]), 1)
+
+
+@pytest.mark.parametrize(("make_booster", "reason"), [(deleted_nodes, "deleted"), (other_objective, "objective")])
+def test_what_could_not_be_read_again_is_not_written(make_booster, reason):
+    model = SigmoidMetaModel([make_booster()] * 3, ["a", "b"], info=ModelInfo(strategy="s", genes=()))
+    with pytest.raises(ValueError, match=reason):
+        dump_model(model)
+
+
+@pytest.mark.parametrize("provenance", [{"x": float("nan")}, {"x": "\ud800"}])
+def test_provenance_must_be_plain_json(provenance):
+    model = SigmoidMetaModel(single().boosters, FEATURES, info=ModelInfo("s", (), provenance=provenance))
+    with pytest.raises(ValueError):
+        dump_model(model)
+
+
+def test_only_fitted_models_are_written():
+    with pytest.raises(TypeError, match="dict"):
+        dump_model({})
+
+
+def test_names_of_all_kinds_survive(tmp_path):
+    names = ["x[1]<2", "π", "a b", 'quote"', "\n", "../x"]
+    model = SigmoidMetaModel(single().boosters, names, info=ModelInfo("s", ("g,1", "gène")))
+    again = load_model(stored(model, tmp_path))
+    assert again.feature_names_in_.tolist() == names
+    assert again.info.genes == ("g,1", "gène")
+
+
+def test_every_bit_that_flips_is_noticed(tmp_path):
+    """Hashes and byte comparison leave no byte of the file unchecked."""
+    data = bytearray(dump_model(make("single-platt")))
+    file = tmp_path / "model.pkl"
+    for position in range(0, len(data), 37):
+        data[position] ^= 16
+        file.write_bytes(data)
+        with pytest.raises(UnsafeModelFile):
+            load_model(file)
+        data[position] ^= 16
+
+
+def test_a_ratio_that_would_look_like_a_bomb_is_stored(tmp_path):
+    """Two thousand trees of one leaf are as compressible as a bomb."""
+    matrix = xgb.DMatrix(np.zeros((50, 2)), np.repeat([0, 1], 25))
+    booster = xgb.train({"objective": "binary:logistic", "nthread": 1}, matrix, 2000)
+    model = SigmoidMetaModel([booster] * 3, ["a", "b"], info=ModelInfo("s", ()))
+    assert load_model(stored(model, tmp_path)).predict(np.zeros((1, 2))).shape == (1,)
+
+
+def test_entries_are_what_the_design_says():
+    assert sorted(entries(dump_model(make("ensemble-weighted")))) == [
+        *(f"boosters/member_00{m}/{c}.ubj" for m in range(3) for c in ("acceptor", "donor", "neither")),
+        "combination/weights.npy",
+        "model.json",
+    ]
