@@ -41,7 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help="train, evaluate and save a meta-model", argument_default=argparse.SUPPRESS)
+    train = commands.add_parser(
+        "train", help="train, evaluate and save a meta-model", argument_default=argparse.SUPPRESS
+    )
     train.set_defaults(command=train_command)
     add_config_options(train)
     return parser

@@ -104,6 +104,32 @@ class TrainingConfig(BaseModel):
         40, description="Features of the highest gain that are permuted alone; the others by feature group."
     )
 
+    # ---- ensemble
+    max_genes_per_batch: PositiveInt = Field(1200, description="Most genes of a batch (families are never split).")
+    max_batch_gb: Annotated[float, Field(gt=0)] = Field(
+        12.0, description="Memory in GB that the process of a batch may take; it sets how many rows a batch has."
+    )
+    parallel_batches: PositiveInt | None = Field(
+        None, description="Batches trained at a time, as far as memory allows (default: a third of the threads)."
+    )
+    ensemble_method: Literal["voting", "weighted", "stacking"] = Field(
+        "voting", description="How members are combined; 'weighted' and 'stacking' are fitted out of fold and need refit."
+    )
+    ensemble_weights_per_class: bool = Field(
+        default=False, description="Weights of its own for each class, with --ensemble-method weighted."
+    )
+    ensemble_cv: Literal["auto", "out-of-batch", "refit"] = Field(
+        "auto",
+        description="How the ensemble is scored: by the members that never saw a gene, or refitted for each fold; "
+        "'auto' takes out-of-batch with 3 batches or more where it is possible.",
+    )
+    calibrate_members: bool = Field(
+        default=False, description="Calibrate each member's probabilities before they are combined, cross-fitted."
+    )
+    allow_missing_batches: bool = Field(
+        default=False, description="Go on without the genes of batches that failed, and say so, instead of exit code 4."
+    )
+
     # ---- strategy and resources
     strategy: str = Field("auto", description="Training strategy; 'auto' chooses by genes and memory.")
     train_all_genes: bool = Field(default=False, description="Force the batch ensemble, which trains on every gene.")
@@ -123,7 +149,17 @@ class TrainingConfig(BaseModel):
             raise ValueError("base_score_columns needs three names: donor, acceptor, neither")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        self._check_ensemble()
         return self
+
+    def _check_ensemble(self) -> None:
+        if self.ensemble_cv == "out-of-batch" and self.ensemble_method != "voting":
+            raise ValueError(
+                f"ensemble_method {self.ensemble_method} needs ensemble_cv refit: out of batch no row has a prediction "
+                "of its own member that may be looked at, so its weights cannot be fitted"
+            )
+        if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
+            raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> TrainingConfig:

@@ -43,7 +43,9 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     if config.family not in FAMILIES:
-        raise UsageError("--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}")
+        raise UsageError(
+            "--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}"
+        )
     budget = memory_budget(config.max_memory_gb)
     with install_signal_handlers():
         if config.dry_run or config.out_dir is None:
@@ -104,7 +106,9 @@ def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text("leakage_screening.csv", screened.report.csv())
     folder.write_text("global_excluded_features.txt", screened.report.excluded_text())
     removed = ", ".join(screened.report.excluded) or "none"
-    logger.info("Screening of %d genes: %d features removed (%s)", len(screened.genes), len(screened.report.excluded), removed)
+    logger.info(
+        "Screening of %d genes: %d features removed (%s)", len(screened.genes), len(screened.report.excluded), removed
+    )
 
 
 def _task(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.model import FittedModel
 from meta_models.schema import CLASS_NAMES, BaseModel, FeatureGroup, SpliceClass
 
 #: Prefixes of the probability columns in the out-of-fold table.
@@ -23,28 +21,14 @@ def probability_columns(prefix: str) -> tuple[str, str, str]:
     return neither, donor, acceptor
 
 
-class Predictor(Protocol):
-    """What every fitted model offers; made by the strategies and by the loader."""
-
-    @property
-    def feature_names_in_(self) -> NDArray[np.object_]:
-        """Feature names in the order of the columns, (n_features,)."""
-
-    def predict_proba(self, X: object) -> NDArray[np.float64]:
-        """Calibrated probabilities (n_rows, 3) in the order of :class:`SpliceClass`."""
-
-    def predict_both(self, X: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Raw and calibrated probabilities, each (n_rows, 3)."""
-
-
 @dataclass(frozen=True)
 class FeatureRecord:
     """One column of the table that could be a feature; made by screening and training.
 
     Attributes
     ----------
-    missing_share : float
-        Share of null values among all rows of the table.
+    missing_share : float or None
+        Share of null values among all rows of the table; None where the feature was excluded and not read.
     gain : mapping of class name to float, or None
         Total gain in the final model's booster of each class; None where the feature was excluded.
     excluded : str or None
@@ -54,7 +38,7 @@ class FeatureRecord:
     name: str
     group: FeatureGroup
     dtype: str
-    missing_share: float
+    missing_share: float | None
     gain: Mapping[str, float] | None = None
     excluded: str | None = None
 
@@ -112,6 +96,84 @@ class Note:
 
 
 @dataclass(frozen=True)
+class ScoreFigures:
+    """How well uncalibrated probabilities tell the classes on some rows; made by the ensemble strategy.
+
+    Attributes
+    ----------
+    average_precision : float or None
+        Mean of donor and acceptor, rows unweighted; None where a class is absent.
+    genomic_average_precision : float or None
+        The same with the weights of the rows; None where the table has no weights, too.
+    """
+
+    rows: int
+    accuracy: float | None
+    log_loss: float | None
+    average_precision: float | None
+    genomic_average_precision: float | None
+
+
+@dataclass(frozen=True)
+class MemberRecord:
+    """One member of an ensemble and the batch of genes that it was trained on; made by the ensemble strategy.
+
+    Attributes
+    ----------
+    unit : str
+        Name of its unit, ``batch-03`` say; halves of a batch that failed are ``batch-03a`` and ``batch-03b``.
+    rounds : mapping of class name to int
+        Trees of each booster.
+    seen, unseen : ScoreFigures
+        Of the member on its own batch, and on the rows whose genes it (or, under refit, its model of the fold) never saw.
+    predicted_peak, measured_peak : int
+        Memory of the unit's processes in bytes; None where it was not measured.
+    seconds : float or None
+        Wall time of the unit.
+    """
+
+    member: int
+    unit: str
+    genes: int
+    rows: int
+    class_counts: Mapping[str, int]
+    rounds: Mapping[str, int]
+    seen: ScoreFigures
+    unseen: ScoreFigures
+    predicted_peak: int
+    measured_peak: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class EnsembleRecord:
+    """What is known of an ensemble beside its model; made by the ensemble strategy.
+
+    Attributes
+    ----------
+    cv, cv_reason : str
+        ``"out-of-batch"`` or ``"refit"``, and why.
+    method : str
+        ``"voting"``, ``"weighted"`` or ``"stacking"``.
+    members_by_fold : mapping of int to int
+        How many members score the rows of each fold.
+    seen, unseen : ScoreFigures
+        Of the finished ensemble on the genes that it was trained on, and out of fold.
+    missing_genes : tuple of str
+        Genes of batches that failed, where going on without them was allowed; sorted.
+    """
+
+    cv: str
+    cv_reason: str
+    method: str
+    members: tuple[MemberRecord, ...]
+    members_by_fold: Mapping[int, int]
+    seen: ScoreFigures
+    unseen: ScoreFigures
+    missing_genes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """Returned by every strategy's ``train``; all that the analyses see.
 
@@ -125,15 +187,17 @@ class TrainingResult:
         the score columns of every base model (Float32), ``raw_<class>`` and ``calibrated_<class>`` (Float32).
     weighting : str
         ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"``: where `oof` weights come from.
-    fold_models : mapping of fold to Predictor
+    fold_models : mapping of fold to FittedModel
         The uncalibrated model of each fold, where the strategy keeps them: permutation importance and the stability of
         SHAP values are then out of fold. Empty otherwise, and the analyses say so.
+    ensemble : EnsembleRecord or None
+        Members and their batches; None for a single model.
     """
 
     strategy: str
     strategy_reason: str
     config: TrainingConfig
-    model: Predictor
+    model: FittedModel
     oof: pl.DataFrame
     bases: tuple[BaseModel, ...]
     features: tuple[FeatureRecord, ...]
@@ -145,7 +209,8 @@ class TrainingResult:
     base_train_chroms: tuple[str, ...] | None = None
     notes: tuple[Note, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
-    fold_models: Mapping[int, Predictor] = field(default_factory=dict)
+    fold_models: Mapping[int, FittedModel] = field(default_factory=dict)
+    ensemble: EnsembleRecord | None = None
 
     @property
     def kept_features(self) -> tuple[str, ...]:

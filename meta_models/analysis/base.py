@@ -102,7 +102,14 @@ class AnalysisContext:
             seed=self.config.seed,
             best_base=self.result.best_base_by_fold,
             strata=strata,
+            threads=self.threads,
         )
+
+    @property
+    def known_evaluation(self) -> EvaluationTable | None:
+        """The evaluation, if some analysis has asked for it already."""
+        found: EvaluationTable | None = vars(self).get("evaluation")
+        return found
 
     @cached_property
     def contributions(self) -> Contributions:

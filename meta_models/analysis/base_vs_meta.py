@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AP = "average_precision"
-_SHOWN_COLUMNS = ("population", "stratum", "target", "metric", "base_model", "base", "meta", "difference", "lower", "upper")
+_SHOWN_COLUMNS = (
+    "population",
+    "stratum",
+    "target",
+    "metric",
+    "base_model",
+    "base",
+    "meta",
+    "difference",
+    "lower",
+    "upper",
+)
 
 
 class BaseVersusMeta(Analysis):
@@ -41,9 +53,7 @@ class BaseVersusMeta(Analysis):
         _warn_of_worse(found, evaluation)
         found.tables.append(_headline_table(evaluation, tsv))
         found.tables.append(_strata_table(evaluation, tsv))
-        found.tables.append(
-            ReportTable("Metrics of each fold", folds, "One row per population and fold, then pooled.", csv)
-        )
+        found.tables.append(_fold_table(folds, context.result.bases[0].name, csv))
         with style.style():
             png = style.png_bytes(_strata_figure(evaluation))
         file = found.write("performance_plots/difference_by_stratum.png", png)
@@ -91,7 +101,7 @@ def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
 
 
 def _headline_table(evaluation: EvaluationTable, file: str) -> ReportTable:
-    rows = [row for row in evaluation.rows if row.stratum == ALL_ROWS and row.base_model == BEST_BASE]
+    rows = _headline_first(evaluation.select(stratum=ALL_ROWS, base_model=BEST_BASE), evaluation)
     caption = (
         "All rows, against the best base model (chosen on training folds); 95 % intervals of the difference from a "
         "bootstrap over families. The genomic population weights rows to the positions they stand for."
@@ -99,10 +109,32 @@ def _headline_table(evaluation: EvaluationTable, file: str) -> ReportTable:
     return ReportTable("All metrics, all rows", _frame(rows), caption, file)
 
 
+def _fold_table(folds: pl.DataFrame, main: str, file: str) -> ReportTable:
+    """Average precision and log-loss of meta-model and main base model; the file has every metric."""
+    counts = [c for c in ("population", "fold", "genes", "rows", "donor_sites", "acceptor_sites") if c in folds.columns]
+    metrics = {
+        "average_precision_donor": "AP donor",
+        "average_precision_acceptor": "AP acceptor",
+        "log_loss": "log-loss",
+    }
+    wanted = [
+        pl.col(f"{who}_{metric}").alias(f"{short}, {name}")
+        for metric, short in metrics.items()
+        for who, name in ((f"base_{main}", "base"), ("meta", "meta"))
+        if f"{who}_{metric}" in folds.columns
+    ]
+    shown = folds.select(*counts, *wanted)
+    return ReportTable("Metrics of each fold", shown, "One row per population and fold, then pooled.", file)
+
+
 def _strata_table(evaluation: EvaluationTable, file: str) -> ReportTable:
-    rows = [row for row in evaluation.rows if row.metric == AP]
+    rows = _headline_first(evaluation.select(metric=AP), evaluation)
     caption = "Average precision in every stratum, against every base model and trivial combiners of their scores."
-    return ReportTable("Average precision by stratum and opponent", _frame(rows), caption, file)
+    return ReportTable("Average precision by stratum and opponent", _frame(rows).drop("metric"), caption, file)
+
+
+def _headline_first(rows: Sequence[EvaluationRow], evaluation: EvaluationTable) -> list[EvaluationRow]:
+    return sorted(rows, key=lambda row: row.population != evaluation.headline.population)
 
 
 def _frame(rows: list[EvaluationRow]) -> pl.DataFrame:

@@ -32,7 +32,7 @@ _Floats = NDArray[np.float64]
 
 
 class Calibration(Analysis):
-    """Do probabilities mean what they say?"""
+    """Whether probabilities mean what they say."""
 
     code = "calibration"
     title = "Calibration and scores"
@@ -97,7 +97,13 @@ def calibration_table(scores: Scores) -> pl.DataFrame:
                     scores.is_class(target), normalised(values)[:, target], population.weights
                 )
             rows += [(population.name, name, key, m.value, m.reason) for key, m in metrics.items()]
-    schema = {"population": pl.String, "scores": pl.String, "metric": pl.String, "value": pl.Float64, "reason": pl.String}
+    schema = {
+        "population": pl.String,
+        "scores": pl.String,
+        "metric": pl.String,
+        "value": pl.Float64,
+        "reason": pl.String,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -139,6 +145,8 @@ def _histogram_page(scores: Scores) -> Figure:
                 for c in CLASSES
             }
             who = "meta-model, calibrated" if name == META else name
-            draw_histogram(ax, _BINS, heights, colours, title=who, x_label=f"{target.label} score", legend=row is axes[0])
+            draw_histogram(
+                ax, _BINS, heights, colours, title=who, x_label=f"{target.label} score", legend=row is axes[0]
+            )
     figure.suptitle(f"Scores by true class, {describe(scores.headline)}", fontsize=11)
     return figure

@@ -14,7 +14,15 @@ from meta_models.analysis.evaluation_table import GENOMIC
 from meta_models.analysis.outcome import Outcome, Picture
 from meta_models.analysis.plots.lines import Band, Line, draw_pr, draw_roc
 from meta_models.analysis.scores import META, Population
-from meta_models.metrics import CurvePoints, Draws, Metric, average_precision, pr_curve_points, roc_auc, roc_curve_points
+from meta_models.metrics import (
+    CurvePoints,
+    Draws,
+    Metric,
+    average_precision,
+    pr_curve_points,
+    roc_auc,
+    roc_curve_points,
+)
 from meta_models.schema import SITE_CLASSES, SpliceClass
 
 if TYPE_CHECKING:

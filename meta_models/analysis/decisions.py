@@ -59,9 +59,7 @@ _POINTS = (
     "whole table, and F1, precision and recall of the held-out rows at it."
 )
 _F1 = "F1 of each class over the threshold, out of fold, with a 95 % band; the dot is the cross-fitted operating point."
-_CONFUSION = (
-    "Rows: true class, columns: the class with the highest probability. Number of positions and share of the true class."
-)
+_CONFUSION = "Rows: true class; columns: the most probable class. Number of positions and share of the row."
 _TOP_K = (
     "Share of the true sites among the highest scores, over the number of calls per true site (logarithmic). The value "
     "at 1 is the top-k accuracy."
@@ -110,7 +108,16 @@ def operating_points(context: AnalysisContext) -> pl.DataFrame:
                         (population.name, stratum, target.label, name, *_point(fitted, positive, weights, inside))
                     )
     keys = ("population", "stratum", "class", "scorer")
-    figures = ("threshold", "lowest_threshold", "highest_threshold", "f1", "precision", "recall", "true_sites", "called")
+    figures = (
+        "threshold",
+        "lowest_threshold",
+        "highest_threshold",
+        "f1",
+        "precision",
+        "recall",
+        "true_sites",
+        "called",
+    )
     schema = {**dict.fromkeys(keys, pl.String), **dict.fromkeys(figures, pl.Float64)}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -145,9 +152,7 @@ def _f1_page(context: AnalysisContext, points: pl.DataFrame) -> Figure:
         for (name, values), colour in zip(scores.scorers.items(), _colours(scores), strict=True):
             grid = np.linspace(1.0, 0.0, 201)
             swept = bands.sweep(positive, values[:, target], weights, grid)
-            band = bands.f1_band(
-                bands.resampled_sweeps(positive, values[:, target], weights, families, grid, draws)
-            )
+            band = bands.f1_band(bands.resampled_sweeps(positive, values[:, target], weights, families, grid, draws))
             row = chosen.filter((pl.col("class") == target.label) & (pl.col("scorer") == name)).row(0, named=True)
             mark = None if row["f1"] is None else (row["threshold"], row["f1"])
             label = name if mark is None else f"{name}   F1 {mark[1]:.3f} at {mark[0]:.2g}"
@@ -190,9 +195,7 @@ def _top_k_page(scores: Scores) -> Figure:
     return figure
 
 
-def _top_k_line(
-    scores: Scores, target: SpliceClass, weights: _Floats, name: str, values: _Floats, colour: str
-) -> Line:
+def _top_k_line(scores: Scores, target: SpliceClass, weights: _Floats, name: str, values: _Floats, colour: str) -> Line:
     positive = scores.is_class(target)
     swept = bands.sweep(positive, values[:, target], weights, bands.thresholds_for(positive, values[:, target]))
     calls = (swept.positives + swept.negatives) / max(float(swept.all_positives), 1e-300)

@@ -88,7 +88,7 @@ def evaluate(
     combiner_rows: int = MAX_COMBINER_ROWS,
     threads: int = 1,
 ) -> EvaluationTable:
-    """Compare the meta-model with every base model and with trivial combiners of them.
+    """Compare the meta-model with every base model and, in the stratum ``"all"``, with trivial combiners of them.
 
     Parameters
     ----------
@@ -114,11 +114,6 @@ def evaluate(
         Most rows the logistic combiner is fitted on: all sites and a draw of the others.
     threads : int
         Opponents compared at the same time; changes no figure.
-
-    Returns
-    -------
-    EvaluationTable
-        Combiners are compared in the stratum ``"all"`` only.
 
     Raises
     ------

@@ -132,6 +132,8 @@ class Headline:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
         if self.population == GENOMIC:
             parts.append(self._figures(self.table, "best base model"))
+        if self.row.note:
+            parts.append(f"Note: {self.row.note}.")
         parts += [
             f"A trivial combiner, the {row.base_model}, is better than the meta-model: {row.base:.4f}."
             for row in self.winning_combiners
@@ -155,7 +157,7 @@ class Headline:
 
     def _verdict(self) -> str:
         if self.beats is None:
-            why = self.row.reason or self.row.note or "no interval"
+            why = self.row.reason or "no interval"
             return f"Whether the meta-model beats the best base model cannot be told ({why})."
         if self.beats:
             return "The meta-model beats the best base model."

@@ -1,4 +1,4 @@
-"""Contributions of the features to the margins of a model: TreeSHAP as XGBoost computes it, for rows of a fair sample."""
+"""Contributions of the features to the margins of a model: TreeSHAP as XGBoost computes it, on a fair sample of rows."""
 
 from __future__ import annotations
 
@@ -80,16 +80,14 @@ def _member_weights(model: EnsembleMetaModel) -> NDArray[np.float64]:
     """Weight of each member for each class, (M, 3); of a stacked member, its coefficient on its own class."""
     count = model.n_members
     if model.weights is not None:
-        return model.weights / model.weights.sum(axis=0)
+        return np.asarray(model.weights / model.weights.sum(axis=0))
     if model.coef is not None:
         own = model.coef.reshape(3, count, 3)
         return np.stack([own[k, :, k] for k in range(3)], axis=1)
     return np.full((count, 3), 1 / count)
 
 
-def spread_sample(
-    labels: NDArray[np.uint8], genes: NDArray[np.int64], size: int, seed: int
-) -> NDArray[np.int64]:
+def spread_sample(labels: NDArray[np.uint8], genes: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
     """Row numbers of a sample with a third of each class, as far as there are rows, from as many genes as possible.
 
     Parameters
@@ -108,7 +106,9 @@ def spread_sample(
     turn = _turn_within(labels[order].astype(np.int64) * (genes.max(initial=0) + 1) + genes[order])
     order = order[np.argsort(turn, kind="stable")]
     queues = [order[labels[order] == target.value] for target in CLASSES]
-    return np.sort(np.concatenate([q[:n] for q, n in zip(queues, _quotas([len(q) for q in queues], size), strict=True)]))
+    return np.sort(
+        np.concatenate([q[:n] for q, n in zip(queues, _quotas([len(q) for q in queues], size), strict=True)])
+    )
 
 
 def _turn_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -152,9 +152,7 @@ def explain(
     )
 
 
-def contributions_to(
-    parts: Sequence[Part], target: SpliceClass, features: Floats32
-) -> NDArray[np.float32]:
+def contributions_to(parts: Sequence[Part], target: SpliceClass, features: Floats32) -> NDArray[np.float32]:
     """Contributions (n, F) of `features` to the margin of one class."""
     matrix = fill_missing(features)
     values = np.zeros(features.shape, dtype=np.float32)

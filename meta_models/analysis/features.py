@@ -23,7 +23,9 @@ class Features(Analysis):
         file = found.write("feature_manifest.csv", manifest)
         unused = manifest.filter((pl.col("status") == "kept") & (pl.col("gain_total") == 0)).height
         if unused:
-            found.tell(f"{unused} of {len(context.result.kept_features)} kept features stand in no tree of the final model.")
+            found.tell(
+                f"{unused} of {len(context.result.kept_features)} kept features stand in no tree of the final model."
+            )
         groups = (
             manifest.group_by("group", maintain_order=True)
             .agg(

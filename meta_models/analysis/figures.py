@@ -88,8 +88,9 @@ class Figures:
         if metric not in HEAVY_SENSITIVE:
             return ""
         classes = [c.label for c in SITE_CLASSES] if target == MEAN else [target]
-        few = [(name, self.heavy[name]) for name in classes if name in self.heavy and self.heavy[name].few]
-        return "; ".join(f"{name}: {heavy.text}" for name, heavy in few)
+        found = [(name, self.heavy[name]) for name in classes if name in self.heavy]
+        few = [f"{name}: {heavy.text}" for name, heavy in found if heavy.few]
+        return "; ".join(few + [f"{name}: {heavy.coarse_text}" for name, heavy in found if heavy.coarse])
 
 
 def figures_of(rows: Rows, scores: NDArray[np.floating[Any]], draws: Draws | None = None) -> Figures:

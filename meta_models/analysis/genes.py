@@ -31,7 +31,7 @@ class Genes(Analysis):
         found.tell(f"The log-loss falls in {better} genes and rises in {worse}, of {table.height}.")
         ends = table.sort("log_loss_difference", GENE)
         shown = pl.concat([ends.head(_SHOWN // 2), ends.tail(_SHOWN // 2)]).unique(maintain_order=True)
-        caption = f"The {_SHOWN} genes whose log-loss fell and rose most. Sites found: among as many highest scores as the gene has sites."
+        caption = f"The {_SHOWN} genes whose log-loss fell and rose most; found: sites among the gene's k highest scores."
         found.tables.append(ReportTable("Genes", shown, caption, file))
         return self.done(found)
 
@@ -64,7 +64,7 @@ def per_gene(scores: Scores) -> pl.DataFrame:
 def _found(
     gene: NDArray[np.int64], scores: Scores, values: _Floats, target: SpliceClass, size: int
 ) -> NDArray[np.int64]:
-    """Sites of each gene among its k highest scores, k its number of sites; ties count for the base and the meta alike."""
+    """Sites of each gene among its k highest scores, k its number of sites; in a tie a negative comes first."""
     positive = scores.is_class(target)
     order = np.lexsort((positive, -values[:, target], gene))
     counts = np.bincount(gene, minlength=size)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.analysis.base import Analysis, AnalysisContext, codes
+from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.outcome import Outcome, Status
 from meta_models.analysis.registry import ANALYSES
 from meta_models.config import TrainingConfig
@@ -31,10 +32,13 @@ class AnalysisRun:
         One for each registered analysis, in order.
     seconds : mapping of code to float
         Wall time; kept apart from the outcomes, which are the same for equal runs.
+    evaluation : EvaluationTable or None
+        Base against meta-model; None where no analysis asked for it or it failed.
     """
 
     outcomes: tuple[Outcome, ...]
     seconds: Mapping[str, float]
+    evaluation: EvaluationTable | None = None
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -96,7 +100,7 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
         log.info("analysis %s: %s (%.1f s)", analysis.code, outcome.status.value, seconds[analysis.code])
         outcomes.append(outcome)
     context.writer.write_json(OUTCOMES, [outcome.to_json() for outcome in outcomes])
-    return AnalysisRun(tuple(outcomes), seconds)
+    return AnalysisRun(tuple(outcomes), seconds, context.known_evaluation)
 
 
 def _run_one(analysis: Analysis, context: AnalysisContext) -> Outcome:
@@ -106,22 +110,23 @@ def _run_one(analysis: Analysis, context: AnalysisContext) -> Outcome:
         raise
     except Exception as error:  # noqa: BLE001 - the one broad except: an analysis must not lose the others or the model
         text = _portable_traceback(error)
-        log.error("analysis %s failed\n%s", analysis.code, text)  # noqa: TRY400 - the traceback is in the text
+        log.error("analysis %s failed\n%s", analysis.code, text)
         reason = f"{type(error).__name__}: {error}"
         return Outcome(analysis.code, analysis.title, Status.FAILED, reason, traceback=text)
 
 
 def _why_skipped(analysis: Analysis) -> str:
     if analysis.slow:
-        return f"slow: trains again; run it with --analyses default {analysis.code}, or all slow ones with --analyses all"
+        return (
+            f"slow: trains again; run it with --analyses default {analysis.code}, or all slow ones with --analyses all"
+        )
     return f"not among --analyses; run it with --analyses {analysis.code}"
 
 
 def _portable_traceback(error: BaseException) -> str:
     """The traceback with file names instead of paths, which differ between machines."""
-    lines = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        lines.append(f"{_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}")
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
     return "\n".join([*lines, "".join(traceback.format_exception_only(error)).rstrip()])
 
 

@@ -78,12 +78,16 @@ class ShapValues(Analysis):
                 }
             ).sort("mean_abs_shap", "feature", descending=[True, False])
             file = found.write(f"{FOLDER}/shap_importance_{target.label}.csv", table)
-            tables.append(ReportTable(f"SHAP importance, {target.label}", table, "Log-odds; mean over the sample.", file))
+            tables.append(
+                ReportTable(f"SHAP importance, {target.label}", table, "Log-odds; mean over the sample.", file)
+            )
         found.tables.extend(tables[target] for target in (*SITE_CLASSES, SpliceClass.NEITHER))
         kmers = kmer_table(names, importance)
         if kmers.height:
             file = found.write(f"{FOLDER}/kmer_importance.csv", kmers)
-            caption = "Mean absolute contributions summed over each k-mer and its reverse complement, and over all of one k."
+            caption = (
+                "Mean absolute contributions summed over each k-mer and its reverse complement, and over all of one k."
+            )
             found.tables.append(ReportTable("K-mers together", kmers, caption, file))
 
     def _values(self, context: AnalysisContext, found: Findings, explained: Contributions) -> None:
@@ -106,9 +110,30 @@ class ShapValues(Analysis):
         bar = _bar_figure(context, explained)
         drawn = [("bar", "Mean absolute contributions", _BAR, bar)]
         for target in SITE_CLASSES:
-            drawn.append((f"beeswarm_{target.label}", f"Contributions to {target.label}", _BEESWARM, _beeswarm_figure(context, explained, target)))
-            drawn.append((f"dependence_{target.label}", f"Dependence, {target.label}", _DEPENDS, _dependence_figure(context, explained, target)))
-        drawn.append(("beeswarm_neither", "Contributions to neither", _BEESWARM, _beeswarm_figure(context, explained, SpliceClass.NEITHER)))
+            drawn.append(
+                (
+                    f"beeswarm_{target.label}",
+                    f"Contributions to {target.label}",
+                    _BEESWARM,
+                    _beeswarm_figure(context, explained, target),
+                )
+            )
+            drawn.append(
+                (
+                    f"dependence_{target.label}",
+                    f"Dependence, {target.label}",
+                    _DEPENDS,
+                    _dependence_figure(context, explained, target),
+                )
+            )
+        drawn.append(
+            (
+                "beeswarm_neither",
+                "Contributions to neither",
+                _BEESWARM,
+                _beeswarm_figure(context, explained, SpliceClass.NEITHER),
+            )
+        )
         for name, title, caption, figure in drawn:
             png = style.png_bytes(figure)
             file = found.write(f"{FOLDER}/{name}.png", png)
@@ -116,7 +141,9 @@ class ShapValues(Analysis):
 
 
 _BAR = "Mean absolute SHAP value of the first features of each class; the colour is the group of the feature."
-_BEESWARM = "A dot is a row of the sample: right raises the log-odds of the class; the colour is the value of the feature."
+_BEESWARM = (
+    "A dot is a row of the sample: right raises the log-odds of the class; the colour is the value of the feature."
+)
 _DEPENDS = "Contribution over the value of the feature, by true class."
 
 

@@ -1,4 +1,4 @@
-"""Do several models agree on which features matter?"""
+"""Whether several models agree on which features matter."""
 
 from __future__ import annotations
 
@@ -39,12 +39,17 @@ def rank_agreement(context: AnalysisContext, explained: Contributions) -> Agreem
         return Agreement(_pairs(named), "Between members of the ensemble, on the same rows.")
     folds = context.scores.folds[explained.rows]
     if context.result.fold_models:
-        return Agreement(_pairs(_by_fold_model(context, explained, folds)), "Between fold models, each on rows it never saw.")
+        return Agreement(
+            _pairs(_by_fold_model(context, explained, folds)), "Between fold models, each on rows it never saw."
+        )
     named = {
         f"rows of fold {fold}": np.abs(explained.values[:, folds == fold]).mean(axis=1, dtype=np.float64)
         for fold in np.unique(folds)
     }
-    return Agreement(_pairs(named), "Between the rows of different folds, all explained by the final model (no fold models were kept).")
+    return Agreement(
+        _pairs(named),
+        "Between the rows of different folds, all explained by the final model (no fold models were kept).",
+    )
 
 
 def _by_fold_model(
@@ -55,7 +60,9 @@ def _by_fold_model(
         parts, mine = parts_of(model), folds == fold
         if parts is not None and mine.any():
             features = explained.features[mine]
-            values = [np.abs(contributions_to(parts, target, features)).mean(axis=0, dtype=np.float64) for target in CLASSES]
+            values = [
+                np.abs(contributions_to(parts, target, features)).mean(axis=0, dtype=np.float64) for target in CLASSES
+            ]
             named[f"fold {fold}"] = np.stack(values)
     return named
 
@@ -68,7 +75,13 @@ def _pairs(named: dict[str, NDArray[np.float64]]) -> pl.DataFrame:
             top = min(_TOP, a.shape[1])
             first = [set(np.argsort(-values[target], kind="stable")[:top].tolist()) for values in (a, b)]
             rows.append((target.label, one, two, _spearman(a[target], b[target]), len(first[0] & first[1]) / top))
-    schema = {"class": pl.String, "one": pl.String, "other": pl.String, "rank_correlation": pl.Float64, f"shared_of_top_{_TOP}": pl.Float64}
+    schema = {
+        "class": pl.String,
+        "one": pl.String,
+        "other": pl.String,
+        "rank_correlation": pl.Float64,
+        f"shared_of_top_{_TOP}": pl.Float64,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

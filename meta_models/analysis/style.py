@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meta_models.schema import SpliceClass
 
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Colours that differ for every common form of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6b7280"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#6b7280",
+)
 META_COLOUR = BLUE
 OPPONENT_COLOURS = (RED, ORANGE, PURPLE)
 CLASS_COLOURS: dict[SpliceClass, str] = {
@@ -24,7 +33,7 @@ CLASS_COLOURS: dict[SpliceClass, str] = {
 }
 DPI = 130
 
-_RC: dict[str, object] = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.titlesize": 10.5,
@@ -84,6 +93,7 @@ def pdf_bytes(pages: Sequence[Figure]) -> bytes:
     """The figures as the pages of one PDF without creation date."""
     from matplotlib.backends.backend_pdf import PdfPages
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     buffer = io.BytesIO()
     with PdfPages(buffer, metadata={"CreationDate": None, "ModDate": None, "Creator": "meta-models"}) as pdf:
         for page in pages:

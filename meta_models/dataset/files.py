@@ -63,7 +63,13 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, UnicodeDecodeError) as e:
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        pa.ArrowException,
+        OSError,
+        UnicodeDecodeError,
+    ) as e:
         detail = " ".join(str(e).split())[:300] or type(e).__name__
         raise InputError(
             f"The table file {str(path)!r} must be readable", f"Reading it failed: {detail}", "Write it anew"

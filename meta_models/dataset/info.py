@@ -69,13 +69,13 @@ def _text(value: Any) -> str | None:
 def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:
     if value is None:
         return None
-    shares = [value.get(name) for name in CLASS_NAMES] if isinstance(value, dict) else []
-    good = len(shares) == 3 and all(isinstance(s, int | float) and 0 < s < 1 for s in shares)
-    if not good or not math.isclose(sum(shares), 1, abs_tol=1e-3):
+    found = [value.get(name) for name in CLASS_NAMES] if isinstance(value, dict) else []
+    shares = [float(s) for s in found if isinstance(s, int | float) and 0 < s < 1]
+    if len(shares) != len(CLASS_NAMES) or not math.isclose(sum(shares), 1, abs_tol=1e-3):
         raise InputError(
             f"true_prevalence in {path} must give the share of {', '.join(CLASS_NAMES)}, with sum 1",
             f"Found {json.dumps(value)[:200]}",
             "Mend or remove it",
         )
-    neither, donor, acceptor = (float(s) for s in shares)
+    neither, donor, acceptor = shares
     return neither, donor, acceptor

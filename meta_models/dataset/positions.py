@@ -78,7 +78,7 @@ class Positions:
         _, first, code = np.unique(self.codes(GENE), return_index=True, return_inverse=True)
         order = np.empty(len(first), np.int64)
         order[np.argsort(first)] = np.arange(len(first))
-        return order[code]
+        return np.asarray(order[code], np.int64)
 
     def codes(self, column: str) -> NDArray[np.int64]:
         """Codes of a text column (n_rows,): equal text, equal code; codes follow the order of the text."""

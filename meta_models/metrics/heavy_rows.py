@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta_models.metrics.arrays import Floats, sums_by
-from meta_models.metrics.ranking import checked
+from meta_models.metrics.ranking import average_precision, checked
 from meta_models.metrics.weights import effective_sample_size
 
 #: Fewer effective rows than this give a sum with a relative design error above 1 / sqrt(10) = 32 %.
@@ -40,7 +40,11 @@ class HeavyRows:
     effective_rows : float
         Kish's effective number of rows behind `loss`; 0 where there are none.
     design_error : float
-        Standard error of AP from the sampling of negatives, linearised, under Poisson sampling.
+        Standard error of AP from the sampling of negatives, linearised, under Poisson sampling. It knows the sampled
+        rows only: with weights so large that none of the hard negatives may have been drawn, it is too small.
+    single_row : float
+        What one more sampled negative of the median weight would take from AP, had it scored like the median
+        positive: how coarse the figure is, whether or not such a row was drawn.
     """
 
     loss: float
@@ -48,6 +52,7 @@ class HeavyRows:
     largest: float
     effective_rows: float
     design_error: float
+    single_row: float
 
     @property
     def few(self) -> bool:
@@ -58,6 +63,19 @@ class HeavyRows:
     def decisive(self) -> bool:
         """Whether fewer than 10 effective rows carry a loss of at least 0.05: AP then depends on their draw."""
         return self.loss >= DECISIVE_LOSS and self.effective_rows < FEW_ROWS
+
+    @property
+    def coarse(self) -> bool:
+        """Whether a single further row could take 0.05 from AP: a figure that looks fine may be a lucky draw."""
+        return self.single_row >= DECISIVE_LOSS
+
+    @property
+    def coarse_text(self) -> str:
+        """For notes, where :attr:`coarse`."""
+        return (
+            f"weights are large for so few sites: one more sampled negative at the median site would take "
+            f"{self.single_row:.3f} from the average precision, so its true value may be lower"
+        )
 
     @property
     def text(self) -> str:
@@ -89,6 +107,7 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         largest=float(parts.max(initial=0.0)),
         effective_rows=effective_sample_size(parts),
         design_error=design_error(-slope, weights),
+        single_row=_single_row(is_positive, values, weights),
     )
 
 
@@ -109,6 +128,18 @@ def design_error(slopes: Floats, weight: ArrayLike) -> float:
     """
     weights = np.asarray(weight, np.float64)
     return float(np.sqrt(np.sum(np.maximum(weights - 1.0, 0.0) * weights * slopes**2)))
+
+
+def _single_row(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> float:
+    """Loss of AP by one more negative of the median heavy weight that scores like the median positive."""
+    heavy = ~is_positive & (weights > 1)
+    used = is_positive & (weights > 0)
+    if not (heavy.any() and used.any()):
+        return 0.0
+    score = np.quantile(values[used], 0.5, method="higher")
+    more = (np.append(is_positive, False), np.append(values, score), np.append(weights, np.median(weights[heavy])))
+    before, after = average_precision(is_positive, values, weights).value, average_precision(*more).value
+    return (before or 0.0) - (after or 0.0)
 
 
 def _parts(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> tuple[Floats, Floats]:

@@ -42,9 +42,7 @@ def fill_missing(X: Matrix) -> Matrix:
     missing = np.isnan(X)
     if not missing.any():
         return np.ascontiguousarray(X)
-    filled = np.array(X, dtype=np.float32, order="C")
-    filled[missing] = MISSING
-    return filled
+    return np.ascontiguousarray(np.where(missing, MISSING, X))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SigmoidMetaModel
 from meta_models.model.calibrators import CALIBRATORS
@@ -15,7 +14,15 @@ from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
 from meta_models.persistence.booster_check import MalformedBooster, check_booster
-from meta_models.persistence.manifest import FORMAT, MAX_MEMBERS, NAME, InfoRecord, Manifest, canonical, parse_manifest
+from meta_models.persistence.manifest import (
+    FORMAT,
+    MAX_MEMBERS,
+    NAME,
+    InfoRecord,
+    Manifest,
+    checked_json,
+    parse_manifest,
+)
 from meta_models.schema import CLASS_NAMES
 
 #: Version of the format that is written, and the newest that is read.
@@ -50,13 +57,13 @@ def encode(model: FittedModel) -> bytes:
         "kind": "ensemble" if members else "single",
         "classes": CLASS_NAMES,
         "feature_names": model.feature_names,
-        "info": _info(model.info),
-        "members": [_info(member.info) for member in members],
+        "info": InfoRecord.values(model.info),
+        "members": [InfoRecord.values(member.info) for member in members],
         "combination": model.combination if isinstance(model, EnsembleMetaModel) else None,
         "calibrators": None if model.calibrators is None else [c.kind for c in model.calibrators],
         "files": {name: _record(data) for name, data in entries.items()},
     }
-    return archive.write({**entries, NAME: canonical(manifest)})
+    return archive.write({**entries, NAME: checked_json(manifest)})
 
 
 def decode(data: bytes, *, max_bytes: int) -> FittedModel:
@@ -179,13 +186,6 @@ def _calibrator_name(class_name: str, array: str) -> str:
 
 def _combination_name(array: str) -> str:
     return f"combination/{array}.npy"
-
-
-def _info(info: ModelInfo) -> dict[str, object]:
-    try:
-        return InfoRecord.of(info).model_dump()
-    except ValidationError as error:
-        raise ValueError(f"this ModelInfo cannot be stored: {error}") from error
 
 
 def _record(data: bytes) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
@@ -50,10 +51,10 @@ class InfoRecord(_Strict):
     provenance: dict[str, JsonValue]
 
     @classmethod
-    def of(cls, info: ModelInfo) -> Self:
-        """The record of `info`."""
-        values = {name: getattr(info, name) for name in cls.model_fields}
-        return cls(**values | {"versions": dict(info.versions), "provenance": json.loads(canonical(info.provenance))})
+    def values(cls, info: ModelInfo) -> dict[str, object]:
+        """What of `info` goes into the record."""
+        mappings = {"versions": dict(info.versions), "provenance": dict(info.provenance)}
+        return {name: getattr(info, name) for name in cls.model_fields} | mappings
 
     def info(self, format_version: int) -> ModelInfo:
         """The value that this record stands for; raises ValueError if the genes are not sorted."""
@@ -101,9 +102,20 @@ class Manifest(_Strict):
         return max(1, len(self.members))
 
 
-def canonical(value: object) -> bytes:
-    """JSON with sorted keys and no NaN: equal values give equal bytes. Raises ValueError and TypeError as json does."""
-    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii")
+def checked_json(manifest: Mapping[str, object]) -> bytes:
+    """``model.json`` with sorted keys: equal values give equal bytes.
+
+    Raises
+    ------
+    ValueError
+        If it could not be read again: not of the schema, NaN, or text that is no Unicode.
+    """
+    data = json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False).encode("ascii")
+    try:
+        Manifest.model_validate_json(data)
+    except ValidationError as error:
+        raise ValueError(f"what is known about this model cannot be stored: {error}") from error
+    return data
 
 
 def parse_manifest(data: bytes, *, newest: int) -> Manifest:

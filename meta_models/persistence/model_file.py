@@ -66,19 +66,22 @@ def _read(path: Path, max_bytes: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise InputError("A readable model file is needed", f"Found {path}: {error}", "Check the path") from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            raise UnsafeModelFile(
-                "A model file is needed", f"Found {kind}: {path}", "Name the file, model_multiclass*.pkl"
-            )
-        if status.st_size > max_bytes:
-            found = f"Found {status.st_size} bytes in {path}"
-            raise UnsafeModelFile(
-                f"A model file has at most {max_bytes} bytes", found, "Raise max_bytes if it is yours"
-            )
-        return file.read(status.st_size + 1)
+    try:
+        size = _regular_size(os.fstat(descriptor), path, max_bytes)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(size + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _regular_size(status: os.stat_result, path: Path, max_bytes: int) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise UnsafeModelFile("A model file is needed", f"Found {kind}: {path}", "Name the file, model_multiclass*.pkl")
+    if status.st_size > max_bytes:
+        found = f"Found {status.st_size} bytes in {path}"
+        raise UnsafeModelFile(f"A model file has at most {max_bytes} bytes", found, "Raise max_bytes if it is yours")
+    return status.st_size
 
 
 def _unpickled(data: bytes, path: object) -> FittedModel:

@@ -29,14 +29,15 @@ GUARD_SIGNAL = signal.SIGRTMIN + 7
 #: From this share of the budget on, samples are taken four times as often.
 _NEAR_SHARE = 0.80
 
-#: A sample is followed by a pause of at least so many times its own duration; the second near the budget.
+#: A sample is followed by a pause of at least so many times the CPU time it took; the second near the budget.
 _COST_RATIO, _COST_RATIO_NEAR = 10, 4
 
 #: Seconds after which the guard interrupts again, where the first interruption did not bring the tree below the line.
 _REPEAT_SECONDS = 2.0
 
-#: Seconds that the main thread has to take the interruption before the process ends itself.
-_GRACE_SECONDS = 0.1
+#: Seconds that the main thread has to take the interruption before the process ends itself; the second after it has
+#: taken one, for then a native call that called back is on its way out.
+_GRACE_SECONDS, _GRACE_SECONDS_UNWINDING = 0.5, 10.0
 
 ADVICE = "Raise --max-memory-gb if the machine has more, or choose --strategy batch_ensemble or external_memory"
 
@@ -93,6 +94,7 @@ class PeakSampler:
         self._stop = threading.Event()
         self._armed = False
         self._delivered = True
+        self._grace = _GRACE_SECONDS
         self._interrupted_at = float("-inf")
         self._pss_not_before = float("-inf")
         self._previous: Any = None
@@ -135,15 +137,16 @@ class PeakSampler:
 
     def _raise(self, _signal: int, _frame: FrameType | None) -> None:
         self._delivered = True
+        self._grace = _GRACE_SECONDS_UNWINDING
         if self._armed:
             raise self.budget_error()
 
     def _run(self) -> None:
         wait = self.period / 4
         while not self._stop.wait(wait):
-            started = time.monotonic()
+            started = time.thread_time()
             held = self._tick()
-            cost = time.monotonic() - started
+            cost = time.thread_time() - started
             near = self.budget is not None and held >= _NEAR_SHARE * self.budget
             wait = max(self.period / 4, cost * _COST_RATIO_NEAR) if near else max(self.period, cost * _COST_RATIO)
 
@@ -158,19 +161,19 @@ class PeakSampler:
         return held
 
     def _measure(self) -> int:
-        started = time.monotonic()
+        started = time.thread_time()
         now = tree_memory()
-        self._pss_not_before = started + (time.monotonic() - started) * (_COST_RATIO + 1)
+        self._pss_not_before = time.monotonic() + (time.thread_time() - started) * _COST_RATIO
         if now.bytes > self.peak_bytes:
             self.peak_bytes, self.method = now.bytes, now.method
         return now.bytes
 
     def _guard(self, held: int) -> None:
         since = time.monotonic() - self._interrupted_at
-        if not self._delivered and since >= _GRACE_SECONDS and held >= (self.budget or 0):
+        if not self._delivered and since >= self._grace and held >= (self.budget or 0):
             self._end_process()
         main = threading.main_thread().ident
-        if since >= _REPEAT_SECONDS and main is not None:
+        if self._delivered and since >= _REPEAT_SECONDS and main is not None:
             self._interrupted_at, self._delivered = time.monotonic(), False
             signal.pthread_kill(main, GUARD_SIGNAL)
 

@@ -160,6 +160,13 @@ class UnitStore:
             self._listener(name, UnitRecord(key=key.sha256, reused=False, reason="computed", seconds=seconds))
         return UnitHit(name, folder, hashes, "computed in this run")
 
+    def tell(self, name: str, record: UnitRecord) -> None:
+        """Log and pass on to the listener what a store of this folder in another process recorded."""
+        if record.seconds is None:
+            logger.info("Unit %s is %s: %s", name, "reused" if record.reused else "computed", record.reason)
+        if self._listener is not None:
+            self._listener(name, record)
+
     def timing(self, name: str) -> dict[str, float]:
         """Seconds that were put with a unit; empty where there are none."""
         try:

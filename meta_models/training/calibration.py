@@ -43,8 +43,12 @@ def cross_fit(
 
 
 def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], config: TrainingConfig) -> Calibrator:
-    weights = weights.astype(np.float64) / weights.mean(dtype=np.float64)
-    return _fit_isotonic(scores, truth, weights) if config.calib_method == "isotonic" else _fit_platt(scores, truth, weights)
+    scaled = weights.astype(np.float64) / weights.mean(dtype=np.float64)
+    return (
+        _fit_isotonic(scores, truth, scaled)
+        if config.calib_method == "isotonic"
+        else _fit_platt(scores, truth, scaled)
+    )
 
 
 def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:

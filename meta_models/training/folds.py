@@ -79,7 +79,9 @@ def make_folds(positions: Positions, config: TrainingConfig) -> Folds:
     return Folds(of_row, groups, positions.codes(GENE))
 
 
-def stop_rows(folds: Folds, labels: NDArray[np.uint8], train: NDArray[np.bool_], config: TrainingConfig) -> NDArray[np.bool_]:
+def stop_rows(
+    folds: Folds, labels: NDArray[np.uint8], train: NDArray[np.bool_], config: TrainingConfig
+) -> NDArray[np.bool_]:
     """Rows (n_rows,) inside `train` whose genes only decide when to stop; none where early stopping is off.
 
     They are whole groups, about ``early_stopping_share`` of the training rows, stratified by class.

@@ -79,7 +79,8 @@ def audit_features(
             nan = np.isnan(chunk)
             missing += nan.sum(0)
             infinite += (~finite & ~nan).sum(0)
-        infinite += (chunk <= MISSING).sum(0) if chunk.min(initial=0) <= MISSING else 0
+        if np.fmin.reduce(chunk, axis=None, initial=0) <= MISSING:
+            infinite += (finite & (chunk <= MISSING)).sum(0)
         stop = np.searchsorted(sample_rows, first + len(chunk))
         sample[taken:stop] = chunk[sample_rows[taken:stop] - first]
         first, taken = first + len(chunk), int(stop)

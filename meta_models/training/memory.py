@@ -5,9 +5,12 @@ The constants were measured (``benchmarks/memory.py`` prints predicted beside me
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import CHUNK_BYTES
+from meta_models.schema import CLASSES
 
 PROCESS = 420_000_000  # interpreter and libraries
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
@@ -16,6 +19,12 @@ ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 60_000_000
 CHUNKS_IN_FLIGHT = 6  # chunks that reader and matrix hold at a time
+
+BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
+BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
+SCORE_BYTES = 12  # three float32 probabilities of a member for a row
+STACKING_BYTES = 60  # log-probabilities of a member for a row as float64, and the copies that the regression makes
+MEMBER = 30_000_000  # boosters of a member, loaded
 
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
@@ -35,3 +44,64 @@ def worker_count(config: TrainingConfig, threads: int) -> int:
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
     """`single_model_peak` of a whole table."""
     return single_model_peak(profile.rows, profile.features, config, worker_count(config, threads))
+
+
+@dataclass(frozen=True)
+class BatchMemory:
+    """What batches of a table may take; a pure function of its shape, the configuration and the budget.
+
+    Attributes
+    ----------
+    rows, features : int
+        Of the whole table.
+    budget : int
+        Memory budget of the run in bytes.
+    """
+
+    rows: int
+    features: int
+    config: TrainingConfig
+    threads: int
+    budget: int
+
+    @property
+    def parent(self) -> int:
+        """Bytes of the process that looks after the units."""
+        return PROCESS + ROW_BYTES * self.rows
+
+    @property
+    def unit_cap(self) -> int:
+        """Most bytes that the processes of one unit may take: ``max_batch_gb``, and what the budget leaves."""
+        return min(int(self.config.max_batch_gb * 1e9), int(BUDGET_SHARE * self.budget) - self.parent)
+
+    @property
+    def row_cap(self) -> int:
+        """Most rows of a batch; 0 where not even one row would fit."""
+        low, high = 0, self.rows
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.unit(middle) <= self.unit_cap else (low, middle - 1)
+        return low
+
+    def unit(self, rows: int) -> int:
+        """Predicted peak in bytes of the unit of a batch with `rows`."""
+        return single_model_peak(rows, self.features, self.config, worker_count(self.config, self.threads))
+
+    def parallel(self, unit_peak: int, batches: int) -> int:
+        """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
+        asked = self.config.parallel_batches or max(1, self.threads // len(CLASSES))
+        room = (int(BUDGET_SHARE * self.budget) - self.parent) // unit_peak
+        return max(1, min(asked, room, self.threads, batches))
+
+    def scoring(self, members: int) -> int:
+        """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
+        stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
+        models = members * MEMBER * (self.config.n_folds if self.config.ensemble_cv == "refit" else 1)
+        return self.parent + members * (SCORE_BYTES + stacking) * self.rows + models + CHUNKS_IN_FLIGHT * CHUNK_BYTES
+
+    def peak(self, genes: int) -> int:
+        """Predicted peak in bytes of the whole strategy on a table of so many genes, before batches are packed."""
+        cap = max(1, self.row_cap)
+        batches = max(-(-genes // self.config.max_genes_per_batch), -(-self.rows // cap))
+        unit = self.unit(min(self.rows, cap, int(BATCH_IMBALANCE * self.rows / batches) + 1))
+        return max(self.parent + self.parallel(unit, batches) * unit, self.scoring(batches))

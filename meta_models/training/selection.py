@@ -20,9 +20,7 @@ class Choice:
     reason: str
 
 
-def choose_strategy(
-    profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int
-) -> Choice:
+def choose_strategy(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:
     """Choose for a table, a configuration and a budget.
 
     Parameters

@@ -68,7 +68,10 @@ def parameters(config: TrainingConfig) -> dict[str, object]:
 
 def library_versions() -> dict[str, str]:
     """Versions of this package and of the libraries that make a model what it is."""
-    return {"meta_models": __version__, **{name: _version(name) for name in ("xgboost", "numpy", "polars", "scikit-learn")}}
+    return {
+        "meta_models": __version__,
+        **{name: _version(name) for name in ("xgboost", "numpy", "polars", "scikit-learn")},
+    }
 
 
 def _version(name: str) -> str:

@@ -55,7 +55,7 @@ class _Pool(Generic[Job, Value]):
         self._work = work
         self._context = multiprocessing.get_context("fork")
         self.running: dict[Connection, tuple[Job, BaseProcess]] = {}
-        self._kills = oom_kill_count()
+        self._kills = oom_kill_count() or 0
 
     def start(self, job: Job) -> None:
         receiver, sender = self._context.Pipe(duplex=False)
@@ -85,7 +85,7 @@ class _Pool(Generic[Job, Value]):
             receiver.close()
 
     def _death(self, job: Job, code: int | None) -> MetaModelsError:
-        if code == -signal.SIGKILL and oom_kill_count() > self._kills:
+        if code == -signal.SIGKILL and (oom_kill_count() or 0) > self._kills:
             return MemoryBudgetError(
                 "Training must fit into the memory of this machine",
                 f"The kernel killed {job} for memory",

@@ -144,6 +144,7 @@ def test_columns_are_those_of_the_schema(table: pl.DataFrame) -> None:
     assert all(table.schema[name] == pl.Float32 for base in bases for name in base.columns)
 
 
+@pytest.mark.real_data
 def test_columns_and_types_equal_those_of_a_real_table(table: pl.DataFrame, real_schema: dict[str, Any]) -> None:
     ours = {name: kind for name, kind in table.schema.items() if not name.startswith("alt_")}
     theirs = {name: kind for name, kind in real_schema.items() if not name.startswith(("osai80_", "honeybee400_"))}

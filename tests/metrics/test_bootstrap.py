@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import class_table, scored
 from sklearn import metrics as sk
 
 from meta_models.metrics import (
@@ -16,7 +17,6 @@ from meta_models.metrics import (
     paired_bootstrap,
 )
 from meta_models.schema import SpliceClass
-from tests.metrics.simulated import class_table, scored
 
 
 def test_draws_are_resamples_and_follow_the_seed() -> None:

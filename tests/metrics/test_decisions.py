@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import class_table
 from sklearn import metrics as sk
 
 from meta_models.metrics import accuracy, class_f1, confusion, decided, macro_f1
 from meta_models.schema import SpliceClass
-from tests.metrics.simulated import class_table
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import scored
 
 from meta_models.metrics import ap_slopes, average_precision, design_error, heavy_row_share
-from tests.metrics.simulated import scored
 
 
 def test_the_parts_add_up_to_what_is_missing() -> None:
@@ -34,7 +34,11 @@ def test_one_heavy_row_on_top_is_decisive_and_many_are_not() -> None:
     positive = np.arange(2000) < 100
     score = np.where(positive, 0.9, 0.1) + 0.05 * rng.random(2000)
     weight = np.where(positive, 1.0, 200.0)
-    assert heavy_row_share(positive, score, weight).loss == 0.0
+    lucky = heavy_row_share(positive, score, weight)
+    assert (lucky.loss, lucky.few) == (0.0, False)
+    assert lucky.coarse
+    assert f"{lucky.single_row:.3f}" in lucky.coarse_text
+    assert not heavy_row_share(positive, score, np.where(positive, 1.0, 2.0)).coarse
     score[1500] = 1.0
     found = heavy_row_share(positive, score, weight)
     assert found.decisive

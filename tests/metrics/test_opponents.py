@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import class_table
 
 from meta_models.metrics import best_by_fold, best_scorer, mean_site_ap
-from tests.metrics.simulated import class_table
 
 
 def test_the_choice_never_sees_its_own_fold() -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import class_table
 from sklearn import metrics as sk
 
 from meta_models.metrics import brier_score, expected_calibration_error, log_loss, normalised, reliability_bins
-from tests.metrics.simulated import class_table
 
 
 @pytest.mark.parametrize("weighted", [False, True])

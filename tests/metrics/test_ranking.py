@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulated_scores import scored
 from sklearn import metrics as sk
 
 from meta_models.metrics import (
@@ -16,7 +17,6 @@ from meta_models.metrics import (
     roc_auc,
     top_k_accuracy,
 )
-from tests.metrics.simulated import scored
 
 SEEDS = range(8)
 

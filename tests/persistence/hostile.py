@@ -38,13 +38,13 @@ def code(canary: Path) -> str:
     return f"__import__('pathlib').Path({str(canary)!r}).touch()"
 
 
-def _global(module: str, name: str, *arguments: str) -> bytes:
+def _global(module: str, name: str, *arguments: str, last: bytes = b"") -> bytes:
     """A protocol 4 pickle that calls module.name(*arguments)."""
 
     def text(value: str) -> bytes:
         return b"X" + struct.pack("<I", len(value)) + value.encode()
 
-    return b"\x80\x04" + text(module) + text(name) + b"\x93(" + b"".join(map(text, arguments)) + b"tR."
+    return b"\x80\x04" + text(module) + text(name) + b"\x93(" + b"".join(map(text, arguments)) + last + b"tR."
 
 
 def _around(call: bytes, data: bytes) -> bytes:
@@ -73,12 +73,16 @@ def _patched(old: bytes, new: bytes) -> bytes:
 
 
 def _lying_size(canary: Path) -> bytes:
-    raw = zlib.compress(bytes(300_000_000), 9)[2:-4]
+    raw = zlib.compress(bytes(100_000_000), 1)[2:-4]
     sizes = (0, len(raw), 1000)
     local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 8, 0, 33, *sizes, 10, 0) + b"model.json"
     central = struct.pack("<4s6H3L5H2L", b"PK\1\2", 788, 20, 0, 8, 0, 33, *sizes, 10, 0, 0, 0, 0, 0, 0) + b"model.json"
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local) + len(raw), 0)
     return envelope.wrap(local + raw + central + end)
+
+
+def _duplicates(canary: Path) -> bytes:
+    return envelope.wrap(archive.write({"a.json": b"{}", "b.json": b"[]"}).replace(b"b.json", b"a.json"))
 
 
 def _overlapping(canary: Path) -> bytes:
@@ -150,7 +154,7 @@ CASES: dict[str, tuple[Maker, str]] = {
     "exec": (lambda c: pickle.dumps(_Call(builtins.exec, code(c)), protocol=2), PICKLE),
     "nested reduce": (lambda c: pickle.dumps({"model": [(_Call(list, (_Call(os.system, shell(c)),)),)]}), PICKLE),
     "subprocess": (lambda c: _global("subprocess", "getoutput", shell(c)), PICKLE),
-    "numpy runstring": (lambda c: _global("numpy.testing._private.utils", "runstring", code(c), "{}"), PICKLE),
+    "numpy runstring": (lambda c: _global("numpy.testing._private.utils", "runstring", code(c), last=b"}"), PICKLE),
     "numpy dotted name": (lambda c: _global("numpy.lib._utils_impl", "os.system", shell(c)), PICKLE),
     "our global, dotted": (lambda c: _global("meta_models.persistence", "model_file.os.system", shell(c)), PICKLE),
     "code after our archive": (lambda c: _around(_global("os", "system", shell(c)), _good()), "other bytes after"),
@@ -178,9 +182,9 @@ CASES: dict[str, tuple[Maker, str]] = {
     # ---- the archive
     "no archive": (lambda c: envelope.wrap(b"x" * 100), "no end of a zip"),
     "an empty archive": (lambda c: _zip([]), "0 entries"),
-    "zip bomb": (lambda c: _zip([("model.json", bytes(300_000_000))]), "inflate to 300000000"),
+    "zip bomb": (lambda c: _zip([("model.json", bytes(100_000_000))]), "inflate to 100000000"),
     "zip bomb with a lying size": (_lying_size, "another size"),
-    "duplicate entries": (lambda c: _patched(b"calibration/donor/slope", b"calibration/donor/intercept"[:23]), "name"),
+    "duplicate entries": (_duplicates, "twice"),
     "overlapping entries": (_overlapping, "overlap"),
     "a path out of the archive": (lambda c: _patched(b"model.json", b"../../json"), "name"),
     "an absolute path": (lambda c: _patched(b"model.json", b"/etc/.json"), "name"),
@@ -216,7 +220,7 @@ CASES: dict[str, tuple[Maker, str]] = {
         "no plain array",
     ),
     "an array of 2^60 values": (
-        lambda c: _calibrator(_npy(np.zeros(1)).replace(b"(1,)", b"(1152921504606846976,)")),
+        lambda c: _calibrator(_npy(np.zeros(1)).replace(b"(1,), }" + b" " * 18, b"(1152921504606846976,), }")),
         "shape",
     ),
     "an array with code for a header": (

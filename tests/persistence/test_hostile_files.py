@@ -71,7 +71,7 @@ def test_bombs_take_no_memory(case, tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 100_000_000
+    assert peak < 50_000_000
 
 
 @pytest.mark.parametrize("case", RUNS_CODE)

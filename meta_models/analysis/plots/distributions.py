@@ -62,7 +62,12 @@ def draw_histogram(
     heights = np.concatenate(list(weights.values()))
     ax.set_yscale("log")
     least = heights[heights > 0].min(initial=1.0)
-    ax.set(title=title, xlabel=x_label, ylabel="positions", ylim=(least * 0.5, max(heights.max(initial=1.0) * 3, least * 10)))
+    ax.set(
+        title=title,
+        xlabel=x_label,
+        ylabel="positions",
+        ylim=(least * 0.5, max(heights.max(initial=1.0) * 3, least * 10)),
+    )
     if legend:
         ax.legend(title="true class", title_fontsize=8, loc="upper center", ncols=len(weights))
     return ax

@@ -30,7 +30,7 @@ def draw_bars(
 def draw_beeswarm(
     ax: Axes, values: Floats32, features: Floats32, names: Sequence[str], *, title: str, shown: int, seed: int
 ) -> Axes:
-    """shap's beeswarm of contributions (n, F), coloured by feature values; the same picture for the same `seed`."""
+    """Draw the beeswarm of shap of contributions (n, F), coloured by feature values; the same picture for the same `seed`."""
     from shap import Explanation
     from shap.plots import beeswarm
 
@@ -40,7 +40,11 @@ def draw_beeswarm(
     ax.set(title=title, xlabel="contribution to the log-odds (SHAP value)")
     ax.tick_params(axis="y", labelsize=8.5)
     ax.tick_params(axis="x", labelsize=8.5)
-    ax.xaxis.label.set_size(9.5)
+    ax.xaxis.label.set_fontsize(9.5)
+    for bar in ax.figure.axes:
+        if bar is not ax:
+            bar.tick_params(labelsize=8.5)
+            bar.yaxis.label.set_fontsize(9.5)
     return ax
 
 

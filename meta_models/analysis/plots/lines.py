@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    Place = Literal["best", "lower left", "lower right", "lower center", "upper right"]
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +43,9 @@ class Line:
     steps: bool = False
 
 
-def draw_lines(ax: Axes, lines: Sequence[Line], *, title: str, x_label: str, y_label: str, legend: str | None = "best") -> Axes:
+def draw_lines(
+    ax: Axes, lines: Sequence[Line], *, title: str, x_label: str, y_label: str, legend: Place | None = "best"
+) -> Axes:
     """Draw `lines` with their bands and marks on `ax`."""
     for line in lines:
         if line.band is not None:

@@ -64,7 +64,9 @@ class LearnerFamily(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def prepare(self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int) -> Any:
+    def prepare(
+        self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
+    ) -> Any:
         """Bring the features into the form that serves all jobs."""
 
     @abstractmethod

@@ -3,8 +3,8 @@
 Small boosters on the protected columns (base scores and what is computed from them) give log-probabilities. A second
 small booster sees these and one candidate column, with the shares of the classes in the column's quantile bins, which a
 leak that folds over many times does not escape; it is compared with the same booster without the candidate. Whatever is
-scored on one half of the families was fitted on the other half alone: within that half, log-probabilities and shares come
-from the quarter that the row is not in.
+scored on one half of the families was fitted on the other half alone: within that half, log-probabilities and shares
+come from the quarter that the row is not in.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class BaseReference:
         return rates
 
     def _nested(self, half: int) -> tuple[tuple[Mask, Mask], ...]:
-        """Rows to fit on and rows to apply that to, so that `half` takes no part in fitting, nor a row in its own value."""
+        """Rows to fit on and rows to apply it to: `half` has no part in fitting, nor has a row in its own value."""
         first, second = (self._quarter == q for q in ((2, 3) if half == 0 else (0, 1)))
         return (first, second), (second, first), (first | second, ~(first | second))
 

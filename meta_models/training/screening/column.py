@@ -131,6 +131,11 @@ class TieGroups:
         return bool(np.all(self.values == np.floor(self.values)))
 
     @cached_property
+    def by_class(self) -> Floats:
+        """Rows by class and group that is not null, (3, G)."""
+        return np.ascontiguousarray((self.counts[:-1, 0] + self.counts[:-1, 1]).T)
+
+    @cached_property
     def midranks(self) -> Floats:
         """Mean rank of each group, (G,)."""
         ends = np.cumsum(self.sizes)
@@ -144,10 +149,10 @@ def linear_correlation(ties: TieGroups) -> Floats:
     n = total.sum()
     if n == 0 or ties.n_values < 2:
         return np.full(len(TARGETS), np.nan)
-    deviation = ties.values - (ties.values @ total) / n
-    share = positive.sum(axis=0) / n
-    covariance = deviation @ positive / n
-    variance = (deviation**2 @ total / n) * share * (1 - share)
+    deviation = ties.values - (ties.values * total).sum() / n
+    share = positive.sum(axis=1) / n
+    covariance = (positive * deviation).sum(axis=1) / n
+    variance = ((deviation**2 * total).sum() / n) * share * (1 - share)
     r: Floats = np.divide(covariance, np.sqrt(variance), out=np.full(len(TARGETS), np.nan), where=variance > 0)
     return r
 
@@ -159,18 +164,19 @@ def rank_correlation(ties: TieGroups) -> Floats:
     5 %; the rank-biserial correlation is Spearman's divided by that bound (Cureton, Psychometrika 1956).
     """
     total, positive = _by_target(ties)
-    negative = total[:, None] - positive
-    below = np.cumsum(negative, axis=0) - negative / 2
-    pairs = positive.sum(axis=0) * negative.sum(axis=0)
-    wins = (positive * below).sum(axis=0)
+    negative = total - positive
+    below = np.cumsum(negative, axis=1) - negative / 2
+    pairs = positive.sum(axis=1) * negative.sum(axis=1)
+    wins = (positive * below).sum(axis=1)
     auc: Floats = np.divide(wins, pairs, out=np.full(len(TARGETS), np.nan), where=pairs > 0)
     return 2 * auc - 1
 
 
 def _by_target(ties: TieGroups) -> tuple[Floats, Floats]:
-    """Rows (G,) and positive rows (G, 3 targets) of the groups that are not null."""
-    counts = ties.counts[:-1].sum(axis=1)
-    return counts.sum(axis=1), counts @ POSITIVE
+    """Rows (G,) and positive rows (3 targets, G) of the groups that are not null."""
+    neither, donor, acceptor = ties.by_class
+    site = donor + acceptor
+    return neither + site, np.stack([donor, acceptor, site])
 
 
 def one_feature_ap(ties: TieGroups) -> Floats:
@@ -253,12 +259,14 @@ def pattern_ap(marked: Floats, others: Floats) -> Floats:
 
 def missing_counts(ties: TieGroups) -> tuple[Floats, Floats]:
     """Rows by class, (3,), that are null, and that are not."""
-    counts = ties.counts.sum(axis=1)
-    return counts[-1], counts[:-1].sum(axis=0)
+    null: Floats = ties.counts[-1].sum(axis=0)
+    return null, ties.by_class.sum(axis=1)
 
 
 def zero_counts(ties: TieGroups) -> tuple[Floats, Floats]:
     """Rows by class, (3,), that are zero, and that are neither zero nor null."""
-    counts = ties.counts[:-1].sum(axis=1)
-    zero = ties.values == 0
-    return counts[zero].sum(axis=0), counts[~zero].sum(axis=0)
+    at = np.searchsorted(ties.values, 0.0)
+    zero = np.zeros(len(CLASSES))
+    if at < ties.n_values and ties.values[at] == 0:
+        zero = ties.by_class[:, at]
+    return zero, ties.by_class.sum(axis=1) - zero

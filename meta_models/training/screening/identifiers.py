@@ -1,8 +1,8 @@
 """Columns that name the gene or the row instead of describing the position, and row orders that tell the label.
 
 A gene's code and a gene's length look alike: one value a gene, another for the next one. Nor does the label tell them
-apart: on genes held out a code says nothing at all. So a column counts as an identifier only if its name is unknown to the
-table's contract, it holds whole numbers, (nearly) another one for each gene, and besides
+apart: on genes held out a code says nothing at all. So a column counts as an identifier only if its name is unknown to
+the table's contract, it holds whole numbers, (nearly) another one for each gene, and besides
 
 - its name says so (``..._id``, ``..._code``), or
 - it counts the genes in the order of the table, or
@@ -92,7 +92,7 @@ def _gene_code(name: str, value: Floats, share: float, rows: Rows) -> Evidence:
 
 
 def _gene_and_label(ties: TieGroups, rows: Rows) -> Evidence:
-    """Evidence about a column with several values a gene: a code of gene and label has them all to itself, one a label."""
+    """Evidence about a column with several values a gene. A code of gene and label shares none with another gene."""
     n_genes, n_values = len(rows.gene_starts), ties.n_values + 1
     varies = Evidence("identifier", None, Level.CLEAN, "varies within genes")
     if n_values > _MOST_VALUES_A_GENE * n_genes:
@@ -137,8 +137,8 @@ def row_order_evidence(ties: TieGroups, rows: Rows, *, known: bool) -> Evidence:
 def table_evidence(rows: Rows) -> list[Evidence]:
     """Whether the order of the rows tells their labels: in the table, and from either end of a gene.
 
-    Nothing can be removed for that, but whoever made the table should know: a feature made from the order would carry the
-    label.
+    Nothing can be removed for that, but whoever made the table should know: a feature made from the order would carry
+    the label.
     """
     n = len(rows.gene_order)
     sizes = np.diff(rows.gene_starts, append=n)

@@ -16,6 +16,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import MemoryBudgetError
 from meta_models.metrics import best_by_fold
+from meta_models.model import FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
 from meta_models.result import (
     CALIBRATED,
@@ -25,7 +26,6 @@ from meta_models.result import (
     FoldRecord,
     MemoryRecord,
     Note,
-    Predictor,
     TrainingResult,
     probability_columns,
 )
@@ -56,7 +56,7 @@ class StrategyFit:
 
     scores: Floats
     fold: NDArray[np.int16]
-    build: Callable[[tuple[Calibrator, ...] | None], Predictor]
+    build: Callable[[tuple[Calibrator, ...] | None], FittedModel]
     folds: tuple[FoldRecord, ...]
     boosters: tuple[BoosterRecord, ...]
     gains: Floats

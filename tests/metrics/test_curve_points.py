@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import scored
 from sklearn import metrics as sk
 
 from meta_models.metrics import average_precision, pr_curve_points, roc_auc, roc_curve_points
-from tests.metrics.simulated import scored
 
 
 def test_all_points_equal_scikit_learn() -> None:

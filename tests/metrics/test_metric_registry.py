@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simulated_scores import class_table
 
 from meta_models.metrics import METRICS
 from meta_models.schema import SpliceClass
-from tests.metrics.simulated import class_table
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,0 +1,182 @@
+"""Several answers to "which features matter", side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from meta_models.analysis import style
+from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.explain import parts_of
+from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.permutation import permutation_table
+from meta_models.analysis.plots.features import draw_bars
+from meta_models.analysis.shap_values import GROUP_COLOURS, add_group_legend
+from meta_models.metrics import average_precision
+from meta_models.schema import CLASSES, SITE_CLASSES, FeatureGroup, SpliceClass
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FOLDER = "feature_importance_analysis"
+_SHOWN = 12
+_Floats = NDArray[np.float64]
+
+
+class Importance(Analysis):
+    """Gain, cover, SHAP, permutation and one-feature average precision."""
+
+    code = "importance"
+    title = "Feature importance"
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Write the table of all methods, their rank correlation, permutation by group, and plots."""
+        found = Findings(context.writer)
+        table = importance_table(context)
+        file = found.write(f"{FOLDER}/feature_importance.csv", table)
+        found.tables.append(ReportTable("Every method, every feature", table, _METHODS, file))
+        correlation = method_correlation(table)
+        file = found.write(f"{FOLDER}/method_rank_correlation.csv", correlation)
+        found.tables.append(ReportTable("Do the methods agree?", correlation, "Spearman's rank correlation.", file))
+        reason = ""
+        if context.rows is not None:
+            permuted = permutation_table(context)
+            file = found.write(f"{FOLDER}/permutation_importance.csv", permuted.table)
+            found.tables.append(ReportTable("Permutation importance", permuted.table, permuted.how, file))
+            reason = permuted.how
+            if permuted.seen:
+                found.tell(
+                    "Permutation importance is of the final model on rows it was trained on; it ranks what the "
+                    "model leans on, not what a feature is worth on new genes."
+                )
+            with style.style():
+                png = style.png_bytes(_permutation_figure(permuted.table))
+            file = found.write(f"{FOLDER}/permutation_importance.png", png)
+            found.pictures.append(Picture("Permutation importance", permuted.how, png, file))
+        with style.style():
+            for target in SITE_CLASSES:
+                png = style.png_bytes(_methods_figure(table, target))
+                file = found.write(f"{FOLDER}/methods_{target.label}.png", png)
+                found.pictures.append(Picture(f"Importance for {target.label}, by method", _METHODS, png, file))
+        return self.done(found, reason or "without a source of rows: gain and cover only")
+
+
+_METHODS = (
+    "Gain and cover: totals over the trees of the final model (share of all). SHAP: mean absolute contribution. "
+    "One-feature AP: average precision of the feature alone, in its better direction, on a sample of rows."
+)
+
+
+def importance_table(context: AnalysisContext) -> pl.DataFrame:
+    """One row per kept feature, a column per method and class; sorted by SHAP, or gain where there is none."""
+    result = context.result
+    names = result.kept_features
+    records = {record.name: record for record in result.features}
+    columns: dict[str, object] = {"feature": names, "group": [records[name].group.value for name in names]}
+    gains = [[(records[name].gain or {}).get(target.label, 0.0) for name in names] for target in CLASSES]
+    for target in CLASSES:
+        columns[f"gain_{target.label}"] = _shares(np.array(gains[target]))
+    for target, values in _covers(context).items():
+        columns[f"cover_{target.label}"] = _shares(values)
+    if context.rows is not None:
+        if parts_of(result.model) is not None:
+            importance = context.contributions.importance()
+            columns.update({f"shap_{target.label}": importance[target] for target in CLASSES})
+        columns.update(_one_feature_ap(context))
+    frame = pl.DataFrame(columns)
+    first = "shap" if "shap_donor" in frame.columns else "gain"
+    order = pl.sum_horizontal(f"{first}_{target.label}" for target in SITE_CLASSES)
+    return frame.sort(order, "feature", descending=[True, False])
+
+
+def _shares(values: _Floats) -> _Floats:
+    total = values.sum()
+    return values / total if total else values
+
+
+def _covers(context: AnalysisContext) -> dict[SpliceClass, _Floats]:
+    """Total cover of each feature, weighted over the members."""
+    parts = parts_of(context.result.model)
+    if parts is None:
+        return {}
+    size = len(context.result.kept_features)
+    covers = {}
+    for target in CLASSES:
+        covers[target] = np.zeros(size)
+        for part in parts:
+            for key, value in part.boosters[target].get_score(importance_type="total_cover").items():
+                covers[target][int(key.removeprefix("f"))] += float(value) * part.weights[target]
+    return covers
+
+
+def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:
+    """Average precision of each feature alone on a sample, in its better direction; missing values rank last.
+
+    Weighted in the headline population, so that the chance level is the share of the class there.
+    """
+    scores, names = context.scores, context.result.kept_features
+    rows = _uniform_rows(len(scores.labels), context.config.importance_rows, context.config.seed)
+    weights = scores.headline.take(rows)
+    columns: dict[str, list[float | None]] = {f"one_feature_ap_{target.label}": [] for target in SITE_CLASSES}
+    features = context.read_rows(rows)
+    for k in range(len(names)):
+        values = features[:, k].astype(np.float64)
+        lowest = np.nanmin(values, initial=0.0) - 1
+        up = np.where(np.isnan(values), lowest, values)
+        down = np.where(np.isnan(values), -np.nanmax(values, initial=0.0) - 1, -values)
+        for target in SITE_CLASSES:
+            positive = scores.is_class(target)[rows]
+            found = [average_precision(positive, v, weights).value for v in (up, down)]
+            known = [value for value in found if value is not None]
+            columns[f"one_feature_ap_{target.label}"].append(max(known, default=None))
+    return columns
+
+
+def _uniform_rows(n_rows: int, size: int, seed: int) -> NDArray[np.int64]:
+    if size >= n_rows:
+        return np.arange(n_rows, dtype=np.int64)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, size, replace=False)).astype(np.int64)
+
+
+def method_correlation(table: pl.DataFrame) -> pl.DataFrame:
+    """Spearman's rank correlation of every two methods, of the site classes."""
+    rows = []
+    for target in SITE_CLASSES:
+        methods = [c for c in table.columns if c.endswith(f"_{target.label}")]
+        for place, one in enumerate(methods):
+            for other in methods[place + 1 :]:
+                pair = table.select(one, other).drop_nulls().to_numpy()
+                flat = len(pair) < 3 or not np.ptp(pair[:, 0]) or not np.ptp(pair[:, 1])
+                value = None if flat else float(spearmanr(pair[:, 0], pair[:, 1]).statistic)
+                names = [name.removesuffix(f"_{target.label}") for name in (one, other)]
+                rows.append((target.label, *names, value))
+    schema = {"class": pl.String, "method": pl.String, "other": pl.String, "rank_correlation": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _methods_figure(table: pl.DataFrame, target: SpliceClass) -> Figure:
+    methods = [c for c in table.columns if c.endswith(f"_{target.label}")]
+    figure, axes = style.new_figure(1, len(methods), width=4.3, height=3.9)
+    for ax, method in zip(axes[0], methods, strict=True):
+        top = table.sort(pl.col(method).fill_null(0.0), "feature", descending=[True, False]).head(_SHOWN)
+        colours = [GROUP_COLOURS[FeatureGroup(group)] for group in top["group"]]
+        title = method.removesuffix(f"_{target.label}").replace("_", " ")
+        draw_bars(ax, top["feature"].to_list(), top[method].fill_null(0.0).to_numpy(), colours, title=title, x_label="")
+    figure.suptitle(f"Importance for {target.label}", fontsize=11)
+    add_group_legend(figure, {FeatureGroup(group) for group in table["group"]})
+    return figure
+
+
+def _permutation_figure(table: pl.DataFrame) -> Figure:
+    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.6, height=5.0)
+    for ax, target in zip(axes[0], SITE_CLASSES, strict=True):
+        column = f"ap_loss_{target.label}"
+        top = table.filter(pl.col(column).is_not_null()).sort(column, "features", descending=[True, False]).head(18)
+        colours = [style.PURPLE if alone > 1 else style.BLUE for alone in top["count"]]
+        names = [name if len(name) <= 44 else name[:41] + "..." for name in top["features"]]
+        draw_bars(ax, names, top[column].to_numpy(), colours, title=target.label, x_label="loss of AP when permuted")
+    return figure

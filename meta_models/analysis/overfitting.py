@@ -1,0 +1,193 @@
+"""Does the model learn the genes by heart? Loss curves, gaps at the chosen rounds, spread over the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from meta_models.analysis import style
+from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.plots.lines import Line, draw_lines
+from meta_models.analysis.scores import META
+from meta_models.metrics import average_precision
+from meta_models.result import BoosterRecord
+from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FOLDER = "overfitting_analysis"
+#: The final model's rounds lie so far from a fold's that they were chosen on unlike losses.
+_UNLIKE_ROUNDS = 3.0
+
+
+class Overfitting(Analysis):
+    """Reads the records of the boosters; trains nothing."""
+
+    code = "overfitting"
+    title = "Overfitting"
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        """Write losses by round, gaps at the chosen rounds and the spread over the folds."""
+        records = context.result.boosters
+        if not records:
+            return self.not_applicable("the strategy recorded no boosters")
+        found = Findings(context.writer)
+        gaps = gap_table(records)
+        file = found.write(f"{FOLDER}/gaps.csv", gaps)
+        found.tables.append(ReportTable("Rounds and losses of each booster", gaps, _GAPS, file))
+        curves = curve_table(records)
+        if curves.height:
+            found.write(f"{FOLDER}/loss_curves.csv", curves)
+            self._draw(context, found, records)
+        else:
+            found.tell("The strategy recorded no loss curves.")
+        spread = fold_spread(context)
+        file = found.write(f"{FOLDER}/fold_spread.csv", spread)
+        found.tables.append(ReportTable("Spread over the folds", spread, _SPREAD, file))
+        self._judge(context, found, records)
+        return self.done(found)
+
+    def _draw(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
+        with style.style():
+            figure = _loss_figure(records, context.config.plot_points)
+            found.write(f"{FOLDER}/loss_curves.pdf", style.pdf_bytes([figure]))
+            png = style.png_bytes(figure)
+        file = found.write(f"{FOLDER}/loss_curves.png", png)
+        found.pictures.append(Picture("Loss by round", _CURVES, png, file))
+
+    def _judge(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
+        """Tell what the rounds say: stopped at the limit, or far apart between folds."""
+        limit = context.config.n_estimators
+        folds = [r for r in records if r.fold >= 0]
+        at_limit = sum(r.rounds >= limit for r in folds)
+        if context.config.early_stopping_rounds and at_limit:
+            found.warn(
+                f"{at_limit} of {len(folds)} fold boosters used all {limit} rounds: early stopping never struck, and "
+                "more rounds (--n-estimators) may score better."
+            )
+        for target in CLASSES:
+            rounds = [r.rounds for r in folds if r.target is target]
+            if len(rounds) > 1 and max(rounds) > _UNLIKE_ROUNDS * min(rounds):
+                found.tell(
+                    f"The folds disagree on the rounds of {target.label}: {min(rounds)} to {max(rounds)}. The inner "
+                    "genes that decide when to stop are few."
+                )
+
+
+_GAPS = (
+    "Log-loss after the last round, on the rows trained on and on the inner genes that decided when to stop. The gap "
+    "is what the booster knows of its own genes only; fold -1 is the final model."
+)
+_CURVES = (
+    "Log-loss by round, unweighted, one line per fold: solid on the rows trained on, dashed on the inner genes that "
+    "decide when to stop. A dashed line that rises while the solid one falls is overfitting."
+)
+_SPREAD = "Average precision of each class in every held-out fold: lowest, median, highest, standard deviation."
+
+
+def gap_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
+    """Rounds, final losses and their gap, one row per booster."""
+    rows = []
+    for r in sorted(records, key=lambda r: (r.fold, r.member, r.target)):
+        train, stop = (_at_round(curve, r.rounds) for curve in (r.train_curve, r.stop_curve))
+        gap = None if train is None or stop is None else stop - train
+        rows.append((r.fold, r.member, r.target.label, r.rounds, train, stop, gap))
+    schema = {"fold": pl.Int64, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
+    losses = dict.fromkeys(("train_loss", "inner_loss", "gap"), pl.Float64)
+    return pl.DataFrame(rows, schema={**schema, **losses}, orient="row")
+
+
+def _at_round(curve: Sequence[float], rounds: int) -> float | None:
+    return curve[min(rounds, len(curve)) - 1] if curve and rounds else None
+
+
+def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
+    """Losses after each round, one row per booster and round."""
+    frames = [
+        pl.DataFrame(
+            {
+                "round": np.arange(1, len(r.train_curve) + 1),
+                "train_loss": list(r.train_curve),
+                "inner_loss": [*r.stop_curve, *[None] * (len(r.train_curve) - len(r.stop_curve))],
+            },
+            schema={"round": pl.Int64, "train_loss": pl.Float64, "inner_loss": pl.Float64},
+        ).select(
+            pl.lit(r.fold).alias("fold"),
+            pl.lit(r.member).alias("member"),
+            pl.lit(r.target.label).alias("class"),
+            pl.all(),
+        )
+        for r in sorted(records, key=lambda r: (r.fold, r.member, r.target))
+        if r.train_curve
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def fold_spread(context: AnalysisContext) -> pl.DataFrame:
+    """Spread of the average precision over folds, of every scorer, class and population."""
+    scores = context.scores
+    rows = []
+    for population in scores.populations:
+        for target in SITE_CLASSES:
+            positive = scores.is_class(target)
+            for name, values in scores.scorers.items():
+                found = []
+                for fold in np.unique(scores.folds):
+                    mine = scores.folds == fold
+                    value = average_precision(positive[mine], values[mine, target], population.take(mine)).value
+                    found += [value] if value is not None else []
+                figures = (min(found), float(np.median(found)), max(found)) if found else (None, None, None)
+                deviation = float(np.std(found, ddof=1)) if len(found) > 1 else None
+                rows.append((population.name, target.label, name, len(found), *figures, deviation))
+    schema = {"population": pl.String, "class": pl.String, "scorer": pl.String, "folds": pl.Int64}
+    figures_schema = dict.fromkeys(("lowest", "median", "highest", "standard_deviation"), pl.Float64)
+    frame = pl.DataFrame(rows, schema={**schema, **figures_schema}, orient="row")
+    return frame.sort("population", "class", pl.col("scorer") == META, maintain_order=True)
+
+
+def _loss_figure(records: Sequence[BoosterRecord], points: int) -> Figure:
+    targets = (*SITE_CLASSES, SpliceClass.NEITHER)
+    figure, axes = style.new_figure(1, len(targets), width=4.2, height=3.3)
+    for ax, target in zip(axes[0], targets, strict=True):
+        _draw_losses(ax, [r for r in records if r.target is target and r.train_curve], target, points)
+    figure.suptitle("Log-loss by round", fontsize=11)
+    return figure
+
+
+def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass, points: int) -> None:
+    lines, named = [], set[str]()
+    for r in records:
+        final = r.fold < 0
+        pairs = (
+            (r.train_curve, False, "final model, its own rows" if final else "fold, rows trained on"),
+            (r.stop_curve, True, "fold, inner genes"),
+        )
+        for curve, dashed, name in pairs:
+            if curve:
+                shown = "_" + name if name in named else name
+                named.add(name)
+                lines.append(
+                    _loss_line(
+                        curve,
+                        shown,
+                        style.GREEN if final else style.ORANGE if dashed else style.BLUE,
+                        r.rounds,
+                        points,
+                        dashed=dashed,
+                    )
+                )
+    draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend="upper right")
+    ax.set_yscale("log")
+
+
+def _loss_line(curve: Sequence[float], name: str, colour: str, rounds: int, points: int, *, dashed: bool) -> Line:
+    values = np.asarray(curve, dtype=np.float64)
+    keep = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).astype(np.int64))
+    mark = (float(rounds), float(values[min(rounds, len(values)) - 1])) if dashed and rounds else None
+    return Line(name, (keep + 1).astype(np.float64), values[keep], colour, dashed=dashed, mark=mark)

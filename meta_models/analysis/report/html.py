@@ -1,0 +1,186 @@
+"""``report.html``: one page with everything in it, no network."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import polars as pl
+
+from meta_models.analysis.evaluation_table import GENOMIC, EvaluationTable, Headline
+from meta_models.analysis.outcome import Picture, ReportTable, Status
+from meta_models.analysis.report.input import ReportInput
+
+#: Rows of a table shown on the page; the caption says how many there are and which file has them all.
+SHOWN_ROWS = 200
+_TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: text, and the number that it sorts by where it is one."""
+
+    text: str
+    number: float | None = None
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table ready for the page; `wide` columns hold prose."""
+
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """The headline in large figures."""
+
+    title: str
+    state: str
+    verdict: str
+    meta: str
+    base: str
+    base_name: str
+    difference: str
+    interval: str
+    where: str
+    lines: tuple[str, ...]
+
+
+def render_report(report: ReportInput) -> str:
+    """The whole page. Text is escaped; pictures are data URIs."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["data_uri"] = _data_uri
+    environment.filters["page_table"] = page_table
+    environment.filters["seconds"] = lambda value: f"{value:.1f} s"
+    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        report=report,
+        cards=_cards(report),
+        status=Status,
+        parameters=_mapping_table(report.result.config.model_dump(mode="json"), "Parameters"),
+        provenance=_mapping_table(report.provenance, "Provenance"),
+        artifacts=_artifact_table(report),
+        excluded=_excluded_table(report),
+        screening_source=_screening_table(report),
+    )
+
+
+def _data_uri(picture: Picture) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.png).decode("ascii")
+
+
+def _cards(report: ReportInput) -> list[Card]:
+    named: list[tuple[str, EvaluationTable | None]] = [
+        ("External table, genes not trained on", report.external),
+        ("Cross-validation, out of fold", report.run.evaluation),
+    ]
+    return [_card(title, evaluation.headline) for title, evaluation in named if evaluation is not None]
+
+
+def _card(title: str, headline: Headline) -> Card:
+    row = headline.row
+    states = {
+        True: ("good", "The meta-model beats the best base model"),
+        False: ("bad", "The meta-model does NOT beat the best base model"),
+    }
+    state, verdict = ("unknown", "It cannot be told whether the meta-model beats the best base model")
+    if headline.beats is not None:
+        state, verdict = states[headline.beats]
+    where = "all positions (rows weighted)" if headline.population == GENOMIC else "rows of the table"
+    interval = "no interval: " + (row.reason or row.note or "unknown")
+    if row.lower is not None and row.upper is not None:
+        interval = f"95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
+    return Card(
+        title,
+        state,
+        verdict,
+        _figure(row.meta),
+        _figure(row.base),
+        headline.best_base_text,
+        _figure(row.difference, "+"),
+        interval,
+        f"Mean average precision of donor and acceptor, {where}",
+        _beside(headline),
+    )
+
+
+def _beside(headline: Headline) -> tuple[str, ...]:
+    """The main base model, the other population and the trivial combiners, one line each."""
+    rows = [(f"against the main base model ({headline.main.base_model})", headline.main)]
+    if headline.population == GENOMIC:
+        rows.append(("rows of the table, against the best base model", headline.table))
+    rows += [(f"against the {row.base_model}", row) for row in headline.combiners]
+    lines = []
+    for name, row in rows:
+        bounds = "" if row.lower is None or row.upper is None else f" (95 % {row.lower:+.4f} to {row.upper:+.4f})"
+        lines.append(f"{name}: {_figure(row.base)} → {_figure(row.meta)}, {_figure(row.difference, '+')}{bounds}")
+    return tuple(lines)
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    return "null" if value is None else f"{value:{sign}.4f}"
+
+
+def page_table(table: ReportTable) -> PageTable:
+    """The first rows of a table as text and sort keys."""
+    frame = table.frame.head(SHOWN_ROWS)
+    numeric = tuple(dtype.is_numeric() for dtype in frame.dtypes)
+    rows = tuple(tuple(_cell(value) for value in row) for row in frame.iter_rows())
+    caption = table.caption
+    if table.frame.height > SHOWN_ROWS:
+        caption += f" Shown: {SHOWN_ROWS} of {table.frame.height:,} rows."
+    if table.file:
+        caption += f" File: {table.file}"
+    return PageTable(table.title, caption.strip(), tuple(frame.columns), numeric, rows)
+
+
+def _cell(value: object) -> Cell:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Cell("–")
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no")
+    if isinstance(value, int):
+        return Cell(f"{value:,}", float(value))
+    if isinstance(value, float):
+        return Cell(f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}", value)
+    return Cell(str(value))
+
+
+def _mapping_table(values: Mapping[str, object], title: str) -> ReportTable:
+    shown = {name: "–" if value is None else str(value) for name, value in values.items()}
+    return ReportTable(
+        title,
+        pl.DataFrame(
+            {"name": list(shown), "value": list(shown.values())}, schema={"name": pl.String, "value": pl.String}
+        ),
+    )
+
+
+def _artifact_table(report: ReportInput) -> ReportTable:
+    schema = {"": pl.String, "file": pl.String, "bytes": pl.Int64, "sha256": pl.String}
+    rows = [("✓" if a.verified else "✗", a.name, a.bytes, a.sha256) for a in report.artifacts]
+    caption = "✓: opened again after writing, and its hash is the one recorded."
+    return ReportTable("Artifacts", pl.DataFrame(rows, schema=schema, orient="row"), caption)
+
+
+def _excluded_table(report: ReportInput) -> ReportTable:
+    rows = [(r.name, r.group.value, r.excluded) for r in report.result.features if r.excluded is not None]
+    schema = {"feature": pl.String, "group": pl.String, "why": pl.String}
+    return ReportTable(
+        "Features left out", pl.DataFrame(rows, schema=schema, orient="row"), "", "global_excluded_features.txt"
+    )
+
+
+def _screening_table(report: ReportInput) -> ReportTable:
+    frame = pl.DataFrame() if report.screening_table is None else report.screening_table
+    return ReportTable("Every test of screening", frame, "", "leakage_screening.csv")

@@ -1,0 +1,148 @@
+"""All that the summary and the report are made from. Filled by the pipeline at the very end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.outcome import Status
+from meta_models.analysis.runner import AnalysisRun
+from meta_models.result import Note, TrainingResult
+from meta_models.schema import GENE
+
+
+@dataclass(frozen=True)
+class ArtifactCheck:
+    """One file of the run folder after it was written.
+
+    Attributes
+    ----------
+    sha256 : str
+        As recorded when it was written.
+    verified : bool
+        Whether it was opened again and had that hash.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """What :func:`render_summary` and :func:`render_report` show.
+
+    Attributes
+    ----------
+    title : str
+        Of the report: what the table is called.
+    run : AnalysisRun
+        Outcomes, their seconds and the evaluation.
+    external : EvaluationTable or None
+        Evaluation on ``--eval-dataset``; `external_lines` say which table that is.
+    profile, screening, plan : tuple of str
+        Lines about the table, what screening looked at and found, and how the strategy was chosen.
+    screening_table : polars.DataFrame or None
+        Rows of ``leakage_screening.csv``.
+    model_file : str
+        Name of the model file in the run folder.
+    artifacts : tuple of ArtifactCheck
+        Files written so far, in order. The summary and the report themselves cannot be among them.
+    provenance : mapping of str to str
+        Command, start, end, host, versions, input hashes, as they are to be shown.
+    """
+
+    title: str
+    result: TrainingResult
+    run: AnalysisRun
+    model_file: str
+    profile: tuple[str, ...] = ()
+    screening: tuple[str, ...] = ()
+    screening_table: pl.DataFrame | None = None
+    plan: tuple[str, ...] = ()
+    external: EvaluationTable | None = None
+    external_lines: tuple[str, ...] = ()
+    artifacts: tuple[ArtifactCheck, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def verdict(self) -> tuple[str, ...]:
+        """What must be read first: the headline of the external table, if any, and of the cross-validation."""
+        lines = []
+        if self.external is not None:
+            lines.append(f"On the external table: {self.external.headline.sentence()}")
+        if self.run.evaluation is not None:
+            prefix = "In cross-validation: " if self.external is not None else ""
+            lines.append(prefix + self.run.evaluation.headline.sentence())
+        else:
+            lines.append("Base and meta-model were not compared: see the analyses below.")
+        return tuple(lines)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of training, failed analyses and findings, without the headline, each once."""
+        texts = [note.text for note in self.result.notes if note.level == "warning"]
+        texts += [
+            f"The analysis '{outcome.title}' failed ({outcome.reason}); its artifacts are missing or incomplete."
+            for outcome in self.run.failed
+        ]
+        texts += [n.text for outcome in self.run.outcomes for n in outcome.findings if n.level == "warning"]
+        texts += [f"The artifact {a.name} is not as it was written." for a in self.artifacts if not a.verified]
+        headline = self.run.evaluation.headline.sentence() if self.run.evaluation else None
+        return tuple(text for text in dict.fromkeys(texts) if text != headline)
+
+    def notes(self) -> tuple[Note, ...]:
+        """What training wants the reader to know, short of warnings."""
+        return tuple(note for note in self.result.notes if note.level != "warning")
+
+    def skipped(self) -> tuple[str, ...]:
+        """Analyses that did not run, with the reason."""
+        idle = (Status.SKIPPED, Status.NOT_APPLICABLE)
+        return tuple(f"{o.code}: {o.status.value} ({o.reason})" for o in self.run.outcomes if o.status in idle)
+
+    def memory_lines(self) -> tuple[str, ...]:
+        """Predicted and measured peak."""
+        memory = self.result.memory
+        predicted = f"predicted {memory.predicted / 1e9:.2f} GB"
+        if memory.measured is None:
+            return (f"Peak memory: {predicted}, not measured",)
+        ratio = memory.measured / memory.predicted if memory.predicted else float("nan")
+        return (f"Peak memory: {predicted}, measured {memory.measured / 1e9:.2f} GB ({ratio:.2f} of the prediction)",)
+
+    def training_lines(self) -> tuple[str, ...]:
+        """What was trained on what."""
+        result, config = self.result, self.result.config
+        oof, features = result.oof, len(result.kept_features)
+        genes, families = (oof[column].n_unique() for column in (GENE, "family"))
+        rounds = {r.target.label: r.rounds for r in result.boosters if r.fold < 0}
+        trained = ", ".join(f"{name} {count}" for name, count in rounds.items()) or "not recorded"
+        held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
+        return (
+            f"Strategy: {result.strategy} ({result.strategy_reason})",
+            f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
+            f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
+            f"Rounds of the final boosters: {trained} (limit {config.n_estimators})",
+            f"Row weights of the figures: {_WEIGHTING[result.weighting]}",
+            "Base model's own training chromosomes: "
+            + (", ".join(result.base_train_chroms) if result.base_train_chroms else "not known"),
+            *self.memory_lines(),
+            "Seconds: "
+            + (", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items()) or "not recorded"),
+        )
+
+    def load_lines(self) -> tuple[str, ...]:
+        """Python that loads the model."""
+        return (
+            "from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support",
+            f'model = load_model_with_ensemble_support("RUN_DIR/{self.model_file}")',
+            "probabilities = model.predict_proba(table)  # (rows, 3): neither, donor, acceptor; columns matched by name",
+        )
+
+
+_WEIGHTING = {
+    "sampling_weight": "sampling_weight of the table: genomic figures are the headline, the table's beside them",
+    "true_prevalence": "class ratio of true_prevalence: genomic figures are the headline, the table's beside them",
+    "none": "none known: figures are of the table's rows, which may be down-sampled and flatter the meta-model",
+}

@@ -1,0 +1,126 @@
+"""``training_summary.txt``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, TABLE, EvaluationRow, EvaluationTable
+from meta_models.analysis.report.input import ReportInput
+from meta_models.metrics import METRICS
+
+_WIDTH = 118
+
+
+def render_summary(report: ReportInput) -> str:
+    """The summary as plain text; what matters most stands first."""
+    sections = [
+        ("", [*report.verdict()]),
+        ("Warnings", [f"! {text}" for text in report.warnings()] or ["none"]),
+        ("Dataset", [*report.profile]),
+        ("Training", [*report.training_lines(), *(note.text for note in report.notes())]),
+        ("Plan", [*report.plan]),
+        ("Parameters", _parameters(report)),
+        ("Screening", _screening(report)),
+    ]
+    lines = [f"meta_models: {report.title}", "=" * (13 + len(report.title))]
+    for title, texts in sections:
+        if texts:
+            lines += _section(title, texts)
+    lines += _performance(report)
+    lines += _section(
+        "Analyses",
+        [f"{o.code}: {o.status.value}" + (f" ({o.reason})" if o.reason else "") for o in report.run.outcomes],
+    )
+    lines += _section("Provenance", [f"{name}: {value}" for name, value in report.provenance.items()] or ["none given"])
+    lines += _section("Load the model", [])
+    lines += [f"    {line}" for line in report.load_lines()]
+    lines += _artifacts(report)
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, texts: Sequence[str]) -> list[str]:
+    lines = [""]
+    if title:
+        lines += [title, "-" * len(title)]
+    for text in texts:
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_long_words=False) or [""]
+    return lines
+
+
+def _parameters(report: ReportInput) -> list[str]:
+    values = report.result.config.model_dump(mode="json")
+    return [", ".join(f"{name}={'-' if value is None else value}" for name, value in values.items())]
+
+
+def _screening(report: ReportInput) -> list[str]:
+    excluded = [f"{r.name}: {r.excluded}" for r in report.result.features if r.excluded is not None]
+    listed = (
+        [f"Left out ({len(excluded)}):", *(f"  {text}" for text in excluded)] if excluded else ["Nothing was left out."]
+    )
+    return [*report.screening, *listed]
+
+
+def _performance(report: ReportInput) -> list[str]:
+    lines = []
+    if report.run.evaluation is not None:
+        lines += _section("Performance, out of fold: base beside meta", [])
+        lines += _figures(report.run.evaluation)
+    if report.external is not None:
+        lines += _section("Performance on the external table", report.external_lines)
+        lines += _figures(report.external)
+    return lines
+
+
+def _figures(evaluation: EvaluationTable) -> list[str]:
+    """One block per population, the headline's first, of every metric over all rows."""
+    lines = []
+    main = evaluation.headline.main.base_model
+    for population in (p for p in (GENOMIC, TABLE) if evaluation.select(population=p)):
+        rows = evaluation.select(population=population, stratum=ALL_ROWS, base_model=BEST_BASE)
+        beside = evaluation.select(population=population, stratum=ALL_ROWS, base_model=main)
+        by_metric = {(row.metric, row.target): row.base for row in beside}
+        named = "all positions (rows weighted)" if population == GENOMIC else "rows of the table"
+        cells = [_cells(row, by_metric.get((row.metric, row.target))) for row in rows]
+        lines += [f"{population}: {named}", *_aligned([_HEADER, *cells])]
+        lines += [f"  null, {row.metric} {row.target}: {row.reason}" for row in rows if row.reason]
+        lines.append("")
+    return lines[:-1]
+
+
+_HEADER = ("metric", "class", "main base", "best base", "meta", "meta - best", "95 % interval")
+
+
+def _cells(row: EvaluationRow, main: float | None) -> tuple[str, ...]:
+    bounds = "-" if row.lower is None or row.upper is None else f"{_shown(row.lower, '+')} to {_shown(row.upper, '+')}"
+    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+    return title, row.target, _shown(main), _shown(row.base), _shown(row.meta), _shown(row.difference, "+"), bounds
+
+
+def _shown(value: float | None, sign: str = "") -> str:
+    return "null" if value is None else f"{value:{sign},.1f}" if abs(value) >= 1000 else f"{value:{sign}.4f}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADER))]
+    return [
+        "  "
+        + "  ".join(
+            c.ljust(w) if k < 2 else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _artifacts(report: ReportInput) -> list[str]:
+    if not report.artifacts:
+        return []
+    lines = _section("Artifacts ([x]: opened again, and its hash is the one recorded)", [])
+    width = max(len(a.name) for a in report.artifacts)
+    return [
+        *lines,
+        *(
+            f"[{'x' if a.verified else ' '}] {a.name.ljust(width)}  {a.bytes:>13,} bytes  {a.sha256[:12]}"
+            for a in report.artifacts
+        ),
+    ]

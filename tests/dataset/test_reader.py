@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tables import make_frame, write_table
+
+from meta_models.dataset.positions import choose_genes, read_positions
+from meta_models.dataset.profile import profile_dataset
+from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.errors import InputError
+
+
+def opened(folder: Path, frame: pl.DataFrame, **options: int) -> Dataset:
+    return open_dataset(write_table(folder / "t", frame, **options), work_dir=folder / "w")
+
+
+def matrix(dataset: Dataset, columns: list[str], chunk_rows: int = 64) -> np.ndarray:
+    return np.concatenate(list(dataset.iter_matrix(columns, chunk_rows)))
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 100, 10_000])
+def test_chunks_are_the_table_in_order(tmp_path: Path, chunk_rows: int) -> None:
+    frame = make_frame()
+    dataset = opened(tmp_path, frame, files=3)
+    columns = ["feature_2", "3mer_ACG"]
+    got = matrix(dataset, columns, chunk_rows)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, frame.select(columns).cast(pl.Float32).to_numpy())
+
+
+def test_rows_by_number_and_restricted_tables(tmp_path: Path) -> None:
+    frame = make_frame()
+    dataset = opened(tmp_path, frame, files=3)
+    rows = np.array([0, 5, 99, 100, 101, 400, frame.height - 1])
+    expected = frame.select("feature_1").to_numpy()[rows]
+    np.testing.assert_array_equal(dataset.read_rows(rows, ["feature_1"]), expected)
+    mask = np.zeros(frame.height, bool)
+    mask[rows] = True
+    restricted = dataset.with_rows(mask)
+    assert restricted.n_rows == len(rows)
+    np.testing.assert_array_equal(restricted.read_rows(np.array([1, 6]), ["feature_1"]), expected[[1, 6]])
+    np.testing.assert_array_equal(matrix(restricted.with_rows(np.arange(7) % 2 == 0), ["feature_1"]), expected[::2])
+
+
+def test_null_and_nan_are_nan(tmp_path: Path) -> None:
+    frame = make_frame().with_columns(
+        feature_0=pl.when(pl.int_range(pl.len()) % 3 == 0).then(None).otherwise(pl.col("feature_0")),
+        feature_1=pl.when(pl.int_range(pl.len()) % 5 == 0).then(float("nan")).otherwise(pl.col("feature_1")),
+    )
+    got = matrix(opened(tmp_path, frame), ["feature_0", "feature_1"])
+    assert np.isnan(got[:, 0]).sum() == len(range(0, frame.height, 3))
+    assert np.isnan(got[:, 1]).sum() == len(range(0, frame.height, 5))
+
+
+def test_roles_of_columns(tmp_path: Path) -> None:
+    frame = make_frame().with_columns(
+        alt_neither_score="neither_score", alt_donor_score="donor_score", alt_acceptor_score="acceptor_score",
+        half_donor_score="donor_score", note=pl.lit("text"), sampling_weight=pl.lit(2.0), tags=pl.lit([1, 2]),
+        flag=pl.lit(value=True), exact=pl.lit(1).cast(pl.Decimal(10, 2)),
+    )  # fmt: skip
+    dataset = opened(tmp_path, frame)
+    assert [b.name for b in dataset.bases] == ["main", "alt"]
+    assert {"half_donor_score", "flag", "exact"} <= set(dataset.features)
+    assert not {"sampling_weight", "position", "note", "tags"} & set(dataset.features)
+    assert set(dataset.left_out) == {"note", "tags"}
+    assert matrix(dataset, ["exact", "flag"])[0].tolist() == [1.0, 1.0]
+
+
+def test_base_scores_under_other_names(tmp_path: Path) -> None:
+    frame = make_frame().rename({"donor_score": "d", "acceptor_score": "a", "neither_score": "n"})
+    folder = write_table(tmp_path / "t", frame)
+    dataset = open_dataset(folder, work_dir=tmp_path, base_score_columns=("d", "a", "n"))
+    np.testing.assert_array_equal(matrix(dataset, ["donor_score"])[:, 0], frame["d"].to_numpy())
+    assert not {"d", "a", "n"} & set(dataset.columns)
+
+
+def test_labels_on_disk(tmp_path: Path) -> None:
+    kinds = [None, "", "0", "neither", "donor", "acceptor"]
+    frame = make_frame().with_columns(splice_type=pl.Series([kinds[i % 6] for i in range(720)]))
+    positions = read_positions(opened(tmp_path, frame, files=2))
+    assert positions.labels[:6].tolist() == [0, 0, 0, 0, 1, 2]
+
+
+def test_unknown_labels_are_listed_with_counts(tmp_path: Path) -> None:
+    frame = make_frame().with_columns(
+        splice_type=pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("exon")).otherwise(pl.col("splice_type"))
+    )
+    with pytest.raises(InputError, match="'exon': 3 rows"):
+        read_positions(opened(tmp_path, frame))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (pl.col("gene_id").replace("G0003", None), "gene_id.*30 null"),
+        (
+            pl.when(pl.col("position") == 0).then(None).otherwise(pl.col("donor_score")).alias("donor_score"),
+            "donor_score",
+        ),
+        ((pl.col("acceptor_score") * 7).alias("acceptor_score"), "outside 0 to 1"),
+        (pl.lit(0.0).alias("sampling_weight"), "sampling_weight"),
+    ],
+)
+def test_unusable_narrow_columns(tmp_path: Path, change: pl.Expr, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_positions(opened(tmp_path, make_frame().with_columns(change)))
+
+
+def test_relatives_hang_together_through_genes_and_families(tmp_path: Path) -> None:
+    family = {"G0000": "a", "G0001": "a", "G0002": "b", "G0003": None, "G0004": ""}
+    frame = make_frame(n_genes=6).with_columns(
+        gene_family=pl.col("gene_id").replace_strict(family, default="c", return_dtype=pl.String)
+    )
+    extra = frame.head(1).with_columns(gene_id=pl.lit("G0002"))  # G0002 has rows of family a, too
+    positions = read_positions(opened(tmp_path, pl.concat([frame, extra])))
+    relatives, genes = positions.relatives(), positions.frame["gene_id"].cast(str).to_list()
+    of = dict(zip(genes, relatives.tolist(), strict=True))
+    assert of["G0000"] == of["G0001"] == of["G0002"]
+    assert len({of["G0000"], of["G0003"], of["G0004"], of["G0005"]}) == 4
+
+
+def test_weights_from_true_prevalence(tmp_path: Path) -> None:
+    folder = write_table(tmp_path / "t", make_frame())
+    (folder / "dataset_info.json").write_text('{"true_prevalence": {"neither": 0.98, "donor": 0.01, "acceptor": 0.01}}')
+    positions = read_positions(open_dataset(folder, work_dir=tmp_path))
+    assert positions.weighting == "true_prevalence"
+    share = np.bincount(positions.labels, weights=positions.weights) / positions.weights.sum()
+    np.testing.assert_allclose(share, [0.98, 0.01, 0.01], rtol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"true_prevalence": {"neither": 2}}'])
+def test_a_bad_description_is_refused(tmp_path: Path, text: str) -> None:
+    folder = write_table(tmp_path / "t", make_frame())
+    (folder / "dataset_info.json").write_text(text)
+    with pytest.raises(InputError, match=r"dataset_info\.json"):
+        open_dataset(folder, work_dir=tmp_path)
+
+
+def test_profile_of_the_demo_table(demo_table: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(demo_table, work_dir=tmp_path)
+    positions = read_positions(dataset)
+    profile = profile_dataset(dataset, positions)
+    assert profile.genes == 60
+    assert sum(profile.class_counts.values()) == profile.rows == dataset.n_rows
+    assert sum(profile.features_by_group.values()) == profile.features
+    assert profile.bytes_float32 == 4 * profile.rows * profile.features
+
+
+def test_a_draw_of_genes_is_whole_genes(demo_table: Path, tmp_path: Path) -> None:
+    positions = read_positions(open_dataset(demo_table, work_dir=tmp_path))
+    rows = choose_genes(positions, 10, seed=3)
+    assert positions.filter(rows).frame["gene_id"].n_unique() == 10
+    inside = set(positions.filter(rows).frame["gene_id"].cast(str))
+    assert not inside & set(positions.filter(~rows).frame["gene_id"].cast(str))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from meta_models.config import TrainingConfig
+from meta_models.training.calibration import cross_fit, fit_calibrators
+
+
+def simulated(n: int = 30_000, seed: int = 0):
+    """Sigmoids that are too sure by a factor of two on the log-odds."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(3, n, p=[0.6, 0.2, 0.2]).astype(np.uint8)
+    margin = rng.normal(size=(n, 3)) + 3.0 * (labels[:, None] == np.arange(3)) - 1.0
+    return 1 / (1 + np.exp(-2 * margin)), labels
+
+
+def test_platt_finds_the_slope_that_was_planted() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=100_000) * 2
+    truth = rng.random(100_000) < 1 / (1 + np.exp(-(0.5 * z - 0.7)))
+    scores = np.column_stack([1 / (1 + np.exp(-z))] * 3)
+    labels = np.where(truth, 0, rng.integers(1, 3, len(z))).astype(np.uint8)
+    found = fit_calibrators(scores, labels, np.ones(len(z), np.float32), TrainingConfig())[0]
+    assert found.slope == pytest.approx(0.5, abs=0.02)
+    assert found.intercept == pytest.approx(-0.7, abs=0.03)
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+@pytest.mark.parametrize("per_class", [True, False])
+def test_calibration_lowers_the_log_loss(method: str, per_class: bool) -> None:  # noqa: FBT001
+    scores, labels = simulated()
+    config = TrainingConfig(calib_method=method, calibrate_per_class=per_class)
+    folds = (np.arange(len(labels)) % 3).astype(np.int16)
+    calibrated = cross_fit(scores, labels, np.ones(len(labels), np.float32), folds, config)
+    raw = scores / scores.sum(1, keepdims=True)
+    at = np.arange(len(labels)), labels
+    np.testing.assert_allclose(calibrated.sum(1), 1)
+    assert -np.log(np.maximum(calibrated[at], 1e-7)).mean() < -np.log(np.maximum(raw[at], 1e-7)).mean()
+
+
+def test_a_fold_does_not_calibrate_itself() -> None:
+    """Changing the labels of a fold changes the values of the other folds, never its own."""
+    scores, labels = simulated(3000)
+    folds = (np.arange(len(labels)) % 3).astype(np.int16)
+    weights = np.ones(len(labels), np.float32)
+    before = cross_fit(scores, labels, weights, folds, TrainingConfig())
+    turned = np.where(folds == 1, (labels + 1) % 3, labels).astype(np.uint8)
+    after = cross_fit(scores, turned, weights, folds, TrainingConfig())
+    np.testing.assert_array_equal(before[folds == 1], after[folds == 1])
+    assert not np.allclose(before[folds == 0], after[folds == 0])
+
+
+def test_weights_shift_the_calibrated_prevalence() -> None:
+    scores, labels = simulated()
+    weights = np.where(labels == 0, 50.0, 1.0).astype(np.float32)
+    folds = (np.arange(len(labels)) % 3).astype(np.int16)
+    calibrated = cross_fit(scores, labels, weights, folds, TrainingConfig())
+    share = np.average(labels == 1, weights=weights)
+    assert np.average(calibrated[:, 1], weights=weights) == pytest.approx(share, rel=0.15)
+
+
+def test_a_falling_score_is_not_turned_round() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 5000).astype(np.uint8)
+    scores = np.clip(0.5 - 0.3 * (labels[:, None] == np.arange(3)) + rng.normal(size=(5000, 3)) / 10, 0.01, 0.99)
+    for calibrator in fit_calibrators(scores, labels, np.ones(5000, np.float32), TrainingConfig()):
+        values = calibrator(np.array([0.1, 0.9]))
+        assert values[0] == values[1] == pytest.approx(1 / 3, abs=0.03)

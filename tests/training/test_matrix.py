@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import xgboost as xgb
+from tables import make_frame
+from training_tasks import make_task
+
+from meta_models.errors import InputError
+from meta_models.model.inputs import fill_missing
+from meta_models.progress import Progress
+from meta_models.training.matrix import audit_features, build_matrix, cut_sample
+
+PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
+
+
+def audit(task, sample_rows=None):
+    rows = np.arange(task.dataset.n_rows) if sample_rows is None else sample_rows
+    return audit_features(task.dataset, task.features, rows, Progress("test"))
+
+
+def test_the_audit_counts_missing_values_and_takes_the_sample(tmp_path: Path) -> None:
+    holes = pl.when(pl.int_range(pl.len()) % 4 == 0).then(None).otherwise(pl.col("feature_1")).alias("feature_1")
+    task = make_task(tmp_path, make_frame().with_columns(holes))
+    rows = np.array([3, 4, 400, 719])
+    found = audit(task, rows)
+    assert found.missing[task.features.index("feature_1")] == 180
+    assert found.missing.sum() == 180
+    expected = task.dataset.read_rows(rows, task.features)
+    np.testing.assert_array_equal(found.sample, fill_missing(expected))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
+def test_infinite_values_name_column_and_count(tmp_path: Path, value: float) -> None:
+    bad = pl.when(pl.col("position") == 7).then(value).otherwise(pl.col("feature_2")).alias("feature_2")
+    task = make_task(tmp_path, make_frame().with_columns(bad))
+    with pytest.raises(InputError, match="'feature_2': 24 rows"):
+        audit(task)
+
+
+def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(tmp_path: Path) -> None:
+    task = make_task(tmp_path, make_frame())
+    streamed = build_matrix(
+        task.dataset, task.features, audit(task).sample, task.config, threads=1, progress=Progress("test")
+    )
+    features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
+    memory = xgb.QuantileDMatrix(features, max_bin=task.config.max_bin)
+    label = (task.positions.labels == 1).astype(np.float32)
+    dumps = []
+    for matrix in (streamed, memory):
+        matrix.set_label(label)
+        dumps.append(xgb.train(PARAMETERS, matrix, 5).get_dump(with_stats=True))
+    assert dumps[0] == dumps[1]
+
+
+def test_rows_of_weight_zero_do_not_change_the_trees(tmp_path: Path) -> None:
+    """The reason why one matrix may serve all folds."""
+    task = make_task(tmp_path, make_frame())
+    sample = audit(task).sample
+    rows = np.flatnonzero(np.arange(task.dataset.n_rows) % 3 > 0)
+    mask = np.zeros(task.dataset.n_rows, bool)
+    mask[rows] = True
+    label = (task.positions.labels == 2).astype(np.float32)
+    whole = build_matrix(task.dataset, task.features, sample, task.config, threads=1, progress=Progress("a"))
+    whole.set_label(label)
+    whole.set_weight(mask.astype(np.float32))
+    reference = xgb.QuantileDMatrix(sample, max_bin=task.config.max_bin)
+    subset = xgb.QuantileDMatrix(
+        fill_missing(task.dataset.read_rows(rows, task.features)), ref=reference, max_bin=task.config.max_bin
+    )
+    subset.set_label(label[rows])
+    dumps = [xgb.train(PARAMETERS, m, 8).get_dump() for m in (whole, subset)]
+    assert dumps[0] == dumps[1]
+
+
+def test_the_cut_sample_is_half_high_scores_half_uniform() -> None:
+    scores = np.linspace(0, 1, 10_000, dtype=np.float32)
+    rows = cut_sample(scores, 1000, seed=1)
+    assert len(np.unique(rows)) == 1000
+    assert (rows >= 9500).sum() == 500
+    assert abs(np.mean(rows[rows < 9500]) - 4750) < 500
+    np.testing.assert_array_equal(cut_sample(scores, 20_000, seed=1), np.arange(10_000))
