@@ -36,28 +36,32 @@ class TrainingConfig(BaseModel):
 
     # ---- learner
     family: str = Field("xgboost", description="Learner.")
-    n_estimators: PositiveInt = Field(800, description="Most boosting rounds of a booster.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="Shrinkage of each tree.")
-    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(6, description="Depth of a tree.")
+    n_estimators: PositiveInt = Field(400, description="Most boosting rounds of a booster.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="Shrinkage of each tree.")
+    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(4, description="Depth of a tree.")
     min_child_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Least sum of hessians of a leaf.")
     max_delta_step: Annotated[float, Field(ge=0)] = Field(
         1.0, description="Bound on a leaf's value; keeps the first leaves of a rare class from overshooting."
     )
     reg_lambda: Annotated[float, Field(ge=0)] = Field(1.0, description="L2 regularisation of leaf values.")
-    subsample: Share = Field(1.0, description="Share of the rows drawn for each tree.")
-    colsample: Share = Field(1.0, description="Share of the features drawn for each tree.")
+    subsample: Share = Field(0.5, description="Share of the rows drawn for each tree.")
+    colsample: Share = Field(0.5, description="Share of the features drawn for each tree.")
     max_bin: Annotated[int, Field(ge=2, le=65535)] = Field(256, description="Bins of a quantised feature.")
     cut_sample_rows: PositiveInt = Field(
         100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
     )
-    early_stopping_rounds: Annotated[int, Field(ge=0)] = Field(
-        50, description="Stop a fold's booster after so many rounds without gain on its inner genes; 0: never."
+    rounds: Literal["cross-validation", "early-stopping", "fixed"] = Field(
+        "cross-validation",
+        description="How many rounds: those best on the other folds, those where inner genes stop gaining, or all.",
+    )
+    early_stopping_rounds: PositiveInt = Field(
+        50, description="Early stopping: rounds without gain on a fold's inner genes after which its booster stops."
     )
     early_stopping_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
     training_weights: Literal["none", "sampling"] = Field(
-        "none", description="Weights of the rows in training: none, or the table's sampling_weight."
+        "sampling", description="Weights of the rows in training: none, or the table's sampling_weight where it has one."
     )
 
     # ---- honesty

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.evaluation import best_base_overall, evaluate, standard_strata
 from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.report.html import render_report
+from meta_models.analysis.report.input import ArtifactCheck, ReportInput
+from meta_models.analysis.report.summary import render_summary
+from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
-from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.errors import ExitCode, InputError, TargetMissed, UnitsFailed, UsageError
 from meta_models.inference.scoring import score_table
 from meta_models.persistence import dump_model
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
-from meta_models.result import MemoryRecord, TrainingResult
+from meta_models.result import TrainingResult
 from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
@@ -46,6 +51,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
         raise UsageError(
             "--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}"
         )
+    selected(config)
     budget = memory_budget(config.max_memory_gb)
     with install_signal_handlers():
         if config.dry_run or config.out_dir is None:
@@ -83,10 +89,19 @@ def _run(
     with folder.phase("training"):
         result = plan.strategy.train(_task(config, dataset, positions, plan, screened, folder))
         _save_training(result, plan, folder)
+    with folder.phase("analysis"):
+        context = AnalysisContext(result, folder, rows=dataset, budget=budget.bytes, threads=plan.cpus.count)
+        analyses = run_analyses(context)
     with folder.phase("external evaluation"):
-        if config.eval_dataset is not None:
-            _evaluate_external(result, dataset, work_dir, folder)
-    return ExitCode.DONE
+        external = _evaluate_external(result, work_dir, folder) if config.eval_dataset is not None else None
+    result = dataclasses.replace(
+        result,
+        memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
+        seconds={**folder.manifest.phases, **result.seconds},
+    )
+    _save_report(_report_input(result, analyses, plan, screened, external, folder), folder)
+    folder.update(memory=_memory_figures(result, budget, sampler))
+    return _outcome(analyses)
 
 
 def _open(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
@@ -105,10 +120,16 @@ def _open(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text("leakage_screening.csv", screened.report.csv())
     folder.write_text("global_excluded_features.txt", screened.report.excluded_text())
+    for line in _screening_lines(screened):
+        logger.info("%s", line)
+
+
+def _screening_lines(screened: Screened) -> tuple[str, ...]:
     removed = ", ".join(screened.report.excluded) or "none"
-    logger.info(
-        "Screening of %d genes: %d features removed (%s)", len(screened.genes), len(screened.report.excluded), removed
-    )
+    reported = len({finding.feature for finding in screened.report.suspicious()} - set(screened.report.excluded))
+    counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
+    return (f"Screening looked at {len(screened.genes)} genes: {counts}",)
+
 
 
 def _task(
@@ -138,7 +159,76 @@ def _save_training(result: TrainingResult, plan: Plan, folder: RunFolder) -> Non
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
 
 
-def _evaluate_external(result: TrainingResult, dataset: Dataset, work_dir: Path, folder: RunFolder) -> EvaluationTable:
+def _report_input(
+    result: TrainingResult,
+    analyses: AnalysisRun,
+    plan: Plan,
+    screened: Screened,
+    external: EvaluationTable | None,
+    folder: RunFolder,
+) -> ReportInput:
+    for name in folder.manifest.artifacts:
+        folder.verify(name)
+    return ReportInput(
+        title=result.config.dataset,
+        result=result,
+        run=analyses,
+        model_file=plan.strategy.model_file,
+        profile=plan.profile.lines(),
+        screening=_screening_lines(screened),
+        screening_table=pl.read_csv(io.StringIO(screened.report.csv()), infer_schema_length=None),
+        plan=(plan.selected(), *plan.peak_lines()),
+        external=external,
+        external_lines=(f"External table: {result.config.eval_dataset}",) if external is not None else (),
+        artifacts=tuple(
+            ArtifactCheck(name, record.bytes or 0, record.sha256 or "", verified=True)
+            for name, record in folder.manifest.artifacts.items()
+        ),
+        provenance=_provenance(folder),
+    )
+
+
+def _provenance(folder: RunFolder) -> dict[str, str]:
+    manifest = folder.manifest
+    return {
+        "command": " ".join(manifest.argv),
+        "started": manifest.started,
+        "host": manifest.host,
+        **{f"version of {name}": version for name, version in manifest.versions.items()},
+        **{f"sha256 of {Path(record.path).name}": record.sha256 for record in manifest.inputs[:20]},
+    }
+
+
+def _save_report(report: ReportInput, folder: RunFolder) -> None:
+    summary = render_summary(report)
+    folder.write_text("training_summary.txt", summary)
+    folder.write_text("report.html", render_report(report))
+    for line in report.verdict():
+        logger.info("%s", line)
+    logger.info("Report: %s", folder.path / "report.html")
+
+
+def _memory_figures(result: TrainingResult, budget: MemoryBudget, sampler: PeakSampler) -> MemoryFigures:
+    return MemoryFigures(
+        predicted=result.memory.predicted,
+        measured=result.memory.measured,
+        budget=budget.bytes,
+        budget_source=budget.source,
+        method=sampler.method,
+    )
+
+
+def _outcome(analyses: AnalysisRun) -> ExitCode:
+    """Everything is written by now; what failed or was missed still ends the command with its code."""
+    if analyses.failed:
+        failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
+        raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
+    if analyses.missed_targets:
+        raise TargetMissed("Every target must be met", f"{analyses.missed_targets} were missed", "See the report")
+    return ExitCode.DONE
+
+
+def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
     config = result.config
     source = Path(str(config.eval_dataset))

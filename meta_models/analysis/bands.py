@@ -78,8 +78,9 @@ def sweep(positive: NDArray[np.bool_], scores: Floats, weights: Floats, threshol
     """Count once: weight of positives and negatives at or above each of the falling `thresholds`."""
     bins = np.searchsorted(-thresholds, -scores, side="left")
     size = len(thresholds) + 1
-    above = [np.bincount(bins[mask], weights[mask], minlength=size) for mask in (positive, ~positive)]
-    return _from_histogram(thresholds, above[0], above[1])
+    masks = (positive, ~positive)
+    at = [np.bincount(bins[mask], weights[mask], minlength=size).astype(np.float64) for mask in masks]
+    return _from_histogram(thresholds, at[0], at[1])
 
 
 def resampled_sweeps(

@@ -15,6 +15,7 @@ from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, Evaluatio
 from meta_models.analysis.outcome import Outcome, Picture, ReportTable
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.metrics import METRICS
+from meta_models.schema import SITE_CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,17 +88,16 @@ def _summary(context: AnalysisContext, evaluation: EvaluationTable) -> dict[str,
 def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
     """Warn of strata in which the meta-model is worse than the best base model, beyond chance."""
     population = evaluation.headline.population
-    worse = [
-        row
-        for row in evaluation.select(population=population, metric=AP, base_model=BEST_BASE)
-        if row.target in ("donor", "acceptor") and row.upper is not None and row.upper < 0
-    ]
-    for row in worse:
-        found.warn(
-            f"For {row.target}s in '{row.stratum}' the meta-model is worse than the best base model: AP "
-            f"{row.base:.4f} -> {row.meta:.4f} (difference {row.difference:+.4f}, 95 % {row.lower:+.4f} to "
-            f"{row.upper:+.4f}; {row.families} families)."
-        )
+    for target in SITE_CLASSES:
+        rows = evaluation.select(population=population, metric=AP, base_model=BEST_BASE, target=target.label)
+        worse = [row for row in rows if row.upper is not None and row.upper < 0]
+        if worse:
+            named = "; ".join(f"{row.stratum}: {row.base:.4f} -> {row.meta:.4f}" for row in worse)
+            found.warn(
+                f"For {target.label}s the AP of the meta-model lies below that of the best base model, beyond its 95 % "
+                f"interval, in {len(worse)} of {len(rows)} strata ({named}). Intervals are not corrected for the number "
+                "of strata."
+            )
 
 
 def _headline_table(evaluation: EvaluationTable, file: str) -> ReportTable:

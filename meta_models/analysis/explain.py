@@ -1,4 +1,4 @@
-"""Contributions of the features to the margins of a model: TreeSHAP as XGBoost computes it, on a fair sample of rows."""
+"""Contributions of the features to the margins of a model: XGBoost's own TreeSHAP on a fair sample of rows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Contributions:
 
     def importance(self) -> NDArray[np.float64]:
         """Mean absolute contribution of each feature to each class, (3, F)."""
-        return np.abs(self.values).mean(axis=1, dtype=np.float64)
+        return np.asarray(np.abs(self.values).mean(axis=1, dtype=np.float64))
 
 
 def parts_of(model: object) -> tuple[Part, ...] | None:
@@ -83,7 +83,7 @@ def _member_weights(model: EnsembleMetaModel) -> NDArray[np.float64]:
         return np.asarray(model.weights / model.weights.sum(axis=0))
     if model.coef is not None:
         own = model.coef.reshape(3, count, 3)
-        return np.stack([own[k, :, k] for k in range(3)], axis=1)
+        return np.asarray(np.stack([own[k, :, k] for k in range(3)], axis=1))
     return np.full((count, 3), 1 / count)
 
 
@@ -106,9 +106,9 @@ def spread_sample(labels: NDArray[np.uint8], genes: NDArray[np.int64], size: int
     turn = _turn_within(labels[order].astype(np.int64) * (genes.max(initial=0) + 1) + genes[order])
     order = order[np.argsort(turn, kind="stable")]
     queues = [order[labels[order] == target.value] for target in CLASSES]
-    return np.sort(
-        np.concatenate([q[:n] for q, n in zip(queues, _quotas([len(q) for q in queues], size), strict=True)])
-    )
+    quotas = _quotas([len(queue) for queue in queues], size)
+    chosen = np.concatenate([queue[:quota] for queue, quota in zip(queues, quotas, strict=True)])
+    return np.asarray(np.sort(chosen), dtype=np.int64)
 
 
 def _turn_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:

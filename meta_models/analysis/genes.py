@@ -31,7 +31,9 @@ class Genes(Analysis):
         found.tell(f"The log-loss falls in {better} genes and rises in {worse}, of {table.height}.")
         ends = table.sort("log_loss_difference", GENE)
         shown = pl.concat([ends.head(_SHOWN // 2), ends.tail(_SHOWN // 2)]).unique(maintain_order=True)
-        caption = f"The {_SHOWN} genes whose log-loss fell and rose most; found: sites among the gene's k highest scores."
+        caption = (
+            f"The {_SHOWN} genes whose log-loss fell and rose most; found: sites among the gene's k highest scores."
+        )
         found.tables.append(ReportTable("Genes", shown, caption, file))
         return self.done(found)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
@@ -16,6 +15,7 @@ from meta_models.analysis.outcome import Outcome, Picture, ReportTable
 from meta_models.analysis.permutation import permutation_table
 from meta_models.analysis.plots.features import draw_bars
 from meta_models.analysis.shap_values import GROUP_COLOURS, add_group_legend
+from meta_models.analysis.stability import spearman
 from meta_models.metrics import average_precision
 from meta_models.schema import CLASSES, SITE_CLASSES, FeatureGroup, SpliceClass
 
@@ -109,7 +109,7 @@ def _covers(context: AnalysisContext) -> dict[SpliceClass, _Floats]:
         covers[target] = np.zeros(size)
         for part in parts:
             for key, value in part.boosters[target].get_score(importance_type="total_cover").items():
-                covers[target][int(key.removeprefix("f"))] += float(value) * part.weights[target]
+                covers[target][int(key.removeprefix("f"))] += np.asarray(value).item() * part.weights[target]
     return covers
 
 
@@ -150,8 +150,7 @@ def method_correlation(table: pl.DataFrame) -> pl.DataFrame:
         for place, one in enumerate(methods):
             for other in methods[place + 1 :]:
                 pair = table.select(one, other).drop_nulls().to_numpy()
-                flat = len(pair) < 3 or not np.ptp(pair[:, 0]) or not np.ptp(pair[:, 1])
-                value = None if flat else float(spearmanr(pair[:, 0], pair[:, 1]).statistic)
+                value = spearman(pair[:, 0], pair[:, 1])
                 names = [name.removesuffix(f"_{target.label}") for name in (one, other)]
                 rows.append((target.label, *names, value))
     schema = {"class": pl.String, "method": pl.String, "other": pl.String, "rank_correlation": pl.Float64}

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
 
 from meta_models.analysis.explain import spread_sample
 from meta_models.metrics import average_precision
@@ -71,7 +68,7 @@ def permutation_table(context: AnalysisContext) -> Permuted:
     who = "by the final model, which was trained on them" if seen else unseen
     how = (
         f"Loss of average precision on {len(rows):,} rows, a third of each class (permutation_rows), predicted {who}. "
-        f"Features correlated above {TOGETHER} are shuffled together; beyond the first {config.permutation_features} by "
+        f"Features correlated above {TOGETHER} are shuffled together; after the first {config.permutation_features} by "
         "gain (permutation_features) all that are left of a feature group."
     )
     return Permuted(table.sort(order, "features", descending=[True, False]), how, seen)
@@ -109,6 +106,10 @@ def _named(columns: Sequence[int], names: Sequence[str]) -> Group:
 
 def _clusters(features: _Floats32) -> list[list[int]]:
     """Columns joined by average linkage on 1 - |Spearman's correlation|, each in order."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+    from scipy.stats import rankdata
+
     count = features.shape[1]
     if count < 2 or len(features) < 3:
         return [[k] for k in range(count)]
@@ -126,7 +127,11 @@ def _clusters(features: _Floats32) -> list[list[int]]:
 
 
 def _losses(
-    model: FittedModel, features: _Floats32, labels: NDArray[np.uint8], groups: Sequence[Group], rng: np.random.Generator
+    model: FittedModel,
+    features: _Floats32,
+    labels: NDArray[np.uint8],
+    groups: Sequence[Group],
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Loss of AP, (n_groups, n_site_classes); NaN where there are no sites."""
     before = _precisions(model, features, labels)

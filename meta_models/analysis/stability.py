@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from meta_models.analysis.explain import Contributions, contributions_to, parts_of
 from meta_models.schema import CLASSES
@@ -74,7 +73,7 @@ def _pairs(named: dict[str, NDArray[np.float64]]) -> pl.DataFrame:
         for target in CLASSES:
             top = min(_TOP, a.shape[1])
             first = [set(np.argsort(-values[target], kind="stable")[:top].tolist()) for values in (a, b)]
-            rows.append((target.label, one, two, _spearman(a[target], b[target]), len(first[0] & first[1]) / top))
+            rows.append((target.label, one, two, spearman(a[target], b[target]), len(first[0] & first[1]) / top))
     schema = {
         "class": pl.String,
         "one": pl.String,
@@ -85,7 +84,10 @@ def _pairs(named: dict[str, NDArray[np.float64]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Spearman's rank correlation; None for fewer than three values or where one side is constant."""
+    from scipy.stats import spearmanr
+
     if len(a) < 3 or not np.ptp(a) or not np.ptp(b):
         return None
     return float(spearmanr(a, b).statistic)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,8 +16,9 @@ from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, SITE_CLASSES
 from meta_models.training.memory import BATCH_IMBALANCE
 
 _ROWS_WEIGHT = 4.0  # rows set time and memory of a unit: they count more than the mix
-_MORE_BATCHES = 4  # how many more batches than needed are tried for the sake of balance
+_MORE_BATCHES = 4  # so many more batches than needed are tried for the sake of balance
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,18 @@ class Batch:
     Attributes
     ----------
     name : str
-        Name of its unit: ``batch-00``, and ``batch-00a``, ``batch-00b`` for halves.
+        Name of its unit: ``batch-00``; ``batch-00a`` and ``batch-00b`` are its halves.
     rows : ndarray of bool (n_rows,)
         Its rows of the table.
+    class_counts : tuple of int
+        Rows of each class.
     """
 
     name: str
     rows: NDArray[np.bool_]
     genes: int
-    class_counts: tuple[int, int, int]
+    class_counts: tuple[int, ...]
+    is_half: bool = False
 
     @cached_property
     def n_rows(self) -> int:
@@ -45,18 +49,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Packing:
-    """Batches and what the reader of the plan should know of them; made by `make_batches`."""
+    """Batches, and what a reader of the plan should know of them; made by `make_batches`."""
 
     batches: tuple[Batch, ...]
     notes: tuple[str, ...] = ()
 
 
 def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) -> Packing:
-    """Pack the genes into as few batches as both caps allow.
+    """Pack the genes into as few batches as both caps and their balance allow.
 
-    Groups of relatives are taken from the largest down; each goes where it adds least to the squared imbalance of rows,
-    donors, acceptors, genes, and rows by chromosome and by gene type. A group with more genes than a batch may have gets
-    a batch of its own.
+    Groups of relatives are taken from the largest down. Each goes where it adds least to the squared imbalance of rows,
+    donors, acceptors, genes, rows by chromosome and rows by gene type. A group with more genes than a batch may have
+    gets a batch of its own.
 
     Parameters
     ----------
@@ -74,29 +78,29 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
     largest = int(groups.sizes.max())
     if largest > row_cap:
         raise MemoryBudgetError(
-            f"A batch may have {row_cap:,} rows within its memory (--max-batch-gb {config.max_batch_gb:g} and the budget)",
-            f"The family of {groups.name(int(groups.sizes.argmax()))} has {largest:,} rows",
+            f"A batch may have {row_cap:,} rows within --max-batch-gb {config.max_batch_gb:g} and the memory budget",
+            f"The family of gene {groups.name(int(groups.sizes.argmax()))} has {largest:,} rows",
             "Raise --max-batch-gb or --max-memory-gb",
         )
-    least = max(-(-groups.n_genes // config.max_genes_per_batch), -(-groups.n_rows // row_cap))
-    of_group = _pack_balanced(groups, least, config.max_genes_per_batch, row_cap)
-    batches = _batches(positions, of_group[groups.of_row], "batch-{:02d}")
+    of_group = _pack_evenly(groups, config.max_genes_per_batch, row_cap)
+    of_row = of_group[groups.of_row]
+    n_batches = int(of_group.max()) + 1
+    batches = tuple(_batch(positions, f"batch-{b:02d}", np.asarray(of_row == b)) for b in range(n_batches))
     _require_classes(batches, config)
     return Packing(batches, tuple(_notes(groups, of_group, config)))
 
 
 def split_batch(batch: Batch, positions: Positions) -> tuple[Batch, ...]:
-    """Two halves of `batch`, families whole; nothing where it has a single family or a half would lack a class."""
+    """Two halves of `batch`, families whole; none where it has a single family or a half would lack a class."""
     groups = _Groups(positions.filter(batch.rows))
-    if groups.n_groups < 2:
-        return ()
-    of_group = _pack(groups, 2, groups.n_genes, groups.n_rows)
+    of_group = _pack(groups, 2, groups.n_genes, groups.n_rows) if groups.n_groups > 1 else None
     if of_group is None:
         return ()
     of_row = np.full(len(batch.rows), -1)
     of_row[batch.rows] = of_group[groups.of_row]
     halves = tuple(
-        _batch(positions, batch.name + letter, np.asarray(of_row == half)) for half, letter in enumerate("ab")
+        replace(_batch(positions, batch.name + letter, np.asarray(of_row == half)), is_half=True)
+        for half, letter in enumerate("ab")
     )
     return halves if all(min(half.class_counts) > 0 for half in halves) else ()
 
@@ -106,44 +110,123 @@ class _Groups:
 
     Attributes
     ----------
+    of_row : ndarray of int64 (n_rows,)
+    sizes, genes : ndarray of int64 (n_groups,)
+        Rows and genes of each group.
     loads : ndarray of float64 (n_groups, n_loads)
-        Share of each total, times the square root of that total's weight.
+        Share of each total, times the square root of the weight that its imbalance has.
     """
 
     def __init__(self, positions: Positions) -> None:
-        _, self.of_row = np.unique(positions.relatives(), return_inverse=True)
-        gene = positions.codes(GENE)
         self._positions = positions
+        _, self.of_row = np.unique(positions.relatives(), return_inverse=True)
         self.sizes = np.bincount(self.of_row)
-        first_rows = np.unique(gene, return_index=True)[1]
-        self.genes = np.bincount(self.of_row[first_rows], minlength=len(self.sizes))
-        sites = [np.bincount(self.of_row, positions.labels == c, len(self.sizes)) for c in SITE_CLASSES]
-        mixes = [self._by(column) for column in (CHROM, GENE_TYPE) if column in positions.frame.columns]
-        parts = [_ROWS_WEIGHT * self.sizes, *sites, self.genes]
-        columns = [_share(values, 1.0) * weight for values, weight in zip(parts, (2.0, 1, 1, 1), strict=True)]
-        for mix in mixes:
-            columns += [_share(mix[:, k], 1.0) * np.sqrt(mix[:, k].sum() / mix.sum()) for k in range(mix.shape[1])]
-        self.loads = np.column_stack(columns)
+        first_rows = np.unique(positions.codes(GENE), return_index=True)[1]
+        self.genes = np.bincount(self.of_row[first_rows], minlength=self.n_groups)
+        counts = [(self.sizes, _ROWS_WEIGHT), (self.genes, 1.0)]
+        counts += [(np.bincount(self.of_row, positions.labels == c, self.n_groups), 1.0) for c in SITE_CLASSES]
+        for column in (CHROM, GENE_TYPE):
+            counts += self._mix(column) if column in positions.frame.columns else []
+        self.loads = np.column_stack([values / values.sum() * np.sqrt(weight) for values, weight in counts])
 
     @property
     def n_groups(self) -> int:
+        """Number of groups."""
         return len(self.sizes)
 
     @property
     def n_genes(self) -> int:
+        """Genes of all groups."""
         return int(self.genes.sum())
 
     @property
     def n_rows(self) -> int:
+        """Rows of all groups."""
         return int(self.sizes.sum())
 
     def name(self, group: int) -> str:
         """The first gene of `group`, for messages."""
-        at = int(np.flatnonzero(self.of_row == group)[0])
-        return str(self._positions.frame[GENE][at])
+        return str(self._positions.frame[GENE][int(np.argmax(self.of_row == group))])
 
-    def _by(self, column: str) -> Floats:
+    def _mix(self, column: str) -> list[tuple[NDArray[np.int64], float]]:
+        """Rows of each group by the values of `column`; together they weigh as much as one other load."""
         codes = self._positions.codes(column)
-        n_codes = int(codes.max()) + 1
-        flat = np.bincount(self.of_row * n_codes + codes, minlength=self.n_groups * n_codes)
-        return flat.reshape(self.n_groups, n_codes).astype(np.float64)
+        return [
+            (np.bincount(self.of_row[codes == code], minlength=self.n_groups), float(np.mean(codes == code)))
+            for code in np.unique(codes)
+        ]
+
+
+def _pack_evenly(groups: _Groups, gene_cap: int, row_cap: int) -> Codes:
+    """The batch of each group (n_groups,): as few batches as possible, a few more where that makes them even."""
+    least = max(-(-groups.n_genes // gene_cap), -(-groups.n_rows // row_cap))
+    best: Codes | None = None
+    for n_batches in range(least, groups.n_groups + 1):
+        found = _pack(groups, n_batches, gene_cap, row_cap)
+        if found is not None and (_is_even(groups, found) or _is_forced(groups, n_batches)):
+            return found
+        best = found if best is None else best
+        if best is not None and n_batches >= least + _MORE_BATCHES:
+            return best
+    return np.arange(groups.n_groups) if best is None else best
+
+
+def _pack(groups: _Groups, n_batches: int, gene_cap: int, row_cap: int) -> Codes | None:
+    """The batch of each group (n_groups,), or None where the caps leave no room for one."""
+    loads = np.zeros((n_batches, groups.loads.shape[1]))
+    rows, genes = np.zeros(n_batches, np.int64), np.zeros(n_batches, np.int64)
+    even = BATCH_IMBALANCE * groups.n_rows / n_batches
+    of_group = np.empty(groups.n_groups, np.int64)
+    for group in np.argsort(-groups.sizes, kind="stable"):
+        allowed = (rows + groups.sizes[group] <= row_cap) & ((genes + groups.genes[group] <= gene_cap) | (genes == 0))
+        if not allowed.any():
+            return None
+        balanced = allowed & (rows + groups.sizes[group] <= even)
+        cost = np.where(balanced if balanced.any() else allowed, loads @ groups.loads[group], np.inf)
+        chosen = of_group[group] = int(cost.argmin())
+        loads[chosen] += groups.loads[group]
+        rows[chosen] += groups.sizes[group]
+        genes[chosen] += groups.genes[group]
+    return of_group if (genes > 0).all() else None
+
+
+def _is_even(groups: _Groups, of_group: Codes) -> bool:
+    rows = np.bincount(of_group, groups.sizes)
+    return bool(rows.max() <= BATCH_IMBALANCE * rows.mean())
+
+
+def _is_forced(groups: _Groups, n_batches: int) -> bool:
+    """Whether a family is so large that no packing need be even."""
+    return bool(groups.sizes.max() > (BATCH_IMBALANCE - 1) * groups.n_rows / n_batches)
+
+
+def _batch(positions: Positions, name: str, rows: NDArray[np.bool_]) -> Batch:
+    counts = np.bincount(positions.labels[rows], minlength=len(CLASSES))
+    return Batch(name, rows, positions.frame[GENE].filter(rows).n_unique(), tuple(counts.tolist()))
+
+
+def _require_classes(batches: Sequence[Batch], config: TrainingConfig) -> None:
+    for batch in batches:
+        absent = [c.label for c in CLASSES if batch.class_counts[c] == 0]
+        if absent:
+            raise InputError(
+                f"Every class must occur in every batch; {len(batches)} batches were made",
+                f"The {batch.genes} genes of {batch.name} have no {' and no '.join(absent)}",
+                f"Raise --max-genes-per-batch ({config.max_genes_per_batch}) or --max-batch-gb",
+            )
+
+
+def _notes(groups: _Groups, of_group: Codes, config: TrainingConfig) -> Iterator[str]:
+    rows = np.bincount(of_group, groups.sizes)
+    if not _is_even(groups, of_group):
+        largest = int(groups.sizes.argmax())
+        yield (
+            f"The largest batch has {rows.max():,} rows, {rows.max() / rows.mean():.2f} times the mean; the largest "
+            f"family (of gene {groups.name(largest)}, {groups.sizes[largest]:,} rows) is never split."
+        )
+    if (groups.genes > config.max_genes_per_batch).any():
+        largest = int(groups.genes.argmax())
+        yield (
+            f"The family of gene {groups.name(largest)} has {groups.genes[largest]:,} genes, more than "
+            f"--max-genes-per-batch {config.max_genes_per_batch:,}: it is never split and has a batch of its own."
+        )

@@ -82,7 +82,7 @@ def make_folds(positions: Positions, config: TrainingConfig) -> Folds:
 def stop_rows(
     folds: Folds, labels: NDArray[np.uint8], train: NDArray[np.bool_], config: TrainingConfig
 ) -> NDArray[np.bool_]:
-    """Rows (n_rows,) inside `train` whose genes only decide when to stop; none where early stopping is off.
+    """Rows (n_rows,) inside `train` whose genes only decide when to stop; none without ``--rounds early-stopping``.
 
     They are whole groups, about ``early_stopping_share`` of the training rows, stratified by class.
 
@@ -92,7 +92,7 @@ def stop_rows(
         If the training rows have a single group, so that none can be split off.
     """
     chosen = np.zeros(len(labels), bool)
-    if config.early_stopping_rounds == 0:
+    if config.rounds != "early-stopping":
         return chosen
     rows = np.flatnonzero(train)
     n_groups = len(np.unique(folds.groups[rows]))
@@ -101,7 +101,7 @@ def stop_rows(
         raise InputError(
             "Early stopping needs at least two families among the training genes",
             f"Found {n_groups}",
-            "Give a larger table or --early-stopping-rounds 0",
+            "Give a larger table or --rounds fixed",
         )
     splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=config.seed)
     _, inner = next(splitter.split(rows[:, None], labels[rows], folds.groups[rows]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from meta_models.model.base import ModelInfo
 from meta_models.progress import Progress
-from meta_models.schema import CLASSES, FAMILY
+from meta_models.schema import CLASSES, FAMILY, SpliceClass
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, stop_rows
 from meta_models.training.matrix import Audit, audit_features, cut_sample
+from meta_models.training.rounds import Rounds, candidate_rounds
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import library_versions, parameters
 
@@ -29,34 +31,50 @@ def audit_task(task: TrainingTask) -> Audit:
 
 
 def fold_jobs(task: TrainingTask, folds: Folds) -> list[BoosterJob]:
-    """A job for each fold and class; the stop rows come out of the fold's training genes."""
+    """A job for each fold and class; stop rows, if any, come out of the fold's training genes."""
+    config = task.config
+    snapshots = candidate_rounds(config.n_estimators) if config.rounds == "cross-validation" else ()
     jobs = []
     for fold in range(folds.n_folds):
         held_out = folds.held_out(fold)
-        stop = stop_rows(folds, task.positions.labels, ~held_out, task.config)
-        train = ~held_out & ~stop
+        stop = stop_rows(folds, task.positions.labels, ~held_out, config)
         for target in CLASSES:
             name = f"fold-{fold}-{target.label}"
-            jobs.append(BoosterJob(name, fold, target, train, stop, held_out, task.config.n_estimators))
+            train = ~held_out & ~stop
+            jobs.append(BoosterJob(name, fold, target, train, stop, held_out, config.n_estimators, snapshots))
     return jobs
 
 
-def final_jobs(task: TrainingTask, held_out: list[BoosterJob], fitted: Mapping[str, FittedBooster]) -> list[BoosterJob]:
-    """A job for each class on all rows, with the median of the folds' rounds."""
+def final_jobs(task: TrainingTask, rounds: Mapping[SpliceClass, int]) -> list[BoosterJob]:
+    """A job for each class on all rows."""
     nothing, everything = np.zeros(task.dataset.n_rows, bool), np.ones(task.dataset.n_rows, bool)
-    jobs = []
-    for target in CLASSES:
-        rounds = [fitted[job.name].rounds for job in held_out if job.target == target]
-        chosen = int(np.median(rounds))
-        jobs.append(BoosterJob(f"final-{target.label}", FINAL, target, everything, nothing, nothing, chosen))
-    return jobs
+    return [BoosterJob(f"final-{c.label}", FINAL, c, everything, nothing, nothing, rounds[c]) for c in CLASSES]
 
 
-def out_of_fold_scores(jobs: list[BoosterJob], fitted: Mapping[str, FittedBooster], n_rows: int) -> NDArray[np.float64]:
-    """Score (n_rows, 3) of each row by the booster that never saw its family."""
+def final_rounds(jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster]) -> dict[SpliceClass, int]:
+    """The median of the rounds that the folds' boosters of each class stopped at."""
+    return {c: int(np.median([fitted[job.name].rounds for job in jobs if job.target == c])) for c in CLASSES}
+
+
+def cut_to(jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster], rounds: Rounds) -> dict[str, FittedBooster]:
+    """The folds' boosters with the rounds chosen for them, and their scores after these rounds."""
+    cut = {}
+    for job in jobs:
+        chosen = rounds.of_fold[job.fold]
+        at = fitted[job.name].snapshots.index(chosen)
+        cut[job.name] = replace(
+            fitted[job.name], rounds=chosen, snapshots=(chosen,), scores=fitted[job.name].scores[:, at : at + 1]
+        )
+    return cut
+
+
+def out_of_fold_scores(
+    jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster], n_rows: int
+) -> NDArray[np.float64]:
+    """Score (n_rows, 3) of each row by the booster that never saw its family, after its last snapshot."""
     scores = np.full((n_rows, len(CLASSES)), np.nan)
     for job in jobs:
-        scores[job.score, job.target] = fitted[job.name].scores
+        scores[job.score, job.target] = fitted[job.name].scores[:, -1]
     if np.isnan(scores).any():
         raise AssertionError("a row was not scored out of fold")
     return scores

@@ -43,6 +43,15 @@ class Plan:
         """The line that says what was selected."""
         return f"Selected: {self.strategy.describe(self.config)} ({self.choice.reason})"
 
+    def peak_lines(self) -> tuple[str, ...]:
+        """One line for each strategy: what it would need."""
+        return tuple(
+            f"{STRATEGIES[name].title}: predicted peak {peak / 1e9:.2f} GB, "
+            f"{'fits' if peak <= self.budget.bytes else 'does not fit'} into {self.budget.bytes / 1e9:.1f} GB "
+            f"({self.budget.source})"
+            for name, peak in self.peaks.items()
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """For ``--dry-run``."""
         return {

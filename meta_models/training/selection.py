@@ -10,6 +10,8 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 
 SINGLE, BATCHES = "single_model", "batch_ensemble"
+OUT_OF_BATCH, REFIT = "out-of-batch", "refit"
+LEAST_OUT_OF_BATCH = 3  # batches from which on 'auto' scores out of batch
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ def choose_strategy(profile: DatasetProfile, config: TrainingConfig, peaks: Mapp
 
 def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:
     if config.train_all_genes:
+        if config.strategy not in ("auto", BATCHES):
+            raise UsageError(
+                "--train-all-genes trains the batch ensemble", f"Found --strategy {config.strategy}", "Give one of both"
+            )
         return Choice(BATCHES, "forced by --train-all-genes")
     if config.strategy != "auto":
         return Choice(config.strategy, f"named by --strategy {config.strategy}")
@@ -60,3 +66,31 @@ def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str,
         f"{profile.genes:,} genes, at most {config.max_single_genes:,}; "
         f"predicted peak {peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB",
     )
+
+
+def choose_ensemble_cv(config: TrainingConfig, n_batches: int) -> Choice:
+    """How an ensemble of `n_batches` is scored: ``"out-of-batch"`` or ``"refit"``.
+
+    Raises
+    ------
+    UsageError
+        If out-of-batch is asked for, and there are too few batches for it.
+    """
+    least = 3 if config.calibrate_members else 2
+    if config.ensemble_cv == REFIT:
+        return Choice(REFIT, "named by --ensemble-cv refit")
+    if config.ensemble_cv == OUT_OF_BATCH:
+        if n_batches < least:
+            raise UsageError(
+                f"--ensemble-cv out-of-batch needs at least {least} batches, so that other members can score a gene",
+                f"There are {n_batches}",
+                f"Give --ensemble-cv refit, or lower --max-genes-per-batch ({config.max_genes_per_batch})",
+            )
+        return Choice(OUT_OF_BATCH, "named by --ensemble-cv out-of-batch")
+    if config.ensemble_method != "voting":
+        return Choice(REFIT, f"--ensemble-method {config.ensemble_method} is fitted on predictions of all members")
+    if config.split == "chromosome":
+        return Choice(REFIT, "--split chromosome: every batch holds genes of all chromosomes")
+    if n_batches < LEAST_OUT_OF_BATCH:
+        return Choice(REFIT, f"{n_batches} batches, fewer than {LEAST_OUT_OF_BATCH}")
+    return Choice(OUT_OF_BATCH, f"{n_batches} batches, at least {LEAST_OUT_OF_BATCH}: it costs no refit")

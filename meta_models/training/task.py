@@ -52,7 +52,8 @@ class TrainingTask:
     @property
     def training_weights(self) -> NDArray[np.float32] | None:
         """Weights of the rows in training, or None."""
-        return self.positions.weights if self.config.training_weights == "sampling" else None
+        known = self.positions.weighting == "sampling_weight"
+        return self.positions.weights if known and self.config.training_weights == "sampling" else None
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""

@@ -26,7 +26,7 @@ def encode(fitted: FittedBooster) -> dict[str, bytes]:
     """The files of a finished unit."""
     scores = io.BytesIO()
     np.save(scores, fitted.scores, allow_pickle=False)
-    facts = {"rounds": fitted.rounds, "train_curve": fitted.train_curve, "stop_curve": fitted.stop_curve}
+    facts = {"rounds": fitted.rounds, "snapshots": fitted.snapshots, "train_curve": fitted.train_curve, "stop_curve": fitted.stop_curve}
     return {
         "booster.ubj": fitted.payload,
         "scores.npy": scores.getvalue(),
@@ -40,6 +40,7 @@ def decode(unit: UnitHit) -> FittedBooster:
     return FittedBooster(
         payload=unit.read("booster.ubj"),
         rounds=facts["rounds"],
+        snapshots=tuple(facts["snapshots"]),
         scores=np.load(io.BytesIO(unit.read("scores.npy")), allow_pickle=False),
         train_curve=tuple(facts["train_curve"]),
         stop_curve=tuple(facts["stop_curve"]),
@@ -53,7 +54,7 @@ def unit_key(task: TrainingTask, job: BoosterJob) -> dict[str, object]:
         "inputs": list(task.input_hashes),
         "rows": _digest(job.train) + _digest(job.stop) + _digest(job.score) + _digest(task.dataset.row_mask),
         "target": job.target.label,
-        "rounds": job.rounds,
+        "rounds": [job.rounds, *job.snapshots],
         "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest(),
         "parameters": parameters(task.config),
         "versions": library_versions(),

@@ -73,6 +73,6 @@ def test_a_class_in_one_gene_only_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_stop_rows_without_early_stopping(tmp_path: Path) -> None:
-    task = make_task(tmp_path, make_frame(), early_stopping_rounds=0)
+    task = make_task(tmp_path, make_frame(), rounds="fixed")
     folds = make_folds(task.positions, task.config)
     assert not stop_rows(folds, task.positions.labels, ~folds.held_out(0), task.config).any()

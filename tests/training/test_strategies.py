@@ -49,17 +49,21 @@ def gene_rule_frame(n_genes: int = 60, rows: int = 40, seed: int = 0) -> pl.Data
 @pytest.mark.parametrize("name", ["single_model"])
 def test_out_of_fold_is_at_chance_where_genes_share_nothing(tmp_path: Path, name: str) -> None:
     frame = gene_rule_frame()
-    task = make_task(tmp_path, frame, name, n_estimators=60, early_stopping_rounds=0)
+    task = make_task(tmp_path, frame, name, n_estimators=60, rounds="fixed")
     oof = STRATEGIES[name].train(task).oof
     donor = oof["label"].to_numpy() == 1
     honest = average_precision_score(donor, oof["raw_donor"].to_numpy())
     features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
     by_row = cross_val_predict(
-        xgb.XGBClassifier(n_estimators=60, max_depth=6, n_jobs=2), features, donor, cv=KFold(3, shuffle=True, random_state=0),
+        xgb.XGBClassifier(n_estimators=60, n_jobs=2),
+        features,
+        donor,
+        cv=KFold(3, shuffle=True, random_state=0),
         method="predict_proba",
-    )[:, 1]  # fmt: skip
+    )[:, 1]
     chance = donor.mean()
-    assert abs(honest - chance) < 0.05
+    # every rule is used equally often, so the training genes say slightly the opposite of those held out
+    assert honest < chance + 0.02
     assert average_precision_score(donor, by_row) > chance + 0.3
 
 
@@ -105,7 +109,7 @@ def test_held_out_scores_are_those_of_the_fold_model(tmp_path: Path) -> None:
     for job in jobs:
         booster = xgb.Booster(model_file=bytearray(fitted[job.name].payload))
         assert booster.num_boosted_rounds() == fitted[job.name].rounds
-        np.testing.assert_allclose(booster.inplace_predict(features), fitted[job.name].scores, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(booster.inplace_predict(features), fitted[job.name].scores[:, 0], rtol=1e-5, atol=1e-7)
 
 
 def test_finished_units_are_reused_and_give_the_same(tmp_path: Path) -> None:

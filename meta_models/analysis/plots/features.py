@@ -30,7 +30,7 @@ def draw_bars(
 def draw_beeswarm(
     ax: Axes, values: Floats32, features: Floats32, names: Sequence[str], *, title: str, shown: int, seed: int
 ) -> Axes:
-    """Draw the beeswarm of shap of contributions (n, F), coloured by feature values; the same picture for the same `seed`."""
+    """Draw shap's beeswarm of contributions (n, F), coloured by feature values; repeatable by `seed`."""
     from shap import Explanation
     from shap.plots import beeswarm
 

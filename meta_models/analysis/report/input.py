@@ -119,9 +119,12 @@ class ReportInput:
         rounds = {r.target.label: r.rounds for r in result.boosters if r.fold < 0}
         trained = ", ".join(f"{name} {count}" for name, count in rounds.items()) or "not recorded"
         held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
+        ensemble = result.ensemble
+        scored = () if ensemble is None else (f"Ensemble scored by {ensemble.cv} ({ensemble.cv_reason})",)
         return (
             f"Strategy: {result.strategy} ({result.strategy_reason})",
             f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
+            *scored,
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
             f"Rounds of the final boosters: {trained} (limit {config.n_estimators})",
             f"Row weights of the figures: {_WEIGHTING[result.weighting]}",
@@ -137,7 +140,7 @@ class ReportInput:
         return (
             "from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support",
             f'model = load_model_with_ensemble_support("RUN_DIR/{self.model_file}")',
-            "probabilities = model.predict_proba(table)  # (rows, 3): neither, donor, acceptor; columns matched by name",
+            "probabilities = model.predict_proba(table)  # (rows, 3): neither, donor, acceptor; columns by name",
         )
 
 

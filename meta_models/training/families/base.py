@@ -25,6 +25,8 @@ class BoosterJob:
         Rows trained on; rows that only decide when to stop; rows to score. They are disjoint.
     rounds : int
         Most boosting rounds; all of them where `stop` is empty.
+    snapshots : tuple of int
+        Numbers of rounds after which the score rows are scored; where there are stop rows, the best round is taken.
     """
 
     name: str
@@ -34,6 +36,7 @@ class BoosterJob:
     stop: NDArray[np.bool_]
     score: NDArray[np.bool_]
     rounds: int
+    snapshots: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -47,12 +50,17 @@ class FittedBooster:
     ----------
     payload : bytes
         The booster, serialised.
-    scores : ndarray of float32
+    snapshots : tuple of int
+        Numbers of rounds that `scores` were taken after.
+    scores : ndarray of float32 (n_score, n_snapshots)
         Probability of the target at the job's score rows, in row order.
+    train_curve, stop_curve : tuple of float
+        Log-loss after each round on the rows trained on, and on the stop rows (the score rows where there are none).
     """
 
     payload: bytes
     rounds: int
+    snapshots: tuple[int, ...]
     scores: NDArray[np.float32]
     train_curve: tuple[float, ...]
     stop_curve: tuple[float, ...]
@@ -77,8 +85,8 @@ class LearnerFamily(ABC):
         """Train `job`. Labels and weights are (n_rows,)."""
 
     @abstractmethod
-    def load(self, payload: bytes) -> Any:
-        """The booster that `FittedBooster.payload` holds."""
+    def load(self, payload: bytes, rounds: int | None = None) -> Any:
+        """The booster that `FittedBooster.payload` holds, cut to `rounds` where given."""
 
     @abstractmethod
     def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:

@@ -44,20 +44,21 @@ class XGBoostBinary(LearnerFamily):
             _parameters(config, threads), table, num_boost_round=job.rounds, evals=[(table, "train")],
             evals_result=history, custom_metric=watch.metric, callbacks=[watch], verbose_eval=False,
         )  # fmt: skip
-        rounds = watch.best_round + 1
-        kept = booster[:rounds] if rounds < booster.num_boosted_rounds() else booster
+        kept = booster[: watch.rounds] if watch.rounds < booster.num_boosted_rounds() else booster
         kept.set_attr(best_iteration=None, best_score=None)
         return FittedBooster(
             payload=bytes(kept.save_raw("ubj")),
-            rounds=rounds,
+            rounds=watch.rounds,
+            snapshots=watch.snapshots,
             scores=watch.scores,
             train_curve=tuple(history["train"]["logloss"]),
-            stop_curve=tuple(watch.curve) if job.stop.any() else (),
+            stop_curve=tuple(watch.curve),
         )
 
-    def load(self, payload: bytes) -> xgb.Booster:
+    def load(self, payload: bytes, rounds: int | None = None) -> xgb.Booster:
         """A booster from its UBJSON."""
-        return xgb.Booster(model_file=bytearray(payload))
+        booster = xgb.Booster(model_file=bytearray(payload))
+        return booster if rounds is None or rounds == booster.num_boosted_rounds() else booster[:rounds]
 
     def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:
         """Total gain by feature number."""
@@ -87,38 +88,56 @@ def _parameters(config: TrainingConfig, threads: int) -> dict[str, Any]:
 
 
 class _Watch(xgb.callback.TrainingCallback):
-    """Log-loss of the stop rows after each round, and the scores of the score rows at the best of them.
+    """Log-loss of the watched rows after each round, and the scores of the score rows at the rounds asked for.
 
-    The predictions that XGBoost hands to a metric are those it holds for the whole matrix anyway: neither the
-    held-out rows nor the stop rows cost a pass over the trees.
+    Watched are the stop rows, or, where there are none, the score rows. The predictions that XGBoost hands to a metric
+    are those it holds for the whole matrix anyway: held-out rows cost no pass over the trees.
     """
 
     def __init__(
         self, truth: NDArray[np.bool_], job: BoosterJob, patience: int, weights: NDArray[np.float32] | None
     ) -> None:
         super().__init__()
-        self._stop = np.flatnonzero(job.stop)
+        self._stopping = bool(job.stop.any())
+        self._watched = np.flatnonzero(job.stop if self._stopping else job.score)
         self._score = np.flatnonzero(job.score)
-        self._truth = truth[self._stop]
-        self._weights = None if weights is None else weights[self._stop]
+        self._truth = truth[self._watched]
+        self._weights = None if weights is None else weights[self._watched]
         self._patience = patience
+        self._wanted = set(job.snapshots or (job.rounds,))
+        self._taken: dict[int, NDArray[np.float32]] = {}
         self._best = np.inf
-        self.best_round = -1
-        self.scores = np.empty(0, np.float32)
+        self._done = 0
+        self.rounds = job.rounds
         self.curve: list[float] = []
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Numbers of rounds that `scores` were taken after."""
+        return tuple(self._taken)
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """Scores (n_score, n_snapshots)."""
+        return np.stack(list(self._taken.values()), axis=1)
 
     def metric(self, predicted: NDArray[np.float32], _: xgb.DMatrix) -> tuple[str, float]:
         """Called by XGBoost after each round with the probabilities of all rows."""
-        loss = self._loss(predicted[self._stop]) if len(self._stop) else 0.0
-        self.curve.append(loss)
-        if loss < self._best or not len(self._stop):
-            self._best, self.best_round = loss, len(self.curve) - 1
-            self.scores = predicted[self._score].astype(np.float32)
-        return "stop", loss
+        self._done += 1
+        loss = 0.0
+        if len(self._watched):
+            loss = self._loss(predicted[self._watched])
+            self.curve.append(loss)
+        if self._stopping and loss < self._best:
+            self._best, self.rounds = loss, self._done
+            self._taken = {self._done: predicted[self._score].astype(np.float32)}
+        elif not self._stopping and self._done in self._wanted:
+            self._taken[self._done] = predicted[self._score].astype(np.float32)
+        return "watched", loss
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Whether to stop."""
-        return bool(len(self._stop)) and epoch - self.best_round >= self._patience
+        return self._stopping and epoch + 1 - self.rounds >= self._patience
 
     def _loss(self, p: NDArray[np.float32]) -> float:
         p64 = np.clip(p.astype(np.float64), _CLIP, 1 - _CLIP)

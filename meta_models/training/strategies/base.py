@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import MemoryBudgetError
 from meta_models.metrics import best_by_fold
@@ -22,6 +24,7 @@ from meta_models.result import (
     CALIBRATED,
     RAW,
     BoosterRecord,
+    EnsembleRecord,
     FeatureRecord,
     FoldRecord,
     MemoryRecord,
@@ -52,6 +55,8 @@ class StrategyFit:
         Total gain of each kept feature in the final boosters.
     missing : ndarray of int64 (n_features,)
         Missing values of each kept feature.
+    fold_models : mapping of int to FittedModel
+        The uncalibrated model of each fold, where the strategy keeps them.
     """
 
     scores: Floats
@@ -62,6 +67,25 @@ class StrategyFit:
     gains: Floats
     missing: NDArray[np.int64]
     notes: tuple[Note, ...] = ()
+    fold_models: Mapping[int, FittedModel] = field(default_factory=dict)
+    ensemble: EnsembleRecord | None = None
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A unit of work that the plan shows before the run.
+
+    Attributes
+    ----------
+    predicted_peak : int
+        Memory of its processes in bytes.
+    """
+
+    name: str
+    genes: int
+    rows: int
+    class_counts: Mapping[str, int]
+    predicted_peak: int
 
 
 class TrainingStrategy(ABC):
@@ -76,8 +100,17 @@ class TrainingStrategy(ABC):
         return self.title
 
     @abstractmethod
-    def predict_peak(self, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-        """Peak memory of the process tree in bytes, from the profile alone."""
+    def predict_peak(
+        self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
+    ) -> int:
+        """Peak memory of the process tree in bytes, from the profile alone, where `budget` bytes may be used."""
+
+    def planned_units(
+        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
+    ) -> tuple[PlannedUnit, ...]:
+        """The units of work that depend on the table, where there are any, for the plan."""
+        del positions, profile, config, threads, budget
+        return ()
 
     @abstractmethod
     def _fit(self, task: TrainingTask) -> StrategyFit:
@@ -121,6 +154,8 @@ class TrainingStrategy(ABC):
             best_base_by_fold=_best_base(fit, task),
             base_train_chroms=task.config.base_train_chroms or task.dataset.info.base_train_chroms,
             notes=(*(Note("info", text) for text in task.positions.notes), *fit.notes),
+            fold_models=fit.fold_models,
+            ensemble=fit.ensemble,
             seconds={"training": trained - started, "calibration": time.monotonic() - trained},
         )
 

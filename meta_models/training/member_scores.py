@@ -1,0 +1,161 @@
+"""Scores of members over the whole table, streamed; who may score which row is settled here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
+from meta_models.model.calibrators import apply_calibrators, normalise
+from meta_models.model.inputs import Matrix, fill_missing
+from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.progress import Progress
+from meta_models.result import ScoreFigures
+from meta_models.schema import CLASSES
+from meta_models.training.task import TrainingTask
+
+Scores = NDArray[np.float32]
+Codes = NDArray[np.int16]
+#: Combines probabilities (M, n, 3) of all members into (n, 3).
+Combine = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class UnseenScores:
+    """Scores of models on genes that they know nothing of.
+
+    Attributes
+    ----------
+    scores : ndarray of float32 (M, n_rows, 3)
+        One-vs-rest scores of each member; NaN where it may not score a row.
+    missing : ndarray of int64 (n_features,)
+        Missing values of each feature of the table.
+    """
+
+    scores: Scores
+    missing: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SeenScores:
+    """Uncalibrated probabilities of models on the genes that they were trained on.
+
+    Attributes
+    ----------
+    own : ndarray of float32 (n_rows, 3)
+        Of the member that was trained on the row's gene; NaN where none was.
+    ensemble : ndarray of float32 (n_rows, 3)
+        Of the finished ensemble.
+    """
+
+    own: Scores
+    ensemble: Scores
+
+    @classmethod
+    def empty(cls, n_rows: int) -> SeenScores:
+        """NaN everywhere."""
+        shape = (n_rows, len(CLASSES))
+        return cls(np.full(shape, np.nan, np.float32), np.empty(shape, np.float32))
+
+    def put(self, rows: slice, members: Scores, member_of_row: Codes, combine: Combine) -> None:
+        """Fill in `rows` from the probabilities (M, n, 3) of all members."""
+        self.ensemble[rows] = combine(members)
+        trained = np.flatnonzero(member_of_row[rows] < len(members))
+        self.own[rows][trained] = members[member_of_row[rows][trained], trained]
+
+
+def score_out_of_batch(
+    task: TrainingTask, models: Sequence[SigmoidMetaModel], member_of_row: Codes, combine: Combine
+) -> tuple[UnseenScores, SeenScores]:
+    """Every row by the members not trained on it; and, in the same pass, what the models make of their own genes.
+
+    Parameters
+    ----------
+    member_of_row : ndarray of int16 (n_rows,)
+        The member trained on each row; M and above: none.
+    """
+    unseen = np.empty((len(models), task.dataset.n_rows, len(CLASSES)), np.float32)
+    seen = SeenScores.empty(task.dataset.n_rows)
+    table = _Pass(task, "Scoring out of batch")
+    for rows, matrix in table:
+        for member, model in enumerate(models):
+            unseen[member, rows] = model.scores_of(matrix)
+        members = np.stack([probabilities(scores) for scores in unseen[:, rows]])
+        seen.put(rows, members, member_of_row, combine)
+        trained = np.flatnonzero(member_of_row[rows] < len(models))
+        unseen[:, rows][member_of_row[rows][trained], trained] = np.nan
+    return UnseenScores(unseen, table.missing), seen
+
+
+def score_refit(
+    task: TrainingTask, fold_models: Sequence[Mapping[int, SigmoidMetaModel]], fold_of_row: Codes
+) -> UnseenScores:
+    """Every row by the members' models of the fold that holds it out."""
+    scores = np.empty((len(fold_models), task.dataset.n_rows, len(CLASSES)), np.float32)
+    table = _Pass(task, "Scoring the folds")
+    for rows, matrix in table:
+        folds = fold_of_row[rows]
+        for fold in np.unique(folds):
+            inside = np.flatnonzero(folds == fold)
+            part = np.ascontiguousarray(matrix[inside])
+            for member, models in enumerate(fold_models):
+                scores[member, rows][inside] = models[int(fold)].scores_of(part)
+    return UnseenScores(scores, table.missing)
+
+
+def score_seen(
+    task: TrainingTask, models: Sequence[SigmoidMetaModel], member_of_row: Codes, combine: Combine
+) -> SeenScores:
+    """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
+    seen = SeenScores.empty(task.dataset.n_rows)
+    for rows, matrix in _Pass(task, "Scoring the training genes"):
+        members = np.stack([probabilities(m.scores_of(matrix), m) for m in models])
+        seen.put(rows, members, member_of_row, combine)
+    return seen
+
+
+def probabilities(scores: NDArray[np.floating], model: SigmoidMetaModel | None = None) -> Scores:
+    """Probabilities float32 (n, 3) from one-vs-rest scores, by the calibrators of `model` where it has any."""
+    values = scores.astype(np.float64)
+    if model is None or model.calibrators is None:
+        return normalise(values).astype(np.float32)
+    return apply_calibrators(values, model.calibrators).astype(np.float32)
+
+
+def score_figures(
+    scores: NDArray[np.floating], labels: NDArray[np.uint8], weights: NDArray[np.float32] | None
+) -> ScoreFigures:
+    """Figures of probabilities (n, 3) on the rows that have any; `weights` (n,) where the table has them."""
+    scored = ~np.isnan(scores[:, 0])
+    values, truth = scores[scored], labels[scored]
+    return ScoreFigures(
+        rows=len(truth),
+        accuracy=accuracy(truth, decided(values)).value,
+        log_loss=log_loss(truth, values).value,
+        average_precision=mean_site_ap(truth, values),
+        genomic_average_precision=None if weights is None else mean_site_ap(truth, values, weights[scored]),
+    )
+
+
+class _Pass:
+    """One pass over the features: chunks of rows as the boosters read them.
+
+    Attributes
+    ----------
+    missing : ndarray of int64 (n_features,)
+        Missing values of each feature, so far.
+    """
+
+    def __init__(self, task: TrainingTask, title: str) -> None:
+        self._task, self._title = task, title
+        self.missing = np.zeros(len(task.features), np.int64)
+
+    def __iter__(self) -> Iterator[tuple[slice, Matrix]]:
+        first, dataset = 0, self._task.dataset
+        for chunk in Progress(self._title).track(dataset.iter_matrix(self._task.features), dataset.n_rows):
+            self.missing += np.isnan(chunk).sum(axis=0)
+            yield slice(first, first + len(chunk)), fill_missing(chunk)
+            first += len(chunk)
