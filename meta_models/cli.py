@@ -1,4 +1,4 @@
-"""The command line. Options of ``train`` are derived from `TrainingConfig`; nothing is declared twice."""
+"""The command line. The options of a command are derived from its configuration; nothing is declared twice."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 from meta_models import __version__
-from meta_models.config import TrainingConfig
+from meta_models.config import Configuration, TrainingConfig
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
+from meta_models.inference.config import PredictConfig
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
+Config = TypeVar("Config", bound=Configuration)
+#: Loggers whose information is shown without --verbose.
+_MILESTONES = ("meta_models.pipeline", "meta_models.inference.prediction", "meta_models.inference.ensemble_model_loader")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,54 +49,76 @@ def build_parser() -> argparse.ArgumentParser:
         "train", help="train, evaluate and save a meta-model", argument_default=argparse.SUPPRESS
     )
     train.set_defaults(command=train_command)
-    add_config_options(train)
+    add_config_options(train, TrainingConfig)
+    predict = commands.add_parser(
+        "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
+    )
+    predict.set_defaults(command=predict_command)
+    add_config_options(predict, PredictConfig)
     return parser
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config`` and one option for each field of the configuration."""
+def add_config_options(parser: argparse.ArgumentParser, kind: type[Configuration]) -> None:
+    """Add ``--config`` and one option for each field of the configuration `kind`."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of options; flags win over it")
-    for name, field in TrainingConfig.model_fields.items():
+    for name, field in kind.model_fields.items():
         flag = "--" + name.replace("_", "-")
-        default = "" if field.default in (None, (), False) else f" (default: {field.default})"
+        default = "" if field.is_required() or field.default in (None, (), False) else f" (default: {field.default})"
         options: dict[str, Any] = {"dest": name, "help": f"{field.description}{default}".replace("%", "%%")}
-        kind = _plain_type(field.annotation)
-        if kind is bool:
+        plain = _plain_type(field.annotation)
+        if plain is bool:
             options["action"] = argparse.BooleanOptionalAction
-        elif typing.get_origin(kind) is typing.Literal:
-            options["choices"] = typing.get_args(kind)
+        elif typing.get_origin(plain) is typing.Literal:
+            options["choices"] = typing.get_args(plain)
         else:
-            options["metavar"] = name.rsplit("_", 1)[-1].upper()
-            options |= {"nargs": "+"} if typing.get_origin(kind) is tuple else {}
+            options |= _shape(name, plain)
         parser.add_argument(flag, **options)
 
 
-def config_from(arguments: argparse.Namespace) -> TrainingConfig:
-    """The configuration that ``--config`` and the flags give; flags win.
+def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
+    """The configuration of that `kind` which ``--config`` and the flags give; flags win.
 
     Raises
     ------
     UsageError
         For unknown keys and bad values.
     """
-    given = {k: v for k, v in vars(arguments).items() if k in TrainingConfig.model_fields}
+    given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields}
     file = getattr(arguments, "config", None)
-    values = {**(TrainingConfig.read_yaml(file) if file is not None else {}), **given}
+    values = {**(kind.read_yaml(file) if file is not None else {}), **given}
     for name in ("exclude_features", "protect_features"):
         if name in values:
             values[name] = _expanded(values[name])
-    return TrainingConfig.from_mapping(values)
+    return kind.from_mapping(values)
 
 
 def train_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models train``."""
-    config = config_from(arguments)
+    config = config_from(arguments, TrainingConfig)
     if config.out_dir is None and not config.dry_run:
         raise UsageError("--out-dir must name the run folder", "It is missing", "Give --out-dir DIR or --dry-run")
-    _set_up_logging(config)
+    _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
     from meta_models.pipeline import run_training
 
     return run_training(config)
+
+
+def predict_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models predict``."""
+    config = config_from(arguments, PredictConfig)
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.inference.prediction import run_prediction
+
+    return run_prediction(config)
+
+
+def _shape(name: str, plain: Any) -> dict[str, Any]:
+    """How many values an option takes, and what they are called in the help."""
+    metavar = name.rsplit("_", 1)[-1].upper()
+    if typing.get_origin(plain) is not tuple:
+        return {"metavar": metavar}
+    parts = typing.get_args(plain)
+    return {"metavar": metavar, "nargs": "+" if Ellipsis in parts else len(parts)}
 
 
 def _plain_type(annotation: Any) -> Any:
@@ -122,23 +148,23 @@ def _expanded(values: Any) -> tuple[str, ...]:
 
 
 class _Shown(logging.Filter):
-    """Milestones of the pipeline and warnings; everything where it is asked for."""
+    """Milestones and warnings; everything where it is asked for."""
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, *, everything: bool, units: bool) -> None:
         super().__init__()
-        self._all, self._units = config.verbose, config.resume
+        self._all, self._units = everything, units
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self._all or record.levelno >= logging.WARNING or record.name == "meta_models.pipeline":
+        if self._all or record.levelno >= logging.WARNING or record.name in _MILESTONES:
             return True
         return self._units and record.name == "meta_models.run_folder.units"
 
 
-def _set_up_logging(config: TrainingConfig) -> None:
+def _set_up_logging(stream: TextIO, *, everything: bool, units: bool) -> None:
     root = logging.getLogger("meta_models")
-    handler = logging.StreamHandler(sys.stderr if config.dry_run else sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.addFilter(_Shown(config))
+    handler.addFilter(_Shown(everything=everything, units=units))
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     root.propagate = False

@@ -14,20 +14,66 @@ PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class TrainingConfig(BaseModel):
-    """Everything that determines a training run, frozen and validated.
+class Configuration(BaseModel):
+    """What a command is told: frozen and validated.
 
-    Each field is an option of the command (``max_depth`` is ``--max-depth``) and a key of ``--config run.yaml``.
-    Unknown keys are refused. The effective configuration stands in ``run_manifest.json`` and can be fed back.
+    Each field is an option of the command (``max_depth`` is ``--max-depth``) and a key of ``--config FILE``. Unknown
+    keys are refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> Self:
+        """Validate `values`.
+
+        Raises
+        ------
+        UsageError
+            With one line for each unknown key and each bad value.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            lines = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'configuration'}: {e['msg']} (found {_shown(e)})" for e in error.errors()
+            )
+            raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
+
+    @classmethod
+    def read_yaml(cls, path: Path) -> dict[str, Any]:
+        """The mapping in a YAML (or JSON) file, such as the ``config`` of an earlier ``run_manifest.json``.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be read or holds no mapping.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
+        if not isinstance(values, dict):
+            raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
+        if "config" in values and "format_version" in values:
+            values = values["config"]
+        return {str(key).replace("-", "_"): value for key, value in values.items()}
+
+
+class TrainingConfig(Configuration):
+    """Everything that determines a training run.
+
+    The effective configuration stands in ``run_manifest.json`` and can be fed back.
+    """
 
     # ---- input and output
     dataset: str = Field("demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table.")
     out_dir: Path | None = Field(None, description="Run folder; must be empty or absent.")
     eval_dataset: str | None = Field(
         None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
+    )
+    oof_dataset: str | None = Field(
+        None, description="Table of all positions of the training genes; each is scored by the model of its fold."
     )
     overwrite: bool = Field(default=False, description="Delete what an earlier run left in the run folder first.")
     resume: bool = Field(default=False, description="Reuse the finished units of an earlier run in the run folder.")
@@ -36,7 +82,7 @@ class TrainingConfig(BaseModel):
 
     # ---- learner
     family: str = Field("xgboost", description="Learner.")
-    n_estimators: PositiveInt = Field(400, description="Most boosting rounds of a booster.")
+    n_estimators: PositiveInt = Field(200, description="Most boosting rounds of a booster.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="Shrinkage of each tree.")
     max_depth: Annotated[int, Field(ge=1, le=16)] = Field(4, description="Depth of a tree.")
     min_child_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Least sum of hessians of a leaf.")
@@ -51,8 +97,8 @@ class TrainingConfig(BaseModel):
         100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
     )
     rounds: Literal["cross-validation", "early-stopping", "fixed"] = Field(
-        "cross-validation",
-        description="How many rounds: those best on the other folds, those where inner genes stop gaining, or all.",
+        "fixed",
+        description="How many rounds: all (fixed), those best on the other folds, or those where inner genes stop gaining.",
     )
     early_stopping_rounds: PositiveInt = Field(
         50, description="Early stopping: rounds without gain on a fold's inner genes after which its booster stops."
@@ -164,42 +210,6 @@ class TrainingConfig(BaseModel):
             )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
-
-    @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> TrainingConfig:
-        """Validate `values`.
-
-        Raises
-        ------
-        UsageError
-            With one line for each unknown key and each bad value.
-        """
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            lines = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'configuration'}: {e['msg']} (found {_shown(e)})" for e in error.errors()
-            )
-            raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
-
-    @classmethod
-    def read_yaml(cls, path: Path) -> dict[str, Any]:
-        """The mapping in a YAML (or JSON) file, such as the ``config`` of an earlier ``run_manifest.json``.
-
-        Raises
-        ------
-        UsageError
-            If the file cannot be read or holds no mapping.
-        """
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
-        if not isinstance(values, dict):
-            raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
-        if "config" in values and "format_version" in values:
-            values = values["config"]
-        return {str(key).replace("-", "_"): value for key, value in values.items()}
 
 
 def _shown(error: Any) -> str:

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -25,11 +26,12 @@ from meta_models.dataset.positions import Positions, choose_genes, read_position
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.errors import ExitCode, InputError, TargetMissed, UnitsFailed, UsageError
-from meta_models.inference.scoring import score_table
+from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.persistence import dump_model
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
+from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.screen_table import Screened, screen_table
@@ -67,7 +69,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         dataset, positions = _open(config, Path(work_dir))
-        plan = make_plan(profile_dataset(dataset, positions), config, budget, cpu_limit(config.threads))
+        plan = make_plan(profile_dataset(dataset, positions), config, budget, cpu_limit(config.threads), positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
     return ExitCode.DONE
 
@@ -80,7 +82,7 @@ def _run(
         dataset, positions = _open(config, work_dir)
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
         profile = profile_dataset(dataset, positions)
-        plan = make_plan(profile, config, budget, cpu_limit(config.threads))
+        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         for line in (*profile.lines(), plan.selected()):
             logger.info("%s", line)
     with folder.phase("screening"):
@@ -93,6 +95,8 @@ def _run(
         context = AnalysisContext(result, folder, rows=dataset, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with folder.phase("external evaluation"):
+        if config.oof_dataset is not None:
+            _evaluate_whole_genes(result, work_dir, folder)
         external = _evaluate_external(result, work_dir, folder) if config.eval_dataset is not None else None
     result = dataclasses.replace(
         result,
@@ -129,7 +133,6 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
     reported = len({finding.feature for finding in screened.report.suspicious()} - set(screened.report.excluded))
     counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
     return (f"Screening looked at {len(screened.genes)} genes: {counts}",)
-
 
 
 def _task(
@@ -228,23 +231,55 @@ def _outcome(analyses: AnalysisRun) -> ExitCode:
     return ExitCode.DONE
 
 
+def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
+    """Evaluate on ``--oof-dataset``: every position of the training genes, each by the model that never saw its gene."""
+    config = result.config
+    if not result.fold_models:
+        raise UsageError(
+            f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
+            action="Take --strategy single_model or --eval-dataset",
+        )
+    table, positions = _open_other(str(config.oof_dataset), config, work_dir / "oof")
+    frame = score_out_of_fold(result.fold_models, result.oof, table, positions)
+    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
+    return _save_evaluation(result, frame, positions, best, "oof_dataset_evaluation", folder)
+
+
 def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
+    table, positions = _open_other(str(result.config.eval_dataset), result.config, work_dir / "eval")
+    _refuse_overlap(result, positions, table)
+    frame = score_table(result.model, table, positions)
+    best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
+    return _save_evaluation(result, frame, positions, best, "external_evaluation", folder)
+
+
+def _open_other(source: str, config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
+    table = open_dataset(Path(source), work_dir=work_dir, base_score_columns=config.base_score_columns)
+    return table, read_positions(table)
+
+
+def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
+    return [base for base in result.bases if base in positions.bases]
+
+
+def _save_evaluation(
+    result: TrainingResult,
+    frame: pl.DataFrame,
+    positions: Positions,
+    best_base: str | Mapping[int, str],
+    name: str,
+    folder: RunFolder,
+) -> EvaluationTable:
     config = result.config
-    source = Path(str(config.eval_dataset))
-    other = open_dataset(source, work_dir=work_dir / "eval", base_score_columns=config.base_score_columns)
-    positions = read_positions(other)
-    _refuse_overlap(result, positions, other)
-    frame = score_table(result.model, other, positions)
-    bases = [base for base in result.bases if base in positions.bases]
     table = evaluate(
-        frame, bases, weighting=positions.weighting, bootstrap_samples=config.bootstrap_samples, seed=config.seed,
-        best_base=best_base_overall(result.oof, bases, weighting=result.weighting),
+        frame, _shared_bases(result, positions), weighting=positions.weighting,
+        bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
         strata=standard_strata(frame, result.base_train_chroms), combiner_frame=result.oof,
     )  # fmt: skip
-    folder.write_text("external_evaluation.tsv", table.to_frame().write_csv(separator="\t"))
-    folder.write_json("external_evaluation.json", table.to_json())
-    logger.info("On %s: %s", source, table.headline.sentence())
+    folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
+    folder.write_json(f"{name}.json", table.to_json())
+    logger.info("%s: %s", name.replace("_", " ").capitalize(), table.headline.sentence())
     return table
 
 

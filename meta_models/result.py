@@ -188,8 +188,9 @@ class TrainingResult:
     weighting : str
         ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"``: where `oof` weights come from.
     fold_models : mapping of fold to FittedModel
-        The uncalibrated model of each fold, where the strategy keeps them: permutation importance and the stability of
-        SHAP values are then out of fold. Empty otherwise, and the analyses say so.
+        The model of each fold, with the calibrators fitted on the other folds, where the strategy keeps them: it never
+        saw the genes of its fold. Permutation importance, the stability of SHAP values and ``--oof-dataset`` use them.
+        Empty otherwise, and the analyses say so.
     ensemble : EnsembleRecord or None
         Members and their batches; None for a single model.
     """

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.analysis import style
 from meta_models.analysis.evaluation import evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.explain import Contributions, explain, parts_of, spread_sample
@@ -25,6 +26,7 @@ from meta_models.result import Note, TrainingResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +172,11 @@ class Findings:
             self.writer.write_json(name, data)
         self.artifacts.append(name)
         return name
+
+    def draw(self, name: str, figure: Figure, title: str, caption: str) -> None:
+        """Write `figure` as PNG and show it in the report."""
+        png = style.png_bytes(figure)
+        self.pictures.append(Picture(title, caption, png, self.write(name, png)))
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:
         if name.endswith(".parquet"):

@@ -12,7 +12,7 @@ from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.evaluation import fold_metrics
 from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.metrics import METRICS
 from meta_models.schema import SITE_CLASSES
@@ -56,9 +56,9 @@ class BaseVersusMeta(Analysis):
         found.tables.append(_strata_table(evaluation, tsv))
         found.tables.append(_fold_table(folds, context.result.bases[0].name, csv))
         with style.style():
-            png = style.png_bytes(_strata_figure(evaluation))
-        file = found.write("performance_plots/difference_by_stratum.png", png)
-        found.pictures.append(Picture("Meta minus best base, by stratum", _STRATA_CAPTION, png, file))
+            figure = _strata_figure(evaluation)
+            name = "performance_plots/difference_by_stratum.png"
+            found.draw(name, figure, "Meta minus best base, by stratum", _STRATA_CAPTION)
         families = headline.row.families
         return self.done(found, f"{evaluation.bootstrap_samples} resamples of {families} families, out of fold")
 
@@ -94,7 +94,7 @@ def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
         if worse:
             named = "; ".join(f"{row.stratum}: {row.base:.4f} -> {row.meta:.4f}" for row in worse)
             found.warn(
-                f"For {target.label}s the AP of the meta-model lies below that of the best base model, beyond its 95 % "
+                f"For {target.label}s the AP of the meta-model is below that of the best base model, beyond the 95 % "
                 f"interval, in {len(worse)} of {len(rows)} strata ({named}). Intervals are not corrected for the number "
                 "of strata."
             )

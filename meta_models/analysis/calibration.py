@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.curves import DRAWN, describe
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.distributions import Reliability, draw_histogram, draw_reliability
 from meta_models.analysis.scores import META, Population, Scores
 from meta_models.metrics import (
@@ -61,16 +61,13 @@ class Calibration(Analysis):
 
     def _draw(self, found: Findings, scores: Scores) -> None:
         pages = [(population, _reliability_page(scores, population)) for population in scores.populations]
-        found.write("performance_plots/reliability.pdf", style.pdf_bytes([figure for _, figure in pages]))
         for population, figure in pages:
-            png = style.png_bytes(figure)
-            file = found.write(f"performance_plots/reliability_{population.name}.png", png)
-            found.pictures.append(Picture(f"Reliability, {describe(population)}", _RELIABILITY, png, file))
+            file = f"performance_plots/reliability_{population.name}.png"
+            found.draw(file, figure, f"Reliability, {describe(population)}", _RELIABILITY)
+        found.write("performance_plots/reliability.pdf", style.pdf_bytes([figure for _, figure in pages]))
         figure = _histogram_page(scores)
+        found.draw("performance_plots/score_histograms.png", figure, "Scores by true class", _HISTOGRAM)
         found.write("performance_plots/score_histograms.pdf", style.pdf_bytes([figure]))
-        png = style.png_bytes(figure)
-        file = found.write("performance_plots/score_histograms.png", png)
-        found.pictures.append(Picture("Scores by true class", _HISTOGRAM, png, file))
 
 
 _RELIABILITY = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.analysis import bands, style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.evaluation_table import GENOMIC
-from meta_models.analysis.outcome import Outcome, Picture
+from meta_models.analysis.outcome import Outcome
 from meta_models.analysis.plots.lines import Band, Line, draw_pr, draw_roc
 from meta_models.analysis.scores import META, Population
 from meta_models.metrics import (
@@ -61,11 +61,10 @@ class Curves(Analysis):
         page: Callable[[Population], Figure],
     ) -> None:
         pages = [(population, page(population)) for population in context.scores.populations]
-        found.write(f"{name}_curves_meta.pdf", style.pdf_bytes([figure for _, figure in pages]))
         for population, figure in pages:
-            png = style.png_bytes(figure)
-            file = found.write(f"performance_plots/{name}_curves_{population.name}.png", png)
-            found.pictures.append(Picture(f"{title}, {describe(population)}", _CAPTIONS[name], png, file))
+            file = f"performance_plots/{name}_curves_{population.name}.png"
+            found.draw(file, figure, f"{title}, {describe(population)}", _CAPTIONS[name])
+        found.write(f"{name}_curves_meta.pdf", style.pdf_bytes([figure for _, figure in pages]))
 
 
 _CAPTIONS = {
@@ -96,7 +95,7 @@ class _Drawer:
             lines = self._lines(target, population, "AP", average_precision, pr_curve_points, _pr_band)
             weights = population.weights_or_ones(len(positive))
             chance = float(weights[positive].sum() / weights.sum()) if positive.any() else None
-            _empty_note(draw_pr(ax, lines, title=target.label, chance=chance), lines)
+            note_if_empty(draw_pr(ax, lines, title=target.label, chance=chance), lines)
         figure.suptitle(f"Precision-recall, {describe(population)}", fontsize=11)
         return figure
 
@@ -104,7 +103,7 @@ class _Drawer:
         figure, axes = style.new_figure(2, len(DRAWN))
         for column, target in enumerate(DRAWN):
             lines = self._lines(target, population, "AUC", roc_auc, roc_curve_points, _roc_band)
-            _empty_note(draw_roc(axes[0][column], lines, title=target.label), lines)
+            note_if_empty(draw_roc(axes[0][column], lines, title=target.label), lines)
             draw_roc(axes[1][column], lines, title=target.label, least_rate=self._least_rate(target, population))
         figure.suptitle(f"ROC, {describe(population)}", fontsize=11)
         return figure
@@ -150,6 +149,7 @@ def _roc_band(resampled: bands.Sweep) -> Band:
     return bands.roc_band(resampled, _ROC_GRID)
 
 
-def _empty_note(ax: Axes, lines: Sequence[Line]) -> None:
+def note_if_empty(ax: Axes, lines: Sequence[Line]) -> None:
+    """Say so on the axes where there is nothing to draw."""
     if not lines:
         ax.text(0.5, 0.5, "no rows of this class", ha="center", va="center", transform=ax.transAxes, color=style.GREY)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from meta_models.analysis import bands, style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.curves import describe
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.curves import describe, note_if_empty
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.analysis.plots.matrix import draw_confusion
 from meta_models.analysis.scores import META, Population, Scores
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _Floats = NDArray[np.float64]
 _Mask = NDArray[np.bool_]
 #: Calls per true site that the top-k plot spans.
-_CALLS = (0.25, 8.0)
+_TICKS = (0.25, 0.5, 1, 2, 4, 8)
 
 
 class Decisions(Analysis):
@@ -47,10 +47,9 @@ class Decisions(Analysis):
                 ("top_k", "Sites found among the highest scores", _TOP_K, [_top_k_page(context.scores)]),
             )
             for name, title, caption, pages in drawn:
+                shown = f"{title}, {describe(context.scores.headline)}"
+                found.draw(f"performance_plots/{name}.png", pages[0], shown, caption)
                 found.write(f"performance_plots/{name}.pdf", style.pdf_bytes(pages))
-                png = style.png_bytes(pages[0])
-                picture = found.write(f"performance_plots/{name}.png", png)
-                found.pictures.append(Picture(f"{title}, {describe(context.scores.headline)}", caption, png, picture))
         return self.done(found)
 
 
@@ -181,16 +180,25 @@ def _top_k_page(scores: Scores) -> Figure:
     figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.4)
     weights = scores.headline.weights_or_ones(len(scores.labels))
     for ax, target in zip(axes[0], SITE_CLASSES, strict=True):
+        known = scores.is_class(target).any()
         lines = [
             _top_k_line(scores, target, weights, name, values, colour)
             for (name, values), colour in zip(scores.scorers.items(), _colours(scores), strict=True)
+            if known
         ]
-        ax.axvline(1, color="#9ca3af", ls=":", lw=1.2)
-        draw_lines(ax, lines, title=target.label, x_label="calls per true site", y_label="share of sites found")
         ax.set_xscale("log", base=2)
-        ax.set_xticks([0.25, 0.5, 1, 2, 4, 8], ["¼", "½", "1", "2", "4", "8"])
-        ax.set(xlim=_CALLS, ylim=(0, 1.02))
-        ax.legend(loc="lower right")
+        ax.axvline(1, color="#9ca3af", ls=":", lw=1.2)
+        draw_lines(
+            ax,
+            lines,
+            title=target.label,
+            x_label="calls per true site",
+            y_label="share of sites found",
+            legend="lower right",
+        )
+        ax.set_xticks(_TICKS, ["¼", "½", "1", "2", "4", "8"])
+        ax.set(xlim=(_TICKS[0], _TICKS[-1]), ylim=(0, 1.02))
+        note_if_empty(ax, lines)
     figure.suptitle(f"Sites found among the highest scores, {describe(scores.headline)}", fontsize=11)
     return figure
 
@@ -198,5 +206,5 @@ def _top_k_page(scores: Scores) -> Figure:
 def _top_k_line(scores: Scores, target: SpliceClass, weights: _Floats, name: str, values: _Floats, colour: str) -> Line:
     positive = scores.is_class(target)
     swept = bands.sweep(positive, values[:, target], weights, bands.thresholds_for(positive, values[:, target]))
-    calls = (swept.positives + swept.negatives) / max(float(swept.all_positives), 1e-300)
+    calls = (swept.positives + swept.negatives) / swept.all_positives
     return Line(name, calls, swept.recall, colour)

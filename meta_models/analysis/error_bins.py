@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.curves import describe
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.bins import draw_bin_losses
 from meta_models.analysis.scores import Population, Scores
 from meta_models.metrics import average_precision, normalised
 from meta_models.metrics.probabilities import row_log_loss
 from meta_models.schema import CLASSES, POSITION, SITE_CLASSES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FOLDER = "bins_and_targets"
 #: Edges of the bins of the larger of the main base model's donor and acceptor score.
@@ -45,29 +49,10 @@ class ErrorBins(Analysis):
             table = pl.concat([bin_table(scores, population, codes, names) for population in scores.populations])
             file = found.write(f"{FOLDER}/error_by_{name}.tsv", table)
             found.tables.append(ReportTable(f"Errors by {title}", table, _BINS, file))
-            shown = table.filter(pl.col("population") == scores.headline.name)
             with style.style():
-                figure, axes = style.new_figure(1, 2, width=5.2, height=3.3)
-                draw_bin_losses(
-                    axes[0][0],
-                    shown["bin"].to_list(),
-                    shown["log_loss_base"].to_numpy(),
-                    shown["log_loss_meta"].to_numpy(),
-                    title="log-loss",
-                    y_label="log-loss",
-                )
-                draw_bin_losses(
-                    axes[0][1],
-                    shown["bin"].to_list(),
-                    shown["share_of_errors_base"].to_numpy(),
-                    shown["share_of_errors_meta"].to_numpy(),
-                    title="share of all errors",
-                    y_label="share",
-                )
+                figure = _bin_figure(table.filter(pl.col("population") == scores.headline.name))
                 figure.suptitle(f"By {title}, {describe(scores.headline)}", fontsize=11)
-                png = style.png_bytes(figure)
-            picture = found.write(f"{FOLDER}/error_by_{name}.png", png)
-            found.pictures.append(Picture(f"Errors by {title}", _BINS, png, picture))
+                found.draw(f"{FOLDER}/error_by_{name}.png", figure, f"Errors by {title}", _BINS)
         spread = pl.concat([spread_table(scores, population) for population in scores.populations])
         file = found.write(f"{FOLDER}/prediction_spread.tsv", spread)
         found.tables.append(ReportTable("Spread of the predictions", spread, _SPREAD, file))
@@ -79,6 +64,16 @@ _BINS = (
     "minus the share of sites. Null where a bin has no rows or no sites of the class."
 )
 _SPREAD = "Quantiles of the probability of each true class (the first column) under base and meta-model, out of fold."
+
+
+def _bin_figure(table: pl.DataFrame) -> Figure:
+    figure, axes = style.new_figure(1, 2, width=5.2, height=3.3)
+    names = table["bin"].to_list()
+    drawn = (("log_loss", "log-loss", "log-loss"), ("share_of_errors", "share of all errors", "share"))
+    for ax, (column, title, label) in zip(axes[0], drawn, strict=True):
+        base, meta = (table[f"{column}_{who}"].cast(pl.Float64).to_numpy() for who in ("base", "meta"))
+        draw_bin_losses(ax, names, base, meta, title=title, y_label=label)
+    return figure
 
 
 def _score_bins(scores: Scores) -> tuple[_Codes, list[str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.explain import parts_of
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.permutation import permutation_table
 from meta_models.analysis.plots.features import draw_bars
 from meta_models.analysis.shap_values import GROUP_COLOURS, add_group_legend
@@ -54,14 +54,12 @@ class Importance(Analysis):
                     "model leans on, not what a feature is worth on new genes."
                 )
             with style.style():
-                png = style.png_bytes(_permutation_figure(permuted.table))
-            file = found.write(f"{FOLDER}/permutation_importance.png", png)
-            found.pictures.append(Picture("Permutation importance", permuted.how, png, file))
+                figure = _permutation_figure(permuted.table)
+                found.draw(f"{FOLDER}/permutation_importance.png", figure, "Permutation importance", permuted.how)
         with style.style():
             for target in SITE_CLASSES:
-                png = style.png_bytes(_methods_figure(table, target))
-                file = found.write(f"{FOLDER}/methods_{target.label}.png", png)
-                found.pictures.append(Picture(f"Importance for {target.label}, by method", _METHODS, png, file))
+                title = f"Importance for {target.label}, by method"
+                found.draw(f"{FOLDER}/methods_{target.label}.png", _methods_figure(table, target), title, _METHODS)
         return self.done(found, reason or "without a source of rows: gain and cover only")
 
 

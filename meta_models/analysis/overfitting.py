@@ -10,7 +10,7 @@ import polars as pl
 
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.analysis.scores import META
 from meta_models.metrics import average_precision
@@ -60,10 +60,8 @@ class Overfitting(Analysis):
     def _draw(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
         with style.style():
             figure = _loss_figure(records, context.config.plot_points)
+            found.draw(f"{FOLDER}/loss_curves.png", figure, "Loss by round", _CURVES)
             found.write(f"{FOLDER}/loss_curves.pdf", style.pdf_bytes([figure]))
-            png = style.png_bytes(figure)
-        file = found.write(f"{FOLDER}/loss_curves.png", png)
-        found.pictures.append(Picture("Loss by round", _CURVES, png, file))
 
     def _judge(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
         """Tell what the rounds say: stopped at the limit, or far apart between folds."""

@@ -11,7 +11,7 @@ from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.explain import Contributions, parts_of
 from meta_models.analysis.kmers import kmer_table
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable
+from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
 from meta_models.analysis.stability import rank_agreement
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
@@ -107,37 +107,14 @@ class ShapValues(Analysis):
             found.write(f"{FOLDER}/shap_values_{target.label}.parquet", frame)
 
     def _pictures(self, context: AnalysisContext, found: Findings, explained: Contributions) -> None:
-        bar = _bar_figure(context, explained)
-        drawn = [("bar", "Mean absolute contributions", _BAR, bar)]
-        for target in SITE_CLASSES:
-            drawn.append(
-                (
-                    f"beeswarm_{target.label}",
-                    f"Contributions to {target.label}",
-                    _BEESWARM,
-                    _beeswarm_figure(context, explained, target),
-                )
-            )
-            drawn.append(
-                (
-                    f"dependence_{target.label}",
-                    f"Dependence, {target.label}",
-                    _DEPENDS,
-                    _dependence_figure(context, explained, target),
-                )
-            )
-        drawn.append(
-            (
-                "beeswarm_neither",
-                "Contributions to neither",
-                _BEESWARM,
-                _beeswarm_figure(context, explained, SpliceClass.NEITHER),
-            )
-        )
-        for name, title, caption, figure in drawn:
-            png = style.png_bytes(figure)
-            file = found.write(f"{FOLDER}/{name}.png", png)
-            found.pictures.append(Picture(title, caption, png, file))
+        bars = _bar_figure(context, explained)
+        found.draw(f"{FOLDER}/bar.png", bars, "Mean absolute contributions", _BAR)
+        for target in (*SITE_CLASSES, SpliceClass.NEITHER):
+            name, swarm = target.label, _beeswarm_figure(context, explained, target)
+            found.draw(f"{FOLDER}/beeswarm_{name}.png", swarm, f"Contributions to {name}", _BEESWARM)
+            if target in SITE_CLASSES:
+                dependence = _dependence_figure(context, explained, target)
+                found.draw(f"{FOLDER}/dependence_{name}.png", dependence, f"Dependence, {name}", _DEPENDS)
 
 
 _BAR = "Mean absolute SHAP value of the first features of each class; the colour is the group of the feature."

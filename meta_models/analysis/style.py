@@ -83,9 +83,10 @@ def new_figure(
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG, the same bytes each time."""
+    """The figure as PNG, the same bytes each time; the layout is settled here, and stays for the PDF."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    figure.set_layout_engine("none")
     return buffer.getvalue()
 
 

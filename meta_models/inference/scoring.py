@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import CHUNK_BYTES, Dataset
+from meta_models.errors import InputError
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
 from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, probability_columns
+from meta_models.schema import CLASSES, GENE
+
+EXTERNAL = -1
 
 
 def score_table(model: FittedModel, dataset: Dataset, positions: Positions) -> pl.DataFrame:
@@ -24,23 +31,63 @@ def score_table(model: FittedModel, dataset: Dataset, positions: Positions) -> p
     InputError
         If the table lacks features of the model, or holds infinite values.
     """
-    present = resolve_columns(dataset.columns, model.feature_names)
-    numbers = [name for name in present if dataset.kind(name) in (Kind.NUMERIC, Kind.NULL)]
+    return _scored({EXTERNAL: model}, np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions)
+
+
+def score_out_of_fold(
+    models: Mapping[int, FittedModel], oof: pl.DataFrame, dataset: Dataset, positions: Positions
+) -> pl.DataFrame:
+    """As `score_table`, each gene scored by the model of the fold that held it out in training.
+
+    Parameters
+    ----------
+    models : mapping of fold to FittedModel
+    oof : polars.DataFrame
+        Out-of-fold table of the training, which says the fold of each gene. Rows of other genes are left out.
+
+    Raises
+    ------
+    InputError
+        If the table has no gene of the training.
+    """
+    of_gene = oof.group_by(GENE).agg(pl.col("fold").first()).with_columns(pl.col(GENE).cast(pl.String))
+    genes = positions.frame.select(pl.col(GENE).cast(pl.String))
+    fold = genes.join(of_gene, on=GENE, how="left", maintain_order="left")["fold"]
+    known = fold.is_not_null().to_numpy()
+    if not known.any():
+        raise InputError(
+            "--oof-dataset must hold genes of the training table",
+            f"{dataset.source!r} has none of its {of_gene.height} genes",
+            "Give all positions of the training genes, or --eval-dataset for other genes",
+        )
+    kept = fold.filter(known).cast(pl.Int16).to_numpy()
+    return _scored(models, kept, dataset.with_rows(known), positions.filter(known))
+
+
+def _scored(
+    models: Mapping[int, FittedModel], fold: NDArray[np.int16], dataset: Dataset, positions: Positions
+) -> pl.DataFrame:
+    names = next(iter(models.values())).feature_names
+    present = resolve_columns(dataset.columns, names)
+    numbers = {name for name in present if dataset.kind(name) in (Kind.NUMERIC, Kind.NULL)}
     expressions = [pl.col(n).cast(pl.Float32) if n in numbers else pl.col(n) for n in present]
-    chunk_rows = max(1024, CHUNK_BYTES // (4 * len(model.feature_names)))
-    raw = np.empty((dataset.n_rows, 3), np.float32)
+    chunk_rows = max(1024, CHUNK_BYTES // (4 * len(names)))
+    raw = np.empty((dataset.n_rows, len(CLASSES)), np.float32)
     calibrated = np.empty_like(raw)
     first = 0
     progress = Progress(f"Scoring {dataset.source}")
     for frame in progress.track(dataset.iter_frames(expressions, chunk_rows), dataset.n_rows):
-        rows = slice(first, first + frame.height)
-        raw[rows], calibrated[rows] = model.predict_both(frame)
+        of_chunk = fold[first : first + frame.height]
+        for number in np.unique(of_chunk):
+            here = np.flatnonzero(of_chunk == number)
+            rows = frame if len(here) == frame.height else frame[here]
+            raw[first + here], calibrated[first + here] = models[int(number)].predict_both(rows)
         first += frame.height
     columns = {
         name: values[:, c]
         for prefix, values in ((RAW, raw), (CALIBRATED, calibrated))
-        for c, name in enumerate(probability_columns(prefix))
+        for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
     return positions.frame.with_columns(
-        pl.lit(-1, pl.Int16).alias("fold"), *(pl.Series(name, values) for name, values in columns.items())
+        pl.Series("fold", fold), *(pl.Series(name, values) for name, values in columns.items())
     )

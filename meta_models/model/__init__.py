@@ -16,11 +16,13 @@ from meta_models.model.calibrators import (
 from meta_models.model.ensemble import EnsembleMetaModel, combine, stacking_features
 from meta_models.model.inputs import MISSING, as_matrix, fill_missing
 from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.sketches import FeatureSketch
 
 __all__ = [
     "MISSING",
     "Calibrator",
     "EnsembleMetaModel",
+    "FeatureSketch",
     "FittedModel",
     "IdentityCalibrator",
     "IsotonicCalibrator",

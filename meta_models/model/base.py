@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.inputs import Matrix, Rows, open_rows
-from meta_models.schema import CLASS_NAMES, CLASSES
+from meta_models.model.sketches import FeatureSketch
+from meta_models.schema import CLASS_NAMES, SpliceClass
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Probabilities = NDArray[np.float64]
@@ -36,8 +37,15 @@ class ModelInfo:
         Versions of the libraries that trained it.
     provenance : mapping of str to JSON value
         Anything else worth keeping.
+    classes : tuple of str
+        Names of the classes in the order of the columns. Only models of the splice classes can be stored as a file.
     format_version : int
         Format of the file it was read from.
+    prevalence : tuple of three float, or None
+        Weighted share of each class among the rows that its probabilities were calibrated on: the shares that they are
+        right for. None where that is not known.
+    sketches : mapping of str to FeatureSketch
+        The distribution of each feature in training, with the weights of the rows; empty where that is not known.
     """
 
     strategy: str
@@ -49,18 +57,24 @@ class ModelInfo:
     provenance: Mapping[str, Json] = field(default_factory=dict)
     classes: tuple[str, ...] = CLASS_NAMES
     format_version: int = 1
+    prevalence: tuple[float, float, float] | None = None
+    sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("genes", "families"):
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
                 raise ValueError(f"{name} must be sorted and unique")
-        if self.classes != CLASS_NAMES:
-            raise ValueError(f"classes must be {CLASS_NAMES}, found {self.classes}")
+        if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
+            raise ValueError(f"classes must be unique, and at least two, found {self.classes}")
+        if set(self.classes) == set(CLASS_NAMES) and self.classes != CLASS_NAMES:
+            raise ValueError(f"splice classes must be in the order {CLASS_NAMES}, found {self.classes}")
+        if self.prevalence is not None and not (min(self.prevalence) >= 0 and abs(sum(self.prevalence) - 1) < 1e-3):
+            raise ValueError(f"prevalence must be shares that sum to 1, found {self.prevalence}")
 
 
 class FittedModel(ABC):
-    """A fitted model of three one-vs-rest scores.
+    """A fitted model of one-vs-rest scores: K of them, which is 3 wherever splice sites are predicted.
 
     Subclasses say how scores come from a matrix; everything else, chunk by chunk in bounded memory, is here.
 
@@ -68,7 +82,7 @@ class FittedModel(ABC):
     ----------
     feature_names : sequence of str, (F,)
         Names of the columns in the order of the matrix; unique.
-    calibrators : three calibrators in the order of :class:`~meta_models.schema.SpliceClass`, or None
+    calibrators : a calibrator for each class in the order of ``info.classes``, or None
     info : ModelInfo
     """
 
@@ -77,7 +91,7 @@ class FittedModel(ABC):
     ) -> None:
         if not feature_names or len(set(feature_names)) != len(feature_names):
             raise ValueError("feature_names must be unique, and at least one")
-        if calibrators is not None and len(calibrators) != len(CLASSES):
+        if calibrators is not None and len(calibrators) != len(info.classes):
             raise ValueError(f"a calibrator for each class is needed, found {len(calibrators)}")
         self.feature_names = tuple(map(str, feature_names))
         self.calibrators = None if calibrators is None else tuple(calibrators)
@@ -85,11 +99,19 @@ class FittedModel(ABC):
 
     @abstractmethod
     def scores_of(self, matrix: Matrix) -> Probabilities:
-        """Uncalibrated one-vs-rest scores (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
+        """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
 
     @abstractmethod
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""
+
+    @abstractmethod
+    def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> Self:
+        """The same model with other calibrators, or none."""
+
+    @abstractmethod
+    def with_info(self, info: ModelInfo) -> Self:
+        """The same model with another origin."""
 
     @property
     @abstractmethod
@@ -99,7 +121,12 @@ class FittedModel(ABC):
     @property
     def classes_(self) -> NDArray[np.int64]:
         """Class labels in the order of the columns: 0 neither, 1 donor, 2 acceptor."""
-        return np.array(CLASSES, dtype=np.int64)
+        return np.arange(self.n_classes, dtype=np.int64)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the model tells apart, K."""
+        return len(self.info.classes)
 
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:
@@ -129,12 +156,12 @@ class FittedModel(ABC):
         InputError
             If the columns of `X` do not fit, or a value is infinite.
         """
-        return self.map_chunks(X, lambda matrix: self._calibrated(self.scores_of(matrix)))
+        return self.map_chunks(X, lambda matrix: self.calibrated(self.scores_of(matrix)))
 
     def predict_both(self, X: object) -> tuple[Probabilities, Probabilities]:
         """Raw and calibrated probabilities in one pass, each as :meth:`predict_proba`; equal without calibrators."""
         scores = self.map_chunks(X, self.scores_of)
-        return normalise(scores), self._calibrated(scores)
+        return self.normalised(scores), self.calibrated(scores)
 
     def predict(self, X: object) -> NDArray[np.int64]:
         """The most probable class of each row, (n,); the first of equals."""
@@ -155,10 +182,21 @@ class FittedModel(ABC):
         ndarray of float64, (*leading, n, 3)
         """
         rows: Rows = open_rows(X, self.feature_names)
-        result = np.empty((*leading, rows.n_rows, len(CLASSES)))
+        result = np.empty((*leading, rows.n_rows, self.n_classes))
         for start, matrix in rows.chunks():
             result[..., start : start + len(matrix), :] = function(matrix)
         return result
 
-    def _calibrated(self, scores: Probabilities) -> Probabilities:
-        return normalise(scores) if self.calibrators is None else apply_calibrators(scores, self.calibrators)
+    def calibrated(self, scores: Probabilities) -> Probabilities:
+        """Probabilities (n, 3) from what :meth:`scores_of` gives: calibrated if the model has calibrators."""
+        if self.calibrators is None:
+            return self.normalised(scores)
+        return apply_calibrators(scores, self.calibrators, zeros_mean=self._zeros_mean)
+
+    def normalised(self, scores: Probabilities) -> Probabilities:
+        """Scores (n, K) divided by the sum of their row."""
+        return normalise(scores, zeros_mean=self._zeros_mean)
+
+    @property
+    def _zeros_mean(self) -> int | None:
+        return SpliceClass.NEITHER if self.info.classes == CLASS_NAMES else None

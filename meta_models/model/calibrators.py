@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.schema import CLASSES, SpliceClass
+from meta_models.schema import SpliceClass
 
 #: Probabilities are clipped to [CLIP, 1 - CLIP] before their logarithm is taken.
 CLIP = 1e-7
@@ -149,7 +149,7 @@ CALIBRATORS: dict[str, type[IdentityCalibrator] | type[PlattCalibrator] | type[I
 }
 
 
-def normalise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def normalise(scores: NDArray[np.float64], *, zeros_mean: int | None = SpliceClass.NEITHER) -> NDArray[np.float64]:
     """Divide each row of non-negative one-vs-rest scores by its sum.
 
     A row of zeros (which isotonic calibration can make) becomes *neither* = 1: both site columns keep the 0 that they
@@ -157,37 +157,50 @@ def normalise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    scores : ndarray of float64, (n, 3)
+    scores : ndarray of float64, (n, K)
+    zeros_mean : int or None
+        The class that a row of zeros becomes; None shares it out equally, where no class is the rest of all others.
 
     Returns
     -------
-    ndarray of float64, (n, 3)
+    ndarray of float64, (n, K)
         A new array; each row sums to 1.
     """
     total = scores.sum(axis=1, keepdims=True)
     empty = total[:, 0] == 0
     result = scores / np.where(total == 0, 1.0, total)
-    result[empty, SpliceClass.NEITHER] = 1.0
+    if zeros_mean is None:
+        result[empty] = 1.0 / scores.shape[1]
+    else:
+        result[empty, zeros_mean] = 1.0
     return result
 
 
-def apply_calibrators(scores: NDArray[np.float64], calibrators: Sequence[Calibrator]) -> NDArray[np.float64]:
+def apply_calibrators(
+    scores: NDArray[np.float64],
+    calibrators: Sequence[Calibrator],
+    *,
+    zeros_mean: int | None = SpliceClass.NEITHER,
+) -> NDArray[np.float64]:
     """Calibrate each one-vs-rest column, then normalise the rows as :func:`normalise` does.
 
     Parameters
     ----------
-    scores : ndarray of float64, (n, 3)
-        Uncalibrated sigmoids in the order of :class:`~meta_models.schema.SpliceClass`.
-    calibrators : sequence of three calibrators
+    scores : ndarray of float64, (n, K)
+        Uncalibrated sigmoids; of splice sites, in the order of :class:`~meta_models.schema.SpliceClass`.
+    calibrators : sequence of K calibrators
         In the same order.
+    zeros_mean : int or None
+        As in :func:`normalise`.
 
     Returns
     -------
-    ndarray of float64, (n, 3)
+    ndarray of float64, (n, K)
     """
-    if len(calibrators) != len(CLASSES) or scores.ndim != 2 or scores.shape[1] != len(CLASSES):
-        raise ValueError(f"three calibrators and (n, 3) scores are needed, found {len(calibrators)} and {scores.shape}")
-    return normalise(np.column_stack([calibrators[k](scores[:, k]) for k in CLASSES]))
+    if scores.ndim != 2 or scores.shape[1] != len(calibrators):
+        raise ValueError(f"a calibrator for each column is needed, found {len(calibrators)} and {scores.shape}")
+    columns = [calibrator(scores[:, k]) for k, calibrator in enumerate(calibrators)]
+    return normalise(np.column_stack(columns), zeros_mean=zeros_mean)
 
 
 def _require_names(arrays: Arrays, names: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ class EnsembleMetaModel(FittedModel):
     Parameters
     ----------
     members : sequence of SigmoidMetaModel, (M,)
-        Without calibrators of their own; each with its genes in its ``info``.
+        All calibrated, before they are combined, or none; each with its genes in its ``info``.
     combination, weights, coef, intercept
         See :func:`combine`; parameters of another combination must be None.
     info : ModelInfo
@@ -108,9 +108,10 @@ class EnsembleMetaModel(FittedModel):
         super().__init__(members[0].feature_names, calibrators=calibrators, info=info)
         self.members = tuple(members)
         self.combination: Combination = combination
-        self.weights = _parameter(weights, (len(members), 3), needed=combination == "weighted", name="weights")
-        self.coef = _parameter(coef, (3, 3 * len(members)), needed=combination == "stacking", name="coef")
-        self.intercept = _parameter(intercept, (3,), needed=combination == "stacking", name="intercept")
+        m, k = len(members), self.n_classes
+        self.weights = _parameter(weights, (m, k), needed=combination == "weighted", name="weights")
+        self.coef = _parameter(coef, (k, k * m), needed=combination == "stacking", name="coef")
+        self.intercept = _parameter(intercept, (k,), needed=combination == "stacking", name="intercept")
         if combination not in COMBINATIONS:
             raise ValueError(f"combination must be one of {COMBINATIONS}, found {combination!r}")
         if self.weights is not None and ((self.weights < 0).any() or (self.weights.sum(axis=0) <= 0).any()):
@@ -126,6 +127,30 @@ class EnsembleMetaModel(FittedModel):
         for member in self.members:
             member.set_threads(n)
 
+    def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
+        """The same members and combination with other calibrators, or none."""
+        return EnsembleMetaModel(
+            self.members,
+            info=self.info,
+            combination=self.combination,
+            weights=self.weights,
+            coef=self.coef,
+            intercept=self.intercept,
+            calibrators=calibrators,
+        )
+
+    def with_info(self, info: ModelInfo) -> EnsembleMetaModel:
+        """The same members, combination and calibrators with another origin."""
+        return EnsembleMetaModel(
+            self.members,
+            info=info,
+            combination=self.combination,
+            weights=self.weights,
+            coef=self.coef,
+            intercept=self.intercept,
+            calibrators=self.calibrators,
+        )
+
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Combined probabilities (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
         return combine(
@@ -133,7 +158,7 @@ class EnsembleMetaModel(FittedModel):
         )
 
     def predict_members(self, X: object) -> NDArray[np.float64]:
-        """Normalised, uncalibrated probabilities of each member, float64 (M, n, 3), in one pass over `X`."""
+        """Probabilities of each member, as they are combined, float64 (M, n, 3), in one pass over `X`."""
         return self.map_chunks(X, self._members_of, leading=(self.n_members,))
 
     def predict_proba_without(self, X: object, member_index: int) -> Probabilities:
@@ -166,7 +191,7 @@ class EnsembleMetaModel(FittedModel):
 
 
 def _probabilities(members: Sequence[SigmoidMetaModel], matrix: Matrix) -> NDArray[np.float64]:
-    return np.stack([normalise(member.scores_of(matrix)) for member in members])
+    return np.stack([member.calibrated(member.scores_of(matrix)) for member in members])
 
 
 def _require_compatible(members: Sequence[SigmoidMetaModel]) -> None:
@@ -174,8 +199,8 @@ def _require_compatible(members: Sequence[SigmoidMetaModel]) -> None:
         raise ValueError("an ensemble needs members")
     if any(member.feature_names != members[0].feature_names for member in members):
         raise ValueError("members must have the same features in the same order")
-    if any(member.calibrators is not None for member in members):
-        raise ValueError("members must not be calibrated: the ensemble has its own calibrators")
+    if len({member.calibrators is None for member in members}) > 1:
+        raise ValueError("members must be calibrated all or none")
 
 
 def _parameter(

@@ -1,4 +1,4 @@
-"""The single model: three binary boosters, one a class against the rest."""
+"""The single model: a binary booster for each class against the rest; three for splice sites."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ import numpy as np
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import Calibrator
 from meta_models.model.inputs import Matrix
-from meta_models.schema import CLASSES
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
 
 class SigmoidMetaModel(FittedModel):
-    """Three ``binary:logistic`` boosters whose sigmoids are calibrated and normalised to sum 1.
+    """``binary:logistic`` boosters, one for each class, whose sigmoids are calibrated and normalised to sum 1.
 
     Parameters
     ----------
-    boosters : sequence of three xgboost.Booster
-        In the order of :class:`~meta_models.schema.SpliceClass`. All their trees are used: cut them to the best
+    boosters : sequence of xgboost.Booster, (K,)
+        In the order of ``info.classes``: :class:`~meta_models.schema.SpliceClass` for splice sites. All their trees are used: cut them to the best
         round first (``booster[:rounds]``). They are copied, without training state or feature names, because XGBoost
         forbids ``[``, ``]`` and ``<`` in names; columns are matched by `feature_names`.
     feature_names : sequence of str, (F,)
     info : ModelInfo
-    calibrators : three calibrators, or None
+    calibrators : K calibrators, or None
         Applied to the sigmoids before they are normalised.
     copy : bool
         False takes the boosters as they are; for boosters that were just read and have no names.
@@ -35,7 +34,7 @@ class SigmoidMetaModel(FittedModel):
     Raises
     ------
     ValueError
-        If there are not three boosters, or one was trained on another number of features.
+        If there is not one booster for each class, or one was trained on another number of features.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class SigmoidMetaModel(FittedModel):
         copy: bool = True,
     ) -> None:
         super().__init__(feature_names, calibrators=calibrators, info=info)
-        if len(boosters) != len(CLASSES):
+        if len(boosters) != self.n_classes:
             raise ValueError(f"a booster for each class is needed, found {len(boosters)}")
         self.boosters = tuple(map(_plain_copy, boosters)) if copy else tuple(boosters)
         for booster in self.boosters:
@@ -67,8 +66,8 @@ class SigmoidMetaModel(FittedModel):
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Sigmoids (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
-        scores = np.empty((len(matrix), len(CLASSES)))
-        for target, booster in zip(CLASSES, self.boosters, strict=True):
+        scores = np.empty((len(matrix), self.n_classes))
+        for target, booster in enumerate(self.boosters):
             scores[:, target] = booster.inplace_predict(matrix, validate_features=False)
         return scores
 
@@ -79,6 +78,10 @@ class SigmoidMetaModel(FittedModel):
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> SigmoidMetaModel:
         """The same boosters with other calibrators, or none."""
         return SigmoidMetaModel(self.boosters, self.feature_names, info=self.info, calibrators=calibrators, copy=False)
+
+    def with_info(self, info: ModelInfo) -> SigmoidMetaModel:
+        """The same boosters and calibrators with another origin."""
+        return SigmoidMetaModel(self.boosters, self.feature_names, info=info, calibrators=self.calibrators, copy=False)
 
 
 def _plain_copy(booster: Booster) -> Booster:

@@ -191,4 +191,7 @@ def _entry(data: bytes, offset: int, position: int) -> tuple[Entry, int]:
     start = position + len(expected)
     if data[position:start] != expected or start + compressed > len(data):
         raise damaged(f"{name} whose two headers differ")
+    sizes = (crc, compressed, size, length, 0, 0, 0, 0, _REGULAR_FILE, local)
+    if data[offset : offset + _CENTRAL.size] != _CENTRAL.pack(magic, _MADE_ON_UNIX, 20, 0, method, _TIME, _DATE, *sizes):
+        raise damaged(f"{name} with another version, date or attributes than are written")
     return Entry(name, method, start, compressed, size, crc), offset + _CENTRAL.size + length

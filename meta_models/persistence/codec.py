@@ -48,6 +48,8 @@ def encode(model: FittedModel) -> bytes:
     members = model.members if isinstance(model, EnsembleMetaModel) else ()
     entries = dict(_booster_entries(members or (model,)))  # type: ignore[arg-type]
     entries |= _calibrator_entries(model.calibrators)
+    for number, member in enumerate(members):
+        entries |= _calibrator_entries(member.calibrators, number)
     if isinstance(model, EnsembleMetaModel):
         names = _COMBINATION_ARRAYS[model.combination]
         entries |= {_combination_name(name): to_npy(getattr(model, name)) for name in names}
@@ -60,9 +62,11 @@ def encode(model: FittedModel) -> bytes:
         "info": InfoRecord.values(model.info),
         "members": [InfoRecord.values(member.info) for member in members],
         "combination": model.combination if isinstance(model, EnsembleMetaModel) else None,
-        "calibrators": None if model.calibrators is None else [c.kind for c in model.calibrators],
+        "calibrators": _kinds(model),
         "files": {name: _record(data) for name, data in entries.items()},
     }
+    if any(member.calibrators is not None for member in members):
+        manifest["member_calibrators"] = [_kinds(member) for member in members]
     return archive.write({**entries, NAME: checked_json(manifest)})
 
 
@@ -97,12 +101,16 @@ def _verified(container: Archive, manifest: Manifest, name: str) -> bytes:
 
 
 def _restored(manifest: Manifest, read: Read) -> FittedModel:
-    calibrators = _calibrators(manifest, read)
+    calibrators = _calibrators(manifest.calibrators, read)
     info = manifest.info.info(manifest.format_version)
     if manifest.combination is None:
         return _single(manifest, read, 0, info, calibrators)
     records = enumerate(manifest.members)
-    members = [_single(manifest, read, i, record.info(manifest.format_version), None) for i, record in records]
+    kinds = manifest.member_calibrators or (None,) * len(manifest.members)
+    members = [
+        _single(manifest, read, i, record.info(manifest.format_version), _calibrators(kinds[i], read, i))
+        for i, record in records
+    ]
     names = _COMBINATION_ARRAYS[manifest.combination]
     arrays: dict[str, NDArray[np.float64]] = {n: from_npy(read(_combination_name(n)), n) for n in names}
     return EnsembleMetaModel(
@@ -136,12 +144,12 @@ def _single(
     return SigmoidMetaModel(boosters, manifest.feature_names, info=info, calibrators=calibrators, copy=False)
 
 
-def _calibrators(manifest: Manifest, read: Read) -> list[Calibrator] | None:
-    if manifest.calibrators is None:
+def _calibrators(kinds: Sequence[str] | None, read: Read, member: int | None = None) -> list[Calibrator] | None:
+    if kinds is None:
         return None
     result: list[Calibrator] = []
-    for class_name, kind in zip(CLASS_NAMES, manifest.calibrators, strict=True):
-        names = {array: _calibrator_name(class_name, array) for array in _CALIBRATOR_ARRAYS[kind]}
+    for class_name, kind in zip(CLASS_NAMES, kinds, strict=True):
+        names = {array: _calibrator_name(class_name, array, member) for array in _CALIBRATOR_ARRAYS[kind]}
         result.append(CALIBRATORS[kind].from_arrays({a: from_npy(read(n), n) for a, n in names.items()}))
     return result
 
@@ -159,9 +167,13 @@ def _booster_entries(members: Sequence[SigmoidMetaModel]) -> Iterator[tuple[str,
             yield _booster_name(i, class_name), payload
 
 
-def _calibrator_entries(calibrators: Sequence[Calibrator] | None) -> dict[str, bytes]:
+def _kinds(model: FittedModel) -> list[str] | None:
+    return None if model.calibrators is None else [c.kind for c in model.calibrators]
+
+
+def _calibrator_entries(calibrators: Sequence[Calibrator] | None, member: int | None = None) -> dict[str, bytes]:
     return {
-        _calibrator_name(class_name, array): to_npy(values)
+        _calibrator_name(class_name, array, member): to_npy(values)
         for class_name, calibrator in zip(CLASS_NAMES, calibrators or (), strict=calibrators is not None)
         for array, values in calibrator.to_arrays().items()
     }
@@ -170,8 +182,10 @@ def _calibrator_entries(calibrators: Sequence[Calibrator] | None) -> dict[str, b
 def _expected_names(manifest: Manifest) -> Iterator[str]:
     for i in range(manifest.n_members):
         yield from (_booster_name(i, class_name) for class_name in CLASS_NAMES)
-    for class_name, kind in zip(CLASS_NAMES, manifest.calibrators or (), strict=manifest.calibrators is not None):
-        yield from (_calibrator_name(class_name, array) for array in _CALIBRATOR_ARRAYS[kind])
+    calibrated = [(None, manifest.calibrators), *enumerate(manifest.member_calibrators or ())]
+    for member, kinds in calibrated:
+        for class_name, kind in zip(CLASS_NAMES, kinds or (), strict=kinds is not None):
+            yield from (_calibrator_name(class_name, array, member) for array in _CALIBRATOR_ARRAYS[kind])
     if manifest.combination is not None:
         yield from map(_combination_name, _COMBINATION_ARRAYS[manifest.combination])
 
@@ -180,8 +194,9 @@ def _booster_name(member: int, class_name: str) -> str:
     return f"boosters/member_{member:03d}/{class_name}.ubj"
 
 
-def _calibrator_name(class_name: str, array: str) -> str:
-    return f"calibration/{class_name}/{array}.npy"
+def _calibrator_name(class_name: str, array: str, member: int | None = None) -> str:
+    folder = "" if member is None else f"member_{member:03d}/"
+    return f"calibration/{folder}{class_name}/{array}.npy"
 
 
 def _combination_name(array: str) -> str:

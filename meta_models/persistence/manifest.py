@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from meta_models.model import ModelInfo
+from meta_models.model import FeatureSketch, ModelInfo
 from meta_models.persistence.archive import damaged
 from meta_models.schema import CLASS_NAMES
 
 FORMAT = "meta_models.model"
 NAME = "model.json"
 MAX_MEMBERS = 1000
+MAX_EDGES = 1000
 
 Text = Annotated[str, Field(max_length=10_000)]
 Texts = tuple[Text, ...]
+Kinds = Annotated[tuple[Literal["identity", "platt", "isotonic"], ...], Field(min_length=3, max_length=3)]
 
 
 class _Strict(BaseModel):
@@ -39,8 +42,30 @@ class FileRecord(_Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class SketchRecord(_Strict):
+    """A :class:`~meta_models.model.FeatureSketch`."""
+
+    dtype: Text
+    edges: Annotated[tuple[float, ...], Field(max_length=MAX_EDGES)]
+    shares: Annotated[tuple[float, ...], Field(max_length=MAX_EDGES + 1)]
+    missing: float
+    median: float | None
+    spread: float | None
+    effective_rows: float
+
+    def sketch(self) -> FeatureSketch:
+        """The value that this record stands for; raises ValueError if it does not fit together."""
+        return FeatureSketch(**{n: getattr(self, n) for n in type(self).model_fields})
+
+
 class InfoRecord(_Strict):
-    """A :class:`~meta_models.model.ModelInfo` without what stands elsewhere."""
+    """A :class:`~meta_models.model.ModelInfo` without what stands elsewhere.
+
+    Attributes
+    ----------
+    prevalence, sketches
+        Absent in files written before they were known.
+    """
 
     strategy: Text
     genes: Texts
@@ -49,16 +74,24 @@ class InfoRecord(_Strict):
     weighting: Text
     versions: dict[str, Text]
     provenance: dict[str, JsonValue]
+    prevalence: Annotated[tuple[float, ...], Field(min_length=3, max_length=3)] | None = None
+    sketches: dict[str, SketchRecord] = {}
 
     @classmethod
     def values(cls, info: ModelInfo) -> dict[str, object]:
         """What of `info` goes into the record."""
-        mappings = {"versions": dict(info.versions), "provenance": dict(info.provenance)}
+        mappings = {
+            "versions": dict(info.versions),
+            "provenance": dict(info.provenance),
+            "sketches": {name: asdict(sketch) for name, sketch in info.sketches.items()},
+        }
         return {name: getattr(info, name) for name in cls.model_fields} | mappings
 
     def info(self, format_version: int) -> ModelInfo:
-        """The value that this record stands for; raises ValueError if the genes are not sorted."""
-        return ModelInfo(**{n: getattr(self, n) for n in type(self).model_fields}, format_version=format_version)
+        """The value that this record stands for; raises ValueError if it does not fit together."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        values["sketches"] = {name: record.sketch() for name, record in self.sketches.items()}
+        return ModelInfo(**values, format_version=format_version)
 
 
 class Manifest(_Strict):
@@ -72,6 +105,8 @@ class Manifest(_Strict):
         Their arrays stand in ``calibration/<class>/<array>.npy``.
     files : mapping of name to FileRecord
         Every other entry of the archive.
+    member_calibrators : three kinds of calibrator for each member, or None
+        Their arrays stand in ``calibration/member_<number>/<class>/<array>.npy``.
     """
 
     format: Literal["meta_models.model"]
@@ -82,10 +117,9 @@ class Manifest(_Strict):
     info: InfoRecord
     members: Annotated[tuple[InfoRecord, ...], Field(max_length=MAX_MEMBERS)]
     combination: Literal["voting", "weighted", "stacking"] | None
-    calibrators: (
-        Annotated[tuple[Literal["identity", "platt", "isotonic"], ...], Field(min_length=3, max_length=3)] | None
-    )
+    calibrators: Kinds | None
     files: dict[str, FileRecord]
+    member_calibrators: tuple[Kinds, ...] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -94,6 +128,8 @@ class Manifest(_Strict):
         ensemble = self.kind == "ensemble"
         if bool(self.members) != ensemble or (self.combination is not None) != ensemble:
             raise ValueError("an ensemble has members and a combination, a single model has neither")
+        if self.member_calibrators is not None and len(self.member_calibrators) != len(self.members):
+            raise ValueError("each member needs calibrators, or none has any")
         return self
 
     @property

@@ -8,21 +8,32 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 
 from meta_models.errors import InputError
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import UnitHit, UnitKey, UnitRecord, UnitStore, json_bytes
-from meta_models.schema import CLASSES
+from meta_models.schema import CLASSES, SpliceClass
 from meta_models.training.boosters import train_boosters
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, stop_rows
-from meta_models.training.jobs import audit_task, final_jobs
+from meta_models.training.jobs import audit_task, final_jobs, final_rounds
+from meta_models.training.rounds import candidate_rounds, choose_rounds
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import decode, unit_key
 
 NO_FOLD = -1
-FACTS = "facts.json"
-ADVICE = "Raise --max-batch-gb or --max-memory-gb, or lower --max-genes-per-batch"
+_ADVICE = "Raise --max-batch-gb or --max-memory-gb, or lower --max-genes-per-batch"
+_FACTS = "facts.json"
+
+
+@dataclass(frozen=True)
+class BatchRounds:
+    """Rounds of the boosters of a batch: by held-out fold (all classes alike), and on all its genes."""
+
+    of_fold: Mapping[int, int | None]
+    final: Mapping[SpliceClass, int]
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,8 @@ class BatchWork:
     folds : Folds
         Folds of the whole table, restricted likewise.
     held_out : tuple of int
-        Folds for each of which there is a model without its genes; ``(-1,)`` for a single one that finds the rounds.
+        Folds for each of which there is a model without its genes; ``(-1,)`` for a single one that finds the rounds on
+        genes of the batch.
     memory_limit : int
         Bytes at which the unit stops itself.
     """
@@ -49,62 +61,77 @@ class BatchWork:
     held_out: tuple[int, ...]
     memory_limit: int
 
+    def check(self) -> None:
+        """Find before anything is started what cannot be trained on; raises InputError as `first_jobs` does."""
+        _ = self.first_jobs
+
     @cached_property
     def first_jobs(self) -> list[BoosterJob]:
-        """Boosters that leave genes out: those of a fold, and those that only decide when to stop.
+        """Boosters that leave genes out: those of a fold, and those that only tell the rounds.
 
         Raises
         ------
         InputError
             If a class has no row left to train on.
         """
-        if self.held_out == (NO_FOLD,) and self.task.config.early_stopping_rounds == 0:
+        if self.held_out == (NO_FOLD,) and self.task.config.rounds == "fixed":
             return []
         return [job for fold in self.held_out for job in self._fold_jobs(fold)]
 
-    def last_jobs(self, fitted: Mapping[str, FittedBooster]) -> list[BoosterJob]:
-        """Boosters on all rows of the batch, with the median of the rounds of `first_jobs`, which are `fitted`."""
-        first = self.first_jobs
-        if first:
-            jobs = final_jobs(self.task, first, fitted)
-            return [replace(job, name=f"{self.name}-{job.name}") for job in jobs]
-        n, rounds = self.task.dataset.n_rows, self.task.config.n_estimators
-        nothing, everything = np.zeros(n, bool), np.ones(n, bool)
-        return [
-            BoosterJob(f"{self.name}-final-{target.label}", NO_FOLD, target, everything, nothing, nothing, rounds)
-            for target in CLASSES
-        ]
+    def rounds(self, fitted: Mapping[str, FittedBooster]) -> BatchRounds:
+        """The rounds that the `first_jobs`, which are `fitted`, tell; none of a fold's is chosen on that fold."""
+        config, jobs = self.task.config, self.first_jobs
+        if not jobs:
+            return BatchRounds({}, dict.fromkeys(CLASSES, config.n_estimators))
+        if config.rounds == "cross-validation":
+            chosen = choose_rounds(jobs, fitted, self.task.positions.labels, self.task.positions.weights)
+            return BatchRounds(chosen.of_fold, dict.fromkeys(CLASSES, chosen.final))
+        return BatchRounds(dict.fromkeys(self.held_out), final_rounds(jobs, fitted))
 
-    def check(self) -> None:
-        """Find before anything is started what cannot be trained on; raises InputError as `first_jobs` does."""
-        _ = self.first_jobs
+    def last_jobs(self, fitted: Mapping[str, FittedBooster]) -> list[BoosterJob]:
+        """Boosters on all rows of the batch, with the rounds that the `first_jobs`, which are `fitted`, tell."""
+        jobs = final_jobs(self.task, self.rounds(fitted).final)
+        return [replace(job, name=f"{self.name}-{job.name}") for job in jobs]
 
     @cached_property
     def facts_key(self) -> UnitKey:
         """Key of the unit that says that all is done."""
-        jobs = self.first_jobs or self.last_jobs({})
-        return UnitStore.key({job.name: unit_key(self.task, job) for job in jobs})
+        keys = [unit_key(self.task, job) for job in self.first_jobs or self.last_jobs({})]
+        return UnitStore.key({part: [key[part] for key in keys] for part in keys[0] if part != "job"})
 
     def _fold_jobs(self, fold: int) -> list[BoosterJob]:
-        labels = self.task.positions.labels
-        held_out = self.folds.held_out(fold)
-        stop = stop_rows(self.folds, labels, ~held_out, self.task.config)
-        train, nothing = ~held_out & ~stop, np.zeros(len(labels), bool)
-        counts = np.bincount(labels[train], minlength=len(CLASSES))
-        if (counts == 0).any():
-            absent = ", ".join(c.label for c in CLASSES if counts[c] == 0)
-            raise InputError(
-                f"Every class must occur in what {self.name} trains on"
-                + ("" if fold == NO_FOLD else f" without fold {fold}"),
-                f"Absent without the genes that decide when to stop: {absent}",
-                "Raise --max-genes-per-batch, or give --early-stopping-rounds 0",
-            )
-        part = "stop" if fold == NO_FOLD else f"fold-{fold}"
-        rounds = self.task.config.n_estimators
+        config, labels = self.task.config, self.task.positions.labels
+        compared = config.rounds == "cross-validation"
+        held_out = self._inner_rows() if fold == NO_FOLD and compared else self.folds.held_out(fold)
+        stop = stop_rows(self.folds, labels, ~held_out, config)
+        train = ~held_out & ~stop
+        self._require_classes(labels[train], fold)
+        snapshots = candidate_rounds(config.n_estimators) if compared else ()
+        part = "rounds" if fold == NO_FOLD else f"fold-{fold}"
         return [
-            BoosterJob(f"{self.name}-{part}-{target.label}", fold, target, train, stop, nothing, rounds)
-            for target in CLASSES
+            BoosterJob(f"{self.name}-{part}-{c.label}", fold, c, train, stop, held_out, config.n_estimators, snapshots)
+            for c in CLASSES
         ]
+
+    def _inner_rows(self) -> NDArray[np.bool_]:
+        """Rows of one in ``n_folds`` of the batch's families, that tell the rounds."""
+        labels, groups = self.task.positions.labels, self.folds.groups
+        parts = min(self.task.config.n_folds, len(np.unique(groups)))
+        inner = np.zeros(len(labels), bool)
+        if parts > 1:
+            splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=self.task.config.seed)
+            inner[next(splitter.split(labels[:, None], labels, groups))[1]] = True
+        return inner
+
+    def _require_classes(self, labels: NDArray[np.uint8], fold: int) -> None:
+        counts = np.bincount(labels, minlength=len(CLASSES))
+        if (counts == 0).any():
+            raise InputError(
+                f"Every class must occur in the genes that {self.name} trains on"
+                + ("" if fold == NO_FOLD else f" without fold {fold}"),
+                f"Absent: {', '.join(c.label for c in CLASSES if counts[c] == 0)}",
+                "Raise --max-genes-per-batch, or give --rounds fixed",
+            )
 
 
 @dataclass(frozen=True)
@@ -115,10 +142,10 @@ class TrainedBatch:
     ----------
     fitted : mapping of str to FittedBooster
         By the name of the job.
-    records : tuple of (str, UnitRecord)
-        How each unit came about, in the process that did it.
     seconds, peak_bytes : float, int
         Wall and peak memory of the process that finished the batch; None where they were not kept.
+    records : tuple of (str, UnitRecord)
+        How each unit came about, in the process that did it.
     """
 
     fitted: Mapping[str, FittedBooster]
@@ -133,7 +160,7 @@ def train_batch(work: BatchWork) -> TrainedBatch:
     records: list[tuple[str, UnitRecord]] = []
     store = UnitStore(work.task.units.folder, lambda name, record: records.append((name, record)))
     task = replace(work.task, units=store)
-    with PeakSampler(work.memory_limit, advice=ADVICE) as sampler:
+    with PeakSampler(work.memory_limit, advice=_ADVICE) as sampler:
         audit = audit_task(task)
         table = FAMILIES[task.config.family].prepare(
             task.dataset, task.features, audit, task.config, threads=task.threads
@@ -141,9 +168,13 @@ def train_batch(work: BatchWork) -> TrainedBatch:
         fitted = train_boosters(task, table, work.first_jobs, f"Training {work.name}")
         fitted |= train_boosters(task, table, work.last_jobs(fitted), f"Finishing {work.name}")
     seconds = time.monotonic() - started
-    facts = {"genes": len(task.genes()), "rows": task.dataset.n_rows, "rounds": _rounds(fitted)}
+    facts = {
+        "genes": len(task.genes()),
+        "rows": task.dataset.n_rows,
+        "rounds": {name: booster.rounds for name, booster in sorted(fitted.items())},
+    }
     timing = {"total": seconds, "peak_bytes": float(sampler.peak_bytes)}
-    store.put(work.name, work.facts_key, {FACTS: json_bytes(facts)}, timing=timing)
+    store.put(work.name, work.facts_key, {_FACTS: json_bytes(facts)}, timing=timing)
     return TrainedBatch(fitted, seconds, sampler.peak_bytes, tuple(records))
 
 
@@ -169,7 +200,3 @@ def _load(task: TrainingTask, jobs: Sequence[BoosterJob]) -> dict[str, FittedBoo
             return None
         fitted[job.name] = decode(unit)
     return fitted
-
-
-def _rounds(fitted: Mapping[str, FittedBooster]) -> dict[str, int]:
-    return {name: booster.rounds for name, booster in sorted(fitted.items())}

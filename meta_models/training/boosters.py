@@ -10,6 +10,7 @@ from typing import Any
 from meta_models.progress import Progress
 from meta_models.result import BoosterRecord
 from meta_models.run_folder import UnitHit, UnitStore
+from meta_models.schema import SpliceClass
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.memory import worker_count
 from meta_models.training.task import TrainingTask
@@ -52,4 +53,4 @@ def train_boosters(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], t
 
 def booster_record(job: BoosterJob, fitted: FittedBooster, member: int = 0) -> BoosterRecord:
     """What the report says of a booster."""
-    return BoosterRecord(job.fold, member, job.target, fitted.rounds, fitted.train_curve, fitted.stop_curve)
+    return BoosterRecord(job.fold, member, SpliceClass(job.target), fitted.rounds, fitted.train_curve, fitted.stop_curve)

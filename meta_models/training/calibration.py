@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
@@ -9,7 +11,6 @@ from sklearn.linear_model import LogisticRegression
 
 from meta_models.config import TrainingConfig
 from meta_models.model.calibrators import Calibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, logit
-from meta_models.schema import CLASSES
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
@@ -18,12 +19,37 @@ _EDGE = 1e-7
 def fit_calibrators(
     scores: Floats, labels: NDArray[np.uint8], weights: NDArray[np.float32], config: TrainingConfig
 ) -> tuple[Calibrator, ...]:
-    """One calibrator per class (or one shared by all) from the out-of-fold scores (n, 3)."""
-    truth = np.stack([labels == c for c in CLASSES], axis=1)
+    """One calibrator per class (or one shared by all) from the out-of-fold scores (n, K)."""
+    classes = range(scores.shape[1])
+    truth = np.stack([labels == c for c in classes], axis=1)
     if config.calibrate_per_class:
-        return tuple(_fit(scores[:, c], truth[:, c], weights, config) for c in CLASSES)
-    shared = _fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(CLASSES)), config)
-    return (shared,) * len(CLASSES)
+        return tuple(_fit(scores[:, c], truth[:, c], weights, config) for c in classes)
+    shared = _fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(classes)), config)
+    return (shared,) * len(classes)
+
+
+def fold_calibrators(
+    scores: Floats,
+    labels: NDArray[np.uint8],
+    weights: NDArray[np.float32],
+    folds: NDArray[np.int16],
+    config: TrainingConfig,
+) -> dict[int, tuple[Calibrator, ...]]:
+    """For each fold the calibrators fitted on the other folds."""
+    outside = {int(fold): folds != fold for fold in np.unique(folds)}
+    return {
+        fold: fit_calibrators(scores[rows], labels[rows], weights[rows], config) for fold, rows in outside.items()
+    }
+
+
+def apply_by_fold(
+    scores: Floats, folds: NDArray[np.int16], calibrators: Mapping[int, tuple[Calibrator, ...]]
+) -> Floats:
+    """Calibrated probabilities (n, 3), each row by the calibrators of its fold."""
+    calibrated = np.empty_like(scores)
+    for fold, of_fold in calibrators.items():
+        calibrated[folds == fold] = apply_calibrators(scores[folds == fold], of_fold)
+    return calibrated
 
 
 def cross_fit(
@@ -34,12 +60,7 @@ def cross_fit(
     config: TrainingConfig,
 ) -> Floats:
     """Calibrated probabilities (n, 3): those of a fold come from calibrators fitted on the other folds."""
-    calibrated = np.empty_like(scores)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        calibrators = fit_calibrators(scores[~inside], labels[~inside], weights[~inside], config)
-        calibrated[inside] = apply_calibrators(scores[inside], calibrators)
-    return calibrated
+    return apply_by_fold(scores, folds, fold_calibrators(scores, labels, weights, folds, config))
 
 
 def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], config: TrainingConfig) -> Calibrator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,15 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from meta_models.config import TrainingConfig
-from meta_models.model.ensemble import Combination, combine, stacking_features
+from meta_models.model.base import ModelInfo
+from meta_models.model.calibrators import Calibrator
+from meta_models.model.ensemble import Combination, EnsembleMetaModel, combine, stacking_features
+from meta_models.model.sigmoid import SigmoidMetaModel
 from meta_models.schema import CLASSES
 
 Floats = NDArray[np.float64]
 #: Probabilities (M, n, 3) of each member, NaN where a member may not score a row.
-Members = NDArray[np.float32]
+Members = NDArray[np.float32] | NDArray[np.float64]
 
 _CLIP = 1e-7
 _RIDGE = 1.0  # inverse strength of the L2 penalty of the stacking regression
@@ -37,6 +41,19 @@ class FittedCombination:
     weights: Floats | None = None
     coef: Floats | None = None
     intercept: Floats | None = None
+
+    def model(
+        self,
+        members: Sequence[SigmoidMetaModel],
+        *,
+        info: ModelInfo,
+        calibrators: Sequence[Calibrator] | None = None,
+    ) -> EnsembleMetaModel:
+        """`members` combined in this way."""
+        return EnsembleMetaModel(
+            members, info=info, combination=self.method, weights=self.weights, coef=self.coef,
+            intercept=self.intercept, calibrators=calibrators,
+        )  # fmt: skip
 
     def __call__(self, members: Members) -> Floats:
         """Combined probabilities (n, 3). Under voting a row's mean is that of the members that may score it."""
@@ -130,7 +147,7 @@ def _on_simplex(weights: Floats) -> Floats:
 
 
 def _fit_stacking(members: Members, labels: NDArray[np.uint8], shares: Floats) -> FittedCombination:
-    """Multinomial logistic regression with a ridge, on standardised log-probabilities; given in terms of the raw ones."""
+    """Multinomial logistic regression with a ridge, on standardised log-probabilities; told in terms of raw ones."""
     features = stacking_features(members.astype(np.float64))
     centre, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0

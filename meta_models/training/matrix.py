@@ -6,16 +6,16 @@ import ctypes
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reader import CHUNK_BYTES
 from meta_models.errors import InputError
 from meta_models.model.inputs import MISSING, fill_missing
 from meta_models.progress import Progress
@@ -23,6 +23,46 @@ from meta_models.progress import Progress
 logger = logging.getLogger(__name__)
 _PASSES_WITH_REF = 3  # xgboost 3.2 reads the iterator so often when the cuts come from another matrix
 _PASSES = 4
+
+
+class FeatureTable(Protocol):
+    """Where features come from: a `Dataset` on disk, or an `ArrayTable`."""
+
+    @property
+    def source(self) -> str:
+        """What the table is called in messages."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing."""
+
+
+@dataclass(frozen=True)
+class ArrayTable:
+    """Features held in memory.
+
+    Attributes
+    ----------
+    values : ndarray of float32 (n_rows, n_features)
+        Columns in the order in which they are asked for.
+    """
+
+    values: NDArray[np.float32]
+    source: str = "X"
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.values)
+
+    def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        """C-ordered chunks of all columns; `columns` says how many there are."""
+        step = max(1024, CHUNK_BYTES // (4 * len(columns)))
+        for start in range(0, self.n_rows, step):
+            yield np.ascontiguousarray(self.values[start : start + step])
 
 
 @dataclass(frozen=True)
@@ -35,10 +75,13 @@ class Audit:
         Missing values of each feature.
     sample : ndarray of float32 (n_sample, n_features)
         The rows that set the bins.
+    rows : ndarray of int64 (n_sample,)
+        Their numbers.
     """
 
     missing: NDArray[np.int64]
     sample: NDArray[np.float32]
+    rows: NDArray[np.int64]
 
 
 def cut_sample(scores: NDArray[np.float32], n_rows: int, seed: int) -> NDArray[np.int64]:
@@ -53,14 +96,28 @@ def cut_sample(scores: NDArray[np.float32], n_rows: int, seed: int) -> NDArray[n
     """
     if n_rows >= len(scores):
         return np.arange(len(scores))
-    high = np.argpartition(-scores, n_rows // 2, kind="introselect")[: n_rows // 2]
+    high = _highest(scores, n_rows)
     rest = np.setdiff1d(np.arange(len(scores)), high, assume_unique=True)
     uniform = np.random.default_rng(seed).choice(rest, n_rows - len(high), replace=False)
     return np.sort(np.concatenate([high, uniform]))
 
 
+def rows_stood_for(scores: NDArray[np.float32], sample_rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many rows of the table each row of a `cut_sample` stands for, (n_sample,): 1 / probability of being in it."""
+    n_rows = len(sample_rows)
+    if n_rows >= len(scores):
+        return np.ones(n_rows)
+    high = _highest(scores, n_rows)
+    each = (len(scores) - len(high)) / (n_rows - len(high))
+    return np.where(np.isin(sample_rows, high), 1.0, each)
+
+
+def _highest(scores: NDArray[np.float32], n_rows: int) -> NDArray[np.int64]:
+    return np.argpartition(-scores, n_rows // 2, kind="introselect")[: n_rows // 2]
+
+
 def audit_features(
-    dataset: Dataset, features: tuple[str, ...], sample_rows: NDArray[np.int64], progress: Progress
+    dataset: FeatureTable, features: tuple[str, ...], sample_rows: NDArray[np.int64], progress: Progress
 ) -> Audit:
     """Count missing values, refuse infinite ones and take the sample that sets the bins, in one pass.
 
@@ -91,7 +148,7 @@ def audit_features(
             f"Found infinite or larger values in {found}",
             "Mend them, or leave the columns out with --exclude-features",
         )
-    return Audit(missing, fill_missing(sample))
+    return Audit(missing, fill_missing(sample), sample_rows)
 
 
 class _Chunks(xgb.DataIter):
@@ -114,7 +171,7 @@ class _Chunks(xgb.DataIter):
 
 
 def build_matrix(
-    dataset: Dataset, features: tuple[str, ...], sample: NDArray[np.float32], config: TrainingConfig, *,
+    dataset: FeatureTable, features: tuple[str, ...], sample: NDArray[np.float32], config: TrainingConfig, *,
     threads: int, progress: Progress,
 ) -> xgb.QuantileDMatrix:  # fmt: skip
     """Stream the table into one quantised matrix, binned by the quantiles of `sample`.

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
-from meta_models.model.calibrators import apply_calibrators, normalise
+from meta_models.model.calibrators import normalise
 from meta_models.model.inputs import Matrix, fill_missing
 from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.sketches import FeatureSketch
 from meta_models.progress import Progress
 from meta_models.result import ScoreFigures
 from meta_models.schema import CLASSES
+from meta_models.training.sketches import RowSample
 from meta_models.training.task import TrainingTask
 
 Scores = NDArray[np.float32]
 Codes = NDArray[np.int16]
+Probabilities = NDArray[np.float64]
 #: Combines probabilities (M, n, 3) of all members into (n, 3).
-Combine = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Combine = Callable[[Probabilities], Probabilities]
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class UnseenScores:
         One-vs-rest scores of each member; NaN where it may not score a row.
     missing : ndarray of int64 (n_features,)
         Missing values of each feature of the table.
+    sketches : mapping of str to FeatureSketch
+        The distribution of each feature of the table.
     """
 
     scores: Scores
     missing: NDArray[np.int64]
+    sketches: Mapping[str, FeatureSketch]
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class SeenScores:
         shape = (n_rows, len(CLASSES))
         return cls(np.full(shape, np.nan, np.float32), np.empty(shape, np.float32))
 
-    def put(self, rows: slice, members: Scores, member_of_row: Codes, combine: Combine) -> None:
+    def put(self, rows: slice, members: Probabilities, member_of_row: Codes, combine: Combine) -> None:
         """Fill in `rows` from the probabilities (M, n, 3) of all members."""
         self.ensemble[rows] = combine(members)
         trained = np.flatnonzero(member_of_row[rows] < len(members))
@@ -79,15 +85,16 @@ def score_out_of_batch(
     """
     unseen = np.empty((len(models), task.dataset.n_rows, len(CLASSES)), np.float32)
     seen = SeenScores.empty(task.dataset.n_rows)
-    table = _Pass(task, "Scoring out of batch")
+    sample = RowSample(task)
+    table = _Pass(task, "Scoring out of batch", sample)
     for rows, matrix in table:
         for member, model in enumerate(models):
             unseen[member, rows] = model.scores_of(matrix)
-        members = np.stack([probabilities(scores) for scores in unseen[:, rows]])
+        members = np.stack([normalise(scores.astype(np.float64)) for scores in unseen[:, rows]])
         seen.put(rows, members, member_of_row, combine)
         trained = np.flatnonzero(member_of_row[rows] < len(models))
         unseen[:, rows][member_of_row[rows][trained], trained] = np.nan
-    return UnseenScores(unseen, table.missing), seen
+    return UnseenScores(unseen, table.missing, sample.sketches()), seen
 
 
 def score_refit(
@@ -95,7 +102,8 @@ def score_refit(
 ) -> UnseenScores:
     """Every row by the members' models of the fold that holds it out."""
     scores = np.empty((len(fold_models), task.dataset.n_rows, len(CLASSES)), np.float32)
-    table = _Pass(task, "Scoring the folds")
+    sample = RowSample(task)
+    table = _Pass(task, "Scoring the folds", sample)
     for rows, matrix in table:
         folds = fold_of_row[rows]
         for fold in np.unique(folds):
@@ -103,7 +111,7 @@ def score_refit(
             part = np.ascontiguousarray(matrix[inside])
             for member, models in enumerate(fold_models):
                 scores[member, rows][inside] = models[int(fold)].scores_of(part)
-    return UnseenScores(scores, table.missing)
+    return UnseenScores(scores, table.missing, sample.sketches())
 
 
 def score_seen(
@@ -112,17 +120,9 @@ def score_seen(
     """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
     seen = SeenScores.empty(task.dataset.n_rows)
     for rows, matrix in _Pass(task, "Scoring the training genes"):
-        members = np.stack([probabilities(m.scores_of(matrix), m) for m in models])
+        members = np.stack([model.calibrated(model.scores_of(matrix)) for model in models])
         seen.put(rows, members, member_of_row, combine)
     return seen
-
-
-def probabilities(scores: NDArray[np.floating], model: SigmoidMetaModel | None = None) -> Scores:
-    """Probabilities float32 (n, 3) from one-vs-rest scores, by the calibrators of `model` where it has any."""
-    values = scores.astype(np.float64)
-    if model is None or model.calibrators is None:
-        return normalise(values).astype(np.float32)
-    return apply_calibrators(values, model.calibrators).astype(np.float32)
 
 
 def score_figures(
@@ -149,13 +149,15 @@ class _Pass:
         Missing values of each feature, so far.
     """
 
-    def __init__(self, task: TrainingTask, title: str) -> None:
-        self._task, self._title = task, title
+    def __init__(self, task: TrainingTask, title: str, sample: RowSample | None = None) -> None:
+        self._task, self._title, self._sample = task, title, sample
         self.missing = np.zeros(len(task.features), np.int64)
 
     def __iter__(self) -> Iterator[tuple[slice, Matrix]]:
         first, dataset = 0, self._task.dataset
         for chunk in Progress(self._title).track(dataset.iter_matrix(self._task.features), dataset.n_rows):
             self.missing += np.isnan(chunk).sum(axis=0)
+            if self._sample is not None:
+                self._sample.add(first, chunk)
             yield slice(first, first + len(chunk)), fill_missing(chunk)
             first += len(chunk)

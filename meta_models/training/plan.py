@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.training.selection import Choice, choose_strategy
-from meta_models.training.strategies import STRATEGIES, TrainingStrategy
+from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Plan:
     ----------
     peaks : dict of str to int
         Predicted peak of each strategy, in bytes.
+    units : tuple of PlannedUnit
+        Batches of the strategy chosen; empty where it has none.
     """
 
     profile: DatasetProfile
@@ -28,6 +31,7 @@ class Plan:
     cpus: CpuLimit
     peaks: dict[str, int]
     choice: Choice
+    units: tuple[PlannedUnit, ...] = ()
 
     @property
     def strategy(self) -> TrainingStrategy:
@@ -65,6 +69,7 @@ class Plan:
                 }
                 for name, peak in self.peaks.items()
             },
+            "units": [asdict(unit) for unit in self.units],
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
             "threads": {"count": self.cpus.count, "source": self.cpus.source},
             "dataset": self.profile.to_dict(),
@@ -72,13 +77,28 @@ class Plan:
         }
 
 
-def make_plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, cpus: CpuLimit) -> Plan:
-    """Predict every strategy's peak and choose one.
+def make_plan(
+    profile: DatasetProfile,
+    config: TrainingConfig,
+    budget: MemoryBudget,
+    cpus: CpuLimit,
+    positions: Positions | None = None,
+) -> Plan:
+    """Predict every strategy's peak, choose one and, where `positions` are given, lay out its units.
 
     Raises
     ------
     UsageError
         If the table calls for a strategy that does not exist.
+    InputError, MemoryBudgetError
+        If the table cannot be divided into the units of the strategy chosen.
     """
-    peaks = {name: strategy.predict_peak(profile, config, cpus.count) for name, strategy in STRATEGIES.items()}
-    return Plan(profile, config, budget, cpus, peaks, choose_strategy(profile, config, peaks, budget.bytes))
+    peaks = {
+        name: strategy.predict_peak(profile, config, cpus.count, budget=budget.bytes)
+        for name, strategy in STRATEGIES.items()
+    }
+    choice = choose_strategy(profile, config, peaks, budget.bytes)
+    units: tuple[PlannedUnit, ...] = ()
+    if positions is not None:
+        units = STRATEGIES[choice.name].planned_units(positions, profile, config, cpus.count, budget.bytes)
+    return Plan(profile, config, budget, cpus, peaks, choice, units)

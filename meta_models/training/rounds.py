@@ -28,7 +28,7 @@ class Rounds:
         Rounds of the final model: the best ones on all folds.
     candidates : tuple of int
     curve : tuple of float
-        Mean average precision of donor and acceptor over the folds at each candidate.
+        Mean average precision of the watched classes (donor and acceptor) over the folds at each candidate.
     """
 
     of_fold: dict[int, int]
@@ -45,13 +45,19 @@ def candidate_rounds(most: int) -> tuple[int, ...]:
 def choose_rounds(
     jobs: Sequence[BoosterJob],
     fitted: Mapping[str, FittedBooster],
-    labels: NDArray[np.uint8],
+    labels: NDArray[np.integer],
     weights: NDArray[np.float32],
+    watched: Sequence[int] = SITE_CLASSES,
 ) -> Rounds:
     """Compare the candidates by the weighted average precision of each fold's held-out rows.
 
     All classes and folds take like numbers of rounds: early in boosting the scale of the probabilities still moves, and
     scores of different scales cannot be ranked together.
+
+    Parameters
+    ----------
+    watched : sequence of int
+        Classes whose mean average precision is compared.
     """
     folds = sorted({job.fold for job in jobs})
     candidates = fitted[jobs[0].name].snapshots
@@ -59,21 +65,24 @@ def choose_rounds(
     for row, fold in enumerate(folds):
         boosters = {job.target: fitted[job.name] for job in jobs if job.fold == fold}
         held_out = next(job.score for job in jobs if job.fold == fold)
-        table[row] = _precision(boosters, labels[held_out], weights[held_out])
+        table[row] = _precision(boosters, labels[held_out], weights[held_out], watched)
     of_fold = {fold: candidates[_best(np.delete(table, row, axis=0))] for row, fold in enumerate(folds)}
     curve = tuple(float(x) for x in _mean(table))
     return Rounds(of_fold, candidates[_best(table)], candidates, curve)
 
 
 def _precision(
-    boosters: Mapping[int, FittedBooster], labels: NDArray[np.uint8], weights: NDArray[np.float32]
+    boosters: Mapping[int, FittedBooster],
+    labels: NDArray[np.integer],
+    weights: NDArray[np.float32],
+    watched: Sequence[int],
 ) -> NDArray[np.float64]:
-    """Mean AP (n_candidates,) of donor and acceptor among the normalised scores; NaN where a class is absent."""
-    stack = np.stack([boosters[target].scores for target in sorted(boosters)], axis=1)  # (n, 3, candidates)
+    """Mean AP (n_candidates,) of the watched classes among the normalised scores; NaN where none of them occurs."""
+    stack = np.stack([boosters[target].scores for target in sorted(boosters)], axis=1)  # (n, K, candidates)
     result = np.full(stack.shape[2], np.nan)
     for k in range(stack.shape[2]):
         scores = stack[:, :, k] / stack[:, :, k].sum(1, keepdims=True)
-        parts = [average_precision(labels == c, scores[:, c], weights).value for c in SITE_CLASSES]
+        parts = [average_precision(labels == c, scores[:, c], weights).value for c in watched]
         found = [part for part in parts if part is not None]
         result[k] = np.mean(found) if found else np.nan
     return result

@@ -12,6 +12,7 @@ import numpy as np
 from meta_models import __version__
 from meta_models.config import TrainingConfig
 from meta_models.run_folder import UnitHit
+from meta_models.schema import SpliceClass
 from meta_models.training.families import BoosterJob, FittedBooster
 from meta_models.training.task import TrainingTask
 
@@ -53,7 +54,7 @@ def unit_key(task: TrainingTask, job: BoosterJob) -> dict[str, object]:
         "job": job.name,
         "inputs": list(task.input_hashes),
         "rows": _digest(job.train) + _digest(job.stop) + _digest(job.score) + _digest(task.dataset.row_mask),
-        "target": job.target.label,
+        "target": SpliceClass(job.target).label,
         "rounds": [job.rounds, *job.snapshots],
         "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest(),
         "parameters": parameters(task.config),

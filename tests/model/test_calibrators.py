@@ -82,6 +82,11 @@ def test_from_arrays_refuses_other_names(kind):
         CALIBRATORS[kind].from_arrays({"z": np.zeros(1)})
 
 
+def test_without_a_class_that_is_the_rest_a_row_of_zeros_is_shared_out():
+    scores = np.array([[0.0, 0.0], [0.1, 0.3]])
+    np.testing.assert_allclose(normalise(scores, zeros_mean=None), [[0.5, 0.5], [0.25, 0.75]])
+
+
 def test_normalised_rows_sum_to_one_and_a_row_of_zeros_is_neither():
     scores = np.array([[0.2, 0.2, 0.4], [0.0, 0.0, 0.0], [0.0, 0.3, 0.0]])
     kept = scores.copy()
@@ -105,6 +110,6 @@ def test_rows_that_every_calibrator_sets_to_zero_do_not_rise_in_a_site_class():
     assert result[1, 1] > result[0, 1]
 
 
-def test_three_calibrators_are_needed():
-    with pytest.raises(ValueError, match="three"):
+def test_a_calibrator_for_each_column_is_needed():
+    with pytest.raises(ValueError, match="each column"):
         apply_calibrators(np.zeros((1, 3)), [IdentityCalibrator()])

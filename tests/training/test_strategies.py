@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import xgboost as xgb
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold, cross_val_predict
-from tables import make_frame
+from tables import gene_rule_frame, make_frame
 from training_tasks import make_task
 
 from meta_models.errors import MemoryBudgetError
@@ -23,27 +22,6 @@ from meta_models.training.families import FAMILIES
 from meta_models.training.folds import make_folds
 from meta_models.training.jobs import audit_task, fold_jobs
 from meta_models.training.strategies import STRATEGIES
-
-
-def gene_rule_frame(n_genes: int = 60, rows: int = 40, seed: int = 0) -> pl.DataFrame:
-    """Each gene has its own random rule from a feature to the label, and features that identify the gene."""
-    rng = np.random.default_rng(seed)
-    frame = make_frame(n_genes, rows, seed=seed, n_features=1)
-    level = rng.integers(0, 3, frame.height)
-    rules = np.array(list(itertools.permutations(range(3))))
-    rule = rules[rng.permutation(np.arange(n_genes) % len(rules))]
-    gene = np.repeat(np.arange(n_genes), rows)
-    labels = rule[gene, level]
-    fingerprint = rng.normal(size=(n_genes, 4))[gene]
-    return frame.with_columns(
-        pl.Series("splice_type", np.array(["neither", "donor", "acceptor"], object)[labels].tolist()),
-        pl.Series("feature_0", level.astype(np.float32)),
-        *(pl.Series(f"gene_{k}", fingerprint[:, k].astype(np.float32)) for k in range(4)),
-        *(
-            pl.Series(c, np.full(frame.height, 1 / 3, np.float32))
-            for c in ("neither_score", "donor_score", "acceptor_score")
-        ),
-    )
 
 
 @pytest.mark.parametrize("name", ["single_model"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,8 +32,11 @@ def draw_beeswarm(
     ax: Axes, values: Floats32, features: Floats32, names: Sequence[str], *, title: str, shown: int, seed: int
 ) -> Axes:
     """Draw shap's beeswarm of contributions (n, F), coloured by feature values; repeatable by `seed`."""
-    from shap import Explanation
-    from shap.plots import beeswarm
+    with warnings.catch_warnings():
+        # shap 0.51 builds its colour maps with calls that matplotlib 3.11 is going to deprecate
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        from shap import Explanation
+        from shap.plots import beeswarm
 
     explanation = Explanation(values=values, data=features, feature_names=list(names))
     with numpy_seed(seed):

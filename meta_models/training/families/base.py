@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset
-from meta_models.schema import SpliceClass
-from meta_models.training.matrix import Audit
+from meta_models.training.matrix import Audit, FeatureTable
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class BoosterJob:
 
     Attributes
     ----------
+    target : int
+        The class, :class:`~meta_models.schema.SpliceClass` where splice sites are predicted.
     train, stop, score : ndarray of bool (n_rows,)
         Rows trained on; rows that only decide when to stop; rows to score. They are disjoint.
     rounds : int
@@ -31,7 +31,7 @@ class BoosterJob:
 
     name: str
     fold: int
-    target: SpliceClass
+    target: int
     train: NDArray[np.bool_]
     stop: NDArray[np.bool_]
     score: NDArray[np.bool_]
@@ -73,7 +73,7 @@ class LearnerFamily(ABC):
 
     @abstractmethod
     def prepare(
-        self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
+        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
     ) -> Any:
         """Bring the features into the form that serves all jobs."""
 

@@ -9,10 +9,9 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset
 from meta_models.progress import Progress
 from meta_models.training.families.base import BoosterJob, FittedBooster, LearnerFamily
-from meta_models.training.matrix import Audit, build_matrix
+from meta_models.training.matrix import Audit, FeatureTable, build_matrix
 
 _CLIP = 1e-7
 
@@ -23,11 +22,11 @@ class XGBoostBinary(LearnerFamily):
     name: ClassVar[str] = "xgboost"
 
     def prepare(
-        self, dataset: Dataset, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
+        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
     ) -> xgb.QuantileDMatrix:
         """One quantised matrix of the whole table."""
         return build_matrix(
-            dataset, features, audit.sample, config, threads=threads, progress=Progress("Building the matrix")
+            table, features, audit.sample, config, threads=threads, progress=Progress("Building the matrix")
         )
 
     def fit(

@@ -1,8 +1,9 @@
 """Strategies by name. A new one is a file here and an entry below."""
 
-from meta_models.training.strategies.base import TrainingStrategy
+from meta_models.training.strategies.base import PlannedUnit, TrainingStrategy
+from meta_models.training.strategies.batch_ensemble import BatchEnsembleTrainingStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
-STRATEGIES: dict[str, TrainingStrategy] = {s.name: s for s in (SingleModelStrategy(),)}
+STRATEGIES: dict[str, TrainingStrategy] = {s.name: s for s in (SingleModelStrategy(), BatchEnsembleTrainingStrategy())}
 
-__all__ = ["STRATEGIES", "TrainingStrategy"]
+__all__ = ["STRATEGIES", "BatchEnsembleTrainingStrategy", "PlannedUnit", "TrainingStrategy"]

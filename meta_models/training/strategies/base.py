@@ -6,7 +6,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -18,7 +18,7 @@ from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import MemoryBudgetError
 from meta_models.metrics import best_by_fold
-from meta_models.model import FittedModel
+from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
 from meta_models.result import (
     CALIBRATED,
@@ -33,7 +33,7 @@ from meta_models.result import (
     probability_columns,
 )
 from meta_models.schema import CLASSES
-from meta_models.training.calibration import cross_fit, fit_calibrators
+from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
 from meta_models.training.task import TrainingTask
 
 Floats = NDArray[np.float64]
@@ -55,6 +55,8 @@ class StrategyFit:
         Total gain of each kept feature in the final boosters.
     missing : ndarray of int64 (n_features,)
         Missing values of each kept feature.
+    sketches : mapping of str to FeatureSketch
+        The distribution of each kept feature, for the model file.
     fold_models : mapping of int to FittedModel
         The uncalibrated model of each fold, where the strategy keeps them.
     """
@@ -66,6 +68,7 @@ class StrategyFit:
     boosters: tuple[BoosterRecord, ...]
     gains: Floats
     missing: NDArray[np.int64]
+    sketches: Mapping[str, FeatureSketch]
     notes: tuple[Note, ...] = ()
     fold_models: Mapping[int, FittedModel] = field(default_factory=dict)
     ensemble: EnsembleRecord | None = None
@@ -138,12 +141,12 @@ class TrainingStrategy(ABC):
         started = time.monotonic()
         fit = self._fit(task)
         trained = time.monotonic()
-        calibrators, calibrated = _calibrate(fit, task)
+        calibrated, calibrators, by_fold = _calibrate(fit, task)
         return TrainingResult(
             strategy=self.name,
             strategy_reason=task.strategy_reason,
             config=task.config,
-            model=fit.build(calibrators),
+            model=_with_sketches(fit.build(calibrators), fit.sketches),
             oof=_oof_table(fit, calibrated, task),
             bases=task.positions.bases,
             features=_features(fit, task),
@@ -154,7 +157,7 @@ class TrainingStrategy(ABC):
             best_base_by_fold=_best_base(fit, task),
             base_train_chroms=task.config.base_train_chroms or task.dataset.info.base_train_chroms,
             notes=(*(Note("info", text) for text in task.positions.notes), *fit.notes),
-            fold_models=fit.fold_models,
+            fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
             seconds={"training": trained - started, "calibration": time.monotonic() - trained},
         )
@@ -168,12 +171,20 @@ class TrainingStrategy(ABC):
             )
 
 
-def _calibrate(fit: StrategyFit, task: TrainingTask) -> tuple[tuple[Calibrator, ...] | None, Floats]:
+def _with_sketches(model: FittedModel, sketches: Mapping[str, FeatureSketch]) -> FittedModel:
+    return model.with_info(replace(model.info, sketches=sketches))
+
+
+def _calibrate(
+    fit: StrategyFit, task: TrainingTask
+) -> tuple[Floats, tuple[Calibrator, ...] | None, dict[int, tuple[Calibrator, ...]]]:
+    """Cross-fitted probabilities (n_rows, 3), the calibrators of the model, and those of each fold."""
     if not task.config.calibrate:
-        return None, normalise(fit.scores)
+        return normalise(fit.scores), None, {}
     labels, weights = task.positions.labels, task.positions.weights
-    calibrated = cross_fit(fit.scores, labels, weights, fit.fold, task.config)
-    return fit_calibrators(fit.scores, labels, weights, task.config), calibrated
+    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config)
+    calibrated = apply_by_fold(fit.scores, fit.fold, by_fold)
+    return calibrated, fit_calibrators(fit.scores, labels, weights, task.config), by_fold
 
 
 def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:

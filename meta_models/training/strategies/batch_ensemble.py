@@ -2,23 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.errors import UnitsFailed, UsageError
+from meta_models.errors import UnitsFailed
 from meta_models.result import Note
+from meta_models.schema import CLASSES, GENE
 from meta_models.training.batch_runner import BatchRun, train_batches
 from meta_models.training.batch_unit import NO_FOLD
 from meta_models.training.batches import Packing, make_batches
-from meta_models.training.ensemble_fit import EnsembleFit, fit_ensemble
 from meta_models.training.folds import Folds, make_folds
 from meta_models.training.memory import BatchMemory
+from meta_models.training.selection import OUT_OF_BATCH, Choice, choose_ensemble_cv
 from meta_models.training.strategies.base import PlannedUnit, StrategyFit, TrainingStrategy
+from meta_models.training.strategies.ensemble_fit import STRATEGY, fit_ensemble
 from meta_models.training.task import TrainingTask
+
+logger = logging.getLogger(__name__)
+
+
+class BatchEnsembleTrainingStrategy(TrainingStrategy):
+    """Every gene is trained on by one member, and scored by models that never saw it.
+
+    Parameters
+    ----------
+    max_genes_per_batch : int, optional
+        Most genes of a batch; by default what the configuration says.
+    max_memory_gb : float, optional
+        Memory in GB that the process of a batch may take; by default ``max_batch_gb`` of the configuration.
+    """
+
+    name: ClassVar[str] = STRATEGY
+    title: ClassVar[str] = "Batch Ensemble"
+    model_file: ClassVar[str] = "model_multiclass_all_genes.pkl"
+
+    def __init__(self, max_genes_per_batch: int | None = None, max_memory_gb: float | None = None) -> None:
+        given = {"max_genes_per_batch": max_genes_per_batch, "max_batch_gb": max_memory_gb}
+        self._overrides = {name: value for name, value in given.items() if value is not None}
+
+    def describe(self, config: TrainingConfig) -> str:
+        """The title with the most genes of a batch."""
+        return f"{self.title} ({self._configured(config).max_genes_per_batch} genes/batch)"
+
+    def predict_peak(
+        self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
+    ) -> int:
+        """Peak memory of the process tree in bytes: units beside the process that started them, or scoring."""
+        return self._memory(profile, self._configured(config), threads, budget).peak(profile.genes)
+
+    def planned_units(
+        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
+    ) -> tuple[PlannedUnit, ...]:
+        """The batches."""
+        config = self._configured(config)
+        memory = self._memory(profile, config, threads, budget)
+        return tuple(
+            PlannedUnit(
+                name=batch.name,
+                genes=batch.genes,
+                rows=batch.n_rows,
+                class_counts={c.label: batch.class_counts[c] for c in CLASSES},
+                predicted_peak=memory.unit(batch.n_rows),
+            )
+            for batch in make_batches(positions, config, row_cap=memory.row_cap).batches
+        )
+
+    def _fit(self, task: TrainingTask) -> StrategyFit:
+        config = self._configured(task.config)
+        task = replace(task, config=config)
+        memory = self._memory(task.profile, config, task.threads, task.budget)
+        packing = make_batches(task.positions, config, row_cap=memory.row_cap)
+        cv = choose_ensemble_cv(config, len(packing.batches))
+        folds, held_out = _folds(task, cv)
+        logger.info("%d batches, scored %s (%s)", len(packing.batches), cv.name, cv.reason)
+        run = train_batches(task, packing.batches, folds, held_out, memory)
+        _require_scorers(run, cv)
+        return fit_ensemble(task, run, folds, cv, tuple(_notes(packing, run, cv)))
+
+    def _configured(self, config: TrainingConfig) -> TrainingConfig:
+        return config.model_copy(update=self._overrides)
+
+    @staticmethod
+    def _memory(profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int) -> BatchMemory:
+        return BatchMemory(profile.rows, profile.features, config, threads, budget)
+
+
+def _folds(task: TrainingTask, cv: Choice) -> tuple[Folds, tuple[int, ...]]:
+    """The folds of the table, and those for which each member has a model; under out-of-batch there are none."""
+    if cv.name == OUT_OF_BATCH:
+        nothing = np.zeros(task.dataset.n_rows, np.int16)
+        return Folds(nothing, task.positions.relatives(), task.positions.codes(GENE)), (NO_FOLD,)
+    folds = make_folds(task.positions, task.config)
+    return folds, tuple(range(folds.n_folds))
+
+
+def _require_scorers(run: BatchRun, cv: Choice) -> None:
+    least = 2 if cv.name == OUT_OF_BATCH else 1
+    if len(run.members) < least:
+        raise UnitsFailed(
+            f"At least {least} batches must be trained to score genes {cv.name}",
+            run.missing_text(),
+            "Run with --resume",
+        )
+
+
+def _notes(packing: Packing, run: BatchRun, cv: Choice) -> Iterator[Note]:
+    if run.failed:
+        yield Note("warning", f"INCOMPLETE ENSEMBLE: {run.missing_text()}.")
+    how = (
+        "every gene is scored by the members that were not trained on it"
+        if cv.name == OUT_OF_BATCH
+        else "the genes of a fold are scored by members refitted without them"
+    )
+    yield Note("info", f"The ensemble is scored {cv.name} ({cv.reason}): {how}.")
+    for text in (*packing.notes, *run.splits):
+        yield Note("info", text)

@@ -1,0 +1,72 @@
+"""The configuration of ``meta-models predict``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from meta_models.config import Configuration, PositiveInt, Share
+
+#: What the output is written as, by the end of its name.
+OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
+Probability = Annotated[float, Field(ge=0, le=1)]
+Prior = Annotated[float, Field(gt=0, lt=1)]
+
+
+class PredictConfig(Configuration):
+    """Everything that determines what is predicted and written."""
+
+    # ---- input and output
+    model: str = Field(description="Model file, or a pattern that exactly one file matches.")
+    dataset: str = Field(description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent.")
+    out: Path = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
+    tracks: Path | None = Field(None, description="Folder for genome browser tracks of donor and acceptor probability.")
+    track_formats: tuple[Literal["bed", "bedgraph", "bigwig"], ...] = Field(
+        ("bed", "bedgraph", "bigwig"), description="Which tracks: bed, bedgraph, bigwig."
+    )
+    chrom_sizes: Path | None = Field(
+        None, description="Sizes of the chromosomes for bigWig (name, tab, size); else the last position of the table."
+    )
+    overwrite: bool = Field(default=False, description="Replace the output of an earlier run.")
+    resume: bool = Field(default=False, description="Reuse the finished parts of an interrupted run.")
+    verbose: bool = Field(default=False, description="Log details.")
+
+    # ---- what is predicted
+    prevalence: tuple[Prior, Prior, Prior] | None = Field(
+        None,
+        description="Shares of neither, donor and acceptor that corrected_* are for "
+        "(default: true_prevalence in dataset_info.json; without it there are no corrected_*).",
+    )
+    only_uncertain: tuple[Probability, Probability] | None = Field(
+        None, description="LOW HIGH: apply the model only where the highest base site score lies between; else keep it."
+    )
+    base_score_columns: tuple[str, str, str] | None = Field(
+        None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
+    )
+
+    # ---- is the table like the one trained on?
+    strict: bool = Field(default=False, description="Refuse a table whose features are far from those of training.")
+    drift_rows: PositiveInt = Field(32_768, description="Rows, in evenly spaced blocks, whose features are compared.")
+    psi_alarm: Annotated[float, Field(gt=0)] = Field(
+        0.25, description="Population-stability index from which a feature is far from training."
+    )
+    missing_alarm: Share = Field(0.1, description="Difference in the share of missing values that is far from training.")
+
+    # ---- resources
+    part_rows: PositiveInt = Field(262_144, description="Rows of a part, the unit that --resume reuses.")
+    threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.out.name.lower().endswith(OUTPUT_SUFFIXES):
+            raise ValueError(f"out must end in one of {', '.join(OUTPUT_SUFFIXES)}")
+        if self.prevalence is not None and not math.isclose(sum(self.prevalence), 1, abs_tol=1e-3):
+            raise ValueError(f"prevalence must sum to 1, its sum is {sum(self.prevalence):g}")
+        if self.only_uncertain is not None and self.only_uncertain[0] > self.only_uncertain[1]:
+            raise ValueError("only_uncertain needs LOW, then HIGH")
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite exclude one another")
+        return self

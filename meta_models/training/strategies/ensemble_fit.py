@@ -1,0 +1,318 @@
+"""From trained batches to an ensemble: members scored on genes they never saw, combined, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
+from meta_models.model.ensemble import EnsembleMetaModel
+from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.sketches import FeatureSketch
+from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, Note
+from meta_models.schema import CLASSES, GENE
+from meta_models.training.batch_runner import BatchRun, TrainedMember
+from meta_models.training.boosters import booster_record
+from meta_models.training.calibration import fit_calibrators
+from meta_models.training.combination import FittedCombination, Members, cross_fit_combination, fit_combination
+from meta_models.training.families import FAMILIES, FittedBooster
+from meta_models.training.folds import Folds
+from meta_models.training.jobs import task_info
+from meta_models.training.member_scores import (
+    Codes,
+    SeenScores,
+    UnseenScores,
+    score_figures,
+    score_out_of_batch,
+    score_refit,
+    score_seen,
+)
+from meta_models.training.selection import OUT_OF_BATCH, Choice
+from meta_models.training.strategies.base import StrategyFit
+from meta_models.training.task import TrainingTask
+
+STRATEGY = "batch_ensemble"
+FoldModels = list[dict[int, SigmoidMetaModel]]
+
+
+@dataclass
+class _MemberCalibration:
+    """Calibrators of a member: those fitted on all its out-of-fold scores, and on those of the other folds."""
+
+    final: tuple[Calibrator, ...] | None = None
+    by_fold: dict[int, tuple[Calibrator, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Ensemble:
+    """Members and their scores.
+
+    Attributes
+    ----------
+    member_of_row : ndarray of int16 (n_rows,)
+        The member trained on each row; M and above where none was.
+    fold_of_row : ndarray of int16 (n_rows,)
+        Under out-of-batch the member, else the fold.
+    fold_models : list of dict
+        The models of each member by fold; empty dicts under out-of-batch.
+    members : ndarray of float32 (M, n_rows, 3)
+        Probabilities of each member where it knows nothing of a row's gene; NaN elsewhere.
+    scores : ndarray of float64 (n_rows, 3)
+        Combined, by parameters fitted on the other folds.
+    """
+
+    models: list[SigmoidMetaModel]
+    calibrations: list[_MemberCalibration]
+    member_of_row: Codes
+    fold_of_row: Codes
+    fold_models: FoldModels
+    members: Members
+    scores: NDArray[np.float64]
+    combination: FittedCombination
+    combination_by_fold: Mapping[int, FittedCombination]
+    seen: SeenScores
+    missing: NDArray[np.int64]
+    sketches: Mapping[str, FeatureSketch]
+
+
+def fit_ensemble(
+    task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice, notes: Sequence[Note] = ()
+) -> StrategyFit:
+    """Score the members of `run` as `cv` says, combine them, and hand everything back."""
+    ensemble = _score_and_combine(task, run, folds, cv)
+    trained = ensemble.member_of_row < len(run.members)
+    record = _record(task, run, ensemble, cv)
+    info = task_info(task, STRATEGY, trained)
+    provenance = {
+        "ensemble_cv": cv.name, "combination": ensemble.combination.method, "missing_genes": list(run.missing_genes),
+    }  # fmt: skip
+    info = replace(info, provenance={**info.provenance, **provenance})
+
+    def build(calibrators: tuple[Calibrator, ...] | None) -> EnsembleMetaModel:
+        return ensemble.combination.model(_with_batches(ensemble.models, record), info=info, calibrators=calibrators)
+
+    return StrategyFit(
+        scores=ensemble.scores,
+        fold=ensemble.fold_of_row,
+        build=build,
+        folds=tuple(_fold_records(task, run, ensemble, cv)),
+        boosters=tuple(_booster_records(run, cv)),
+        gains=_gains(task, run),
+        missing=ensemble.missing,
+        sketches=ensemble.sketches,
+        notes=tuple(notes),
+        fold_models=_fold_models(task, ensemble, cv),
+        ensemble=record,
+    )
+
+
+def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice) -> _Ensemble:
+    models = [_model(task, member, _final(member), member.batch.rows) for member in run.members]
+    member_of_row = np.empty(task.dataset.n_rows, np.int16)
+    for at, batch in enumerate([*(m.batch for m in run.members), *(f.batch for f in run.failed)]):
+        member_of_row[batch.rows] = at
+    for model in models:
+        model.set_threads(task.threads)
+    unseen, seen, fold_models, fold_of_row = _score(task, run, folds, cv, models, member_of_row)
+    members = unseen.scores
+    calibrations = _to_probabilities(task, members, fold_of_row)
+    models = [model.with_calibrators(c.final) for model, c in zip(models, calibrations, strict=True)]
+    labels, weights = task.positions.labels, task.positions.weights
+    scores, by_fold = cross_fit_combination(members, labels, weights, fold_of_row, task.config)
+    combination = fit_combination(members, labels, weights, task.config)
+    if seen is None or task.config.calibrate_members:
+        seen = score_seen(task, models, member_of_row, combination)
+    return _Ensemble(
+        models, calibrations, member_of_row, fold_of_row, fold_models, members, scores, combination, by_fold, seen,
+        unseen.missing,
+        unseen.sketches,
+    )  # fmt: skip
+
+
+def _score(
+    task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice, models: list[SigmoidMetaModel], member_of_row: Codes
+) -> tuple[UnseenScores, SeenScores | None, FoldModels, Codes]:
+    """Scores on unseen genes; with the fold models and the folds that they belong to."""
+    if cv.name == OUT_OF_BATCH:
+        unseen, seen = score_out_of_batch(task, models, member_of_row, FittedCombination("voting"))
+        return unseen, seen, [{} for _ in models], member_of_row
+    fold_models = [
+        {fold: _model(task, member, boosters, ~folds.held_out(fold) & member.batch.rows)
+         for fold, boosters in _by_fold(member).items()}
+        for member in run.members
+    ]  # fmt: skip
+    for by_fold in fold_models:
+        for model in by_fold.values():
+            model.set_threads(task.threads)
+    return score_refit(task, fold_models, folds.of_row), None, fold_models, folds.of_row
+
+
+def _to_probabilities(task: TrainingTask, members: Members, fold_of_row: Codes) -> list[_MemberCalibration]:
+    """Turn one-vs-rest scores (M, n_rows, 3) into probabilities, in place; calibrated on other folds where asked."""
+    config, calibrations = task.config, []
+    labels, weights = task.positions.labels, task.positions.weights
+    for member in members:
+        calibration = _MemberCalibration()
+        scores = member.astype(np.float64)
+        may = ~np.isnan(scores[:, 0])
+        if config.calibrate_members:
+            for fold in np.unique(fold_of_row[may]):
+                others = may & (fold_of_row != fold)
+                calibration.by_fold[int(fold)] = fit_calibrators(
+                    scores[others], labels[others], weights[others], config
+                )
+                member[fold_of_row == fold] = apply_calibrators(
+                    scores[fold_of_row == fold], calibration.by_fold[int(fold)]
+                )
+            calibration.final = fit_calibrators(scores[may], labels[may], weights[may], config)
+        else:
+            member[:] = normalise(scores)
+        calibrations.append(calibration)
+    return calibrations
+
+
+def _model(
+    task: TrainingTask, member: TrainedMember, boosters: Sequence[tuple[FittedBooster, int]], rows: NDArray[np.bool_]
+) -> SigmoidMetaModel:
+    family = FAMILIES[task.config.family]
+    loaded = [family.load(fitted.payload, rounds) for fitted, rounds in boosters]
+    info = task_info(task, STRATEGY, rows)
+    info = replace(info, provenance={**info.provenance, "unit": member.batch.name})
+    return SigmoidMetaModel(loaded, task.features, info=info)
+
+
+def _final(member: TrainedMember) -> list[tuple[FittedBooster, int]]:
+    jobs = member.work.last_jobs(member.trained.fitted)
+    return [(member.trained.fitted[job.name], job.rounds) for job in jobs]
+
+
+def _by_fold(member: TrainedMember) -> dict[int, list[tuple[FittedBooster, int]]]:
+    """The boosters of each fold with the rounds chosen for it, in the order of the classes."""
+    fitted = member.trained.fitted
+    by_fold: dict[int, list[tuple[FittedBooster, int]]] = {}
+    rounds = member.work.rounds(fitted).of_fold
+    for job in member.work.first_jobs:
+        booster = fitted[job.name]
+        by_fold.setdefault(job.fold, []).append((booster, rounds.get(job.fold) or booster.rounds))
+    return by_fold
+
+
+def _with_batches(models: Sequence[SigmoidMetaModel], record: EnsembleRecord) -> list[SigmoidMetaModel]:
+    """The members, each with its line of the batch table for the model file (nothing that was measured)."""
+    result = []
+    for model, member in zip(models, record.members, strict=True):
+        line = {
+            "class_counts": dict(member.class_counts), "rounds": dict(member.rounds),
+            "unseen_accuracy": member.unseen.accuracy, "unseen_average_precision": member.unseen.average_precision,
+        }  # fmt: skip
+        result.append(model.with_info(replace(model.info, provenance={**model.info.provenance, **line})))
+    return result
+
+
+def _record(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) -> EnsembleRecord:
+    labels = task.positions.labels
+    weights = None if task.positions.weighting == "none" else task.positions.weights
+    trained = ensemble.member_of_row < len(run.members)
+    members = []
+    for at, member in enumerate(run.members):
+        mine = ensemble.member_of_row == at
+        batch = member.batch
+        members.append(
+            MemberRecord(
+                member=at,
+                unit=batch.name,
+                genes=batch.genes,
+                rows=batch.n_rows,
+                class_counts={c.label: batch.class_counts[c] for c in CLASSES},
+                rounds={c.label: rounds for c, (_, rounds) in zip(CLASSES, _final(member), strict=True)},
+                seen=score_figures(ensemble.seen.own[mine], labels[mine], None if weights is None else weights[mine]),
+                unseen=score_figures(ensemble.members[at], labels, weights),
+                predicted_peak=member.predicted_peak,
+                measured_peak=member.trained.peak_bytes,
+                seconds=member.trained.seconds,
+            )
+        )
+    return EnsembleRecord(
+        cv=cv.name,
+        cv_reason=cv.reason,
+        method=ensemble.combination.method,
+        members=tuple(members),
+        members_by_fold={int(fold): _scorers(ensemble, int(fold), cv) for fold in np.unique(ensemble.fold_of_row)},
+        seen=score_figures(
+            ensemble.seen.ensemble[trained], labels[trained], None if weights is None else weights[trained]
+        ),
+        unseen=score_figures(ensemble.scores, labels, weights),
+        missing_genes=run.missing_genes,
+    )
+
+
+def _scorers(ensemble: _Ensemble, fold: int, cv: Choice) -> int:
+    """How many members score the rows of `fold`."""
+    total = len(ensemble.models)
+    return total - 1 if cv.name == OUT_OF_BATCH and fold < total else total
+
+
+def _fold_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) -> list[FoldRecord]:
+    genes = task.positions.codes(GENE)
+    trained = ensemble.member_of_row < len(run.members)
+    records = []
+    for fold in np.unique(ensemble.fold_of_row):
+        held_out = ensemble.fold_of_row == fold
+        stop = np.zeros(len(genes), bool)
+        for member in run.members if cv.name != OUT_OF_BATCH else ():
+            stop[member.batch.rows] |= next(job.stop for job in member.work.first_jobs if job.fold == fold)
+        records.append(
+            FoldRecord(
+                fold=int(fold),
+                held_out_genes=len(np.unique(genes[held_out])),
+                held_out_rows=int(held_out.sum()),
+                train_genes=len(np.unique(genes[trained & ~held_out & ~stop])),
+                stop_genes=len(np.unique(genes[stop])),
+            )
+        )
+    return records
+
+
+def _booster_records(run: BatchRun, cv: Choice) -> list[BoosterRecord]:
+    """Boosters of folds (out of batch: those that told a batch's rounds, under its number), then the final ones."""
+    records = []
+    for at, member in enumerate(run.members):
+        fitted = member.trained.fitted
+        rounds = member.work.rounds(fitted)
+        for job in member.work.first_jobs:
+            chosen = rounds.final[job.target] if cv.name == OUT_OF_BATCH else rounds.of_fold.get(job.fold)
+            record = booster_record(job, fitted[job.name], at)
+            fold = at if cv.name == OUT_OF_BATCH else job.fold
+            records.append(replace(record, fold=fold, rounds=chosen or record.rounds))
+        records += [booster_record(job, fitted[job.name], at) for job in member.work.last_jobs(fitted)]
+    return records
+
+
+def _gains(task: TrainingTask, run: BatchRun) -> NDArray[np.float64]:
+    """Total gain (n_features, 3) over the members."""
+    family, n = FAMILIES[task.config.family], len(task.features)
+    total = np.zeros((n, len(CLASSES)))
+    for member in run.members:
+        for target, (fitted, rounds) in zip(CLASSES, _final(member), strict=True):
+            total[:, target] += family.gains(family.load(fitted.payload, rounds), n)
+    return total
+
+
+def _fold_models(task: TrainingTask, ensemble: _Ensemble, cv: Choice) -> dict[int, EnsembleMetaModel]:
+    """For each fold the ensemble that knows nothing of it, without calibrators of its own."""
+    models = {}
+    trained = ensemble.member_of_row < len(ensemble.models)
+    for fold, combination in ensemble.combination_by_fold.items():
+        members = [
+            (model if cv.name == OUT_OF_BATCH else by_fold[fold]).with_calibrators(calibration.by_fold.get(fold))
+            for at, (model, by_fold, calibration) in enumerate(
+                zip(ensemble.models, ensemble.fold_models, ensemble.calibrations, strict=True)
+            )
+            if not (cv.name == OUT_OF_BATCH and at == fold)
+        ]
+        info = task_info(task, STRATEGY, trained & (ensemble.fold_of_row != fold))
+        models[fold] = combination.model(members, info=info)
+    return models

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+from simulated_run import context_of, finished_run, trained
+
+from meta_models.analysis.outcome import Outcome, Status
+from meta_models.analysis.report import ArtifactCheck, ReportInput, render_report, render_summary
+from meta_models.analysis.runner import AnalysisRun, run_analyses
+from meta_models.result import CALIBRATED, TrainingResult, probability_columns
+from meta_models.schema import BaseModel
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def report_of(run: AnalysisRun, result: TrainingResult, title: str = "simulated") -> ReportInput:
+    checks = (
+        ArtifactCheck("model_multiclass.pkl", 1234, "ab" * 32, verified=True),
+        ArtifactCheck("gone.csv", 1, "cd" * 32, verified=False),
+    )
+    return ReportInput(
+        title=title,
+        result=result,
+        run=run,
+        model_file="model_multiclass.pkl",
+        profile=("Table: simulated",),
+        screening=("Looked at 6 of 60 genes.",),
+        screening_table=pl.DataFrame({"feature": ["gc_content", "3mer_AAA"], "statistic": [0.5, None]}),
+        plan=("single_model fits",),
+        artifacts=checks,
+        provenance={"command": "meta-models train", "started": "2024-02-03"},
+    )
+
+
+@pytest.fixture(scope="module")
+def report() -> ReportInput:
+    context, run = finished_run("sampling_weight")
+    return report_of(run, context.result)
+
+
+def some_analyses(result: TrainingResult) -> tuple[AnalysisRun, TrainingResult]:
+    """Only those that draw little."""
+    config = result.config.model_copy(update={"analyses": ("base-vs-meta", "sites", "genes")})
+    result = replace(result, config=config)
+    return run_analyses(context_of(result)), result
+
+
+def beaten(result: TrainingResult) -> TrainingResult:
+    """A meta-model that says what the worse base model says."""
+    swapped = zip(probability_columns(CALIBRATED), BaseModel("").columns, strict=True)
+    oof = result.oof.with_columns(*((1 / 3 + 0.01 * pl.col(base)).alias(name) for name, base in swapped))
+    return replace(result, oof=oof, best_base_by_fold=dict.fromkeys(range(3), "other"))
+
+
+class Page(HTMLParser):
+    """Collects tags, their attributes and ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_summary_has_its_sections_in_order(report: ReportInput) -> None:
+    text = render_summary(report)
+    titles = [
+        "Warnings",
+        "Dataset",
+        "Training",
+        "Parameters",
+        "Screening",
+        "Performance",
+        "Analyses",
+        "Provenance",
+        "Load the model",
+        "Artifacts",
+    ]
+    places = [re.search(rf"^{title}.*\n-+$", text, re.MULTILINE).start() for title in titles]
+    assert places == sorted(places)
+    assert "[x] model_multiclass.pkl" in text
+    assert "[ ] gone.csv" in text
+    assert "! The artifact gone.csv is not as it was written." in text
+    assert "! A warning of training." in text
+    assert "identifies genes" in text
+    assert "predicted 1.00 GB, measured 0.90 GB" in text
+    assert all(len(line) <= 140 for line in text.splitlines())
+
+
+def test_base_stands_beside_meta(report: ReportInput) -> None:
+    row = report.run.evaluation.headline.row
+    line = next(x for x in render_summary(report).splitlines() if x.split()[:3] == ["average", "precision", "mean"])
+    assert f"{row.base:.4f}" in line
+    assert f"{row.meta:.4f}" in line
+    assert f"{row.lower:+.4f} to {row.upper:+.4f}" in line
+
+
+def test_a_beaten_meta_model_is_said_first() -> None:
+    lost = report_of(*some_analyses(beaten(trained())))
+    assert "does NOT beat" in "\n".join(render_summary(lost).splitlines()[:4])
+    page = render_report(lost)
+    assert page.index("does NOT beat") < page.index("Warnings")
+
+
+def test_the_page_needs_no_network_and_holds_every_picture(report: ReportInput) -> None:
+    text = render_report(report)
+    page = Page(text)
+    pictures = [p for o in report.run.outcomes for p in o.pictures]
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == len(pictures) > 15
+    assert all(i["src"].startswith("data:image/png;base64,") and i["alt"] for i in images)
+    links = [attrs[key] for _, attrs in page.tags for key in ("src", "href", "action") if key in attrs]
+    assert all(link.startswith(("data:", "#")) for link in links)
+    assert not re.search(r"https?://|@import|url\(", re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text))
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+
+
+def test_text_from_the_table_is_escaped() -> None:
+    result = trained()
+    evil = "<script>alert(1)</script>"
+    oof = result.oof.with_columns(
+        pl.when(pl.col("gene_id") == "g001").then(pl.lit(evil)).otherwise(pl.col("gene_id")).alias("gene_id")
+    )
+    page = render_report(report_of(*some_analyses(replace(result, oof=oof)), title=evil))
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<script>") == 1
+
+
+def test_failed_and_skipped_analyses_are_shown(report: ReportInput) -> None:
+    broken = Outcome("curves", "Curves", Status.FAILED, "ValueError: broken", traceback="curves.py:1 in run")
+    skipped = Outcome("later", "Later", Status.SKIPPED, "slow: ask for it")
+    changed = replace(report, run=AnalysisRun((broken, skipped), {"curves": 1.5}, None))
+    text, page = render_summary(changed), render_report(changed)
+    assert "The analysis 'Curves' failed (ValueError: broken)" in text
+    assert "were not compared" in text
+    assert "curves.py:1 in run" in page
+    assert "slow: ask for it" in page
+
+
+def test_an_external_table_comes_first(report: ReportInput) -> None:
+    both = replace(report, external=report.run.evaluation, external_lines=("Table of all positions",))
+    assert render_summary(both).splitlines()[3].startswith("On the external table:")
+    page = render_report(both)
+    assert page.index("External table, genes not trained on") < page.index("Cross-validation, out of fold")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_works_in_a_browser(report: ReportInput, tmp_path: Path, width: int) -> None:
+    """Pictures are decoded, nothing sticks out, a table sorts by number, the console is silent."""
+    probe = """<script>addEventListener("load", function () {
+      var images = Array.from(document.images), table = document.querySelector("#genes table");
+      table.closest("details").open = true;
+      var heads = Array.from(table.querySelectorAll("th"));
+      var head = heads.filter(function (th) { return th.textContent === "log_loss_meta"; })[0];
+      head.querySelector("button").click();
+      var rows = Array.from(table.tBodies[0].rows);
+      var values = rows.map(function (r) { return +r.cells[head.cellIndex].dataset.v; });
+      var sorted = values.every(function (v, k) { return k === 0 || values[k - 1] >= v; });
+      var wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      var shown = images.filter(function (i) { return i.naturalWidth > 100; }).length;
+      document.title = ["PROBE", shown, sorted, wide].join(" ");
+    });</script></body>"""
+    path = tmp_path / "report.html"
+    path.write_text(render_report(report).replace("</body>", probe), encoding="utf-8")
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", "--enable-logging=stderr", "--v=0",
+        "--virtual-time-budget=8000", "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    pictures = sum(len(o.pictures) for o in report.run.outcomes)
+    title = re.search(r"<title>(.*?)</title>", found.stdout).group(1)
+    assert title == f"PROBE {pictures} true 0"
+    assert "CONSOLE" not in found.stderr
