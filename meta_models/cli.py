@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
 Config = TypeVar("Config", bound=Configuration)
 #: Loggers whose information is shown without --verbose.
-_MILESTONES = ("meta_models.pipeline", "meta_models.inference.prediction", "meta_models.inference.ensemble_model_loader")
+_MILESTONES = frozenset(
+    {"meta_models.pipeline", "meta_models.inference.prediction", "meta_models.inference.ensemble_model_loader"}
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

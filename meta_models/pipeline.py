@@ -25,15 +25,17 @@ from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.thinning import thin_negatives
 from meta_models.errors import ExitCode, InputError, TargetMissed, UnitsFailed, UsageError
 from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.persistence import dump_model
-from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
 from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.pool import Pool
 from meta_models.training.screen_table import Screened, screen_table
 from meta_models.training.task import TrainingTask
 
@@ -55,6 +57,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
         )
     selected(config)
     budget = memory_budget(config.max_memory_gb)
+    if config.strict_memory:
+        apply_address_space_limit(budget.bytes)
     with install_signal_handlers():
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
@@ -69,7 +73,9 @@ def run_training(config: TrainingConfig) -> ExitCode:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         dataset, positions = _open(config, Path(work_dir))
-        plan = make_plan(profile_dataset(dataset, positions), config, budget, cpu_limit(config.threads), positions)
+        pool = _open_pool(config, Path(work_dir))
+        profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
+        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
     return ExitCode.DONE
 
@@ -80,16 +86,20 @@ def _run(
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with folder.phase("reading"):
         dataset, positions = _open(config, work_dir)
+        pool = _open_pool(config, work_dir)
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
-        profile = profile_dataset(dataset, positions)
+        profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
+        _require_miner(plan, pool)
         for line in (*profile.lines(), plan.selected()):
             logger.info("%s", line)
+        plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
     with folder.phase("screening"):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)
     with folder.phase("training"):
-        result = plan.strategy.train(_task(config, dataset, positions, plan, screened, folder))
+        task = _task(config, dataset, positions, plan, screened, folder)
+        result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(pool, work_dir)))
         _save_training(result, plan, folder)
     with folder.phase("analysis"):
         context = AnalysisContext(result, folder, rows=dataset, budget=budget.bytes, threads=plan.cpus.count)
@@ -118,7 +128,34 @@ def _open(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
     if config.sample_genes is not None:
         rows = choose_genes(positions, config.sample_genes, config.seed)
         dataset, positions = dataset.with_rows(rows), positions.filter(rows)
+    if config.thin_negatives is not None:
+        rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
+        dataset = dataset.with_rows(rows)
     return dataset, positions
+
+
+def _open_pool(config: TrainingConfig, work_dir: Path) -> Dataset | None:
+    """The table of ``--mine-negatives``; no row is read yet."""
+    if config.mine_negatives is None:
+        return None
+    source = Path(config.mine_negatives)
+    return open_dataset(source, work_dir=work_dir / "pool", base_score_columns=config.base_score_columns)
+
+
+def _require_miner(plan: Plan, pool: Dataset | None) -> None:
+    if pool is not None and not plan.strategy.mines:
+        raise UsageError(
+            "--mine-negatives needs a strategy that mines",
+            f"{plan.choice.name} was chosen ({plan.choice.reason}): its members are scored on batches, not on folds",
+            "Take --strategy single_model, or leave --mine-negatives out",
+        )
+
+
+def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
+    if pool is None:
+        return None
+    hashes = tuple(describe_input(file.path).sha256 for file in pool.files)
+    return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
@@ -152,6 +189,7 @@ def _task(
         budget=plan.budget.bytes,
         predicted_peak=plan.predicted_peak,
         threads=plan.cpus.count,
+        run_path=folder.path,
     )
 
 

@@ -80,6 +80,36 @@ class FoldRecord:
 
 
 @dataclass(frozen=True)
+class MiningRecord:
+    """What a round of mining did for one fold; made by ``mining``.
+
+    Attributes
+    ----------
+    round : int
+        0: trained on the table alone.
+    fold : int
+        -1: for `mined` and `certain` the final model, for average precision all folds together.
+    mined, certain : int
+        Negatives added, and negatives of the table that are hard, too, and hence count 1.
+    threshold : float or None
+        Score of the easiest of them; None in round 0.
+    donor, acceptor : float or None
+        Average precision on all positions of the held-out genes, before calibration.
+    chosen : bool
+        Whether the fold's models are those of this round.
+    """
+
+    round: int
+    fold: int
+    mined: int
+    certain: int
+    threshold: float | None
+    donor: float | None
+    acceptor: float | None
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class MemoryRecord:
     """Peak summed proportional set size of the process tree in bytes, predicted before reading and measured."""
 
@@ -193,6 +223,8 @@ class TrainingResult:
         Empty otherwise, and the analyses say so.
     ensemble : EnsembleRecord or None
         Members and their batches; None for a single model.
+    mining : tuple of MiningRecord
+        By round and fold; empty where no negatives were mined.
     """
 
     strategy: str
@@ -212,6 +244,7 @@ class TrainingResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     fold_models: Mapping[int, FittedModel] = field(default_factory=dict)
     ensemble: EnsembleRecord | None = None
+    mining: tuple[MiningRecord, ...] = ()
 
     @property
     def kept_features(self) -> tuple[str, ...]:

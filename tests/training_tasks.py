@@ -31,4 +31,5 @@ def make_task(folder: Path, table: pl.DataFrame | Path, strategy: str = "single_
         screened=np.zeros(dataset.n_rows, bool), input_hashes=("test",), units=UnitStore(folder / "units"),
         strategy_reason="named by the test", budget=20_000_000_000,
         predicted_peak=STRATEGIES[strategy].predict_peak(profile, config, threads), threads=threads,
+        run_path=folder,
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""."""
+"""Everything after training, from a :class:`~meta_models.result.TrainingResult` alone; see ``registry.ANALYSES``."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from meta_models.analysis import style
 from meta_models.analysis.evaluation import evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.explain import Contributions, explain, parts_of, spread_sample
+from meta_models.analysis.explain import Contributions, explain, parts_of, require_memory, spread_sample
 from meta_models.analysis.outcome import Outcome, Picture, ReportTable, Status
 from meta_models.analysis.scores import Scores
 from meta_models.analysis.strata import with_strata
@@ -121,11 +121,14 @@ class AnalysisContext:
         ------
         LookupError
             Without a row source, or where the model is not made of boosters.
+        MemoryBudgetError
+            If they would not fit into the budget.
         """
         model = self.result.model
         parts = parts_of(model)
         if parts is None or not isinstance(model, SigmoidMetaModel | EnsembleMetaModel):
             raise LookupError("this model is not made of boosters")
+        require_memory(self.config.shap_rows, len(self.result.kept_features), self.budget)
         rows = spread_sample(self.scores.labels, self.scores.genes, self.config.shap_rows, self.config.seed)
         return explain(parts, model, rows, self.read_rows(rows))
 

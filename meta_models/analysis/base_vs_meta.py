@@ -95,8 +95,8 @@ def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
             named = "; ".join(f"{row.stratum}: {row.base:.4f} -> {row.meta:.4f}" for row in worse)
             found.warn(
                 f"For {target.label}s the AP of the meta-model is below that of the best base model, beyond the 95 % "
-                f"interval, in {len(worse)} of {len(rows)} strata ({named}). Intervals are not corrected for the number "
-                "of strata."
+                f"interval, in {len(worse)} of {len(rows)} strata ({named}). Intervals are not corrected for how many "
+                "strata there are."
             )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.errors import MemoryBudgetError
 from meta_models.model import EnsembleMetaModel, SigmoidMetaModel, fill_missing
 from meta_models.model.calibrators import logit
 from meta_models.schema import CLASSES, SpliceClass
@@ -130,6 +131,23 @@ def _quotas(available: Sequence[int], size: int) -> list[int]:
     return quotas
 
 
+def require_memory(n_rows: int, n_features: int, budget: int | None) -> None:
+    """Refuse a sample whose contributions would not fit.
+
+    Raises
+    ------
+    MemoryBudgetError
+        If values, contributions and a copy for the table take more than `budget` bytes.
+    """
+    needed = 4 * n_rows * n_features * (1 + 2 * len(CLASSES))
+    if budget is not None and needed > budget:
+        raise MemoryBudgetError(
+            f"SHAP must fit into the memory budget of {budget / 1e9:.2f} GB",
+            f"{n_rows:,} rows of {n_features:,} features take {needed / 1e9:.2f} GB",
+            "Lower --shap-rows",
+        )
+
+
 def explain(
     parts: Sequence[Part], model: SigmoidMetaModel | EnsembleMetaModel, rows: NDArray[np.int64], features: Floats32
 ) -> Contributions:
@@ -152,23 +170,30 @@ def explain(
     )
 
 
-def contributions_to(parts: Sequence[Part], target: SpliceClass, features: Floats32) -> NDArray[np.float32]:
-    """Contributions (n, F) of `features` to the margin of one class."""
+def contributions_to(
+    parts: Sequence[Part], target: SpliceClass, features: Floats32, *, approximate: bool = False
+) -> Floats32:
+    """Contributions (n, F) of `features` to the margin of one class.
+
+    With `approximate`, by walking each tree once (Saabas 2014): many times faster, and nearly the same ranking of
+    features; single rows may differ.
+    """
     matrix = fill_missing(features)
     values = np.zeros(features.shape, dtype=np.float32)
     for part in parts:
-        for start, chunk in _contributions(part.boosters[target], matrix):
+        for start, chunk in _contributions(part.boosters[target], matrix, approximate=approximate):
             values[start : start + len(chunk)] += (chunk[:, :-1] * part.weights[target]).astype(np.float32)
     return values
 
 
-def _contributions(booster: Booster, matrix: Floats32) -> Iterator[tuple[int, Floats32]]:
+def _contributions(booster: Booster, matrix: Floats32, *, approximate: bool = False) -> Iterator[tuple[int, Floats32]]:
     """Start and contributions (m, F + 1), the bias last, of consecutive chunks of rows."""
     from xgboost import DMatrix
 
     for start in range(0, len(matrix), CHUNK_ROWS):
         chunk = DMatrix(matrix[start : start + CHUNK_ROWS])
-        yield start, booster.predict(chunk, pred_contribs=True, validate_features=False)
+        values = booster.predict(chunk, pred_contribs=True, approx_contribs=approximate, validate_features=False)
+        yield start, values
 
 
 def _log_odds(model: SigmoidMetaModel | EnsembleMetaModel, matrix: Floats32) -> NDArray[np.float64]:

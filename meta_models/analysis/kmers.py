@@ -37,8 +37,9 @@ def kmer_table(names: Sequence[str], importance: NDArray[np.float64]) -> pl.Data
         schema={"k": pl.Int64, "kmers": pl.String, **dict.fromkeys(columns, pl.Float64)},
     )
     sums = [pl.col(column).sum() for column in columns]
-    pairs = frame.group_by("k", "kmers").agg(pl.lit("strand pair").alias("sum"), *sums)
-    lengths = frame.group_by("k").agg(pl.lit("all").alias("kmers"), pl.lit("k").alias("sum"), *sums)
+    pairs = frame.group_by("k", "kmers", maintain_order=True).agg(pl.lit("strand pair").alias("sum"), *sums)
+    lengths = frame.group_by("k", maintain_order=True).agg(pl.lit("all").alias("kmers"), pl.lit("k").alias("sum"), *sums)
     total = pl.sum_horizontal(columns)
     order = ["sum", "k", "kmers", *columns]
-    return pl.concat([lengths.select(order), pairs.select(order)]).sort("sum", total, descending=[False, True])
+    rows = pl.concat([lengths.select(order), pairs.select(order)])
+    return rows.sort("sum", total, "k", "kmers", descending=[False, True, False, False])

@@ -92,6 +92,8 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
         If an artifact cannot be written: that is no failure of the analysis, and the next would fail alike.
     """
     chosen = selected(context.config, analyses)
+    for model in (context.result.model, *context.result.fold_models.values()):
+        model.set_threads(context.threads)
     outcomes, seconds = [], {}
     for analysis in analyses:
         started = time.perf_counter()

@@ -25,6 +25,8 @@ class DatasetProfile:
         Size of the files, and of the features as float32.
     genes_by_chrom : mapping of str to int, or None
         None where the table has no ``chrom``.
+    pool_rows : int
+        Rows of the table that negatives are mined from; 0 where there is none.
     """
 
     source: str
@@ -44,6 +46,7 @@ class DatasetProfile:
     weighting: str
     true_prevalence: tuple[float, float, float] | None
     left_out: Mapping[str, str]
+    pool_rows: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -64,8 +67,8 @@ class DatasetProfile:
         )
 
 
-def profile_dataset(dataset: Dataset, positions: Positions) -> DatasetProfile:
-    """Summarise a table whose narrow columns were read."""
+def profile_dataset(dataset: Dataset, positions: Positions, *, pool_rows: int = 0) -> DatasetProfile:
+    """Summarise a table whose narrow columns were read, beside a pool of so many rows."""
     genes = positions.codes(GENE)
     per_gene = np.bincount(genes)
     labels = np.bincount(positions.labels, minlength=len(CLASS_NAMES))
@@ -95,6 +98,7 @@ def profile_dataset(dataset: Dataset, positions: Positions) -> DatasetProfile:
         weighting=positions.weighting,
         true_prevalence=dataset.info.true_prevalence,
         left_out=dataset.left_out,
+        pool_rows=pool_rows,
     )
 
 

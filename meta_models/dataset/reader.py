@@ -16,10 +16,21 @@ from meta_models.dataset.convert import convert_text
 from meta_models.dataset.files import TEXT_SUFFIXES, Kind, TableFile, TableSchema, discover, read_footer, reading, unify
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.errors import InputError
-from meta_models.schema import METADATA, REQUIRED_COLUMNS, BaseModel, FeatureGroup, base_models, feature_group
+from meta_models.schema import (
+    MAIN_BASE,
+    METADATA,
+    REQUIRED_COLUMNS,
+    BaseModel,
+    FeatureGroup,
+    base_models,
+    feature_group,
+)
 
 logger = logging.getLogger(__name__)
 CHUNK_BYTES = 32_000_000
+_ALL_ROWS = slice(None)
+#: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
+SCAN_BYTES = 128_000_000
 
 
 @dataclass(frozen=True)
@@ -101,19 +112,31 @@ class Dataset:
             full[np.flatnonzero(self.row_mask)[mask]] = True
         return replace(self, row_mask=full)
 
-    def iter_frames(self, expressions: Sequence[pl.Expr], chunk_rows: int) -> Iterator[pl.DataFrame]:
+    def iter_frames(
+        self, expressions: Sequence[pl.Expr], chunk_rows: int, *, rows: slice = _ALL_ROWS
+    ) -> Iterator[pl.DataFrame]:
         """Frames of at most `chunk_rows` rows, in row order. `expressions` use the names of the contract.
 
         Row groups without a row in use are not read.
+
+        Parameters
+        ----------
+        rows : slice
+            Row numbers on disk, without step, to which the frames are confined; all by default.
 
         Raises
         ------
         InputError
             If a file cannot be read.
         """
-        first = 0
+        first, scan_rows = 0, self._scan_rows(expressions)
+        wanted_start, wanted_stop, _ = rows.indices(self.rows_on_disk)
         for file in self.files:
-            for offset, length in self._runs(file, first):
+            for run_start, run_rows in self._runs(file, first, scan_rows):
+                offset = max(run_start, wanted_start - first)
+                length = min(run_start + run_rows, wanted_stop - first) - offset
+                if length <= 0:
+                    continue
                 mask = None if self.row_mask is None else self.row_mask[first + offset : first + offset + length]
                 yield from self._run_frames(file, offset, length, mask, expressions, chunk_rows)
             first += file.rows
@@ -127,31 +150,38 @@ class Dataset:
             If a file cannot be read.
         """
         chunk_rows = chunk_rows or max(1024, CHUNK_BYTES // (4 * max(len(columns), 1)))
-        expressions = [pl.col(c).cast(pl.Float32) for c in columns]
-        for frame in self.iter_frames(expressions, chunk_rows):
-            yield frame.to_numpy(order="c")
+        for frame in self.iter_frames([pl.col(c) for c in columns], chunk_rows):
+            yield frame.select(pl.col(c).cast(pl.Float32) for c in columns).to_numpy(order="c")
 
     def read_rows(self, rows: NDArray[np.int64], columns: Sequence[str]) -> NDArray[np.float32]:
         """Rows in use with the (sorted, unique) numbers `rows`: float32 (len(rows), len(columns))."""
         mask = np.zeros(self.n_rows, bool)
         mask[rows] = True
-        chunks = list(self.with_rows(mask).iter_matrix(columns))
-        return np.concatenate(chunks) if chunks else np.empty((0, len(columns)), np.float32)
+        values = np.empty((len(rows), len(columns)), np.float32)
+        first = 0
+        for chunk in self.with_rows(mask).iter_matrix(columns):
+            values[first : first + len(chunk)] = chunk
+            first += len(chunk)
+        return values
 
-    def _runs(self, file: TableFile, first: int) -> Iterator[tuple[int, int]]:
-        """(offset, rows) of each run of row groups that hold a row in use."""
-        offset = start = 0
-        open_run = False
-        for rows in file.row_groups:
-            used = rows > 0 and (self.row_mask is None or self.row_mask[first + offset : first + offset + rows].any())
-            if open_run and not used:
-                yield start, offset - start
-            elif used and not open_run:
-                start = offset
-            open_run = bool(used)
-            offset += rows
-        if open_run:
-            yield start, offset - start
+    def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
+        """Most rows that one scan of `expressions` covers."""
+        columns = {name for expression in expressions for name in expression.meta.root_names()}
+        return max(1024, SCAN_BYTES // max(1, sum(_width(self.dtype(column)) for column in columns)))
+
+    def _runs(self, file: TableFile, first: int, most: int) -> Iterator[tuple[int, int]]:
+        """(offset, rows) of runs of at most `most` rows that hold a row in use, cut between row groups if possible."""
+        start = length = 0
+        for offset, rows in _pieces(file.row_groups, most):
+            used = self.row_mask is None or self.row_mask[first + offset : first + offset + rows].any()
+            if length and (not used or length + rows > most):
+                yield start, length
+                length = 0
+            if used:
+                start = start if length else offset
+                length += rows
+        if length:
+            yield start, length
 
     def _run_frames(
         self,
@@ -184,8 +214,29 @@ class Dataset:
         return scan.with_columns(pl.lit(0, pl.Float32).alias(c) for c in absent) if absent else scan
 
 
+def _pieces(row_groups: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """(offset, rows) of row groups, those of more than `most` rows in pieces."""
+    offset = 0
+    for rows in row_groups:
+        for start in range(0, rows, most):
+            yield offset + start, min(most, rows - start)
+        offset += rows
+
+
+def _width(dtype: str) -> int:
+    """Bytes of a value of an Arrow type; 16 for text and what is rare."""
+    widths = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "halffloat": 2, "int32": 4, "uint32": 4,
+              "float": 4, "int64": 8, "uint64": 8, "double": 8}  # fmt: skip
+    return max(widths.get(part, 16) for part in dtype.split("|"))
+
+
 def open_dataset(
-    source: Path, *, work_dir: Path, base_score_columns: Sequence[str] | None = None, label: str = ""
+    source: Path,
+    *,
+    work_dir: Path,
+    base_score_columns: Sequence[str] | None = None,
+    label: str = "",
+    required: Sequence[str] = REQUIRED_COLUMNS,
 ) -> Dataset:
     """Open a table: find its files, compare their footers, read ``dataset_info.json``. No row is read.
 
@@ -199,6 +250,9 @@ def open_dataset(
         Donor, acceptor and neither score of the main base model, where they are named otherwise.
     label : str
         What the table is called in messages; `source` by default.
+    required : sequence of str
+        Columns that must be there: those of the contract by default; a table that is only to be scored needs neither
+        genes nor labels. Scores of the main base model among them must be numbers.
 
     Raises
     ------
@@ -214,7 +268,7 @@ def open_dataset(
         logger.warning("%s", note)
     renamed = _renamed(schema, base_score_columns)
     dataset = Dataset(label or str(source), files, schema, read_info(source), renamed)
-    _check(dataset)
+    _check(dataset, required)
     return dataset
 
 
@@ -231,17 +285,17 @@ def _renamed(schema: TableSchema, base_score_columns: Sequence[str] | None) -> d
     return renamed
 
 
-def _check(dataset: Dataset) -> None:
-    missing = [c for c in REQUIRED_COLUMNS if c not in dataset.columns]
+def _check(dataset: Dataset, required: Sequence[str]) -> None:
+    missing = [c for c in required if c not in dataset.columns]
     if missing:
         raise InputError(
-            f"The table {dataset.source!r} needs the columns {', '.join(REQUIRED_COLUMNS)}",
+            f"The table {dataset.source!r} needs the columns {', '.join(required)}",
             f"Missing: {', '.join(missing)} (it has {len(dataset.columns)} columns: "
             f"{', '.join(dataset.columns[:12])}{', ...' if len(dataset.columns) > 12 else ''})",
             "Add them, or name the scores with --base-score-columns",
         )
     if dataset.n_rows == 0:
         raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
-    for column in REQUIRED_COLUMNS[2:]:
+    for column in (c for c in MAIN_BASE.columns if c in required):
         if dataset.kind(column) is not Kind.NUMERIC:
             raise InputError(f"Column {column!r} must hold numbers", f"Found the type {dataset.dtype(column)}")

@@ -53,7 +53,9 @@ class PredictConfig(Configuration):
     psi_alarm: Annotated[float, Field(gt=0)] = Field(
         0.25, description="Population-stability index from which a feature is far from training."
     )
-    missing_alarm: Share = Field(0.1, description="Difference in the share of missing values that is far from training.")
+    missing_alarm: Share = Field(
+        0.1, description="Difference in the share of missing values from which a feature is far from training."
+    )
 
     # ---- resources
     part_rows: PositiveInt = Field(262_144, description="Rows of a part, the unit that --resume reuses.")

@@ -191,12 +191,13 @@ class FittedModel(ABC):
         """Probabilities (n, 3) from what :meth:`scores_of` gives: calibrated if the model has calibrators."""
         if self.calibrators is None:
             return self.normalised(scores)
-        return apply_calibrators(scores, self.calibrators, zeros_mean=self._zeros_mean)
+        return apply_calibrators(scores, self.calibrators, zeros_mean=self.zeros_mean)
 
     def normalised(self, scores: Probabilities) -> Probabilities:
         """Scores (n, K) divided by the sum of their row."""
-        return normalise(scores, zeros_mean=self._zeros_mean)
+        return normalise(scores, zeros_mean=self.zeros_mean)
 
     @property
-    def _zeros_mean(self) -> int | None:
+    def zeros_mean(self) -> int | None:
+        """The class that a row of zero scores becomes (see :func:`normalise`): *neither* among splice classes."""
         return SpliceClass.NEITHER if self.info.classes == CLASS_NAMES else None

@@ -21,9 +21,9 @@ class SigmoidMetaModel(FittedModel):
     Parameters
     ----------
     boosters : sequence of xgboost.Booster, (K,)
-        In the order of ``info.classes``: :class:`~meta_models.schema.SpliceClass` for splice sites. All their trees are used: cut them to the best
-        round first (``booster[:rounds]``). They are copied, without training state or feature names, because XGBoost
-        forbids ``[``, ``]`` and ``<`` in names; columns are matched by `feature_names`.
+        In the order of ``info.classes``: :class:`~meta_models.schema.SpliceClass` for splice sites. All their trees
+        are used: cut them to the best round first (``booster[:rounds]``). They are copied, without training state or
+        feature names, because XGBoost forbids ``[``, ``]`` and ``<`` in names; columns are matched by `feature_names`.
     feature_names : sequence of str, (F,)
     info : ModelInfo
     calibrators : K calibrators, or None

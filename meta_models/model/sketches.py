@@ -130,20 +130,22 @@ def effective_rows(
 ) -> float:
     """Rows of an unweighted sample of independent rows that tells as much.
 
-    Kish's size for the weights, divided by the design effect ``1 + (m - 1) icc`` of genes with m rows on average, whose
-    rows are alike to the degree `icc` (one-way analysis of variance of the bins).
+    Where two rows of one gene are alike to the degree `icc` (one-way analysis of variance of the bins; 1 without bins),
+    the variance of a weighted share is ``(icc sum(W_g^2) + (1 - icc) sum(w_i^2)) / (sum w_i)^2`` times that of one row,
+    with w_i the weights of the rows and W_g those of the genes.
 
     References
     ----------
-    Kish, Survey Sampling, 1965.
+    Kish, Survey Sampling, 1965, chapters 5 and 11.
     """
     if not len(weights):
         return 1.0
-    rows = float(weights.sum()) ** 2 / float((weights.astype(np.float64) ** 2).sum())
+    heavy = weights.astype(np.float64)
     _, code, sizes = np.unique(genes, return_inverse=True, return_counts=True)
-    mean_size = len(genes) / len(sizes)
     icc = 1.0 if bins is None else _likeness(bins.astype(np.float64), code, sizes)
-    return max(1.0, rows / (1 + (mean_size - 1) * icc))
+    of_genes = np.bincount(code, heavy)
+    variance = icc * float(of_genes @ of_genes) + (1 - icc) * float(heavy @ heavy)
+    return max(1.0, float(heavy.sum()) ** 2 / variance)
 
 
 def _likeness(values: NDArray[np.float64], code: NDArray[np.intp], sizes: NDArray[np.intp]) -> float:

@@ -65,13 +65,20 @@ def write(members: Mapping[str, bytes]) -> bytes:
         sizes = (zlib.crc32(members[name]), len(raw), len(members[name]))
         text, offset = name.encode("ascii"), len(body)
         body += _LOCAL.pack(b"PK\3\4", 20, 0, method, _TIME, _DATE, *sizes, len(text), 0) + text + raw
-        attributes = (0, 0, 0, 0, _REGULAR_FILE, offset)
-        directory += _CENTRAL.pack(
-            b"PK\1\2", _MADE_ON_UNIX, 20, 0, method, _TIME, _DATE, *sizes, len(text), *attributes
-        )
-        directory += text
+        entry = Entry(name, method, offset + _LOCAL.size + len(text), sizes[1], sizes[2], sizes[0])
+        directory += _central(entry)
     count = len(members)
     return bytes(body + directory + _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0))
+
+
+def _central(entry: Entry) -> bytes:
+    """What stands in the directory for an entry."""
+    text = entry.name.encode("ascii")
+    offset = entry.start - len(text) - _LOCAL.size
+    sizes = (entry.crc, entry.compressed, entry.size, len(text))
+    attributes = (0, 0, 0, 0, _REGULAR_FILE, offset)
+    fixed = (b"PK\1\2", _MADE_ON_UNIX, 20, 0, entry.method, _TIME, _DATE)
+    return _CENTRAL.pack(*fixed, *sizes, *attributes) + text
 
 
 def _packed(data: bytes) -> tuple[int, bytes]:
@@ -111,6 +118,11 @@ class Archive:
         for entry in self.entries.values():
             if _suspicious(entry.compressed, entry.size):
                 raise damaged(f"{entry.name} of {entry.compressed} bytes that claims to inflate to {entry.size}")
+
+    def check_directory(self) -> None:
+        """Compare every byte of the directory with what :func:`write` writes; raises UnsafeModelFile if one differs."""
+        if not self._data[: -_END.size].endswith(b"".join(map(_central, self.entries.values()))):
+            raise damaged("a directory with other versions, dates or attributes than are written")
 
     def read(self, name: str) -> bytes:
         """The inflated bytes of one entry.
@@ -191,7 +203,4 @@ def _entry(data: bytes, offset: int, position: int) -> tuple[Entry, int]:
     start = position + len(expected)
     if data[position:start] != expected or start + compressed > len(data):
         raise damaged(f"{name} whose two headers differ")
-    sizes = (crc, compressed, size, length, 0, 0, 0, 0, _REGULAR_FILE, local)
-    if data[offset : offset + _CENTRAL.size] != _CENTRAL.pack(magic, _MADE_ON_UNIX, 20, 0, method, _TIME, _DATE, *sizes):
-        raise damaged(f"{name} with another version, date or attributes than are written")
     return Entry(name, method, start, compressed, size, crc), offset + _CENTRAL.size + length

@@ -45,6 +45,8 @@ def encode(model: FittedModel) -> bytes:
     """
     if not isinstance(model, SigmoidMetaModel | EnsembleMetaModel):
         raise TypeError(f"only SigmoidMetaModel and EnsembleMetaModel can be stored, found {type(model).__name__}")
+    if model.info.classes != CLASS_NAMES:
+        raise ValueError(f"only models of the classes {CLASS_NAMES} can be stored, found classes {model.info.classes}")
     members = model.members if isinstance(model, EnsembleMetaModel) else ()
     entries = dict(_booster_entries(members or (model,)))  # type: ignore[arg-type]
     entries |= _calibrator_entries(model.calibrators)
@@ -86,6 +88,7 @@ def decode(data: bytes, *, max_bytes: int) -> FittedModel:
     if set(container.entries) != expected | {NAME} or set(manifest.files) != expected:
         odd = sorted((set(container.entries) | set(manifest.files)) ^ expected - {NAME})
         raise damaged(f"other entries than {NAME} calls for: {', '.join(odd)[:300]}")
+    container.check_directory()
     try:
         return _restored(manifest, lambda name: _verified(container, manifest, name))
     except ValueError as error:

@@ -24,6 +24,7 @@ from meta_models.run_folder.manifest import (
     describe_input,
     library_versions,
 )
+from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import install_signal_handlers
 from meta_models.run_folder.units import UnitHit, UnitKey, UnitMiss, UnitStore
 from meta_models.run_folder.writers import json_bytes, verify_parquet, write_parquet
@@ -50,6 +51,7 @@ __all__ = [
     "library_versions",
     "remove_temporaries",
     "require_space",
+    "scratch_folder",
     "verify_parquet",
     "write_parquet",
 ]

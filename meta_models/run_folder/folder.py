@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -15,13 +14,12 @@ from meta_models.run_folder.atomic import (
     atomic_path,
     is_temporary,
     remove_temporaries,
-    require_space,
     sha256_of,
-    temporary_for,
     write_error,
 )
 from meta_models.run_folder.lock import HOLDER_NAME, LOCK_NAME, FolderLock
 from meta_models.run_folder.manifest import MANIFEST_NAME, ArtifactRecord, RunManifest, RunState, UnitRecord, now
+from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.units import UNITS_FOLDER, UnitStore
 from meta_models.run_folder.writers import Table, json_bytes, write_parquet
 
@@ -181,25 +179,9 @@ class RunFolder:
                 "Check the disk, and that nothing else writes there",
             )
 
-    @contextmanager
-    def scratch(self, name: str, *, need: int = 0) -> Iterator[Path]:
-        """Yield a folder for working files (a cache, say), removed at the end; by the next run if this one is killed.
-
-        Raises
-        ------
-        WriteError
-            If it cannot be made, or fewer than `need` bytes are free.
-        """
-        require_space(self.path, need)
-        folder = temporary_for(self.path / name)
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise write_error(error, folder) from error
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def scratch(self, name: str, *, need: int = 0) -> AbstractContextManager[Path]:
+        """A folder for working files in this one, see :func:`scratch_folder`."""
+        return scratch_folder(self.path, name, need=need)
 
     def fail(self, message: str) -> None:
         """Mark the run ``failed`` now, for a process that is about to end itself."""

@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meta_models.errors import UnitsFailed
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
-from meta_models.training.batch_unit import BatchWork, TrainedBatch, load_batch, train_batch
+from meta_models.training.batch_unit import BatchWork, TrainedBatch, inner_folds, load_batch, train_batch
 from meta_models.training.batches import Batch, split_batch
 from meta_models.training.folds import Folds
 from meta_models.training.memory import BUDGET_SHARE, BatchMemory
@@ -70,10 +73,8 @@ class BatchRun:
         return f"{len(genes):,} genes were not trained on ({why}): {shown}"
 
 
-def train_batches(
-    task: TrainingTask, batches: Sequence[Batch], folds: Folds, held_out: tuple[int, ...], memory: BatchMemory
-) -> BatchRun:
-    """Train a member for each batch, each in a process of its own.
+def train_batches(task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> BatchRun:
+    """Train a member for each batch, each in a process of its own, and one without the genes of each of the `folds`.
 
     A batch whose process dies or runs out of memory is split into two halves; a half is not split again.
 
@@ -84,19 +85,12 @@ def train_batches(
     InputError
         If the table cannot be trained on.
     """
-    return _Runner(task, folds, held_out, memory, batches).run()
+    return _Runner(task, batches, folds, memory).run()
 
 
 class _Runner:
-    def __init__(
-        self,
-        task: TrainingTask,
-        folds: Folds,
-        held_out: tuple[int, ...],
-        memory: BatchMemory,
-        batches: Sequence[Batch],
-    ) -> None:
-        self._task, self._folds, self._held_out, self._memory = task, folds, held_out, memory
+    def __init__(self, task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> None:
+        self._task, self._folds, self._memory = task, folds, memory
         peak = max(memory.unit(batch.n_rows) for batch in batches)
         self._parallel = memory.parallel(peak, len(batches))
         self._threads = max(1, task.threads // self._parallel)
@@ -182,7 +176,7 @@ class _Runner:
 
     @staticmethod
     def _split_key(work: BatchWork) -> UnitKey:
-        return UnitStore.key({"split": work.facts_key.sha256})
+        return UnitStore.key({"split": work.key.sha256})
 
     def _work(self, batch: Batch) -> BatchWork:
         if batch.name not in self._works:
@@ -194,9 +188,14 @@ class _Runner:
                 screened=self._task.screened[rows],
                 threads=self._threads,
             )
-            folds = Folds(self._folds.of_row[rows], self._folds.groups[rows], self._folds.genes[rows])
-            self._works[batch.name] = BatchWork(batch.name, task, folds, self._held_out, self._limit)
+            folds, held_out = inner_folds(task) if self._folds is None else _restricted(self._folds, rows)
+            self._works[batch.name] = BatchWork(batch.name, task, folds, held_out, self._limit)
         return self._works[batch.name]
+
+
+def _restricted(folds: Folds, rows: NDArray[np.bool_]) -> tuple[Folds, tuple[int, ...]]:
+    """`folds` of the `rows` alone, and their numbers, of which some may hold none of the rows."""
+    return Folds(folds.of_row[rows], folds.groups[rows], folds.genes[rows]), tuple(range(folds.n_folds))
 
 
 def _split_name(name: str) -> str:

@@ -20,25 +20,33 @@ from meta_models.training.workers import CAN_FORK, run_jobs
 logger = logging.getLogger(__name__)
 
 
-def train_boosters(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
+def train_boosters(
+    task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str, *, side_by_side: bool = True
+) -> dict[str, FittedBooster]:
     """Train `jobs` (each a unit that is kept as soon as it is finished); the results by the name of the job.
+
+    Parameters
+    ----------
+    side_by_side : bool
+        Whether `table` may be used by forked processes, so that jobs can run at the same time with one thread each.
 
     Raises
     ------
     UnitsFailed, MemoryBudgetError
         If the process of a job died.
     """
-    family, labels = FAMILIES[task.config.family], task.positions.labels
+    family, labels, of_task = FAMILIES[task.config.family], task.positions.labels, task.training_weights
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
     found = [task.units.get(name, key) for name, key in keys.items()]
     done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
-    workers = worker_count(task.config, task.threads) if CAN_FORK else 1
+    workers = worker_count(task.config, task.threads) if CAN_FORK and side_by_side else 1
     threads = 1 if workers > 1 and len(waiting) > 1 else task.threads
 
     def work(job: BoosterJob) -> tuple[FittedBooster, float]:
         started = time.monotonic()
-        fitted = family.fit(table, job, labels, task.training_weights, task.config, threads=threads)
+        weights = of_task if job.weights is None else job.weights
+        fitted = family.fit(table, job, labels, weights, task.config, threads=threads)
         return fitted, time.monotonic() - started
 
     with Progress(title, "boosters").started(len(jobs)) as progress:
@@ -53,4 +61,5 @@ def train_boosters(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], t
 
 def booster_record(job: BoosterJob, fitted: FittedBooster, member: int = 0) -> BoosterRecord:
     """What the report says of a booster."""
-    return BoosterRecord(job.fold, member, SpliceClass(job.target), fitted.rounds, fitted.train_curve, fitted.stop_curve)
+    target = SpliceClass(job.target)
+    return BoosterRecord(job.fold, member, target, fitted.rounds, fitted.train_curve, fitted.stop_curve)

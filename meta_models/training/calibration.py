@@ -11,13 +11,14 @@ from sklearn.linear_model import LogisticRegression
 
 from meta_models.config import TrainingConfig
 from meta_models.model.calibrators import Calibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, logit
+from meta_models.schema import SpliceClass
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
 
 
 def fit_calibrators(
-    scores: Floats, labels: NDArray[np.uint8], weights: NDArray[np.float32], config: TrainingConfig
+    scores: Floats, labels: NDArray[np.integer], weights: NDArray[np.float32], config: TrainingConfig
 ) -> tuple[Calibrator, ...]:
     """One calibrator per class (or one shared by all) from the out-of-fold scores (n, K)."""
     classes = range(scores.shape[1])
@@ -30,7 +31,7 @@ def fit_calibrators(
 
 def fold_calibrators(
     scores: Floats,
-    labels: NDArray[np.uint8],
+    labels: NDArray[np.integer],
     weights: NDArray[np.float32],
     folds: NDArray[np.int16],
     config: TrainingConfig,
@@ -43,18 +44,22 @@ def fold_calibrators(
 
 
 def apply_by_fold(
-    scores: Floats, folds: NDArray[np.int16], calibrators: Mapping[int, tuple[Calibrator, ...]]
+    scores: Floats,
+    folds: NDArray[np.int16],
+    calibrators: Mapping[int, tuple[Calibrator, ...]],
+    *,
+    zeros_mean: int | None = SpliceClass.NEITHER,
 ) -> Floats:
-    """Calibrated probabilities (n, 3), each row by the calibrators of its fold."""
+    """Calibrated probabilities (n, K), each row by the calibrators of its fold; `zeros_mean` as in `normalise`."""
     calibrated = np.empty_like(scores)
     for fold, of_fold in calibrators.items():
-        calibrated[folds == fold] = apply_calibrators(scores[folds == fold], of_fold)
+        calibrated[folds == fold] = apply_calibrators(scores[folds == fold], of_fold, zeros_mean=zeros_mean)
     return calibrated
 
 
 def cross_fit(
     scores: Floats,
-    labels: NDArray[np.uint8],
+    labels: NDArray[np.integer],
     weights: NDArray[np.float32],
     folds: NDArray[np.int16],
     config: TrainingConfig,

@@ -56,8 +56,8 @@ class FittedCombination:
         )  # fmt: skip
 
     def __call__(self, members: Members) -> Floats:
-        """Combined probabilities (n, 3). Under voting a row's mean is that of the members that may score it."""
-        result = np.empty((members.shape[1], len(CLASSES)))
+        """Combined probabilities (n, K). Under voting a row's mean is that of the members that may score it."""
+        result = np.empty(members.shape[1:])
         for start in range(0, len(result), _CHUNK):
             rows = slice(start, start + _CHUNK)
             chunk = members[:, rows].astype(np.float64)

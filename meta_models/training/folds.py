@@ -140,8 +140,9 @@ def stop_rows(
 
 def _stratified(parts: int, labels: NDArray[np.integer], groups: NDArray[np.int64], seed: int) -> Iterator[Any]:
     """Rows outside and inside each part. Where each row is its own group, the same is had at far less cost."""
-    kind = StratifiedKFold if len(np.unique(groups)) == len(groups) else StratifiedGroupKFold
-    return kind(parts, shuffle=True, random_state=seed).split(labels[:, None], labels, groups)  # type: ignore[no-any-return]
+    single = len(np.unique(groups)) == len(groups)
+    splitter = (StratifiedKFold if single else StratifiedGroupKFold)(parts, shuffle=True, random_state=seed)
+    return iter(splitter.split(labels[:, None], labels, None if single else groups))
 
 
 def _groups(positions: Positions, config: TrainingConfig) -> tuple[NDArray[np.int64], str]:

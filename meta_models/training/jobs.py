@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from meta_models.model.base import ModelInfo
 from meta_models.progress import Progress
-from meta_models.schema import CLASS_NAMES, FAMILY
+from meta_models.schema import CLASS_NAMES, CLASSES, FAMILY
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds
-from meta_models.training.matrix import Audit, audit_features, cut_sample
+from meta_models.training.matrix import Audit, audit_features, cut_sample, sample_size
 from meta_models.training.one_vs_rest import FINAL, Problem, final_rounds, held_out_jobs, whole_jobs
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import library_versions, parameters
@@ -25,7 +25,7 @@ __all__ = [
 
 def audit_task(task: TrainingTask) -> Audit:
     """One pass over the features of `task`: missing and infinite values, and the sample that sets the bins."""
-    sample = cut_sample(highest_scores(task), task.config.cut_sample_rows, task.config.seed)
+    sample = cut_sample(highest_scores(task), sample_size(len(task.features), task.config), task.config.seed)
     return audit_features(task.dataset, task.features, sample, Progress("Checking the features"))
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import CHUNK_BYTES
-from meta_models.schema import CLASSES
+from meta_models.schema import CLASSES, SpliceClass
 
 PROCESS = 420_000_000  # interpreter and libraries
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
 SKETCH_BYTES_PER_VALUE = 14.0  # sample, its sketch and its own matrix, while the cuts are made
 ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
+POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 60_000_000
 CHUNKS_IN_FLIGHT = 6  # chunks that reader and matrix hold at a time
@@ -36,14 +37,33 @@ def single_model_peak(rows: int, features: int, config: TrainingConfig, workers:
     return int(PROCESS + ROW_BYTES * rows + max(sketch, matrix + building, matrix + training))
 
 
+def external_memory_peak(profile: DatasetProfile, config: TrainingConfig) -> int:
+    """Peak in bytes of training on pages on disk."""
+    sample = SKETCH_BYTES_PER_VALUE * min(profile.rows, config.cut_sample_rows) * profile.features
+    return int(PROCESS + ROW_BYTES * profile.rows + sample)
+
+
+def cache_bytes(rows: int, features: int) -> int:
+    """Bytes on disk of the pages of an external matrix."""
+    return int(2.6 * rows * features)
+
+
 def worker_count(config: TrainingConfig, threads: int) -> int:
     """Boosters that are trained at a time."""
     return max(1, min(threads, 3 * config.n_folds))
 
 
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    """`single_model_peak` of a whole table."""
-    return single_model_peak(profile.rows, profile.features, config, worker_count(config, threads))
+    """`single_model_peak` of a whole table, and of what is mined from the pool, if there is one."""
+    rows = profile.rows + _most_mined(profile, config)
+    peak = single_model_peak(rows, profile.features, config, worker_count(config, threads))
+    return peak + POOL_ROW_BYTES * profile.pool_rows
+
+
+def _most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
+    """Rows that a round of mining may add: folds find much the same negatives hard, together twice as many as one."""
+    sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
+    return min(profile.pool_rows, int(2 * config.mined_per_site * sites))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,40 @@ from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
+
+
+#: Bytes of features that screening holds; with more, it reads a block of columns at a time.
+HELD_BYTES = 250_000_000
+
+
+class _Blocks:
+    """Columns of some rows, read in blocks of neighbours, of which the last one is kept."""
+
+    def __init__(self, dataset: Dataset, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
+        self._dataset, self._rows, self._names = dataset, rows, names
+        self._size = max(1, HELD_BYTES // (4 * len(rows)))
+        self._number = -1
+        self._block = np.empty((0, 0), np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self._rows), len(self._names)
+
+    def read(self, columns: Sequence[int]) -> NDArray[np.float32]:
+        """Values (n, len(columns)); neighbouring columns should be asked for one after another."""
+        values = np.empty((len(self._rows), len(columns)), np.float32)
+        blocks = np.asarray(columns) // self._size
+        for number in np.unique(blocks):
+            mine = np.flatnonzero(blocks == number)
+            values[:, mine] = self._held(int(number))[:, np.asarray(columns)[mine] - number * self._size]
+        return values
+
+    def _held(self, number: int) -> NDArray[np.float32]:
+        if number != self._number:
+            self._block = np.empty((0, 0), np.float32)  # the old one goes before the new one comes
+            names = self._names[number * self._size : (number + 1) * self._size]
+            self._number, self._block = number, self._dataset.read_rows(self._rows, names)
+        return self._block
 
 
 @dataclass(frozen=True)
@@ -70,8 +105,9 @@ def _sample(
     relatives: NDArray[np.int64],
 ) -> ScreeningSample:
     rows = np.flatnonzero(seen)
+    held = 4 * len(rows) * len(features) <= HELD_BYTES
     return ScreeningSample(
-        features=dataset.read_rows(rows, features),
+        features=dataset.read_rows(rows, features) if held else _Blocks(dataset, rows, features),
         feature_names=features,
         groups=tuple(dataset.group(f) for f in features),
         labels=positions.labels[rows],

@@ -9,7 +9,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 
-SINGLE, BATCHES = "single_model", "batch_ensemble"
+SINGLE, BATCHES, EXTERNAL = "single_model", "batch_ensemble", "external_memory"
 OUT_OF_BATCH, REFIT = "out-of-batch", "refit"
 LEAST_OUT_OF_BATCH = 3  # batches from which on 'auto' scores out of batch
 

@@ -33,7 +33,7 @@ class RowSample:
         self._sample = np.empty((len(drawn), len(task.features)), np.float32)
 
     def add(self, first: int, chunk: NDArray[np.float32]) -> None:
-        """Take what belongs to the sample from the rows `chunk` (n, n_features), NaN where missing, from row `first`."""
+        """Take what belongs to the sample from `chunk` (n, n_features), NaN where missing; it starts at row `first`."""
         start, stop = np.searchsorted(self._rows, (first, first + len(chunk)))
         self._sample[start:stop] = chunk[self._rows[start:stop] - first]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
+from meta_models.training.pool import Pool
+from meta_models.training.row_weights import row_weights
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class TrainingTask:
         Memory budget in bytes.
     predicted_peak : int
         Peak that the strategy predicted, in bytes.
+    run_path : Path
+        The run folder; working files go there.
+    pool : Pool or None
+        All positions of the training genes, where negatives are to be mined.
     """
 
     config: TrainingConfig
@@ -48,12 +55,14 @@ class TrainingTask:
     budget: int
     predicted_peak: int
     threads: int
+    run_path: Path
+    pool: Pool | None = None
 
     @property
     def training_weights(self) -> NDArray[np.float32] | None:
         """Weights of the rows in training, or None."""
-        known = self.positions.weighting == "sampling_weight"
-        return self.positions.weights if known and self.config.training_weights == "sampling" else None
+        sampling = self.positions.weights if self.positions.weighting == "sampling_weight" else None
+        return row_weights(self.config.training_weights, self.positions.labels, sampling)
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""

@@ -14,12 +14,13 @@ from meta_models.config import TrainingConfig
 from meta_models.run_folder import UnitHit
 from meta_models.schema import SpliceClass
 from meta_models.training.families import BoosterJob, FittedBooster
+from meta_models.training.selection import EXTERNAL
 from meta_models.training.task import TrainingTask
 
 #: Configuration that changes what a booster becomes. The number of threads does not (tested).
 _PARAMETERS = (
-    "family", "learning_rate", "max_depth", "min_child_weight", "max_delta_step", "reg_lambda", "subsample", "colsample",
-    "max_bin", "cut_sample_rows", "early_stopping_rounds", "training_weights", "device", "seed",
+    "family", "learning_rate", "max_depth", "min_child_weight", "reg_lambda", "subsample", "colsample",
+    "max_bin", "cut_sample_rows", "early_stopping_rounds", "training_weights", "thin_negatives", "device", "seed",
 )  # fmt: skip
 
 
@@ -55,9 +56,11 @@ def unit_key(task: TrainingTask, job: BoosterJob) -> dict[str, object]:
         "inputs": list(task.input_hashes),
         "rows": _digest(job.train) + _digest(job.stop) + _digest(job.score) + _digest(task.dataset.row_mask),
         "target": SpliceClass(job.target).label,
+        "weights": "of the table" if job.weights is None else hashlib.sha256(job.weights.tobytes()).hexdigest(),
         "rounds": [job.rounds, *job.snapshots],
         "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest(),
         "parameters": parameters(task.config),
+        "matrix": "on disk" if task.config.strategy == EXTERNAL else "in memory",
         "versions": library_versions(),
     }
 
@@ -65,7 +68,7 @@ def unit_key(task: TrainingTask, job: BoosterJob) -> dict[str, object]:
 def parameters(config: TrainingConfig) -> dict[str, object]:
     """The part of the configuration that changes what a booster becomes."""
     values = config.model_dump(mode="json")
-    return {name: values[name] for name in _PARAMETERS}
+    return {**{name: values[name] for name in _PARAMETERS}, "leaf_bound": config.leaf_bound}
 
 
 def library_versions() -> dict[str, str]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from simulated_run import FEATURES, simulated, trained
 
-from meta_models.analysis.explain import contributions_to, explain, parts_of, spread_sample
+from meta_models.analysis.explain import contributions_to, explain, parts_of, require_memory, spread_sample
+from meta_models.errors import MemoryBudgetError
 from meta_models.model import EnsembleMetaModel, fill_missing
 from meta_models.schema import CLASSES, SpliceClass
 
@@ -80,3 +81,21 @@ def test_a_rare_class_leaves_its_places_to_the_others() -> None:
     rows = spread_sample(labels, np.arange(104), 60, seed=0)
     assert np.bincount(labels[rows]).tolist() == [28, 28, 4]
     assert len(spread_sample(labels, np.arange(104), 1000, seed=0)) == 104
+
+
+def test_a_sample_that_does_not_fit_is_refused() -> None:
+    require_memory(2000, 100, None)
+    require_memory(2000, 100, 10_000_000)
+    with pytest.raises(MemoryBudgetError, match=r"Lower --shap-rows"):
+        require_memory(2000, 1000, 10_000_000)
+
+
+def test_approximate_contributions_add_up_and_rank_alike() -> None:
+    model, features = trained().model, simulated()[1][ROWS]
+    exact, near = (
+        contributions_to(parts_of(model), SpliceClass.DONOR, features, approximate=approximate)
+        for approximate in (False, True)
+    )
+    means = [np.abs(values).mean(axis=0) for values in (exact, near)]
+    assert np.corrcoef(*means)[0, 1] > 0.95
+    assert not np.allclose(exact, near)

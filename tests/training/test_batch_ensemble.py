@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model
 from meta_models.result import TrainingResult, probability_columns
 from meta_models.run_folder import UnitStore
+from meta_models.training.memory import BatchMemory
 from meta_models.training.strategies import BatchEnsembleTrainingStrategy
 from meta_models.training.task import TrainingTask
 
@@ -32,7 +31,9 @@ RAW = probability_columns("raw")
 
 
 def ensemble_task(folder: Path, frame: pl.DataFrame | Path, **options: Any) -> TrainingTask:
-    return make_task(folder, frame, NAME, **{"n_estimators": 8, "max_genes_per_batch": 12, "rounds": "fixed", **options})
+    return make_task(
+        folder, frame, NAME, **{"n_estimators": 8, "max_genes_per_batch": 12, "rounds": "fixed", **options}
+    )
 
 
 def train(folder: Path, frame: pl.DataFrame | Path, **options: Any) -> TrainingResult:
@@ -47,6 +48,7 @@ def units(task: TrainingTask) -> tuple[str, ...]:
 def killing(*names: str) -> Iterator[list[str]]:
     """Kill the process of each of these units as soon as it is seen; yields the names of those killed."""
     killed: list[str] = []
+    pids: set[int] = set()
     stop = threading.Event()
 
     def watch() -> None:
@@ -54,12 +56,13 @@ def killing(*names: str) -> Iterator[list[str]]:
             for child in psutil.Process().children():
                 try:
                     arguments = child.cmdline()
-                    if "meta_models.training.unit_process" in arguments and arguments[4] in names:
-                        child.kill()
-                        child.wait(5)
-                        killed.append(arguments[4])
-                except (psutil.Error, IndexError):
+                except psutil.Error:
                     continue
+                ours = "meta_models.training.unit_process" in arguments and arguments[4] in names
+                if ours and child.pid not in pids:
+                    pids.add(child.pid)
+                    killed.append(arguments[4])
+                    child.kill()
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -70,9 +73,34 @@ def killing(*names: str) -> Iterator[list[str]]:
         thread.join()
 
 
-def test_every_gene_is_in_exactly_one_member_of_the_saved_model(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40).with_columns(gene_family=pl.col("gene_id").str.slice(0, 4))
-    result = train(tmp_path, frame)
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    """40 genes, some of them related."""
+    number = pl.col("gene_id").str.slice(1).cast(pl.Int64)
+    return make_frame(n_genes=40).with_columns(gene_family=pl.format("F{}", number - number % 3 // 2))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Units of ensembles of `frame`, reused by several tests."""
+    return tmp_path_factory.mktemp("out_of_batch")
+
+
+@pytest.fixture(scope="module")
+def refit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with models for each fold."""
+    return tmp_path_factory.mktemp("refit")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path, frame: pl.DataFrame) -> TrainingResult:
+    """An ensemble of four members, scored out of batch."""
+    return train(folder, frame)
+
+
+def test_every_gene_is_in_exactly_one_member_of_the_saved_model(
+    tmp_path: Path, frame: pl.DataFrame, result: TrainingResult
+) -> None:
     file = tmp_path / "model.pkl"
     file.write_bytes(dump_model(result.model))
     model = load_model_with_ensemble_support(file, verbose=True)
@@ -86,9 +114,7 @@ def test_every_gene_is_in_exactly_one_member_of_the_saved_model(tmp_path: Path) 
     np.testing.assert_array_equal(model.predict_proba(frame), result.model.predict_proba(frame))
 
 
-def test_out_of_batch_scores_are_the_votes_of_the_other_members(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40)
-    result = train(tmp_path, frame)
+def test_out_of_batch_scores_are_the_votes_of_the_other_members(frame: pl.DataFrame, result: TrainingResult) -> None:
     assert result.ensemble is not None
     assert result.ensemble.cv == "out-of-batch"
     model = result.model
@@ -101,8 +127,7 @@ def test_out_of_batch_scores_are_the_votes_of_the_other_members(tmp_path: Path) 
     assert result.ensemble.members_by_fold == dict.fromkeys(range(model.n_members), model.n_members - 1)
 
 
-def test_refitted_scores_are_those_of_models_without_the_fold(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40)
+def test_refitted_scores_are_those_of_models_without_the_fold(tmp_path: Path, frame: pl.DataFrame) -> None:
     result = train(tmp_path, frame, ensemble_cv="refit", rounds="cross-validation", n_estimators=16, calibrate=False)
     for fold, model in result.fold_models.items():
         inside = (result.oof["fold"] == fold).to_numpy()
@@ -127,7 +152,8 @@ def test_scores_are_at_chance_where_genes_share_nothing_and_the_ensemble_knows_i
     donor = (frame["splice_type"] == "donor").to_numpy()
     chance = donor.mean()
     assert average_precision_score(donor, result.oof["raw_donor"].to_numpy()) < chance + 0.03
-    assert average_precision_score(donor, result.model.predict_proba(frame)[:, 1]) > chance + 0.3
+    raw, _ = result.model.predict_both(frame)
+    assert average_precision_score(donor, raw[:, 1]) > chance + 0.3
     record = result.ensemble
     assert record is not None
     assert record.seen.average_precision > record.unseen.average_precision + 0.3
@@ -145,9 +171,10 @@ def test_scores_are_at_chance_where_genes_share_nothing_and_the_ensemble_knows_i
     ],
     ids=["weighted", "weighted-per-class-calibrated", "stacking", "voting-calibrated"],
 )
-def test_round_trip_of_every_combination(tmp_path: Path, options: dict[str, Any]) -> None:
-    frame = make_frame(n_genes=40)
-    result = train(tmp_path, frame, **options)
+def test_round_trip_of_every_combination(
+    tmp_path: Path, frame: pl.DataFrame, folder: Path, refit_folder: Path, options: dict[str, Any]
+) -> None:
+    result = train(folder if options["ensemble_method"] == "voting" else refit_folder, frame, **options)
     file = tmp_path / "model.pkl"
     file.write_bytes(dump_model(result.model))
     loaded = load_model_with_ensemble_support(file)
@@ -164,8 +191,7 @@ def test_round_trip_of_every_combination(tmp_path: Path, options: dict[str, Any]
         np.testing.assert_allclose(result.oof.filter(inside).select(RAW).to_numpy(), raw, atol=1e-5)
 
 
-def test_a_unit_that_is_killed_is_trained_as_two_halves(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40)
+def test_a_unit_that_is_killed_is_trained_as_two_halves(tmp_path: Path, frame: pl.DataFrame) -> None:
     with killing("batch-01") as killed:
         result = train(tmp_path, frame)
     assert killed == ["batch-01"]
@@ -182,8 +208,7 @@ def test_a_unit_that_is_killed_is_trained_as_two_halves(tmp_path: Path) -> None:
     assert [note.text for note in again.notes] == [note.text for note in result.notes]
 
 
-def test_a_half_that_fails_ends_the_run_with_the_genes_that_are_missing(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40)
+def test_a_half_that_fails_ends_the_run_with_the_genes_that_are_missing(tmp_path: Path, frame: pl.DataFrame) -> None:
     task = ensemble_task(tmp_path, frame)
     with killing("batch-01", "batch-01b") as killed, pytest.raises(UnitsFailed, match="were not trained on") as error:
         BatchEnsembleTrainingStrategy().train(task)
@@ -206,38 +231,35 @@ def test_a_half_that_fails_ends_the_run_with_the_genes_that_are_missing(tmp_path
     assert record.members_by_fold[4] == 4
 
 
-def test_a_unit_that_passes_its_memory_limit_is_split(tmp_path: Path) -> None:
-    """The limit is what the process needs anyway: whole and halves alike stop themselves."""
-    frame = make_frame(n_genes=12)
-    task = ensemble_task(tmp_path, frame, max_genes_per_batch=6, ensemble_cv="refit")
-    strategy = BatchEnsembleTrainingStrategy(max_memory_gb=0.45)
-    with pytest.raises(UnitsFailed, match=r"out of memory: The process tree reached") as error:
-        strategy.train(dataclasses.replace(task, budget=650_000_000, predicted_peak=1))
-    assert "12 genes were not trained on" in str(error.value)
+def test_units_that_pass_their_memory_limit_stop_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the predicted peak had been far too low: whole and halves alike need more than the limit."""
+    monkeypatch.setattr(BatchMemory, "unit_cap", 90_000_000)
+    monkeypatch.setattr(BatchMemory, "row_cap", 1000)
+    task = ensemble_task(tmp_path, make_frame(n_genes=12), max_genes_per_batch=6, ensemble_cv="refit")
+    with pytest.raises(UnitsFailed, match="out of memory: The process tree reached") as error:
+        BatchEnsembleTrainingStrategy().train(task)
+    assert "12 genes were not trained on (batch-00a: out of memory" in str(error.value)
 
 
-def test_finished_units_are_reused_and_give_the_same(tmp_path: Path) -> None:
-    frame = make_frame(n_genes=40)
-    first = train(tmp_path, frame, rounds="cross-validation", n_estimators=16)
-    started = time.monotonic()
-    second = train(tmp_path, frame, rounds="cross-validation", n_estimators=16)
+def test_finished_units_are_reused_and_give_the_same(tmp_path: Path, frame: pl.DataFrame) -> None:
+    options = {"rounds": "early-stopping", "n_estimators": 16, "max_genes_per_batch": 20, "ensemble_cv": "out-of-batch"}
+    first = train(tmp_path, frame, **options)
+    second = train(tmp_path, frame, **options)
     assert dump_model(first.model) == dump_model(second.model)
     assert first.oof.equals(second.oof)
     assert first.ensemble == second.ensemble  # with the peaks and seconds of the first run
-    assert second.seconds["training"] <= time.monotonic() - started
-    store = ensemble_task(tmp_path, frame).units
-    store.remove("batch-02-final-donor")
-    third = train(tmp_path, frame, rounds="cross-validation", n_estimators=16)
+    ensemble_task(tmp_path, frame).units.remove("batch-01-final-donor")
+    third = train(tmp_path, frame, **options)
     assert dump_model(first.model) == dump_model(third.model)
 
 
 @pytest.mark.parametrize("options", [{"threads": 1}, {"threads": 2, "parallel_batches": 2}], ids=["one", "parallel"])
-def test_threads_and_parallel_batches_change_nothing(tmp_path: Path, options: dict[str, int]) -> None:
-    frame = make_frame(n_genes=30)
-    usual = train(tmp_path / "usual", frame)
-    other = train(tmp_path / "other", frame, **options)
-    assert dump_model(usual.model) == dump_model(other.model)
-    assert usual.oof.equals(other.oof)
+def test_threads_and_parallel_batches_change_nothing(
+    tmp_path: Path, frame: pl.DataFrame, result: TrainingResult, options: dict[str, int]
+) -> None:
+    other = train(tmp_path, frame, **options)
+    assert dump_model(result.model) == dump_model(other.model)
+    assert result.oof.equals(other.oof)
 
 
 def test_an_error_of_the_table_in_a_unit_is_that_error(tmp_path: Path) -> None:
@@ -248,8 +270,8 @@ def test_an_error_of_the_table_in_a_unit_is_that_error(tmp_path: Path) -> None:
         train(tmp_path, frame)
 
 
-def test_what_is_recorded_of_a_member(tmp_path: Path) -> None:
-    result = train(tmp_path, make_frame(n_genes=40), rounds="cross-validation", n_estimators=16)
+def test_what_is_recorded_of_a_member(tmp_path: Path, frame: pl.DataFrame) -> None:
+    result = train(tmp_path, frame, rounds="cross-validation", n_estimators=16)
     record = result.ensemble
     assert record is not None
     assert sum(member.rows for member in record.members) == result.oof.height
@@ -259,7 +281,7 @@ def test_what_is_recorded_of_a_member(tmp_path: Path) -> None:
         assert 50e6 < member.measured_peak < member.predicted_peak
         assert member.seconds > 0
         assert set(member.rounds.values()) <= set(range(1, 17))
-        assert member.unseen.accuracy > 0.7
+        assert member.unseen.average_precision > 0.7
     assert {b.member for b in result.boosters} == {0, 1, 2, 3}
     assert all(feature.missing_share == 0 for feature in result.features)
     assert sum(sum(f.gain.values()) for f in result.features) > 0

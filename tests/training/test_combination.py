@@ -48,12 +48,19 @@ def test_weights_find_the_better_member_and_lie_on_the_simplex() -> None:
     assert weights[0, 0] > 0.9
 
 
-@pytest.mark.parametrize(("method", "per_class"), [("weighted", False), ("weighted", True), ("stacking", False)])
-def test_fitted_combinations_lose_no_more_than_voting(method: str, per_class: bool) -> None:
+FITTED = {
+    "weighted": config("weighted"),
+    "by class": config("weighted", per_class=True),
+    "stacking": config("stacking"),
+}
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_fitted_combinations_lose_no_more_than_voting(name: str) -> None:
     members, labels = simulated((1.0, 2.0, 3.0))
     losses = [
-        log_loss(labels, fit_combination(members, labels, ONES, config(m, per_class=p))(members)).value
-        for m, p in ((method, per_class), ("voting", False))
+        log_loss(labels, fit_combination(members, labels, ONES, chosen)(members)).value
+        for chosen in (FITTED[name], config("voting"))
     ]
     assert losses[0] < losses[1]
 

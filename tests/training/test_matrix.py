@@ -12,7 +12,7 @@ from training_tasks import make_task
 from meta_models.errors import InputError
 from meta_models.model.inputs import fill_missing
 from meta_models.progress import Progress
-from meta_models.training.matrix import audit_features, build_matrix, cut_sample
+from meta_models.training.matrix import audit_features, build_matrix, cut_sample, cut_values
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
 
@@ -47,7 +47,9 @@ def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(tmp_path: P
         task.dataset, task.features, audit(task).sample, task.config, threads=1, progress=Progress("test")
     )
     features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
-    memory = xgb.QuantileDMatrix(features, max_bin=task.config.max_bin)
+    bins = cut_values(audit(task).sample, task.config.max_bin)
+    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
+    memory = xgb.QuantileDMatrix(features, ref=reference, max_bin=task.config.max_bin)
     label = (task.positions.labels == 1).astype(np.float32)
     dumps = []
     for matrix in (streamed, memory):
@@ -67,7 +69,7 @@ def test_rows_of_weight_zero_do_not_change_the_trees(tmp_path: Path) -> None:
     whole = build_matrix(task.dataset, task.features, sample, task.config, threads=1, progress=Progress("a"))
     whole.set_label(label)
     whole.set_weight(mask.astype(np.float32))
-    reference = xgb.QuantileDMatrix(sample, max_bin=task.config.max_bin)
+    reference = xgb.QuantileDMatrix(cut_values(sample, task.config.max_bin), max_bin=task.config.max_bin)
     subset = xgb.QuantileDMatrix(
         fill_missing(task.dataset.read_rows(rows, task.features)), ref=reference, max_bin=task.config.max_bin
     )

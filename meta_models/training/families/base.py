@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +28,8 @@ class BoosterJob:
         Most boosting rounds; all of them where `stop` is empty.
     snapshots : tuple of int
         Numbers of rounds after which the score rows are scored; where there are stop rows, the best round is taken.
+    weights : ndarray of float32 (n_rows,), or None
+        What rows count in this job; None where it is what they count in the task.
     """
 
     name: str
@@ -37,6 +40,7 @@ class BoosterJob:
     score: NDArray[np.bool_]
     rounds: int
     snapshots: tuple[int, ...] = ()
+    weights: NDArray[np.float32] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -73,13 +77,14 @@ class LearnerFamily(ABC):
 
     @abstractmethod
     def prepare(
-        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
-    ) -> Any:
-        """Bring the features into the form that serves all jobs."""
+        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int,
+        cache: Path | None = None,
+    ) -> Any:  # fmt: skip
+        """Bring the features into the form that serves all jobs; with `cache`, a folder, kept there, not in memory."""
 
     @abstractmethod
     def fit(
-        self, table: Any, job: BoosterJob, labels: NDArray[np.uint8], weights: NDArray[np.float32] | None,
+        self, table: Any, job: BoosterJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None,
         config: TrainingConfig, *, threads: int,
     ) -> FittedBooster:  # fmt: skip
         """Train `job`. Labels and weights are (n_rows,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,15 +23,15 @@ class XGBoostBinary(LearnerFamily):
     name: ClassVar[str] = "xgboost"
 
     def prepare(
-        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int
-    ) -> xgb.QuantileDMatrix:
+        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int,
+        cache: Path | None = None,
+    ) -> xgb.DMatrix:  # fmt: skip
         """One quantised matrix of the whole table."""
-        return build_matrix(
-            table, features, audit.sample, config, threads=threads, progress=Progress("Building the matrix")
-        )
+        progress = Progress("Building the matrix")
+        return build_matrix(table, features, audit.sample, config, threads=threads, progress=progress, cache=cache)
 
     def fit(
-        self, table: xgb.QuantileDMatrix, job: BoosterJob, labels: NDArray[np.uint8],
+        self, table: xgb.DMatrix, job: BoosterJob, labels: NDArray[np.integer],
         weights: NDArray[np.float32] | None, config: TrainingConfig, *, threads: int,
     ) -> FittedBooster:  # fmt: skip
         """Train one booster, stopping where its stop rows no longer gain."""
@@ -76,7 +77,7 @@ def _parameters(config: TrainingConfig, threads: int) -> dict[str, Any]:
         "learning_rate": config.learning_rate,
         "max_depth": config.max_depth,
         "min_child_weight": config.min_child_weight,
-        "max_delta_step": config.max_delta_step,
+        "max_delta_step": config.leaf_bound,
         "reg_lambda": config.reg_lambda,
         "subsample": config.subsample,
         "colsample_bytree": config.colsample,

@@ -85,7 +85,8 @@ class BaseReference:
         self._draws = rng.multinomial(n_families, np.full(n_families, 1 / n_families), size=resamples).astype(
             np.float64
         )
-        self._margins = [self._nested_margins(base, half) for half in (0, 1)]
+        scores = sample.columns(base.tolist())
+        self._margins = [self._nested_margins(scores, half) for half in (0, 1)]
         probabilities = self._probabilities(None)
         self._loss = self._family_loss(probabilities)
         positive = POSITIVE[sample.labels]
@@ -105,13 +106,12 @@ class BaseReference:
         low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
         return tuple(Addition(*map(float, values)) for values in zip(closed, low, high, strict=True))
 
-    def _nested_margins(self, base: NDArray[np.intp], half: int) -> Float32s:
-        """Log-probabilities of all rows, (n, 3), without the labels of `half` and of a row's own quarter."""
+    def _nested_margins(self, scores: Float32s, half: int) -> Float32s:
+        """Log-probabilities of all rows, (n, 3), from `scores`, without the labels of `half` and of a row's quarter."""
         margins = np.empty((len(self._quarter), len(CLASSES)), dtype=np.float32)
-        features = self._sample.features
         for fit_rows, rows in self._nested(half):
-            booster = self._fit(features[np.ix_(fit_rows, base)], fit_rows, _REFERENCE_ROUNDS)
-            probabilities = booster.inplace_predict(features[np.ix_(rows, base)])
+            booster = self._fit(scores[fit_rows], fit_rows, _REFERENCE_ROUNDS)
+            probabilities = booster.inplace_predict(scores[rows])
             margins[rows] = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
         return margins
 

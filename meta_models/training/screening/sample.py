@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +15,24 @@ from meta_models.schema import FeatureGroup, SpliceClass
 QUARTERS = 4
 
 
+class ColumnReader(Protocol):
+    """Feature values that are read when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and features."""
+
+    def read(self, columns: Sequence[int]) -> NDArray[np.float32]:
+        """The values (n, len(columns)) of these features, NaN where the table has null."""
+
+
 @dataclass(frozen=True)
 class ScreeningSample:
     """All rows of the screened genes; read by the pipeline.
 
     Attributes
     ----------
-    features : ndarray of float32, (n, n_features)
+    features : ndarray of float32, (n, n_features), or ColumnReader
         In C order; NaN where the table has null.
     feature_names : tuple of str
     groups : tuple of FeatureGroup
@@ -35,7 +48,7 @@ class ScreeningSample:
         ``sampling_weight``.
     """
 
-    features: NDArray[np.float32]
+    features: NDArray[np.float32] | ColumnReader
     feature_names: tuple[str, ...]
     groups: tuple[FeatureGroup, ...]
     labels: NDArray[np.uint8]
@@ -51,6 +64,12 @@ class ScreeningSample:
             raise ValueError(
                 f"features must be {shape} with one group each and one value a row, found {self.features.shape}"
             )
+
+    def columns(self, columns: Sequence[int]) -> NDArray[np.float32]:
+        """Values (n, len(columns)) of the features with these numbers."""
+        if isinstance(self.features, np.ndarray):
+            return self.features[:, np.asarray(columns)]
+        return self.features.read(columns)
 
 
 def choose_screening_genes(

@@ -38,7 +38,7 @@ class _Column:
 def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
     """Screen the features of `sample`.
 
-    Working memory is a block of columns, and the protected columns of half the rows once for the judgement.
+    Working memory is a block of columns, and the protected columns once for the judgement.
 
     Raises
     ------
@@ -86,7 +86,8 @@ def _look(sample: ScreeningSample, rows: Rows, threshold: float) -> list[_Column
     """Run every cheap test on every column, a block of columns at a time."""
     columns = []
     for start in range(0, len(sample.feature_names), _BLOCK):
-        block = np.ascontiguousarray(sample.features[:, start : start + _BLOCK].T) + np.float32(0)  # -0 becomes 0
+        stop = min(start + _BLOCK, len(sample.feature_names))
+        block = np.ascontiguousarray(sample.columns(range(start, stop)).T) + np.float32(0)  # -0 becomes 0
         for j, values in enumerate(block, start):
             known = sample.groups[j] is not FeatureGroup.OTHER
             ties = TieGroups.of(values, rows)
@@ -102,7 +103,7 @@ def _look(sample: ScreeningSample, rows: Rows, threshold: float) -> list[_Column
 
 def _values(rows: Rows, j: int) -> ColumnValues:
     """The values of column `j` and the quantile bins of its rows."""
-    values = np.ascontiguousarray(rows.sample.features[:, j])
+    values = np.ascontiguousarray(rows.sample.columns([j])[:, 0])
     ties = TieGroups.of(values, rows)
     return values, quantile_bins(ties)[ties.group]
 

@@ -2,8 +2,11 @@
 
 from meta_models.training.strategies.base import PlannedUnit, TrainingStrategy
 from meta_models.training.strategies.batch_ensemble import BatchEnsembleTrainingStrategy
+from meta_models.training.strategies.external_memory import ExternalMemoryStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
-STRATEGIES: dict[str, TrainingStrategy] = {s.name: s for s in (SingleModelStrategy(), BatchEnsembleTrainingStrategy())}
+STRATEGIES: dict[str, TrainingStrategy] = {
+    s.name: s for s in (SingleModelStrategy(), BatchEnsembleTrainingStrategy(), ExternalMemoryStrategy())
+}
 
 __all__ = ["STRATEGIES", "BatchEnsembleTrainingStrategy", "PlannedUnit", "TrainingStrategy"]

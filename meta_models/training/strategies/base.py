@@ -28,6 +28,7 @@ from meta_models.result import (
     FeatureRecord,
     FoldRecord,
     MemoryRecord,
+    MiningRecord,
     Note,
     TrainingResult,
     probability_columns,
@@ -72,6 +73,7 @@ class StrategyFit:
     notes: tuple[Note, ...] = ()
     fold_models: Mapping[int, FittedModel] = field(default_factory=dict)
     ensemble: EnsembleRecord | None = None
+    mining: tuple[MiningRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class TrainingStrategy(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     model_file: ClassVar[str]
+    #: Whether it can mine negatives from a pool of all positions.
+    mines: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""
@@ -137,7 +141,7 @@ class TrainingStrategy(ABC):
         UnitsFailed
             If a unit failed.
         """
-        self._check_budget(task)
+        self.require_fit(task.predicted_peak, task.budget)
         started = time.monotonic()
         fit = self._fit(task)
         trained = time.monotonic()
@@ -159,15 +163,23 @@ class TrainingStrategy(ABC):
             notes=(*(Note("info", text) for text in task.positions.notes), *fit.notes),
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
+            mining=fit.mining,
             seconds={"training": trained - started, "calibration": time.monotonic() - trained},
         )
 
-    def _check_budget(self, task: TrainingTask) -> None:
-        if task.predicted_peak > task.budget:
+    def require_fit(self, predicted_peak: int, budget: int) -> None:
+        """Refuse to start where the predicted peak (bytes) is over the budget (bytes).
+
+        Raises
+        ------
+        MemoryBudgetError
+            It says what to change.
+        """
+        if predicted_peak > budget:
             raise MemoryBudgetError(
-                f"{self.title} must fit into the memory budget of {task.budget / 1e9:.1f} GB",
-                f"Its predicted peak is {task.predicted_peak / 1e9:.1f} GB",
-                "Raise --max-memory-gb, take another --strategy, or --sample-genes",
+                f"{self.title} must fit into the memory budget of {budget / 1e9:.2f} GB",
+                f"Its predicted peak is {predicted_peak / 1e9:.2f} GB",
+                "Raise --max-memory-gb, take another --strategy (--dry-run shows what each needs), or --sample-genes",
             )
 
 

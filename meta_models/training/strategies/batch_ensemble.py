@@ -8,18 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UnitsFailed
 from meta_models.result import Note
-from meta_models.schema import CLASSES, GENE
+from meta_models.schema import CLASSES
 from meta_models.training.batch_runner import BatchRun, train_batches
-from meta_models.training.batch_unit import NO_FOLD
 from meta_models.training.batches import Packing, make_batches
-from meta_models.training.folds import Folds, make_folds
+from meta_models.training.folds import make_folds
 from meta_models.training.memory import BatchMemory
 from meta_models.training.selection import OUT_OF_BATCH, Choice, choose_ensemble_cv
 from meta_models.training.strategies.base import PlannedUnit, StrategyFit, TrainingStrategy
@@ -81,9 +78,9 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         memory = self._memory(task.profile, config, task.threads, task.budget)
         packing = make_batches(task.positions, config, row_cap=memory.row_cap)
         cv = choose_ensemble_cv(config, len(packing.batches))
-        folds, held_out = _folds(task, cv)
+        folds = None if cv.name == OUT_OF_BATCH else make_folds(task.positions, config)
         logger.info("%d batches, scored %s (%s)", len(packing.batches), cv.name, cv.reason)
-        run = train_batches(task, packing.batches, folds, held_out, memory)
+        run = train_batches(task, packing.batches, folds, memory)
         _require_scorers(run, cv)
         return fit_ensemble(task, run, folds, cv, tuple(_notes(packing, run, cv)))
 
@@ -93,15 +90,6 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     @staticmethod
     def _memory(profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int) -> BatchMemory:
         return BatchMemory(profile.rows, profile.features, config, threads, budget)
-
-
-def _folds(task: TrainingTask, cv: Choice) -> tuple[Folds, tuple[int, ...]]:
-    """The folds of the table, and those for which each member has a model; under out-of-batch there are none."""
-    if cv.name == OUT_OF_BATCH:
-        nothing = np.zeros(task.dataset.n_rows, np.int16)
-        return Folds(nothing, task.positions.relatives(), task.positions.codes(GENE)), (NO_FOLD,)
-    folds = make_folds(task.positions, task.config)
-    return folds, tuple(range(folds.n_folds))
 
 
 def _require_scorers(run: BatchRun, cv: Choice) -> None:

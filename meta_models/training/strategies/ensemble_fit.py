@@ -18,9 +18,9 @@ from meta_models.training.batch_runner import BatchRun, TrainedMember
 from meta_models.training.boosters import booster_record
 from meta_models.training.calibration import fit_calibrators
 from meta_models.training.combination import FittedCombination, Members, cross_fit_combination, fit_combination
-from meta_models.training.families import FAMILIES, FittedBooster
+from meta_models.training.families import FAMILIES
 from meta_models.training.folds import Folds
-from meta_models.training.jobs import task_info
+from meta_models.training.jobs import task_info, total_gains
 from meta_models.training.member_scores import (
     Codes,
     SeenScores,
@@ -30,6 +30,7 @@ from meta_models.training.member_scores import (
     score_refit,
     score_seen,
 )
+from meta_models.training.one_vs_rest import FINAL
 from meta_models.training.selection import OUT_OF_BATCH, Choice
 from meta_models.training.strategies.base import StrategyFit
 from meta_models.training.task import TrainingTask
@@ -79,10 +80,16 @@ class _Ensemble:
 
 
 def fit_ensemble(
-    task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice, notes: Sequence[Note] = ()
+    task: TrainingTask, run: BatchRun, folds: Folds | None, cv: Choice, notes: Sequence[Note] = ()
 ) -> StrategyFit:
-    """Score the members of `run` as `cv` says, combine them, and hand everything back."""
-    ensemble = _score_and_combine(task, run, folds, cv)
+    """Score the members of `run` as `cv` says, combine them, and hand everything back.
+
+    Parameters
+    ----------
+    folds : Folds or None
+        Those for each of which the members have a model without its genes; None where `cv` is out-of-batch.
+    """
+    ensemble = _score_and_combine(task, run, folds)
     trained = ensemble.member_of_row < len(run.members)
     record = _record(task, run, ensemble, cv)
     info = task_info(task, STRATEGY, trained)
@@ -109,14 +116,14 @@ def fit_ensemble(
     )
 
 
-def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice) -> _Ensemble:
-    models = [_model(task, member, _final(member), member.batch.rows) for member in run.members]
+def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -> _Ensemble:
+    models = [_model(task, member, FINAL, member.batch.rows) for member in run.members]
     member_of_row = np.empty(task.dataset.n_rows, np.int16)
     for at, batch in enumerate([*(m.batch for m in run.members), *(f.batch for f in run.failed)]):
         member_of_row[batch.rows] = at
     for model in models:
         model.set_threads(task.threads)
-    unseen, seen, fold_models, fold_of_row = _score(task, run, folds, cv, models, member_of_row)
+    unseen, seen, fold_models, fold_of_row = _score(task, run, folds, models, member_of_row)
     members = unseen.scores
     calibrations = _to_probabilities(task, members, fold_of_row)
     models = [model.with_calibrators(c.final) for model, c in zip(models, calibrations, strict=True)]
@@ -133,17 +140,16 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds, cv: Choi
 
 
 def _score(
-    task: TrainingTask, run: BatchRun, folds: Folds, cv: Choice, models: list[SigmoidMetaModel], member_of_row: Codes
+    task: TrainingTask, run: BatchRun, folds: Folds | None, models: list[SigmoidMetaModel], member_of_row: Codes
 ) -> tuple[UnseenScores, SeenScores | None, FoldModels, Codes]:
     """Scores on unseen genes; with the fold models and the folds that they belong to."""
-    if cv.name == OUT_OF_BATCH:
+    if folds is None:
         unseen, seen = score_out_of_batch(task, models, member_of_row, FittedCombination("voting"))
         return unseen, seen, [{} for _ in models], member_of_row
     fold_models = [
-        {fold: _model(task, member, boosters, ~folds.held_out(fold) & member.batch.rows)
-         for fold, boosters in _by_fold(member).items()}
-        for member in run.members
-    ]  # fmt: skip
+        {fold: _model(task, m, fold, ~folds.held_out(fold) & m.batch.rows) for fold in range(folds.n_folds)}
+        for m in run.members
+    ]
     for by_fold in fold_models:
         for model in by_fold.values():
             model.set_threads(task.threads)
@@ -174,30 +180,13 @@ def _to_probabilities(task: TrainingTask, members: Members, fold_of_row: Codes) 
     return calibrations
 
 
-def _model(
-    task: TrainingTask, member: TrainedMember, boosters: Sequence[tuple[FittedBooster, int]], rows: NDArray[np.bool_]
-) -> SigmoidMetaModel:
+def _model(task: TrainingTask, member: TrainedMember, fold: int, rows: NDArray[np.bool_]) -> SigmoidMetaModel:
+    """The uncalibrated model of `fold`, trained on the `rows` (n_rows,) of the table."""
     family = FAMILIES[task.config.family]
-    loaded = [family.load(fitted.payload, rounds) for fitted, rounds in boosters]
+    loaded = [family.load(booster.payload, booster.rounds) for booster in member.trained.fit.of_fold(fold)]
     info = task_info(task, STRATEGY, rows)
     info = replace(info, provenance={**info.provenance, "unit": member.batch.name})
     return SigmoidMetaModel(loaded, task.features, info=info)
-
-
-def _final(member: TrainedMember) -> list[tuple[FittedBooster, int]]:
-    jobs = member.work.last_jobs(member.trained.fitted)
-    return [(member.trained.fitted[job.name], job.rounds) for job in jobs]
-
-
-def _by_fold(member: TrainedMember) -> dict[int, list[tuple[FittedBooster, int]]]:
-    """The boosters of each fold with the rounds chosen for it, in the order of the classes."""
-    fitted = member.trained.fitted
-    by_fold: dict[int, list[tuple[FittedBooster, int]]] = {}
-    rounds = member.work.rounds(fitted).of_fold
-    for job in member.work.first_jobs:
-        booster = fitted[job.name]
-        by_fold.setdefault(job.fold, []).append((booster, rounds.get(job.fold) or booster.rounds))
-    return by_fold
 
 
 def _with_batches(models: Sequence[SigmoidMetaModel], record: EnsembleRecord) -> list[SigmoidMetaModel]:
@@ -227,7 +216,7 @@ def _record(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) 
                 genes=batch.genes,
                 rows=batch.n_rows,
                 class_counts={c.label: batch.class_counts[c] for c in CLASSES},
-                rounds={c.label: rounds for c, (_, rounds) in zip(CLASSES, _final(member), strict=True)},
+                rounds={c.label: b.rounds for c, b in zip(CLASSES, member.trained.fit.of_fold(FINAL), strict=True)},
                 seen=score_figures(ensemble.seen.own[mine], labels[mine], None if weights is None else weights[mine]),
                 unseen=score_figures(ensemble.members[at], labels, weights),
                 predicted_peak=member.predicted_peak,
@@ -263,7 +252,7 @@ def _fold_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Ch
         held_out = ensemble.fold_of_row == fold
         stop = np.zeros(len(genes), bool)
         for member in run.members if cv.name != OUT_OF_BATCH else ():
-            stop[member.batch.rows] |= next(job.stop for job in member.work.first_jobs if job.fold == fold)
+            stop[member.batch.rows] |= next(job.stop for job in member.trained.fit.first_of_fold if job.fold == fold)
         records.append(
             FoldRecord(
                 fold=int(fold),
@@ -280,25 +269,20 @@ def _booster_records(run: BatchRun, cv: Choice) -> list[BoosterRecord]:
     """Boosters of folds (out of batch: those that told a batch's rounds, under its number), then the final ones."""
     records = []
     for at, member in enumerate(run.members):
-        fitted = member.trained.fitted
-        rounds = member.work.rounds(fitted)
-        for job in member.work.first_jobs:
-            chosen = rounds.final[job.target] if cv.name == OUT_OF_BATCH else rounds.of_fold.get(job.fold)
-            record = booster_record(job, fitted[job.name], at)
-            fold = at if cv.name == OUT_OF_BATCH else job.fold
-            records.append(replace(record, fold=fold, rounds=chosen or record.rounds))
-        records += [booster_record(job, fitted[job.name], at) for job in member.work.last_jobs(fitted)]
+        fit = member.trained.fit
+        final = fit.of_fold(FINAL)
+        for job in fit.held_out:
+            record = booster_record(job, fit.fitted[job.name], at)
+            inner = replace(record, fold=at, rounds=final[job.target].rounds)
+            records.append(inner if cv.name == OUT_OF_BATCH else record)
+        records += [booster_record(job, fit.fitted[job.name], at) for job in fit.final]
     return records
 
 
 def _gains(task: TrainingTask, run: BatchRun) -> NDArray[np.float64]:
     """Total gain (n_features, 3) over the members."""
-    family, n = FAMILIES[task.config.family], len(task.features)
-    total = np.zeros((n, len(CLASSES)))
-    for member in run.members:
-        for target, (fitted, rounds) in zip(CLASSES, _final(member), strict=True):
-            total[:, target] += family.gains(family.load(fitted.payload, rounds), n)
-    return total
+    fits = [member.trained.fit for member in run.members]
+    return np.asarray(np.sum([total_gains(task, fit.final, fit.fitted) for fit in fits], axis=0))
 
 
 def _fold_models(task: TrainingTask, ensemble: _Ensemble, cv: Choice) -> dict[int, EnsembleMetaModel]:

@@ -1,0 +1,131 @@
+"""What both estimators share: parameters, checks of what they are given, and prediction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from meta_models.config import TrainingConfig
+from meta_models.estimators.rows import (
+    Floats,
+    TrainingRows,
+    code_classes,
+    code_groups,
+    feature_names,
+    value_errors,
+    without_weightless,
+)
+from meta_models.model import FittedModel
+from meta_models.model.calibrators import logit
+from meta_models.resources import cpu_count
+
+#: Defaults of the parameters: those of the command.
+DEFAULTS = TrainingConfig()
+_RENAMED = {"n_jobs": "threads", "random_state": "seed"}
+_SEEDS = 2**31 - 1
+
+
+class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Checks, and everything after `fit`; subclasses train."""
+
+    model_: FittedModel
+    classes_: NDArray[Any]
+    oof_proba_: Floats
+
+    @abstractmethod
+    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[FittedModel, Floats]:
+        """Train on `rows`; the model, and cross-fitted probabilities (n, K) in the order of its classes."""
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array or data frame, (n, F)
+            Numbers; NaN where a value is missing. Held as float32.
+        y : array (n,)
+            Labels of two classes or more.
+        groups : array (n,), optional
+            Gene (or gene family) of each row. Rows of a group are never held out apart: whatever is fitted on held-out
+            rows, calibration above all, is right for genes that were not trained on. Without it each row is on its own.
+        sample_weight : array (n,), optional
+            Not negative; a row of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If anything of this cannot be trained on.
+        """
+        with value_errors():
+            config = self._config()
+            rows, counted = self._checked(X, y, groups, sample_weight)
+            threads = cpu_count(config.threads)
+            model, probabilities = self._train(rows, config, threads)
+        model.set_threads(threads)
+        self.model_, self.classes_, self._numbers = model, rows.classes.values, rows.classes.numbers
+        self.oof_proba_ = np.full((len(counted), len(self.classes_)), np.nan)
+        self.oof_proba_[counted] = probabilities[:, self._numbers]
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probabilities (n, K) of the classes in the order of ``classes_``; rows sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If `X` (n, F) does not fit.
+        """
+        check_is_fitted(self)
+        values = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
+        with value_errors():
+            return np.asarray(self.model_.predict_proba(values)[:, self._numbers])
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The most probable class (n,) of each row of `X` (n, F)."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def decision_function(self, X: ArrayLike) -> Floats:
+        """Log-odds of the classes: (n, K), or, where there are two, those of the second (n,)."""
+        log_odds = logit(self.predict_proba(X))
+        return log_odds[:, 1] if len(self.classes_) == 2 else log_odds
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _config(self) -> TrainingConfig:
+        values = {_RENAMED.get(name, name): value for name, value in self.get_params(deep=False).items()}
+        if not isinstance(values["seed"], int | np.integer):
+            values["seed"] = check_random_state(values["seed"]).randint(_SEEDS)
+        if values["threads"] == -1:
+            values["threads"] = None
+        return TrainingConfig.from_mapping(values)
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, sample_weight: ArrayLike | None
+    ) -> tuple[TrainingRows, NDArray[np.bool_]]:
+        """The rows to train on, and which (n,) of all they are."""
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        check_classification_targets(y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
+        if not weights.any():
+            raise ValueError("A sample_weight above zero is needed, found zero weights only")
+        classes, labels = code_classes(np.asarray(y))
+        codes, genes = code_groups(groups, X)
+        names = feature_names(getattr(self, "feature_names_in_", None), X.shape[1])
+        return without_weightless(TrainingRows(X, labels, weights, codes, genes, names, classes)), weights > 0

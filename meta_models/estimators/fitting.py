@@ -1,0 +1,102 @@
+"""From checked rows to boosters and probabilities, by the training code that the strategies use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.estimators.rows import Floats, TrainingRows
+from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
+from meta_models.progress import Progress
+from meta_models.schema import SITE_CLASSES, base_models
+from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.folds import Folds, split_groups
+from meta_models.training.matrix import ArrayTable, audit_features, cut_sample
+from meta_models.training.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
+from meta_models.training.unit_codec import library_versions, parameters
+
+
+def split_rows(rows: TrainingRows, config: TrainingConfig) -> Folds:
+    """Folds of whole groups of `rows`; raises InputError where they cannot be made."""
+    return split_groups(rows.labels, rows.groups, config, unit=rows.unit, classes=rows.classes.names)
+
+
+def no_folds(rows: TrainingRows) -> Folds:
+    """Where nothing is held out."""
+    return Folds(np.zeros(len(rows.X), np.int16), rows.groups, rows.groups)
+
+
+def fit_rows(
+    rows: TrainingRows, folds: Folds, config: TrainingConfig, *, threads: int, held_out: Sequence[int] | None = None
+) -> FittedProblem:
+    """Train on `rows`; `held_out` as in :func:`meta_models.training.one_vs_rest.fit_one_vs_rest`.
+
+    Raises
+    ------
+    InputError
+        If values are infinite, or beyond what float32 holds.
+    """
+    family, table = FAMILIES[config.family], ArrayTable(rows.X)
+    sample = cut_sample(_interest(rows, config.seed), config.cut_sample_rows, config.seed)
+    audit = audit_features(table, rows.features, sample, Progress("Checking the features"))
+    prepared = family.prepare(table, rows.features, audit, config, threads=threads)
+
+    def train(jobs: Sequence[BoosterJob], _: str) -> dict[str, FittedBooster]:
+        return {
+            job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs
+        }
+
+    watched = SITE_CLASSES if rows.classes.is_splice else range(len(rows.classes.names))
+    problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched)
+    return fit_one_vs_rest(problem, train, held_out=held_out)
+
+
+def final_model(rows: TrainingRows, fit: FittedProblem, strategy: str) -> SigmoidMetaModel:
+    """The uncalibrated model on all `rows`."""
+    family = FAMILIES[fit.problem.config.family]
+    boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(FINAL)]
+    return SigmoidMetaModel(boosters, rows.features, info=rows_info(rows, fit.problem.config, strategy), copy=False)
+
+
+def rows_info(rows: TrainingRows, config: TrainingConfig, strategy: str) -> ModelInfo:
+    """Where a model trained on `rows` comes from."""
+    return ModelInfo(
+        strategy=strategy,
+        genes=rows.genes,
+        base_models=tuple(base.name for base in base_models(rows.features)),
+        versions=library_versions(),
+        provenance={"parameters": {k: str(v) for k, v in parameters(config).items()}, "rows": len(rows.X)},
+        classes=rows.classes.names,
+    )
+
+
+def calibrated(
+    model: SigmoidMetaModel, scores: Floats, fold: NDArray[np.int16], rows: TrainingRows, config: TrainingConfig
+) -> tuple[Floats, tuple[Calibrator, ...] | None]:
+    """Probabilities (n, K) calibrated by the other folds, and the calibrators fitted on all of them.
+
+    Parameters
+    ----------
+    model : SigmoidMetaModel
+        Any one of the problem: it knows what a row of zeros means.
+    scores : ndarray of float64 (n, K)
+        Of models that never saw the row's group.
+    """
+    if not config.calibrate:
+        return model.normalised(scores), None
+    by_fold = fold_calibrators(scores, rows.labels, rows.weights, fold, config)
+    probabilities = apply_by_fold(scores, fold, by_fold, zeros_mean=model.zeros_mean)
+    return probabilities, fit_calibrators(scores, rows.labels, rows.weights, config)
+
+
+def _interest(rows: TrainingRows, seed: int) -> NDArray[np.float32]:
+    """What the sample that sets the bins prefers: high base scores where the features have them, else chance (n,)."""
+    columns = [column for base in base_models(rows.features) for column in base.columns[1:]]
+    if not columns:
+        return np.random.default_rng(seed).random(len(rows.X), np.float32)
+    highest = rows.X[:, [rows.features.index(column) for column in columns]].max(axis=1)
+    return np.nan_to_num(highest, nan=0.0)

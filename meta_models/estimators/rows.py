@@ -1,0 +1,151 @@
+"""What `fit` is given, checked and in the form that training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from meta_models.errors import MetaModelsError
+from meta_models.schema import CLASS_NAMES, CLASSES
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClassCoding:
+    """How labels are numbered; made by `code_classes`.
+
+    Attributes
+    ----------
+    values : ndarray (K,)
+        Labels in sorted order, as they stand in ``classes_``.
+    names : tuple of str (K,)
+        Names of the classes in the order of their numbers.
+    numbers : ndarray of int64 (K,)
+        Number of each of the `values`.
+    """
+
+    values: NDArray[np.generic]
+    names: tuple[str, ...]
+    numbers: NDArray[np.int64]
+
+    @property
+    def is_splice(self) -> bool:
+        """Whether the classes are those of splice sites, numbered as everywhere in this package."""
+        return self.names == CLASS_NAMES
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows to train on, none of weight 0.
+
+    Attributes
+    ----------
+    X : ndarray of float32 (n, F)
+        NaN where a value is missing.
+    labels : ndarray of int64 (n,)
+        Numbers of the classes.
+    weights : ndarray of float32 (n,)
+    groups : ndarray of int64 (n,)
+        Code of each row's group.
+    genes : tuple of str
+        Names of the groups, sorted; empty where none were given.
+    features : tuple of str (F,)
+    """
+
+    X: Matrix
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    groups: NDArray[np.int64]
+    genes: tuple[str, ...]
+    features: tuple[str, ...]
+    classes: ClassCoding
+
+    @property
+    def unit(self) -> str:
+        """What a group is called in messages."""
+        return "groups" if self.genes else "rows (each is a group of its own where no groups are given)"
+
+    def take(self, rows: NDArray[np.bool_]) -> TrainingRows:
+        """The `rows` (n,) that are True."""
+        kept = np.unique(self.groups[rows])
+        genes = tuple(self.genes[code] for code in kept) if self.genes else ()
+        groups = np.searchsorted(kept, self.groups[rows])
+        X, labels, weights = self.X[rows], self.labels[rows], self.weights[rows]
+        return TrainingRows(X, labels, weights, groups, genes, self.features, self.classes)
+
+
+def code_classes(y: NDArray[np.generic]) -> tuple[ClassCoding, NDArray[np.int64]]:
+    """The classes of `y` (n,), and the number of the class of each row.
+
+    Labels 0, 1, 2 or ``neither``, ``donor``, ``acceptor`` are numbered as `SpliceClass`; others in sorted order.
+
+    Raises
+    ------
+    ValueError
+        If there is only one class.
+    """
+    values, codes = np.unique(y, return_inverse=True)
+    if len(values) < 2:
+        raise ValueError(f"y must hold at least 2 classes, found 1 class: {values[0]!r}")
+    found, numbers = values.tolist(), np.arange(len(values))
+    names = tuple(map(str, found))
+    if set(found) == set(CLASS_NAMES):
+        names, numbers = CLASS_NAMES, np.array([CLASS_NAMES.index(value) for value in found])
+    elif found == [int(c) for c in CLASSES]:
+        names = CLASS_NAMES
+    return ClassCoding(values, names, numbers), numbers[codes]
+
+
+def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The code of each row's group (n,), and the names of the groups in their order; each row its own without `groups`.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many as rows, or one is missing.
+    """
+    if groups is None:
+        return np.arange(len(X)), ()
+    values = column_or_1d(groups)
+    check_consistent_length(X, values)
+    if any(value is None or value != value for value in values):  # noqa: PLR0124 - NaN is not itself
+        raise ValueError("groups must be known for every row, found missing ones")
+    names, codes = np.unique(values.astype(str), return_inverse=True)
+    return codes.astype(np.int64), tuple(names.tolist())
+
+
+def without_weightless(rows: TrainingRows) -> TrainingRows:
+    """Rows of weight 0 left out, as if they were not there.
+
+    Raises
+    ------
+    ValueError
+        If a class has no other rows.
+    """
+    counted = rows.weights > 0
+    missing = sorted(set(range(len(rows.classes.names))) - set(rows.labels[counted].tolist()))
+    if missing:
+        absent = ", ".join(rows.classes.names[c] for c in missing)
+        raise ValueError(f"Every class needs a row of sample_weight above 0, found none of class {absent}")
+    return rows if counted.all() else rows.take(counted)
+
+
+def feature_names(given: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """The names of the columns; ``x0``, ``x1``, ... where there are none."""
+    return tuple(f"x{k}" for k in range(count)) if given is None else tuple(map(str, given))
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """Turn errors of this package into the ValueError that users of scikit-learn expect."""
+    try:
+        yield
+    except MetaModelsError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,157 @@
+"""The parts of a prediction: ranges of rows, each checkpointed, so that an interrupted run can go on."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from meta_models.errors import WriteError
+from meta_models.inference.chunk_scorer import ChunkScorer
+from meta_models.progress import Progress
+from meta_models.run_folder import UnitHit, UnitKey, UnitStore, remove_temporaries
+from meta_models.run_folder.atomic import write_error
+from meta_models.run_folder.lock import FolderLock
+
+logger = logging.getLogger(__name__)
+_FILE = "rows.parquet"
+
+
+@contextmanager
+def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
+    """The locked folder ``.<name>.parts`` beside `out`; removed when the block is left without an error.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether the finished parts of an earlier run are kept.
+
+    Raises
+    ------
+    UsageError
+        If another process is writing the same output.
+    WriteError
+        If the folder cannot be made.
+    """
+    folder = out.with_name(f".{out.name}.parts")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
+    lock = FolderLock(folder)
+    lock.acquire()
+    try:
+        remove_temporaries(folder)
+        if not keep:
+            UnitStore(folder / "units").clear()
+        yield folder
+    except BaseException:
+        lock.release()
+        raise
+    lock.release()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one prediction.
+
+    Attributes
+    ----------
+    key : mapping of str to JSON value
+        What determines the scores.
+    n_rows, part_rows : int
+        Rows of the table and of a part.
+    """
+
+    store: UnitStore
+    key: Mapping[str, object]
+    n_rows: int
+    part_rows: int
+
+    @classmethod
+    def within(cls, folder: Path, key: Mapping[str, object], n_rows: int, part_rows: int) -> Self:
+        """Parts that are kept below `folder`."""
+        return cls(UnitStore(folder / "units"), key, n_rows, part_rows)
+
+    def __len__(self) -> int:
+        return math.ceil(self.n_rows / self.part_rows)
+
+    def compute(self, scorer: ChunkScorer, progress: Progress) -> int:
+        """Score the rows of all parts that are not there yet; how many were there."""
+        missing = [number for number in range(len(self)) if self._get(number) is None]
+        reused = len(self) - len(missing)
+        with progress.started(self.n_rows):
+            progress.advance(self.n_rows - sum(len(self._rows(number)) for number in missing))
+            for first, last in _runs(missing):
+                self._stream(scorer, first, last, progress.advance)
+        return reused
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows of the parts in order, a part at a time.
+
+        Raises
+        ------
+        WriteError
+            If a part is not as it was written.
+        """
+        for number in range(len(self)):
+            hit = self._get(number)
+            if hit is None:
+                raise WriteError(f"Part {number} must be as it was written", "It was altered", "Run with --resume")
+            yield pl.read_parquet(io.BytesIO(hit.read(_FILE)))
+
+    def _stream(self, scorer: ChunkScorer, first: int, last: int, advance: Callable[[int], None]) -> None:
+        """Score the consecutive parts `first` to `last` in one scan."""
+        rows = slice(self._rows(first).start, self._rows(last).stop)
+        held: list[pl.DataFrame] = []
+        number, missing = first, len(self._rows(first))
+        for frame in scorer.table.dataset.iter_frames(scorer.expressions(), scorer.table.chunk_rows, rows=rows):
+            rest = frame
+            while rest.height:
+                chunk, rest = rest[:missing], rest[missing:]
+                held.append(scorer.score(chunk))
+                missing -= chunk.height
+                advance(chunk.height)
+                if not missing:
+                    self._put(number, pl.concat(held))
+                    held, number = [], number + 1
+                    missing = len(self._rows(number))
+
+    def _put(self, number: int, frame: pl.DataFrame) -> None:
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, compression="lz4")
+        self.store.put(_name(number), self._key(number), {_FILE: buffer.getvalue()})
+
+    def _get(self, number: int) -> UnitHit | None:
+        found = self.store.get(_name(number), self._key(number))
+        return found if isinstance(found, UnitHit) else None
+
+    def _key(self, number: int) -> UnitKey:
+        rows = self._rows(number)
+        return UnitStore.key({**self.key, "rows": [rows.start, rows.stop]})
+
+    def _rows(self, number: int) -> range:
+        start = number * self.part_rows
+        return range(start, min(start + self.part_rows, self.n_rows))
+
+
+def _name(number: int) -> str:
+    return f"part-{number:06d}"
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    start = 0
+    for stop in range(1, len(numbers) + 1):
+        if stop == len(numbers) or numbers[stop] != numbers[stop - 1] + 1:
+            yield numbers[start], numbers[stop - 1]
+            start = stop

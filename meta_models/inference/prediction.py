@@ -1,0 +1,254 @@
+"""From a model and a table to a file of predictions, in the order in which it is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.inference.chunk_scorer import APPLIED, SEEN, ChunkScorer
+from meta_models.inference.config import PredictConfig
+from meta_models.inference.drift import DriftReport, check_drift
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
+from meta_models.inference.outputs import write_rows
+from meta_models.inference.parts import Parts, parts_folder
+from meta_models.inference.prediction_report import is_finished, report_path, write_report
+from meta_models.inference.prior import PriorCorrection, choose_prior
+from meta_models.inference.selective import selective_figures
+from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
+from meta_models.inference.track_positions import TrackPositions
+from meta_models.inference.tracks import read_chrom_sizes, require_tracks, write_tracks
+from meta_models.model import FittedModel
+from meta_models.progress import Progress
+from meta_models.resources import cpu_limit
+from meta_models.run_folder import (
+    atomic_path,
+    describe_input,
+    hash_file,
+    install_signal_handlers,
+    library_versions,
+)
+from meta_models.run_folder.writers import digest
+from meta_models.schema import WEIGHT
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be scored with what; made by `_prepare`.
+
+    Attributes
+    ----------
+    key : dict
+        Everything that the scores depend on, for JSON.
+    no_prior : str or None
+        Why there is no prior correction.
+    """
+
+    config: PredictConfig
+    scorer: ChunkScorer
+    key: dict[str, object]
+    no_prior: str | None
+
+    @property
+    def table(self) -> ServedTable:
+        """The table."""
+        return self.scorer.table
+
+    @property
+    def model(self) -> FittedModel:
+        """The model."""
+        return self.scorer.model
+
+
+def run_prediction(config: PredictConfig) -> ExitCode:
+    """Do what ``meta-models predict`` is asked to.
+
+    Raises
+    ------
+    MetaModelsError
+        As its subclasses say. Nothing stands at ``--out`` that is not whole; finished parts are kept for ``--resume``.
+    """
+    with install_signal_handlers():
+        _require_free(config)
+        with parts_folder(config.out, keep=config.resume) as folder:
+            work = _prepare(config, folder)
+            if config.resume and is_finished(config.out, digest(work.key)):
+                logger.info("%s is there already, of the same model, table and options", config.out)
+                return ExitCode.DONE
+            if config.out.exists() and not config.overwrite:
+                raise UsageError(f"{config.out} must not exist", "Found it, of other options", "Give --overwrite")
+            drift = _check_drift(work)
+            parts = Parts.within(folder, work.key, work.table.n_rows, config.part_rows)
+            reused = parts.compute(work.scorer, Progress("Predicting"))
+            if config.resume:
+                logger.info("%d of %d parts were there already", reused, len(parts))
+            _write(work, parts, drift, folder)
+    return ExitCode.DONE
+
+
+def _require_free(config: PredictConfig) -> None:
+    if config.out.is_dir():
+        raise UsageError("--out must be a file", f"Found a folder at {config.out}")
+    if config.out.exists() and not (config.overwrite or config.resume):
+        raise UsageError(f"{config.out} must not exist", "Found it", "Give --overwrite, or another --out")
+
+
+def _prepare(config: PredictConfig, folder: Path) -> _Work:
+    model_file = resolve(config.model)
+    model = load_model_with_ensemble_support(model_file, verbose=config.verbose)
+    model.set_threads(cpu_limit(config.threads).count)
+    table = open_served(
+        Path(config.dataset), model.feature_names, work_dir=folder / "input",
+        base_score_columns=config.base_score_columns,
+    )  # fmt: skip
+    if config.tracks is not None:
+        require_tracks(config.track_formats, table.passed_on)
+    prior = choose_prior(model.info, config.prevalence, table.dataset.info.true_prevalence)
+    correction = prior if isinstance(prior, PriorCorrection) else None
+    selective = config.only_uncertain is not None
+    scorer = ChunkScorer(model, table, correction, config.only_uncertain, labels=selective and table.labelled)
+    key: dict[str, object] = {
+        "model": hash_file(model_file),
+        "inputs": [describe_input(file.path).sha256 for file in table.dataset.files],
+        "prior": None if correction is None else asdict(correction),
+        "only_uncertain": config.only_uncertain,
+        "base_score_columns": config.base_score_columns,
+        "versions": library_versions(),
+    }
+    logger.info("%d rows of %s, %d features", table.n_rows, table.dataset.source, len(model.feature_names))
+    logger.info("%s", _prior_line(prior, model))
+    return _Work(config, scorer, key, prior if isinstance(prior, str) else None)
+
+
+def _prior_line(prior: PriorCorrection | str, model: FittedModel) -> str:
+    at = model.info.prevalence
+    calibrated = "unknown class shares" if at is None else _shown_shares(at)
+    line = f"calibrated_* are right for {calibrated} (weights of training: {model.info.weighting})"
+    if isinstance(prior, str):
+        return f"{line}; no corrected_*: {prior}"
+    return f"{line}; corrected_* for {_shown_shares(prior.target)} ({prior.origin})"
+
+
+def _shown_shares(shares: tuple[float, float, float]) -> str:
+    return f"neither {shares[0]:.6g}, donor {shares[1]:.4g}, acceptor {shares[2]:.4g}"
+
+
+def _check_drift(work: _Work) -> DriftReport:
+    """Compare the table with training before anything is predicted; with ``--strict`` refuse it."""
+    config = work.config
+    drift = check_drift(
+        work.model, work.table, rows=config.drift_rows, psi_alarm=config.psi_alarm, missing_alarm=config.missing_alarm
+    )
+    if drift.reason is not None:
+        if config.strict:
+            raise InputError("--strict needs a model that knows its features", drift.reason, "Train it again")
+        logger.warning("The features were not compared with training: %s", drift.reason)
+        return drift
+    if not drift.far:
+        logger.info("%d features are as in training (%d rows compared)", len(drift.features), drift.rows)
+        return drift
+    logger.warning(
+        "%d of %d features are far from training (%d rows compared):\n  %s",
+        len(drift.far), len(drift.features), drift.rows, "\n  ".join(drift.lines()),
+    )  # fmt: skip
+    if config.strict:
+        write_report(config.out, {"refused": "--strict", "drift": drift.to_dict()})
+        raise InputError(
+            f"With --strict the features of {work.table.dataset.source!r} must be as in training",
+            f"{len(drift.far)} of {len(drift.features)} are far: {', '.join(f.feature for f in drift.far[:20])}",
+            f"See {report_path(config.out)}, mend the features or leave --strict out",
+        )
+    return drift
+
+
+def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
+    """Tracks and report first: where the output stands, everything does."""
+    config = work.config
+    tracks = _write_tracks(work, parts, folder) if config.tracks is not None else ()
+    selective = _selective(work, parts)
+    rows = 0
+    seen = 0
+
+    def visible() -> Iterator[pl.DataFrame]:
+        nonlocal rows, seen
+        for frame in parts.frames():
+            rows, seen = rows + frame.height, seen + int(frame[SEEN].sum() or 0)
+            yield frame.drop(c for c in (HIDDEN_LABEL, HIDDEN_WEIGHT) if c in frame.columns)
+
+    with atomic_path(config.out) as temporary:
+        write_rows(temporary, visible())
+        named = "gene_id" in work.table.passed_on
+        write_report(
+            config.out,
+            {
+                "key": digest(work.key),
+                "output_sha256": hash_file(temporary),
+                "rows": rows,
+                "rows_seen_in_training": seen if named else None,
+                "model": _model_facts(work.model, str(work.key["model"])),
+                "prior_correction": work.key["prior"] if work.no_prior is None else {"reason": work.no_prior},
+                "selective": selective,
+                "absent_kmers": list(work.table.absent),
+                "tracks": [path.name for path in tracks],
+                "drift": drift.to_dict(),
+            },
+        )
+    logger.info("Saved %s (%d rows%s)", config.out, rows, f", {seen} of genes trained on" if named else "")
+
+
+def _model_facts(model: FittedModel, sha256: str) -> dict[str, Any]:
+    info = model.info
+    return {
+        "sha256": sha256,
+        "strategy": info.strategy,
+        "members": model.n_members,
+        "features": len(model.feature_names),
+        "genes": len(info.genes),
+        "weighting": info.weighting,
+        "calibrated_at": info.prevalence,
+        "calibrators": None if model.calibrators is None else [c.kind for c in model.calibrators],
+    }
+
+
+def _write_tracks(work: _Work, parts: Parts, folder: Path) -> tuple[Path, ...]:
+    config = work.config
+    buckets = folder / "tracks"
+    buckets.mkdir(exist_ok=True)
+    for old in buckets.iterdir():
+        old.unlink()
+    positions = TrackPositions(buckets)
+    for frame in parts.frames():
+        positions.add(frame)
+    sizes = None if config.chrom_sizes is None else read_chrom_sizes(config.chrom_sizes)
+    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats, sizes)
+    logger.info("Tracks: %s", ", ".join(map(str, written)))
+    return written
+
+
+def _selective(work: _Work, parts: Parts) -> dict[str, Any] | None:
+    bounds = work.config.only_uncertain
+    if bounds is None:
+        return None
+    weighted = work.scorer.labels and work.table.has(WEIGHT)
+    figures = selective_figures(parts.frames(), bounds, weighted=weighted)
+    logger.info(
+        "The model was applied to %d of %d rows (%.3g %%), where a base site score lies in %g to %g (%s)",
+        figures["rows_touched"], figures["rows"], 100 * figures["share_touched"], *bounds, APPLIED,
+    )  # fmt: skip
+    for name in ("all rows", "genes not trained on") if figures["average_precision"] else ():
+        found = figures["average_precision"][name]
+        for site in ("donor", "acceptor"):
+            base, result = (_shown_metric(found[site][which]) for which in ("base", "selective"))
+            logger.info("Average precision, %s (%d), %s: %s -> %s", name, found["rows"], site, base, result)
+    return figures
+
+
+def _shown_metric(metric: dict[str, Any]) -> str:
+    return f"null ({metric['reason']})" if metric["value"] is None else f"{metric['value']:.4f}"

@@ -1,0 +1,88 @@
+"""The table that is scored: which of its columns are read, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from meta_models.dataset.files import Kind
+from meta_models.dataset.reader import CHUNK_BYTES, Dataset, open_dataset
+from meta_models.model.inputs import resolve_columns
+from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
+
+#: Columns that are passed on, where the table has them.
+PASSED_ON = (GENE, CHROM, STRAND, POSITION, GENOMIC_POSITION)
+_WHOLE = (POSITION, GENOMIC_POSITION)
+#: Names under which the label and the weight of a row travel with its scores.
+HIDDEN_LABEL, HIDDEN_WEIGHT = "_label", "_weight"
+
+
+@dataclass(frozen=True)
+class ServedTable:
+    """A table to be scored; made by :func:`open_served`.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Columns of the table that the model reads; k-mer columns that it lacks count 0.
+    absent : tuple of str
+        These k-mer columns.
+    """
+
+    dataset: Dataset
+    features: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the table."""
+        return self.dataset.n_rows
+
+    @cached_property
+    def chunk_rows(self) -> int:
+        """Rows that are read at a time."""
+        return max(1024, CHUNK_BYTES // (4 * max(1, len(self.features))))
+
+    @cached_property
+    def passed_on(self) -> tuple[str, ...]:
+        """Columns of the table that stand in the output, too."""
+        return tuple(c for c in PASSED_ON if self.has(c) and (c not in _WHOLE or self.dataset.kind(c) is Kind.NUMERIC))
+
+    def has(self, column: str) -> bool:
+        """Whether the table has a column with at least one value."""
+        return column in self.dataset.columns and self.dataset.kind(column) is not Kind.NULL
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the table says what each position is."""
+        return self.has(LABEL)
+
+    def expressions(self, *, labels: bool) -> list[pl.Expr]:
+        """What is read: features, base scores, what is passed on, family; with `labels` the label and the weight."""
+        found = [pl.col(name) for name in dict.fromkeys((*self.features, *MAIN_BASE.columns))]
+        found += [pl.col(c).cast(pl.Int64 if c in _WHOLE else pl.String) for c in self.passed_on]
+        found += [pl.col(FAMILY).cast(pl.String)] if self.has(FAMILY) else []
+        if labels:
+            found.append(pl.col(LABEL).cast(pl.String).alias(HIDDEN_LABEL))
+            weight = pl.col(WEIGHT) if self.has(WEIGHT) else pl.lit(1.0)
+            found.append(weight.cast(pl.Float32).alias(HIDDEN_WEIGHT))
+        return found
+
+
+def open_served(
+    source: Path, feature_names: Sequence[str], *, work_dir: Path, base_score_columns: Sequence[str] | None = None
+) -> ServedTable:
+    """Open a table for a model with these features. Only the main base model's scores and the features must be there.
+
+    Raises
+    ------
+    InputError
+        If a file is not readable, or columns are missing (with a diff).
+    """
+    dataset = open_dataset(source, work_dir=work_dir, base_score_columns=base_score_columns, required=MAIN_BASE.columns)
+    features = resolve_columns(dataset.columns, feature_names)
+    return ServedTable(dataset, features, tuple(name for name in feature_names if name not in set(features)))

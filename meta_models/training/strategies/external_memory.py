@@ -1,0 +1,41 @@
+"""One model over all genes whose quantised matrix lies on disk, for tables that even that matrix outgrows."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.run_folder import scratch_folder
+from meta_models.training.memory import cache_bytes, external_memory_peak
+from meta_models.training.strategies.single_model import SingleModelStrategy
+from meta_models.training.task import TrainingTask
+
+
+class ExternalMemoryStrategy(SingleModelStrategy):
+    """The single model, trained page by page. Chosen by name only: the pages are read for each level of each tree.
+
+    Boosters are trained one after another, each with all threads: XGBoost's threads, which read the pages, do not
+    live on in a forked process.
+    """
+
+    name: ClassVar[str] = "external_memory"
+    title: ClassVar[str] = "External-Memory XGBoost Model"
+
+    def predict_peak(
+        self,
+        profile: DatasetProfile,
+        config: TrainingConfig,
+        threads: int,  # noqa: ARG002 - boosters run in turn
+        *,
+        budget: int = sys.maxsize,  # noqa: ARG002 - pages have one size
+    ) -> int:
+        """Peak memory of the process tree in bytes."""
+        return external_memory_peak(profile, config)
+
+    def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:
+        need = cache_bytes(task.dataset.n_rows, len(task.features))
+        return scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir)

@@ -1,0 +1,223 @@
+"""The command as a user meets it: what it leaves behind, and what it says of bad input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tables import make_frame, write_table
+
+from meta_models.cli import main
+from meta_models.dataset.demo import write_demo_table
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+
+QUICK = ["--n-estimators", "6", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60"]
+VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "model_card.md", "timing.json"}
+CORE_ARTIFACTS = {
+    "model_multiclass.pkl", "training_summary.txt", "gene_cv_metrics.csv", "oof_predictions.parquet",
+    "feature_manifest.csv", "global_excluded_features.txt", "leakage_screening.csv", "meta_evaluation_summary.json",
+    "base_vs_meta_performance.tsv", "roc_curves_meta.pdf", "pr_curves_meta.pdf", "report.html", "run_manifest.json",
+}  # fmt: skip
+
+
+def train(*arguments: object) -> int:
+    return main(["train", *map(str, arguments)])
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name not in VARYING and not p.name.startswith(".")]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def run_folder(demo_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, made by the real command in a process of its own."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    command = [sys.executable, "-m", "meta_models.training.run_gene_cv_sigmoid"]
+    done = subprocess.run(
+        [*command, "--dataset", str(demo_table), "--out-dir", str(out), *QUICK],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Selected: Single XGBoost Model (60 genes" in done.stdout
+    assert "beat the best base model" in done.stdout or "beats the best base model" in done.stdout
+    return out
+
+
+def test_a_run_leaves_the_promised_artifacts(run_folder: Path) -> None:
+    assert {name for name in CORE_ARTIFACTS if not (run_folder / name).is_file()} == set()
+    manifest = json.loads((run_folder / "run_manifest.json").read_text())
+    assert manifest["state"] == "complete"
+    for name, record in manifest["artifacts"].items():
+        assert hashlib.sha256((run_folder / name).read_bytes()).hexdigest() == record["sha256"]
+    assert manifest["memory"]["measured"] > 0
+    assert not list(run_folder.rglob(".tmp-*"))
+
+
+def test_a_second_run_is_byte_identical(run_folder: Path, demo_table: Path, tmp_path: Path) -> None:
+    assert train("--dataset", demo_table, "--out-dir", tmp_path / "out", *QUICK) == 0
+    assert hashes(run_folder) == hashes(tmp_path / "out")
+
+
+def test_the_saved_configuration_can_be_fed_back(run_folder: Path, tmp_path: Path) -> None:
+    config = run_folder / "run_manifest.json"
+    assert train("--config", config, "--out-dir", tmp_path / "out", "--analyses", "base-vs-meta") == 0
+    assert hashes(run_folder)["model_multiclass.pkl"] == hashes(tmp_path / "out")["model_multiclass.pkl"]
+
+
+def test_the_loaded_model_says_what_the_run_said(run_folder: Path, demo_table: Path) -> None:
+    model = load_model_with_ensemble_support(str(run_folder / "model_*.pkl"))
+    frame = pl.read_parquet(demo_table / "batch_00001.parquet")
+    shuffled = frame.select(sorted(frame.columns, reverse=True))
+    assert (model.predict_proba(frame) == model.predict_proba(shuffled)).all()
+    assert model.predict_proba(frame).shape == (frame.height, 3)
+
+
+def test_other_genes_are_evaluated_and_relatives_refused(
+    demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_demo_table(tmp_path / "other", n_genes=12, gene_offset=240, every_position=True)
+    options = ["--dataset", demo_table, "--analyses", "base-vs-meta", *QUICK]
+    assert train(*options, "--out-dir", tmp_path / "a", "--eval-dataset", other) == 0
+    headline = json.loads((tmp_path / "a" / "external_evaluation.json").read_text())["headline"]
+    assert headline["best_base"]["meta"] > 0.3
+    assert train(*options, "--out-dir", tmp_path / "b", "--eval-dataset", demo_table) == 3
+    assert "shares 60 genes" in capsys.readouterr().err
+
+
+def test_every_position_of_the_training_genes(demo_table: Path, tmp_path: Path) -> None:
+    full = write_demo_table(tmp_path / "full", n_genes=60, every_position=True)
+    options = ["--dataset", demo_table, "--analyses", "base-vs-meta", "--oof-dataset", full, *QUICK]
+    assert train(*options, "--out-dir", tmp_path / "a") == 0
+    headline = json.loads((tmp_path / "a" / "oof_dataset_evaluation.json").read_text())["headline"]
+    assert headline["best_base"]["rows"] > 10 * pl.read_parquet(demo_table / "*.parquet").height
+    assert 0 < headline["best_base"]["meta"] <= 1
+
+
+def test_the_plan_is_json_and_writes_nothing(
+    demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train("--dataset", demo_table, "--dry-run") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["chosen"] == "single_model"
+    assert plan["strategies"]["single_model"]["fits"]
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def truncated(folder: Path) -> None:
+    path = next(folder.glob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+BAD_TABLES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], Callable[[Path], object] | None, list[str]]] = {
+    "missing column": (lambda f: f.drop("donor_score"), None, ["donor_score"]),
+    "unknown label": (lambda f: f.with_columns(splice_type=pl.lit("exon")), None, ["exon", "splice_type"]),
+    "infinite feature": (
+        lambda f: f.with_columns(feature_1=pl.lit(float("inf"))), None, ["feature_1", "infinite"],
+    ),
+    "empty table": (lambda f: f.clear(), None, ["rows"]),
+    "one gene": (lambda f: f.with_columns(gene_id=pl.lit("G")), None, ["gene", "Found 1"]),
+    "fewer genes than folds": (lambda f: f.filter(pl.col("gene_id") < "G0002"), None, ["--n-folds 3", "Found 2"]),
+    "class absent": (lambda f: f.filter(pl.col("splice_type") != "acceptor"), None, ["Absent: acceptor"]),
+    "truncated file": (lambda f: f, truncated, ["part_0.parquet"]),
+    "foreign file": (lambda f: f, lambda d: (d / "notes.txt").write_text("x"), ["notes.txt"]),
+    "text called parquet": (lambda f: f, lambda d: (d / "z.parquet").write_text("x"), ["z.parquet"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_bad_tables_end_with_3_and_one_message(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change, spoil, words = BAD_TABLES[case]
+    folder = write_table(tmp_path / "table", change(make_frame()))
+    if spoil is not None:
+        spoil(folder)
+    out = tmp_path / "out"
+    assert train("--dataset", folder, "--out-dir", out, *QUICK) == 3
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert len(message.strip().splitlines()) == 1
+    assert all(word in message for word in words), message
+    assert json.loads((out / "run_manifest.json").read_text())["state"] == "failed"
+    assert not (out / "model_multiclass.pkl").exists()
+    assert not list(out.rglob(".tmp-*"))
+
+
+def test_a_folder_in_use_is_not_written_to(
+    demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    assert train("--dataset", demo_table, "--out-dir", tmp_path, *QUICK) == 2
+    assert "must be empty" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written(demo_table: Path, tmp_path: Path) -> None:
+    """As another user where the tests run as root, whom nothing refuses."""
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    code = (
+        "import os, sys\n"
+        "from meta_models.cli import main\n"
+        "import meta_models.pipeline\n"
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        f"sys.exit(main(['train', '--dataset', {str(demo_table)!r}, '--out-dir', {str(locked / 'out')!r}]))"
+    )
+    environment = {**os.environ, "HOME": "/nonexistent", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 73, done.stderr
+    assert str(locked / "out") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--n-folds", "1"], "n_folds"),
+        (["--n-estimators", "none"], "n_estimators"),
+        (["--learning-rate", "nan"], "learning_rate"),
+        (["--strategy", "quantum"], "quantum"),
+        (["--family", "forest"], "forest"),
+        (["--analyses", "astrology"], "astrology"),
+        (["--exclude-features", "no_such_column"], "no_such_column"),
+        (["--resume", "--overwrite"], "exclude one another"),
+    ],
+)  # fmt: skip
+def test_bad_options_end_with_2(
+    arguments: list[str], words: str, demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--dataset", demo_table, "--out-dir", tmp_path / "out", *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_unknown_keys_of_a_config_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("max_depth: 3\nmax-dpeth: 4\n")
+    assert train("--config", config, "--out-dir", tmp_path / "out") == 2
+    assert "max_dpeth" in capsys.readouterr().err
+
+
+def test_a_list_of_features_may_come_from_a_file(demo_table: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("# k-mers\n3mer_AAA\n3mer_CCC\n")
+    options = ["--dataset", demo_table, "--analyses", "features", *QUICK]
+    assert train(*options, "--out-dir", tmp_path / "out", "--exclude-features", f"@{names}") == 0
+    manifest = pl.read_csv(tmp_path / "out" / "feature_manifest.csv")
+    left_out = manifest.filter(pl.col("name").is_in(["3mer_AAA", "3mer_CCC"]))
+    assert left_out.height == 2
+    assert "3mer_AAA" not in load_model_with_ensemble_support(str(tmp_path / "out" / "*.pkl")).feature_names
