@@ -1,0 +1,101 @@
+"""Streamed prediction against in-memory prediction: rows per second of one over the other.
+
+Usage:
+    python benchmarks/prediction.py --model MODEL --dataset TABLE [--members 1 14] [--rows 200000] [--repeats 5]
+
+The peer is ``booster.inplace_predict`` of the same boosters on a float32 matrix that is in memory already. The product
+reads Parquet, checks, converts, predicts, combines and calibrates (``ChunkScorer`` over ``Dataset.iter_frames``; writing
+is left out on both sides). Both run in turn, one pair a repeat, so that load of the machine meets both alike; the median
+of the pairs' ratios is what counts. 1 means that streaming costs nothing; the target is 0.8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from meta_models.inference.chunk_scorer import ChunkScorer
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.inference.served import ServedTable, open_served
+from meta_models.model import EnsembleMetaModel, FittedModel, SigmoidMetaModel
+from meta_models.resources import cpu_limit
+
+
+def members_of(model: FittedModel, count: int) -> FittedModel:
+    """The first member alone, or an ensemble of `count` members made from those that there are, in turn."""
+    found = model.members if isinstance(model, EnsembleMetaModel) else (model.with_calibrators(None),)
+    if count == 1:
+        return found[0].with_calibrators(model.calibrators)
+    members = [found[k % len(found)] for k in range(count)]
+    return EnsembleMetaModel(members, info=replace(model.info, sketches={}), calibrators=model.calibrators)
+
+
+def in_memory(model: FittedModel, matrix: np.ndarray) -> float:
+    """Seconds of all boosters on the matrix."""
+    members: tuple[SigmoidMetaModel, ...] = model.members if isinstance(model, EnsembleMetaModel) else (model,)
+    start = time.perf_counter()
+    for member in members:
+        for booster in member.boosters:
+            booster.inplace_predict(matrix, validate_features=False)
+    return time.perf_counter() - start
+
+
+def streamed(model: FittedModel, table: ServedTable, rows: int) -> float:
+    """Seconds of the product on the same rows."""
+    scorer = ChunkScorer(model, table)
+    start = time.perf_counter()
+    done = 0
+    for frame in table.dataset.iter_frames(scorer.expressions(), table.chunk_rows, rows=slice(0, rows)):
+        done += scorer.score(frame).height
+    if done != rows:
+        raise AssertionError(f"{done} of {rows} rows were scored")
+    return time.perf_counter() - start
+
+
+def compare(model: FittedModel, table: ServedTable, rows: int, repeats: int) -> dict[str, object]:
+    """Ratios of `repeats` pairs after a warm-up."""
+    frames = table.dataset.iter_frames([pl.col(n) for n in model.feature_names], table.chunk_rows, rows=slice(0, rows))
+    matrix = pl.concat(frames).select(pl.all().cast(pl.Float32)).to_numpy(order="c")
+    small = min(rows, 20_000)
+    in_memory(model, matrix[:small])
+    streamed(model, table, small)
+    pairs = [(in_memory(model, matrix), streamed(model, table, rows)) for _ in range(repeats)]
+    ratios = [peer / ours for peer, ours in pairs]
+    return {
+        "members": model.n_members,
+        "rows": rows,
+        "ratio": round(statistics.median(ratios), 3),
+        "least": round(min(ratios), 3),
+        "most": round(max(ratios), 3),
+    }
+
+
+def main() -> None:
+    """Print one line of JSON for each number of members."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--dataset", required=True, type=Path)
+    parser.add_argument("--members", nargs="+", type=int, default=[1, 14])
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    loaded = load_model_with_ensemble_support(options.model)
+    with tempfile.TemporaryDirectory() as folder:
+        table = open_served(options.dataset, loaded.feature_names, work_dir=Path(folder))
+        for count in options.members:
+            model = members_of(loaded, count)
+            model.set_threads(cpu_limit(options.threads).count)
+            print(json.dumps(compare(model, table, min(options.rows, table.n_rows), options.repeats)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
