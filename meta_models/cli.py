@@ -52,11 +52,26 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(command=train_command)
     add_config_options(train, TrainingConfig)
+    compare = commands.add_parser(
+        "compare-strategies",
+        help="train the same genes as one model and as an ensemble, and compare",
+        argument_default=argparse.SUPPRESS,
+    )
+    compare.set_defaults(command=compare_command)
+    add_config_options(compare, TrainingConfig)
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
     predict.set_defaults(command=predict_command)
     add_config_options(predict, PredictConfig)
+    verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
+    verify.set_defaults(command=verify_command)
+    verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
+    verify.add_argument(
+        "--isolated",
+        action="store_true",
+        help="load it and predict with it in a process of its own, with limits on CPU time and memory",
+    )
     return parser
 
 
@@ -105,6 +120,15 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
     return run_training(config)
 
 
+def compare_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models compare-strategies``."""
+    config = config_from(arguments, TrainingConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.compare_strategies import compare_strategies
+
+    return compare_strategies(config)
+
+
 def predict_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models predict``."""
     config = config_from(arguments, PredictConfig)
@@ -112,6 +136,15 @@ def predict_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.inference.prediction import run_prediction
 
     return run_prediction(config)
+
+
+def verify_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models verify-model``."""
+    from meta_models.inference.verify import verify_model
+
+    facts = verify_model(arguments.file, isolated=arguments.isolated)
+    sys.stdout.write("\n".join(facts.lines()) + "\n")
+    return ExitCode.DONE
 
 
 def _shape(name: str, plain: Any) -> dict[str, Any]:

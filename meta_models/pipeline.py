@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import logging
 import sys
@@ -16,31 +15,31 @@ import polars as pl
 from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.evaluation import best_base_overall, evaluate, standard_strata
 from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.report.html import render_report
-from meta_models.analysis.report.input import ArtifactCheck, ReportInput
-from meta_models.analysis.report.summary import render_summary
-from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.analysis.gene_ranking import gene_ranking
+from meta_models.analysis.runner import run_analyses, selected
+from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
-from meta_models.dataset.demo import write_demo_table
-from meta_models.dataset.positions import Positions, choose_genes, read_positions
+from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
-from meta_models.dataset.thinning import thin_negatives
-from meta_models.errors import ExitCode, InputError, TargetMissed, UnitsFailed, UsageError
+from meta_models.errors import ExitCode, UsageError
+from meta_models.inference.overlap import refuse_overlap, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
-from meta_models.persistence import dump_model
+from meta_models.reporting import SCREENING, ReportSources, exit_code, save_report
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
+from meta_models.result_files import save_result
 from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
 from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.pool import Pool
+from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screen_table import Screened, screen_table
 from meta_models.training.task import TrainingTask
 
 logger = logging.getLogger(__name__)
-DEMO = "demo"
 
 
 def run_training(config: TrainingConfig) -> ExitCode:
@@ -56,6 +55,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
             "--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}"
         )
     selected(config)
+    if config.targets is not None:
+        read_targets(config.targets)
     budget = memory_budget(config.max_memory_gb)
     if config.strict_memory:
         apply_address_space_limit(budget.bytes)
@@ -72,7 +73,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
-        dataset, positions = _open(config, Path(work_dir))
+        dataset, positions = open_training_table(config, Path(work_dir))
         pool = _open_pool(config, Path(work_dir))
         profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
@@ -85,7 +86,7 @@ def _run(
 ) -> ExitCode:
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with folder.phase("reading"):
-        dataset, positions = _open(config, work_dir)
+        dataset, positions = open_training_table(config, work_dir)
         pool = _open_pool(config, work_dir)
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
         profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
@@ -97,41 +98,31 @@ def _run(
     with folder.phase("screening"):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)
+        plan_lines = (plan.selected(), *plan.peak_lines())
+        folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with folder.phase("training"):
         task = _task(config, dataset, positions, plan, screened, folder)
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(pool, work_dir)))
-        _save_training(result, plan, folder)
+        save_result(result, plan.strategy.model_file, folder)
+        logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with folder.phase("analysis"):
-        context = AnalysisContext(result, folder, rows=dataset, budget=budget.bytes, threads=plan.cpus.count)
+        again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
+        context = AnalysisContext(
+            result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count
+        )
         analyses = run_analyses(context)
     with folder.phase("external evaluation"):
-        if config.oof_dataset is not None:
-            _evaluate_whole_genes(result, work_dir, folder)
+        whole = _evaluate_whole_genes(result, work_dir, folder) if config.oof_dataset is not None else None
         external = _evaluate_external(result, work_dir, folder) if config.eval_dataset is not None else None
     result = dataclasses.replace(
         result,
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
         seconds={**folder.manifest.phases, **result.seconds},
     )
-    _save_report(_report_input(result, analyses, plan, screened, external, folder), folder)
     folder.update(memory=_memory_figures(result, budget, sampler))
-    return _outcome(analyses)
-
-
-def _open(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
-    """The table (or so many of its genes as the configuration asks for) and its narrow columns."""
-    source = write_demo_table(work_dir / "demo") if config.dataset == DEMO else Path(config.dataset)
-    dataset = open_dataset(
-        source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
-    )
-    positions = read_positions(dataset)
-    if config.sample_genes is not None:
-        rows = choose_genes(positions, config.sample_genes, config.seed)
-        dataset, positions = dataset.with_rows(rows), positions.filter(rows)
-    if config.thin_negatives is not None:
-        rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
-        dataset = dataset.with_rows(rows)
-    return dataset, positions
+    model_file, screening = plan.strategy.model_file, screened.report.csv()
+    save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
+    return exit_code(analyses)
 
 
 def _open_pool(config: TrainingConfig, work_dir: Path) -> Dataset | None:
@@ -159,7 +150,7 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
-    folder.write_text("leakage_screening.csv", screened.report.csv())
+    folder.write_text(SCREENING, screened.report.csv())
     folder.write_text("global_excluded_features.txt", screened.report.excluded_text())
     for line in _screening_lines(screened):
         logger.info("%s", line)
@@ -193,62 +184,6 @@ def _task(
     )
 
 
-def _save_training(result: TrainingResult, plan: Plan, folder: RunFolder) -> None:
-    """The model first: nothing that comes later can lose it."""
-    folder.write_bytes(plan.strategy.model_file, dump_model(result.model))
-    folder.write_parquet("oof_predictions.parquet", result.oof)
-    logger.info("Saved %s", folder.path / plan.strategy.model_file)
-
-
-def _report_input(
-    result: TrainingResult,
-    analyses: AnalysisRun,
-    plan: Plan,
-    screened: Screened,
-    external: EvaluationTable | None,
-    folder: RunFolder,
-) -> ReportInput:
-    for name in folder.manifest.artifacts:
-        folder.verify(name)
-    return ReportInput(
-        title=result.config.dataset,
-        result=result,
-        run=analyses,
-        model_file=plan.strategy.model_file,
-        profile=plan.profile.lines(),
-        screening=_screening_lines(screened),
-        screening_table=pl.read_csv(io.StringIO(screened.report.csv()), infer_schema_length=None),
-        plan=(plan.selected(), *plan.peak_lines()),
-        external=external,
-        external_lines=(f"External table: {result.config.eval_dataset}",) if external is not None else (),
-        artifacts=tuple(
-            ArtifactCheck(name, record.bytes or 0, record.sha256 or "", verified=True)
-            for name, record in folder.manifest.artifacts.items()
-        ),
-        provenance=_provenance(folder),
-    )
-
-
-def _provenance(folder: RunFolder) -> dict[str, str]:
-    manifest = folder.manifest
-    return {
-        "command": " ".join(manifest.argv),
-        "started": manifest.started,
-        "host": manifest.host,
-        **{f"version of {name}": version for name, version in manifest.versions.items()},
-        **{f"sha256 of {Path(record.path).name}": record.sha256 for record in manifest.inputs[:20]},
-    }
-
-
-def _save_report(report: ReportInput, folder: RunFolder) -> None:
-    summary = render_summary(report)
-    folder.write_text("training_summary.txt", summary)
-    folder.write_text("report.html", render_report(report))
-    for line in report.verdict():
-        logger.info("%s", line)
-    logger.info("Report: %s", folder.path / "report.html")
-
-
 def _memory_figures(result: TrainingResult, budget: MemoryBudget, sampler: PeakSampler) -> MemoryFigures:
     return MemoryFigures(
         predicted=result.memory.predicted,
@@ -257,16 +192,6 @@ def _memory_figures(result: TrainingResult, budget: MemoryBudget, sampler: PeakS
         budget_source=budget.source,
         method=sampler.method,
     )
-
-
-def _outcome(analyses: AnalysisRun) -> ExitCode:
-    """Everything is written by now; what failed or was missed still ends the command with its code."""
-    if analyses.failed:
-        failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
-        raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
-    if analyses.missed_targets:
-        raise TargetMissed("Every target must be met", f"{analyses.missed_targets} were missed", "See the report")
-    return ExitCode.DONE
 
 
 def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
@@ -286,10 +211,11 @@ def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFol
 def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
     table, positions = _open_other(str(result.config.eval_dataset), result.config, work_dir / "eval")
-    _refuse_overlap(result, positions, table)
+    genes, families = texts(result.oof["gene_id"]), texts(result.oof["family"])
+    refuse_overlap(genes, families, positions, table.source, table="--eval-dataset")
     frame = score_table(result.model, table, positions)
     best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
-    return _save_evaluation(result, frame, positions, best, "external_evaluation", folder)
+    return _save_evaluation(result, frame, positions, best, "external_evaluation", folder, combiner_frame=result.oof)
 
 
 def _open_other(source: str, config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
@@ -308,29 +234,19 @@ def _save_evaluation(
     best_base: str | Mapping[int, str],
     name: str,
     folder: RunFolder,
+    *,
+    combiner_frame: pl.DataFrame | None = None,
 ) -> EvaluationTable:
+    """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds."""
     config = result.config
     table = evaluate(
         frame, _shared_bases(result, positions), weighting=positions.weighting,
         bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
-        strata=standard_strata(frame, result.base_train_chroms), combiner_frame=result.oof,
+        strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
     )  # fmt: skip
     folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
     folder.write_json(f"{name}.json", table.to_json())
+    genes = gene_ranking(frame, _shared_bases(result, positions), weighting=positions.weighting)
+    folder.write_text(f"{name}_per_gene.tsv", genes.write_csv(separator="\t"))
     logger.info("%s: %s", name.replace("_", " ").capitalize(), table.headline.sentence())
     return table
-
-
-def _refuse_overlap(result: TrainingResult, positions: Positions, other: Dataset) -> None:
-    for column, what in (("gene_id", "genes"), ("family", "gene families")):
-        shared = _texts(result.oof[column]) & _texts(positions.frame[column])
-        if shared:
-            raise InputError(
-                f"--eval-dataset must hold other {what} than those trained on",
-                f"{other.source!r} shares {len(shared)} {what}: {', '.join(sorted(shared)[:5])}",
-                "Take them out of one of the tables",
-            )
-
-
-def _texts(values: pl.Series) -> set[str]:
-    return set(values.unique().cast(pl.String).to_list())

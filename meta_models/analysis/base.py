@@ -54,6 +54,26 @@ class RowSource(Protocol):
         """Values (n_rows, n_columns), float32, missing as NaN; `rows` number the rows of the out-of-fold table."""
 
 
+class Retrainer(Protocol):
+    """Trains again on a cheap setting and on the folds of the run."""
+
+    @property
+    def setting(self) -> str:
+        """How models are trained, in words."""
+
+    def retrain(
+        self,
+        features: tuple[str, ...],
+        *,
+        rows: NDArray[np.bool_] | None = None,
+        labels: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.float64]:
+        """Out-of-fold probabilities (n_rows, 3), trained on `rows` (n_rows,) and `labels` (n_rows,); all, the table's."""
+
+    def release(self) -> None:
+        """Let go of what is kept for the next call."""
+
+
 @dataclass(frozen=True)
 class AnalysisContext:
     """All that the analyses share; what is costly is computed once, when first asked for.
@@ -64,6 +84,8 @@ class AnalysisContext:
         Where artifacts go.
     rows : RowSource or None
         Source of feature values; without it SHAP, permutation and strata by features are not applicable.
+    retrainer : Retrainer or None
+        Trains again; without it the analyses that need it are not applicable, because of `no_retrainer`.
     budget : int or None
         Memory budget in bytes.
     threads : int
@@ -73,6 +95,8 @@ class AnalysisContext:
     result: TrainingResult
     writer: ArtifactWriter
     rows: RowSource | None = None
+    retrainer: Retrainer | None = None
+    no_retrainer: str = "this run has no source of rows to train on again"
     budget: int | None = None
     threads: int = 1
 
@@ -131,6 +155,19 @@ class AnalysisContext:
         require_memory(self.config.shap_rows, len(self.result.kept_features), self.budget)
         rows = spread_sample(self.scores.labels, self.scores.genes, self.config.shap_rows, self.config.seed)
         return explain(parts, model, rows, self.read_rows(rows))
+
+    @cached_property
+    def retrained(self) -> NDArray[np.float64]:
+        """Out-of-fold probabilities (n_rows, 3) on the cheap setting, with all features, genes and labels.
+
+        Raises
+        ------
+        LookupError
+            Without a retrainer; analyses ask for it first.
+        """
+        if self.retrainer is None:
+            raise LookupError(self.no_retrainer)
+        return self.retrainer.retrain(self.result.kept_features)
 
     def read_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Values of the kept features of `rows`, (n, n_features) float32 in the order of the model's columns.

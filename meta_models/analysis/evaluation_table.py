@@ -130,7 +130,7 @@ class Headline:
         parts = [self._verdict(), self._figures(self.row, f"best base model ({self.best_base_text})")]
         if self.main.base != self.row.base:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
-        if self.population == GENOMIC:
+        if self.population == GENOMIC and (self.table.base, self.table.meta) != (self.row.base, self.row.meta):
             parts.append(self._figures(self.table, "best base model"))
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
@@ -154,6 +154,18 @@ class Headline:
             "combiners": [asdict(row) for row in self.combiners],
             "combiners_better_than_meta": [row.base_model for row in self.winning_combiners],
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Headline:
+        """The headline that :meth:`to_json` made the `values` of."""
+        return cls(
+            population=values["population"],
+            row=EvaluationRow(**values["best_base"]),
+            main=EvaluationRow(**values["main_base"]),
+            table=EvaluationRow(**values["table"]),
+            combiners=tuple(EvaluationRow(**row) for row in values["combiners"]),
+            chosen=dict(values["best_base_folds"]),
+        )
 
     def _verdict(self) -> str:
         if self.beats is None:
@@ -213,6 +225,20 @@ class EvaluationTable:
             "headline": self.headline.to_json(),
             "rows": [asdict(row) for row in self.rows],
         }
+
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EvaluationTable:
+        """The table that :meth:`to_json` made the `values` of; other keys are ignored.
+
+        Raises
+        ------
+        KeyError, TypeError
+            If `values` are others.
+        """
+        rows = tuple(EvaluationRow(**row) for row in values["rows"])
+        bootstrap = values["bootstrap"]
+        return cls(rows, Headline.from_json(values["headline"]), bootstrap["samples"], bootstrap["seed"])
 
 
 def _shown(value: float | None) -> str:

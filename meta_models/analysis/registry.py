@@ -7,10 +7,12 @@ from meta_models.analysis.base_vs_meta import BaseVersusMeta
 from meta_models.analysis.calibration import Calibration
 from meta_models.analysis.curves import Curves
 from meta_models.analysis.decisions import Decisions
+from meta_models.analysis.ensemble import Ensemble
 from meta_models.analysis.error_bins import ErrorBins
 from meta_models.analysis.features import Features
 from meta_models.analysis.genes import Genes
 from meta_models.analysis.importance import Importance
+from meta_models.analysis.mining import Mining
 from meta_models.analysis.overfitting import Overfitting
 from meta_models.analysis.shap_values import ShapValues
 from meta_models.analysis.sites import Sites
@@ -29,4 +31,6 @@ ANALYSES: tuple[Analysis, ...] = (
     ShapValues(),
     Importance(),
     Overfitting(),
+    Mining(),
+    Ensemble(),
 )

@@ -70,7 +70,7 @@ class ChunkScorer:
             *(pl.Series(name, block[:, c], dtype=pl.Float32)
               for prefix, block in blocks.items()
               for c, name in zip(CLASSES, probability_columns(prefix), strict=True)),
-            pl.Series(PREDICTED, np.array(CLASS_NAMES, dtype=object)[decided], dtype=pl.String),
+            pl.Series(PREDICTED, CLASS_NAMES, dtype=pl.String).gather(decided),
             self._seen(chunk),
         ]  # fmt: skip
         if self.uncertain is not None:

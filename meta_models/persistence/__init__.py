@@ -5,6 +5,6 @@
 
 from meta_models.persistence.archive import MAX_BYTES
 from meta_models.persistence.codec import MODEL_FORMAT
-from meta_models.persistence.model_file import _restore_model, dump_model, load_model
+from meta_models.persistence.model_file import ModelFile, _restore_model, dump_model, load_model, open_model_file
 
-__all__ = ["MAX_BYTES", "MODEL_FORMAT", "_restore_model", "dump_model", "load_model"]
+__all__ = ["MAX_BYTES", "MODEL_FORMAT", "ModelFile", "_restore_model", "dump_model", "load_model", "open_model_file"]

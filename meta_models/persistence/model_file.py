@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import pickle
 import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.errors import InputError, UnsafeModelFile
 from meta_models.model import FittedModel
 from meta_models.persistence import codec, envelope
-from meta_models.persistence.archive import MAX_BYTES
+from meta_models.persistence.archive import MAX_BYTES, Archive
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,35 @@ def dump_model(model: FittedModel) -> bytes:
         If `model` cannot be stored so that :func:`load_model` would read it again.
     """
     return envelope.wrap(codec.encode(model))
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model and the file that it was read from; returned by `open_model_file`.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    sha256 : str
+        Of the whole file.
+    entries : mapping of str to str
+        SHA-256 of every entry of the archive, in hexadecimal.
+    """
+
+    model: FittedModel
+    size: int
+    sha256: str
+    entries: Mapping[str, str]
+
+
+def open_model_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> ModelFile:
+    """As :func:`load_model`, never with pickle, and with what the file consists of."""
+    data = _read(Path(path), max_bytes)
+    model = _decoded(data, path, max_bytes)
+    archive = Archive(envelope.unwrap(data), max_bytes=max_bytes)
+    entries = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in sorted(archive.entries)}
+    return ModelFile(model, len(data), hashlib.sha256(data).hexdigest(), entries)
 
 
 def load_model(path: str | os.PathLike[str], *, allow_pickle: bool = False, max_bytes: int = MAX_BYTES) -> FittedModel:
@@ -47,9 +79,13 @@ def load_model(path: str | os.PathLike[str], *, allow_pickle: bool = False, max_
         If it was not written by :func:`dump_model`, or was altered since.
     """
     data = _read(Path(path), max_bytes)
+    if allow_pickle and not envelope.is_wrapped(data):
+        return _unpickled(data, path)
+    return _decoded(data, path, max_bytes)
+
+
+def _decoded(data: bytes, path: object, max_bytes: int) -> FittedModel:
     try:
-        if allow_pickle and not envelope.is_wrapped(data):
-            return _unpickled(data, path)
         return codec.decode(envelope.unwrap(data), max_bytes=max_bytes)
     except UnsafeModelFile as error:
         raise UnsafeModelFile(error.expected, f"{error.found.rstrip('.')}, in {path}", error.action) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -50,7 +50,9 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, *, overwrite: bool = False, resume: bool = False) -> Iterator[Self]:
+    def open(
+        cls, path: Path, *, overwrite: bool = False, resume: bool = False, extend: bool = False
+    ) -> Iterator[Self]:
         """Make or take `path`, lock it, and keep its manifest up to the outcome of the block.
 
         Leaving the block verifies all artifacts and marks the run ``complete``; ``KeyboardInterrupt`` and
@@ -65,25 +67,26 @@ class RunFolder:
             Delete what the earlier run's manifest lists, and its units; never another file.
         resume : bool
             Keep the units. Artifacts stay until they are rewritten; those that are not go when the run completes.
+        extend : bool
+            Add to an earlier run: its manifest goes on, and all its artifacts stay; see :meth:`supersede`.
 
         Raises
         ------
         UsageError
-            If `path` is not a folder, is not empty (or, with `overwrite` or `resume`, not of a run), or is in use: the
-            message names the holder's pid and host.
+            If `path` is not a folder, is not empty (or, with `overwrite`, `resume` or `extend`, not of a run), or is in
+            use: the message names the holder's pid and host.
         WriteError
             If the folder cannot be made or written to, or an artifact is not as it was written.
         """
         _make(path)
         if not (path / LOCK_NAME).exists():
-            _earlier_run(path, allowed=overwrite or resume)
+            _earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
         lock.acquire()
         try:
             remove_temporaries(path)
-            earlier = _earlier_run(path, allowed=overwrite or resume)
-            names = tuple(sorted({*earlier.artifacts, *earlier.leftovers})) if earlier else ()
-            folder = cls(path, RunManifest.start(leftovers=names))
+            earlier = _earlier_run(path, allowed=overwrite or resume or extend)
+            folder = cls(path, _continued(earlier, path) if extend else _started(earlier))
             if overwrite:
                 folder._delete_leftovers()
                 folder.units.clear()
@@ -154,6 +157,12 @@ class RunFolder:
         """Write artifact `name` with page checksums and read it back; see :func:`write_parquet`."""
         with self.path_for(name) as temporary:
             write_parquet(temporary, table)
+
+    def supersede(self, names: Iterable[str]) -> None:
+        """Give up artifacts that are to be made again: those that are not rewritten go when the run completes."""
+        given_up = set(names) & set(self.manifest.artifacts)
+        kept = {name: record for name, record in self.manifest.artifacts.items() if name not in given_up}
+        self.update(artifacts=kept, leftovers=tuple(sorted({*self.manifest.leftovers, *given_up})))
 
     def verify(self, name: str) -> None:
         """Read artifact `name` again and compare it with what was written.
@@ -249,6 +258,22 @@ class RunFolder:
             except OSError as error:
                 raise write_error(error, target) from error
         self.manifest = self.manifest.model_copy(update={"leftovers": ()})
+
+
+def _started(earlier: RunManifest | None) -> RunManifest:
+    """A new manifest, to which what an earlier run left is known."""
+    names = tuple(sorted({*earlier.artifacts, *earlier.leftovers})) if earlier else ()
+    return RunManifest.start(leftovers=names)
+
+
+def _continued(earlier: RunManifest | None, path: Path) -> RunManifest:
+    """The manifest of the earlier run, which goes on."""
+    if earlier is None:
+        raise UsageError(f"{path} must be the folder of a run", "Found an empty folder", "Name the folder of a run")
+    finished = {name: record for name, record in earlier.artifacts.items() if record.sha256 is not None}
+    leftovers = tuple(sorted({*earlier.leftovers, *(earlier.artifacts.keys() - finished.keys())}))
+    changes = {"state": RunState.RUNNING, "error": None, "ended": None, "artifacts": finished, "leftovers": leftovers}
+    return earlier.model_copy(update=changes)
 
 
 def _make(path: Path) -> None:

@@ -85,6 +85,10 @@ class RunManifest(_Record):
         Seconds of each phase.
     artifacts : mapping of str to ArtifactRecord
         Files of this run by their path in the folder.
+    lines : mapping of str to tuple of str
+        What the report says of the table, of screening and of the plan; kept for reports made later.
+    analysed : tuple of str
+        When, and by which command, the analysis was repeated or extended.
     leftovers : tuple of str
         Artifacts of an earlier run that this one resumes; they are removed when it completes without rewriting them.
     error : str or None
@@ -108,6 +112,8 @@ class RunManifest(_Record):
     memory: MemoryFigures = MemoryFigures()
     units: Mapping[str, UnitRecord] = Field(default_factory=dict)
     artifacts: Mapping[str, ArtifactRecord] = Field(default_factory=dict)
+    lines: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    analysed: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
 
     @classmethod

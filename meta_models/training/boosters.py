@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from meta_models.progress import Progress
@@ -35,20 +36,13 @@ def train_boosters(
     UnitsFailed, MemoryBudgetError
         If the process of a job died.
     """
-    family, labels, of_task = FAMILIES[task.config.family], task.positions.labels, task.training_weights
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
     found = [task.units.get(name, key) for name, key in keys.items()]
     done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
     workers = worker_count(task.config, task.threads) if CAN_FORK and side_by_side else 1
     threads = 1 if workers > 1 and len(waiting) > 1 else task.threads
-
-    def work(job: BoosterJob) -> tuple[FittedBooster, float]:
-        started = time.monotonic()
-        weights = of_task if job.weights is None else job.weights
-        fitted = family.fit(table, job, labels, weights, task.config, threads=threads)
-        return fitted, time.monotonic() - started
-
+    work = partial(_timed_fit, task, table, threads)
     with Progress(title, "boosters").started(len(jobs)) as progress:
         progress.advance(len(done))
         for job, (fitted, seconds) in run_jobs(waiting, work, processes=workers):
@@ -57,6 +51,14 @@ def train_boosters(
             done[job.name] = fitted
             progress.advance()
     return done
+
+
+def _timed_fit(task: TrainingTask, table: Any, threads: int, job: BoosterJob) -> tuple[FittedBooster, float]:
+    started = time.monotonic()
+    family, labels = FAMILIES[task.config.family], task.positions.labels
+    weights = task.training_weights if job.weights is None else job.weights
+    fitted = family.fit(table, job, labels, weights, task.config, threads=threads)
+    return fitted, time.monotonic() - started
 
 
 def booster_record(job: BoosterJob, fitted: FittedBooster, member: int = 0) -> BoosterRecord:

@@ -14,7 +14,6 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
 
-
 #: Bytes of features that screening holds; with more, it reads a block of columns at a time.
 HELD_BYTES = 250_000_000
 

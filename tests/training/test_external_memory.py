@@ -76,7 +76,7 @@ def test_the_strategy_gives_what_the_single_model_gives(tmp_path: Path, small_pa
     frame = make_frame(n_genes=40)
     results = {}
     for name in ("single_model", "external_memory"):
-        task = make_task(tmp_path / name, frame, name, strategy=name, rounds="fixed", n_estimators=6)
+        task = make_task(tmp_path / name, frame, name, rounds="fixed", n_estimators=6)
         results[name] = STRATEGIES[name].train(task)
         assert not [p for p in (tmp_path / name).iterdir() if "matrix" in p.name]
     for prefix in ("raw", "calibrated"):
@@ -99,7 +99,7 @@ def test_the_cache_is_removed_after_a_failure(
 
     monkeypatch.setattr(single_model_module, "train_boosters", fail)
     options = {"cache_dir": folder} if elsewhere else {}
-    task = make_task(tmp_path, make_frame(), "external_memory", strategy="external_memory", **options)
+    task = make_task(tmp_path, make_frame(), "external_memory", **options)
     with pytest.raises(UnitsFailed):
         STRATEGIES["external_memory"].train(task)
     assert seen

@@ -12,7 +12,7 @@ import polars as pl
 
 from meta_models.analysis.evaluation_table import GENOMIC, EvaluationTable, Headline
 from meta_models.analysis.outcome import Picture, ReportTable, Status
-from meta_models.analysis.report.input import ReportInput
+from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 
 #: Rows of a table shown on the page; the caption says how many there are and which file has them all.
 SHOWN_ROWS = 200
@@ -82,6 +82,7 @@ def _data_uri(picture: Picture) -> str:
 def _cards(report: ReportInput) -> list[Card]:
     named: list[tuple[str, EvaluationTable | None]] = [
         ("External table, genes not trained on", report.external),
+        (f"{WHOLE_GENES}, out of fold", report.whole_genes),
         ("Cross-validation, out of fold", report.run.evaluation),
     ]
     return [_card(title, evaluation.headline) for title, evaluation in named if evaluation is not None]

@@ -14,6 +14,9 @@ from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
 
 
+WHOLE_GENES = "On every position of the training genes"
+
+
 @dataclass(frozen=True)
 class ArtifactCheck:
     """One file of the run folder after it was written.
@@ -42,6 +45,8 @@ class ReportInput:
         Of the report: what the table is called.
     run : AnalysisRun
         Outcomes, their seconds and the evaluation.
+    whole_genes : EvaluationTable or None
+        Evaluation on ``--oof-dataset``: all positions of the training genes, out of fold.
     external : EvaluationTable or None
         Evaluation on ``--eval-dataset``; `external_lines` say which table that is.
     profile, screening, plan : tuple of str
@@ -64,18 +69,22 @@ class ReportInput:
     screening: tuple[str, ...] = ()
     screening_table: pl.DataFrame | None = None
     plan: tuple[str, ...] = ()
+    whole_genes: EvaluationTable | None = None
     external: EvaluationTable | None = None
     external_lines: tuple[str, ...] = ()
     artifacts: tuple[ArtifactCheck, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def verdict(self) -> tuple[str, ...]:
-        """What must be read first: the headline of the external table, if any, and of the cross-validation."""
+        """What must be read first: headlines of the external table and of whole genes, if any, and of the table."""
         lines = []
         if self.external is not None:
             lines.append(f"On the external table: {self.external.headline.sentence()}")
+        if self.whole_genes is not None:
+            lines.append(f"{WHOLE_GENES}, out of fold: {self.whole_genes.headline.sentence()}")
         if self.run.evaluation is not None:
-            prefix = "In cross-validation: " if self.external is not None else ""
+            alone = self.external is None and self.whole_genes is None
+            prefix = "" if alone else "On the training table, out of fold: "
             lines.append(prefix + self.run.evaluation.headline.sentence())
         else:
             lines.append("Base and meta-model were not compared: see the analyses below.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from meta_models.analysis.ensemble import consistency_lines, ensemble_lines, measured_lines
 from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, TABLE, EvaluationRow, EvaluationTable
-from meta_models.analysis.report.input import ReportInput
+from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 
 _WIDTH = 118
@@ -19,6 +20,8 @@ def render_summary(report: ReportInput) -> str:
         ("Warnings", [f"! {text}" for text in report.warnings()] or ["none"]),
         ("Dataset", [*report.profile]),
         ("Training", [*report.training_lines(), *(note.text for note in report.notes())]),
+        ("Ensemble", [*ensemble_lines(report.result), *measured_lines(report.result)]),
+        ("FEATURE CONSISTENCY", [*consistency_lines(report.result)]),
         ("Plan", [*report.plan]),
         ("Parameters", _parameters(report)),
         ("Screening", _screening(report)),
@@ -63,6 +66,9 @@ def _screening(report: ReportInput) -> list[str]:
 
 def _performance(report: ReportInput) -> list[str]:
     lines = []
+    if report.whole_genes is not None:
+        lines += _section(f"{WHOLE_GENES}, out of fold: base beside meta", [])
+        lines += _figures(report.whole_genes)
     if report.run.evaluation is not None:
         lines += _section("Performance, out of fold: base beside meta", [])
         lines += _figures(report.run.evaluation)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 from typing import ClassVar
 
 from meta_models.config import TrainingConfig
@@ -36,6 +38,12 @@ class ExternalMemoryStrategy(SingleModelStrategy):
         """Peak memory of the process tree in bytes."""
         return external_memory_peak(profile, config)
 
-    def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:
+    @contextmanager
+    def _cache(self, task: TrainingTask) -> Iterator[Path | None]:
         need = cache_bytes(task.dataset.n_rows, len(task.features))
-        return scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir)
+        with scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir) as folder:
+            try:
+                yield folder
+            except BaseException as error:
+                clear_frames(error.__traceback__)  # they hold the matrix, which must go before its folder
+                raise

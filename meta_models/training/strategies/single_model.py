@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,10 +98,14 @@ def _train_all(
 ) -> FittedProblem:
     family = FAMILIES[task.config.family]
     table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
-
-    def train(jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
-        changed = [change(job) for job in jobs]
-        fitted = train_boosters(task, table, changed, title, side_by_side=cache is None)
-        return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
-
+    train = partial(_train_jobs, task, table, change, side_by_side=cache is None)
     return fit_one_vs_rest(task_problem(task, folds), train)
+
+
+def _train_jobs(
+    task: TrainingTask, table: Any, change: ChangeJob, jobs: Sequence[BoosterJob], title: str, *, side_by_side: bool
+) -> dict[str, FittedBooster]:
+    """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
+    changed = [change(job) for job in jobs]
+    fitted = train_boosters(task, table, changed, title, side_by_side=side_by_side)
+    return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

@@ -1,0 +1,200 @@
+"""The package as a library: `train`, `load` and `evaluate`, with typed results."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from meta_models.analysis.evaluation import evaluate as compare_with_bases
+from meta_models.analysis.evaluation import standard_strata
+from meta_models.analysis.evaluation_table import EvaluationTable, Headline
+from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import read_positions
+from meta_models.dataset.reader import open_dataset
+from meta_models.errors import InputError, UsageError
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.inference.overlap import refuse_overlap
+from meta_models.inference.scoring import score_table
+from meta_models.model import FittedModel
+from meta_models.pipeline import run_training
+
+_DEFAULTS = TrainingConfig()
+_SUMMARY = "meta_evaluation_summary.json"
+_OOF = "oof_predictions.parquet"
+_MODELS = "model_multiclass*.pkl"
+AnyPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A finished run; returned by `train` and by `TrainingRun.open`.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder, with everything that was written.
+    model : FittedModel
+        The fitted model, read back from the folder.
+    evaluation : EvaluationTable
+        Base models against the meta-model, out of fold; ``evaluation.to_frame()`` is a polars DataFrame.
+    """
+
+    folder: Path
+    model: FittedModel
+    evaluation: EvaluationTable
+
+    @classmethod
+    def open(cls, folder: AnyPath) -> TrainingRun:
+        """Read a run folder.
+
+        Raises
+        ------
+        InputError
+            If it holds no finished run.
+        """
+        path = Path(folder)
+        try:
+            summary = json.loads((path / _SUMMARY).read_text(encoding="utf-8"))
+            evaluation = EvaluationTable.from_json(summary)
+        except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"A finished run with {_SUMMARY} is needed", f"Found {path}: {error}", "Name the folder of a run"
+            ) from None
+        return cls(path, load(path / _MODELS), evaluation)
+
+    @property
+    def headline(self) -> Headline:
+        """The one comparison that counts; ``headline.sentence()`` says it in words."""
+        return self.evaluation.headline
+
+    def oof(self) -> pl.DataFrame:
+        """The out-of-fold table, a row per position: see :class:`meta_models.result.TrainingResult`."""
+        return pl.read_parquet(self.folder / _OOF)
+
+
+def train(config: TrainingConfig | None = None, **options: Any) -> TrainingRun:
+    """Train, evaluate and save a meta-model, as ``meta-models train`` does.
+
+    Parameters
+    ----------
+    config : TrainingConfig, optional
+        All options; the defaults of the command where it is not given.
+    **options
+        Fields of `TrainingConfig`, which win over `config`: ``dataset`` and ``out_dir`` at least.
+
+    Returns
+    -------
+    TrainingRun
+        Read back from the run folder.
+
+    Raises
+    ------
+    UsageError
+        For unknown options, bad values, or no ``out_dir``.
+    InputError, MemoryBudgetError, WriteError
+        If the table cannot be trained on, does not fit, or the folder cannot be written.
+    UnitsFailed, TargetMissed
+        If analyses failed or targets were missed; the folder is complete then, and `TrainingRun.open` reads it.
+    """
+    given = {} if config is None else {name: getattr(config, name) for name in config.model_fields_set}
+    chosen = TrainingConfig.from_mapping({**given, **options})
+    if chosen.out_dir is None:
+        raise UsageError("train() needs the folder to write to", "out_dir is missing", "Give out_dir")
+    if chosen.dry_run:
+        raise UsageError("train() trains", "dry_run is set", "Take the command meta-models train --dry-run for a plan")
+    run_training(chosen)
+    return TrainingRun.open(chosen.out_dir)
+
+
+def load(path: AnyPath) -> FittedModel:
+    """Load a trained model, without running anything that stands in its file.
+
+    Parameters
+    ----------
+    path : path
+        A model file, or a pattern such as ``results/run/model_multiclass*.pkl`` that exactly one file matches.
+
+    Returns
+    -------
+    FittedModel
+        ``predict_proba(X)`` gives (n, 3) probabilities of neither, donor, acceptor; `X` may be a polars or pandas
+        DataFrame, an Arrow table (columns by name) or an array.
+
+    Raises
+    ------
+    InputError
+        If not exactly one file matches.
+    UnsafeModelFile
+        If it is no model of this package, or was altered since.
+    """
+    return load_model_with_ensemble_support(path)
+
+
+def evaluate(
+    model: FittedModel | AnyPath,
+    table: pl.DataFrame | AnyPath,
+    *,
+    best_base: str | None = None,
+    base_score_columns: tuple[str, str, str] | None = None,
+    bootstrap_samples: int = _DEFAULTS.bootstrap_samples,
+    seed: int = _DEFAULTS.seed,
+) -> EvaluationTable:
+    """Compare a model with the base models on a labelled table of genes that it was not trained on.
+
+    Parameters
+    ----------
+    model : FittedModel or path
+    table : polars.DataFrame or path
+        Parquet, CSV or TSV file, or a folder of them, streamed; the columns are those of a training table.
+    best_base : str, optional
+        Name of the base model that stands in the headline. By default the best one on `table` itself, which favours
+        the base models.
+    base_score_columns : three str, optional
+        Donor, acceptor and neither score of the main base model, where they are named otherwise.
+    bootstrap_samples, seed : int
+        Of the intervals.
+
+    Returns
+    -------
+    EvaluationTable
+        ``headline.sentence()`` in words, ``to_frame()`` as a polars DataFrame.
+
+    Raises
+    ------
+    InputError
+        If the table is not as the contract says, lacks features of the model, or shares genes or families with those
+        the model was trained on.
+    """
+    fitted = model if isinstance(model, FittedModel) else load(model)
+    with tempfile.TemporaryDirectory() as work_dir:
+        source = _as_path(table, Path(work_dir))
+        label = "the data frame" if isinstance(table, pl.DataFrame) else str(source)
+        dataset = open_dataset(
+            source, work_dir=Path(work_dir) / "text", base_score_columns=base_score_columns, label=label
+        )
+        positions = read_positions(dataset)
+        refuse_overlap(set(fitted.info.genes), set(fitted.info.families), positions, dataset.source)
+        frame = score_table(fitted, dataset, positions)
+    return compare_with_bases(
+        frame,
+        positions.bases,
+        weighting=positions.weighting,
+        bootstrap_samples=bootstrap_samples,
+        seed=seed,
+        best_base=best_base,
+        strata=standard_strata(frame, dataset.info.base_train_chroms),
+    )
+
+
+def _as_path(table: pl.DataFrame | AnyPath, work_dir: Path) -> Path:
+    if not isinstance(table, pl.DataFrame):
+        return Path(table)
+    file = work_dir / "table.parquet"
+    table.write_parquet(file)
+    return file

@@ -1,0 +1,219 @@
+"""Single model against batch ensemble: the same genes trained both ways, and what the difference costs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.reader import open_dataset
+from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFailed, UsageError
+from meta_models.metrics import PairedBootstrap, RankingStatistic, SumStatistic, paired_bootstrap
+from meta_models.persistence import load_model
+from meta_models.result import CALIBRATED, probability_columns
+from meta_models.run_folder import RunManifest, atomic_write, json_bytes
+from meta_models.schema import SITE_CLASSES
+
+logger = logging.getLogger(__name__)
+
+SINGLE, ENSEMBLE = "single_model", "batch_ensemble"
+MODEL_FILES = {SINGLE: "model_multiclass.pkl", ENSEMBLE: "model_multiclass_all_genes.pkl"}
+#: Rows that are scored to measure the cost of prediction, and how often; the fastest counts.
+PREDICTED_ROWS, REPEATS = 20_000, 3
+_OOF = "oof_predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of both strategies out of fold, and ensemble minus single model with a 95 % interval over families."""
+
+    population: str
+    metric: str
+    target: str
+    single: float | None
+    ensemble: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    families: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a strategy took.
+
+    Attributes
+    ----------
+    wall_seconds, training_seconds : float
+        Of the whole run, analyses included, and of its training alone.
+    seconds_per_100k_rows : float
+        Of prediction, with all threads, the features in memory.
+    """
+
+    strategy: str
+    wall_seconds: float
+    training_seconds: float
+    peak_bytes: int | None
+    model_bytes: int
+    seconds_per_100k_rows: float
+
+
+def compare_strategies(config: TrainingConfig) -> ExitCode:
+    """Train both strategies below ``out_dir`` and write ``strategy_comparison.tsv`` and ``.json`` there.
+
+    Each run has a process and a folder of its own, so that peaks do not mix and finished work is resumed with
+    ``--resume``. Options of the configuration hold for both.
+
+    Raises
+    ------
+    UsageError
+        Without a folder.
+    UnitsFailed
+        If one of the runs failed; its own message says why.
+    """
+    if config.out_dir is None:
+        raise UsageError("--out-dir must name the folder of the comparison", "It is missing", "Give --out-dir DIR")
+    folder = config.out_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
+    costs = [_run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)]
+    tables = {name: pl.read_parquet(folder / name / _OOF) for name in (SINGLE, ENSEMBLE)}
+    differences = compare_scores(tables[SINGLE], tables[ENSEMBLE], samples=config.bootstrap_samples, seed=config.seed)
+    frame = pl.DataFrame([asdict(difference) for difference in differences], infer_schema_length=None)
+    atomic_write(folder / "strategy_comparison.tsv", frame.write_csv(separator="\t").encode())
+    record = {"differences": [asdict(d) for d in differences], "costs": [asdict(c) for c in costs]}
+    atomic_write(folder / "strategy_comparison.json", json_bytes(record))
+    for line in summary_lines(differences, costs):
+        logger.info("%s", line)
+    return ExitCode.DONE
+
+
+def compare_scores(single: pl.DataFrame, ensemble: pl.DataFrame, *, samples: int, seed: int) -> list[Difference]:
+    """Differences of two out-of-fold tables of the same rows.
+
+    Raises
+    ------
+    InputError
+        If they are not of the same rows.
+    """
+    labels = single["label"].to_numpy()
+    if single.height != ensemble.height or not single["gene_id"].cast(str).equals(ensemble["gene_id"].cast(str)):
+        raise InputError(
+            "Both runs must have scored the same rows", f"Found {single.height:,} and {ensemble.height:,}", "Run anew"
+        )
+    families, codes = np.unique(single["family"].cast(str).to_numpy(), return_inverse=True)
+    weights = single["weight"].to_numpy()
+    populations: dict[str, NDArray[np.float32] | None] = {"table": None}
+    if np.ptp(weights) > 0:
+        populations = {"genomic": weights, "table": None}
+    scores = [table.select(probability_columns(CALIBRATED)).to_numpy() for table in (single, ensemble)]
+    found = []
+    for population, weight in populations.items():
+        for target in SITE_CLASSES:
+            one, two = (RankingStatistic(labels == target, s[:, target], weight, codes, len(families)) for s in scores)
+            boot = paired_bootstrap(
+                one, two, "average_precision", families_with_sites=one.families_with_sites, samples=samples, seed=seed
+            )
+            found.append(_difference(population, "average_precision", target.label, boot))
+        first, second = (SumStatistic(labels, s, weight, codes, len(families)) for s in scores)
+        boot = paired_bootstrap(
+            first, second, "log_loss", families_with_sites=len(families), samples=samples, seed=seed
+        )
+        found.append(_difference(population, "log_loss", "all", boot))
+    return found
+
+
+def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[str]:
+    """For the terminal."""
+    for d in differences:
+        if d.single is None or d.ensemble is None or d.difference is None:
+            yield f"{d.population} {d.metric} {d.target}: null ({d.reason})"
+            continue
+        bounds = d.reason if d.lower is None or d.upper is None else f"95 % {d.lower:+.4f} to {d.upper:+.4f}"
+        yield (
+            f"{d.population} {d.metric} {d.target}: single {d.single:.4f}, ensemble {d.ensemble:.4f}, "
+            f"difference {d.difference:+.4f} ({bounds}; {d.families} families)"
+        )
+    for cost in costs:
+        peak = "not measured" if cost.peak_bytes is None else f"{cost.peak_bytes / 1e9:.2f} GB"
+        yield (
+            f"{cost.strategy}: wall {cost.wall_seconds:.1f} s (training {cost.training_seconds:.1f} s), peak {peak}, "
+            f"model {cost.model_bytes / 1e6:.1f} MB, prediction {cost.seconds_per_100k_rows:.2f} s per 100,000 rows"
+        )
+
+
+def _difference(population: str, metric: str, target: str, boot: PairedBootstrap) -> Difference:
+    interval = boot.difference_interval
+    return Difference(
+        population, metric, target, boot.base, boot.meta, boot.difference, interval.lower, interval.upper,
+        boot.families, interval.reason,
+    )  # fmt: skip
+
+
+def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> Cost:
+    """Train with `strategy` in a process of its own; what it took."""
+    out_dir = folder / strategy
+    options = config.model_dump(mode="json", exclude={"out_dir", "dry_run"})
+    options |= {"dataset": str(source), "strategy": strategy, "train_all_genes": False}
+    file = folder / f"{strategy}.config.json"
+    atomic_write(file, json.dumps(options, indent=1).encode())
+    module = "meta_models.training.run_gene_cv_sigmoid"
+    command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
+    logger.info("Training %s in %s", strategy, out_dir)
+    started = time.monotonic()
+    code = subprocess.run(command, check=False).returncode
+    wall = time.monotonic() - started
+    if code not in (ExitCode.DONE, ExitCode.TARGET_MISSED):
+        raise _failed(strategy, code)
+    manifest = RunManifest.read(out_dir)
+    if manifest is None:
+        raise _failed(strategy, code)
+    model = out_dir / MODEL_FILES[strategy]
+    return Cost(
+        strategy=strategy,
+        wall_seconds=wall,
+        training_seconds=_phase(manifest.phases, "training"),
+        peak_bytes=manifest.memory.measured,
+        model_bytes=model.stat().st_size,
+        seconds_per_100k_rows=prediction_cost(model, source, config, folder),
+    )
+
+
+def prediction_cost(model_file: Path, source: Path, config: TrainingConfig, folder: Path) -> float:
+    """Seconds that the model takes for 100,000 rows whose features are in memory, the best of some repeats."""
+    model = load_model(model_file)
+    dataset = open_dataset(source, work_dir=folder / "text", base_score_columns=config.base_score_columns)
+    rows = np.arange(min(PREDICTED_ROWS, dataset.n_rows))
+    features = dataset.read_rows(rows, model.feature_names)
+    if config.threads is not None:
+        model.set_threads(config.threads)
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        model.predict_proba(features)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds) * 100_000 / len(rows)
+
+
+def _phase(phases: Mapping[str, float], name: str) -> float:
+    return phases.get(name, 0.0)
+
+
+def _failed(strategy: str, code: int) -> MetaModelsError:
+    return UnitsFailed(
+        f"Both strategies must finish to be compared; {strategy} did not",
+        f"It ended with exit code {code}",
+        "See its message above, and run again with --resume",
+    )

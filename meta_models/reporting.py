@@ -1,0 +1,116 @@
+"""The report of a run folder, and what its analyses end the command with; shared by training and later analyses."""
+
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.report.html import render_report
+from meta_models.analysis.report.input import ArtifactCheck, ReportInput
+from meta_models.analysis.report.summary import render_summary
+from meta_models.analysis.runner import AnalysisRun
+from meta_models.errors import ExitCode, TargetMissed, UnitsFailed
+from meta_models.result import TrainingResult
+from meta_models.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+SUMMARY, PAGE = "training_summary.txt", "report.html"
+SCREENING = "leakage_screening.csv"
+
+
+@dataclass(frozen=True)
+class ReportSources:
+    """What a report is made of beside the run folder.
+
+    Attributes
+    ----------
+    screening : str
+        Content of ``leakage_screening.csv``.
+    whole_genes, external : EvaluationTable or None
+        Evaluation of ``--oof-dataset`` and of ``--eval-dataset``.
+    """
+
+    result: TrainingResult
+    analyses: AnalysisRun
+    model_file: str
+    screening: str
+    whole_genes: EvaluationTable | None = None
+    external: EvaluationTable | None = None
+
+
+def save_report(sources: ReportSources, folder: RunFolder) -> None:
+    """Verify all artifacts, write ``training_summary.txt`` and ``report.html``, and log the verdict.
+
+    Raises
+    ------
+    WriteError
+        If an artifact is not as it was written, or the report cannot be.
+    """
+    report = _report_input(sources, folder)
+    folder.write_text(SUMMARY, render_summary(report))
+    folder.write_text(PAGE, render_report(report))
+    for line in report.verdict():
+        logger.info("%s", line)
+    logger.info("Report: %s", folder.path / PAGE)
+
+
+def exit_code(analyses: AnalysisRun) -> ExitCode:
+    """``ExitCode.DONE``. Everything is written by now; what failed or was missed still ends the command with its code.
+
+    Raises
+    ------
+    UnitsFailed
+        If an analysis failed.
+    TargetMissed
+        If a target was missed.
+    """
+    if analyses.failed:
+        failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
+        raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
+    if analyses.missed_targets:
+        raise TargetMissed("Every target must be met", f"{analyses.missed_targets} were missed", "See the report")
+    return ExitCode.DONE
+
+
+def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
+    earlier = {SUMMARY, PAGE}
+    records = {name: record for name, record in folder.manifest.artifacts.items() if name not in earlier}
+    for name in records:
+        folder.verify(name)
+    config, lines = sources.result.config, folder.manifest.lines
+    return ReportInput(
+        title=config.dataset,
+        result=sources.result,
+        run=sources.analyses,
+        model_file=sources.model_file,
+        profile=lines.get("profile", ()),
+        screening=lines.get("screening", ()),
+        screening_table=pl.read_csv(io.StringIO(sources.screening), infer_schema_length=None),
+        plan=lines.get("plan", ()),
+        whole_genes=sources.whole_genes,
+        external=sources.external,
+        external_lines=(f"External table: {config.eval_dataset}",) if sources.external is not None else (),
+        artifacts=tuple(
+            ArtifactCheck(name, record.bytes or 0, record.sha256 or "", verified=True)
+            for name, record in records.items()
+        ),
+        provenance=_provenance(folder),
+    )
+
+
+def _provenance(folder: RunFolder) -> dict[str, str]:
+    manifest = folder.manifest
+    later = "; ".join(manifest.analysed)
+    return {
+        "command": " ".join(manifest.argv),
+        "started": manifest.started,
+        **({"analysed again": later} if later else {}),
+        "host": manifest.host,
+        **{f"version of {name}": version for name, version in manifest.versions.items()},
+        **{f"sha256 of {Path(record.path).name}": record.sha256 for record in manifest.inputs[:20]},
+    }

@@ -1,0 +1,182 @@
+"""A `TrainingResult` as files of a run folder, and back: whatever is looked at later needs no training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from meta_models.config import TrainingConfig
+from meta_models.errors import UsageError
+from meta_models.model import FittedModel
+from meta_models.persistence import dump_model, load_model
+from meta_models.result import (
+    BoosterRecord,
+    EnsembleRecord,
+    FeatureRecord,
+    FoldRecord,
+    MemoryRecord,
+    MiningRecord,
+    Note,
+    TrainingResult,
+)
+from meta_models.run_folder import RunFolder
+from meta_models.schema import BaseModel
+
+RESULT_FILE = "training_result.json"
+OOF_FILE = "oof_predictions.parquet"
+FOLD_MODELS = "fold_models"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """The content of ``training_result.json``: what of a result is neither model, table nor configuration.
+
+    Seconds and measured peaks are left out: the file is the same for equal runs.
+
+    Attributes
+    ----------
+    model_file : str
+        Artifact that holds the model.
+    fold_models : tuple of int
+        Folds whose models lie in ``fold_models/``.
+    predicted_peak : int
+        Bytes.
+    """
+
+    format_version: int
+    model_file: str
+    fold_models: tuple[int, ...]
+    strategy: str
+    strategy_reason: str
+    bases: tuple[BaseModel, ...]
+    features: tuple[FeatureRecord, ...]
+    folds: tuple[FoldRecord, ...]
+    boosters: tuple[BoosterRecord, ...]
+    predicted_peak: int
+    weighting: str
+    best_base_by_fold: dict[int, str]
+    base_train_chroms: tuple[str, ...] | None
+    notes: tuple[Note, ...]
+    ensemble: EnsembleRecord | None
+    mining: tuple[MiningRecord, ...]
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        """Names of all artifacts that the result consists of."""
+        return (RESULT_FILE, self.model_file, OOF_FILE, *(_fold_file(fold) for fold in self.fold_models))
+
+
+_ADAPTER = TypeAdapter(StoredResult)
+#: Attributes of a result that are stored as they are.
+_PLAIN = {f.name for f in fields(StoredResult)} & {f.name for f in fields(TrainingResult)} - {"fold_models"}
+
+
+def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> None:
+    """Write the model (first: nothing that comes later can lose it), the out-of-fold table and all else.
+
+    Raises
+    ------
+    WriteError
+        If a file cannot be written.
+    """
+    folder.write_bytes(model_file, dump_model(result.model))
+    folder.write_parquet(OOF_FILE, result.oof)
+    for fold, model in sorted(result.fold_models.items()):
+        folder.write_bytes(_fold_file(fold), dump_model(model))
+    folder.write_json(RESULT_FILE, stored_values(result, model_file))
+
+
+def stored_values(result: TrainingResult, model_file: str) -> dict[str, Any]:
+    """The content of ``training_result.json``."""
+    plain: dict[str, Any] = {name: getattr(result, name) for name in _PLAIN}
+    plain["ensemble"] = _unmeasured(result.ensemble)
+    plain["best_base_by_fold"] = dict(result.best_base_by_fold)
+    stored = StoredResult(
+        format_version=FORMAT_VERSION,
+        model_file=model_file,
+        fold_models=tuple(sorted(result.fold_models)),
+        predicted_peak=result.memory.predicted,
+        **plain,
+    )
+    values: dict[str, Any] = _ADAPTER.dump_python(stored, mode="json")
+    return values
+
+
+def read_stored(path: Path) -> StoredResult:
+    """The ``training_result.json`` in the run folder `path`.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or none of this format.
+    """
+    try:
+        stored = _ADAPTER.validate_json((path / RESULT_FILE).read_bytes())
+    except OSError as error:
+        found = f"Found no readable {RESULT_FILE} ({error.strerror})"
+        raise UsageError(_EXPECTED.format(path), found, "Train again with this version") from None
+    except ValidationError as error:
+        found = f"Found {error.error_count()} errors in {RESULT_FILE}"
+        raise UsageError(_EXPECTED.format(path), found, "Train again with this version") from None
+    if stored.format_version != FORMAT_VERSION:
+        found = f"Found format {stored.format_version}, not {FORMAT_VERSION}"
+        raise UsageError(_EXPECTED.format(path), found, "Take the version of the package that wrote it")
+    return stored
+
+
+_EXPECTED = "{} must be the folder of a run whose training finished"
+
+
+def load_result(
+    path: Path, stored: StoredResult, config: TrainingConfig, *, measured_peak: int | None, seconds: Mapping[str, float]
+) -> TrainingResult:
+    """Put a result together again.
+
+    Parameters
+    ----------
+    path : Path
+        The run folder; its artifacts were verified.
+    config : TrainingConfig
+        Of the run.
+    measured_peak : int or None
+        Bytes.
+    seconds : mapping of str to float
+        Of each phase.
+
+    Raises
+    ------
+    InputError, UnsafeModelFile
+        If a model cannot be read.
+    """
+    return TrainingResult(
+        config=config,
+        model=load_model(path / stored.model_file),
+        oof=pl.read_parquet(path / OOF_FILE, glob=False, hive_partitioning=False),
+        memory=MemoryRecord(stored.predicted_peak, measured_peak),
+        seconds=dict(seconds),
+        fold_models=dict(_fold_models(path, stored)),
+        **{name: getattr(stored, name) for name in _PLAIN},
+    )
+
+
+def _fold_models(path: Path, stored: StoredResult) -> Iterator[tuple[int, FittedModel]]:
+    for fold in stored.fold_models:
+        yield fold, load_model(path / _fold_file(fold))
+
+
+def _fold_file(fold: int) -> str:
+    return f"{FOLD_MODELS}/fold_{fold}.pkl"
+
+
+def _unmeasured(ensemble: EnsembleRecord | None) -> EnsembleRecord | None:
+    if ensemble is None:
+        return None
+    return replace(
+        ensemble, members=tuple(replace(member, measured_peak=None, seconds=None) for member in ensemble.members)
+    )

@@ -1,0 +1,147 @@
+"""Training again, cheaply and on the folds of a finished run, for analyses that change the features, genes or labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.model.calibrators import normalise
+from meta_models.progress import Progress
+from meta_models.result import TrainingResult
+from meta_models.schema import CLASS_NAMES
+from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.matrix import FeatureTable, audit_features, cut_sample, release_memory, sample_size
+from meta_models.training.memory import single_model_peak, worker_count
+from meta_models.training.row_weights import row_weights
+from meta_models.training.workers import CAN_FORK, run_jobs
+
+logger = logging.getLogger(__name__)
+
+#: Most rounds, and the highest learning rate that makes up for fewer rounds than the run had.
+ROUNDS, FASTEST = 60, 0.3
+
+
+def cheap_setting(config: TrainingConfig) -> TrainingConfig:
+    """`config` with at most `ROUNDS` rounds, all of them taken, at a learning rate that makes up for those left out."""
+    rounds = min(ROUNDS, config.n_estimators)
+    faster = min(FASTEST, config.learning_rate * config.n_estimators / rounds)
+    changes = {"n_estimators": rounds, "learning_rate": max(faster, config.learning_rate), "rounds": "fixed"}
+    return config.model_copy(update=changes)
+
+
+class Retrainer:
+    """Cross-validates on the folds of a run; the matrix of the features asked for last is kept.
+
+    Parameters
+    ----------
+    result : TrainingResult
+        The run: its folds, rows, labels and weights.
+    table : FeatureTable
+        Feature values of the same rows.
+    threads : int
+        Boosters at a time.
+    """
+
+    def __init__(self, result: TrainingResult, table: FeatureTable, *, threads: int) -> None:
+        self._result, self._table, self._threads = result, table, threads
+        self._config = cheap_setting(result.config)
+        self._labels = result.oof["label"].to_numpy()
+        self._folds = result.oof["fold"].to_numpy()
+        self._held: tuple[tuple[str, ...], Any] | None = None
+
+    @property
+    def setting(self) -> str:
+        """How models are trained here, in words for the report."""
+        run, here = self._result.config, self._config
+        mined = " Mined negatives are left out." if self._result.mining else ""
+        return (
+            f"Trained again as one model, out of fold on the same folds, without calibration: {here.n_estimators} rounds "
+            f"at learning rate {here.learning_rate:g} (the run: {run.n_estimators} at {run.learning_rate:g}).{mined}"
+        )
+
+    def retrain(
+        self,
+        features: tuple[str, ...],
+        *,
+        rows: NDArray[np.bool_] | None = None,
+        labels: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.float64]:
+        """Out-of-fold probabilities (n_rows, 3) of models trained with `features`.
+
+        Parameters
+        ----------
+        rows : ndarray of bool (n_rows,), optional
+            Rows that may be trained on; all by default. Every row is scored.
+        labels : ndarray of uint8 (n_rows,), optional
+            Labels to train on instead of those of the table.
+        """
+        truth = self._labels if labels is None else labels
+        matrix = self._matrix(features)
+        scores = np.full((len(truth), len(CLASS_NAMES)), np.nan)
+        for job, fitted in self._fit(matrix, truth, list(self._jobs(rows))):
+            scores[job.score, job.target] = fitted.scores[:, -1]
+        return normalise(scores)
+
+    def release(self) -> None:
+        """Let go of the matrix."""
+        self._held = None
+        release_memory()
+
+    def _matrix(self, features: tuple[str, ...]) -> Any:
+        if self._held is None or self._held[0] != features:
+            self.release()
+            columns = [column for base in self._result.bases for column in base.columns[1:]]
+            highest = self._result.oof.select(highest=pl.max_horizontal(columns))["highest"].to_numpy()
+            sample = cut_sample(highest, sample_size(len(features), self._config), self._config.seed)
+            audit = audit_features(self._table, features, sample, Progress("Checking the features"))
+            family = FAMILIES[self._config.family]
+            matrix = family.prepare(self._table, features, audit, self._config, threads=self._threads)
+            self._held = features, matrix
+        return self._held[1]
+
+    def _jobs(self, rows: NDArray[np.bool_] | None) -> Iterator[BoosterJob]:
+        nothing, rounds = np.zeros(len(self._folds), bool), self._config.n_estimators
+        for fold in np.unique(self._folds).tolist():
+            held_out = self._folds == fold
+            train = ~held_out if rows is None else rows & ~held_out
+            for target, name in enumerate(CLASS_NAMES):
+                yield BoosterJob(f"again-{fold}-{name}", fold, target, train, nothing, held_out, rounds)
+
+    def _fit(
+        self, matrix: Any, labels: NDArray[np.uint8], jobs: list[BoosterJob]
+    ) -> Iterator[tuple[BoosterJob, FittedBooster]]:
+        family, config = FAMILIES[self._config.family], self._config
+        weights = row_weights(config.training_weights, labels, self._sampling_weights())
+        workers = worker_count(config, self._threads) if CAN_FORK else 1
+        threads = 1 if workers > 1 else self._threads
+
+        def work(job: BoosterJob) -> FittedBooster:
+            return family.fit(matrix, job, labels, weights, config, threads=threads)
+
+        with Progress("Training again", "boosters").started(len(jobs)) as progress:
+            for job, fitted in run_jobs(jobs, work, processes=workers):
+                yield job, fitted
+                progress.advance()
+
+    def _sampling_weights(self) -> NDArray[np.float32] | None:
+        return self._result.oof["weight"].to_numpy() if self._result.weighting == "sampling_weight" else None
+
+
+def make_retrainer(
+    result: TrainingResult, table: FeatureTable, *, budget: int, threads: int
+) -> tuple[Retrainer | None, str]:
+    """A retrainer, or None and the reason why there is none: one matrix of all rows must fit into `budget` bytes."""
+    config, features = result.config, len(result.kept_features)
+    peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads))
+    if peak > budget:
+        return None, (
+            f"one model of all rows takes {peak / 1e9:.1f} GB, and the memory budget is {budget / 1e9:.1f} GB "
+            "(--max-memory-gb)"
+        )
+    return Retrainer(result, table, threads=threads), ""

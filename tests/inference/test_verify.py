@@ -1,0 +1,141 @@
+"""``meta-models verify-model``: what a file is, or why it is refused; a crash is a refusal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import signal
+
+import pytest
+from fitted_models import FEATURES, ensemble, rebuilt, single
+
+from meta_models.cli import main
+from meta_models.errors import InputError, UnsafeModelFile
+from meta_models.inference import verify
+from meta_models.inference.verify import verify_model
+from meta_models.persistence import dump_model
+
+ways = pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(dump_model(ensemble("voting", "platt")))
+    return path
+
+
+@ways
+def test_facts_of_a_sound_file(file, isolated):
+    facts = verify_model(file, isolated=isolated)
+    assert (facts.kind, facts.members, facts.combination, facts.trees) == ("ensemble", 3, "voting", 3 * 3 * 4)
+    assert tuple(facts.features) == FEATURES
+    assert tuple(facts.genes) == ensemble("voting", "platt").info.genes
+    assert tuple(facts.calibration) == ("platt",) * 3
+    assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert "boosters/member_002/donor.ubj" in facts.entries
+    assert facts.isolated is isolated
+
+
+@pytest.mark.parametrize("flags", [[], ["--isolated"]], ids=["here", "isolated"])
+def test_the_command_says_what_the_file_is(file, flags, capsys):
+    assert main(["verify-model", str(file.parent / "*.pkl"), *flags]) == 0
+    shown = capsys.readouterr().out
+    for words in ("Sound model file", "Members: 3, combined by voting", "Features: 6", "6 genes", "boosters/member_000"):
+        assert words in shown
+
+
+class RunsCode:
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.canary}",)
+
+
+HOSTILE = {
+    "pickle": lambda canary: pickle.dumps(RunsCode(canary)),
+    "cut off": lambda canary: dump_model(single())[:-100],
+    "no booster": lambda canary: rebuilt({"boosters/member_000/donor.ubj": b"{" * 100_000}),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("flags", [[], ["--isolated"]], ids=["here", "isolated"])
+def test_the_command_refuses_with_the_reason_and_exit_code_3(tmp_path, case, flags, capsys):
+    canary, path = tmp_path / "canary", tmp_path / "model.pkl"
+    path.write_bytes(HOSTILE[case](canary))
+    assert main(["verify-model", str(path), *flags]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert str(path) in captured.err
+    assert not canary.exists()
+
+
+@ways
+def test_no_file_is_no_unsafe_file(tmp_path, isolated):
+    with pytest.raises(InputError, match="readable model file") as caught:
+        verify_model(tmp_path / "absent.pkl", isolated=isolated)
+    assert not isinstance(caught.value, UnsafeModelFile)
+
+
+@ways
+def test_an_altered_file_is_refused(tmp_path, isolated):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(rebuilt({"calibration/donor/slope.npy": b"no array"}))
+    with pytest.raises(UnsafeModelFile, match=r"slope"):
+        verify_model(path, isolated=isolated)
+
+
+@pytest.mark.parametrize(
+    ("child", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import os; os.abort()", "SIGABRT"),
+        ("raise SystemExit(7)", "code 7"),
+        ("print('no answer')", "code 0"),
+        ("import time; time.sleep(60)", "did not end within"),
+    ],
+)
+def test_a_child_that_dies_is_a_refusal(file, monkeypatch, tmp_path, child, reason):
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nexec {verify.sys.executable} -c "{child}"\n')
+    script.chmod(0o700)
+    monkeypatch.setattr(verify.sys, "executable", str(script))
+    monkeypatch.setattr(verify, "_WALL_SECONDS", 5)
+    with pytest.raises(UnsafeModelFile, match=reason):
+        verify_model(file, isolated=True)
+
+
+def in_a_fork(action):
+    """Wait status of a child that limits itself and does `action`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            verify._limit_this_process()
+            action()
+        except MemoryError:
+            os._exit(71)
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def test_the_limits_hold(monkeypatch):
+    monkeypatch.setattr(verify, "CPU_SECONDS", 1)
+
+    def spin():
+        while True:
+            pass
+
+    assert os.WTERMSIG(in_a_fork(spin)) == signal.SIGXCPU
+    assert os.waitstatus_to_exitcode(in_a_fork(lambda: bytearray(50_000_000_000))) == 71
+
+
+def test_a_single_model_has_no_combination(tmp_path):
+    path = tmp_path / "single.pkl"
+    path.write_bytes(dump_model(single()))
+    facts = verify_model(path)
+    assert (facts.kind, facts.combination, facts.members) == ("single model", None, 1)
+    assert any("Members: 1, 12 trees" in line for line in facts.lines())
