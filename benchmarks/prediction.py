@@ -4,11 +4,11 @@ Usage:
     python benchmarks/prediction.py --model MODEL --dataset TABLE [--members 1 14] [--rows 200000] [--repeats 5]
 
 The peer is ``booster.inplace_predict`` of the same boosters on a float32 matrix that is in memory already. The product
-reads Parquet, checks, converts, predicts, combines and calibrates (``ChunkScorer`` over ``Dataset.iter_frames``); writing
-is left out. Both run in turn, one pair a repeat, so that load of the machine meets both alike; the median of the pairs'
-ratios is what counts, of wall time (``ratio``) and of CPU time (``cpu_ratio``, which other processes hardly disturb).
-1 means that streaming costs nothing; the target is 0.8. Row groups of a few thousand rows, of which the output tells the
-size, make reading up to three times as dear as those of 100,000.
+reads Parquet, checks, converts, predicts, combines and calibrates (``ChunkScorer`` over ``Dataset.iter_frames``);
+writing is left out. Both run in turn, one pair a repeat, so that load of the machine meets both alike; the median of
+the pairs' ratios is what counts, of wall time (``ratio``) and of CPU time (``cpu_ratio``, which other processes hardly
+disturb with ``--threads 1``). 1 means that streaming costs nothing; the target is 0.8. Row groups of a few thousand
+rows, of which the output tells the size, make reading up to three times as dear as those of 100,000.
 """
 
 from __future__ import annotations

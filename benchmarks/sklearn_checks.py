@@ -1,6 +1,6 @@
 """scikit-learn's estimator checks passed by our estimators and by XGBClassifier, side by side.
 
-    python benchmarks/sklearn_checks.py
+python benchmarks/sklearn_checks.py
 """
 
 from __future__ import annotations

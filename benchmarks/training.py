@@ -2,8 +2,8 @@
 
     python benchmarks/training.py TABLE [--rounds 20] [--folds 5] [--repeats 1]
 
-Each contestant runs in a process of its own, in turn. *Naive* reads the table whole with polars, takes the features as a
-float32 array and trains three ``XGBClassifier`` with ``GroupKFold`` and once more on all rows, with the same parameters
+Each contestant runs in a process of its own, in turn. *Naive* reads the table whole with polars, takes the features as
+a float32 array and trains three ``XGBClassifier`` with ``GroupKFold`` and once more on all rows, with the same parameters
 and rounds. *Bare* is the sum of the ``xgboost.train`` calls that this trainer needs, on one quantised matrix in memory.
 """
 
@@ -167,7 +167,8 @@ def main() -> None:
         training = sum(ours_[f"phase_{name}"] for name in ("reading", "screening", "training"))
         print(
             f"ratios: wall ours/naive {ours_['wall'] / naive_['wall']:.2f}, peak ours/naive "
-            f"{ours_['peak_gb'] / naive_['peak_gb']:.2f}, training phases/bare calls {training / bare_['train_seconds']:.2f}"
+            f"{ours_['peak_gb'] / naive_['peak_gb']:.2f}, "
+            f"training phases/bare calls {training / bare_['train_seconds']:.2f}"
         )
     if arguments.json:
         arguments.json.write_text(json.dumps(runs, indent=1))

@@ -18,7 +18,8 @@ _HOMES = {
     "train": "meta_models.api",
 }
 
-__all__ = [  # noqa: F822 - resolved by __getattr__; __init__.pyi tells type checkers
+#: Resolved by `__getattr__`; ``__init__.pyi`` tells type checkers.
+__all__ = [
     "GeneBatchEnsembleClassifier",
     "MetaModelClassifier",
     "MetaModelsError",

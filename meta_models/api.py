@@ -24,7 +24,7 @@ from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
 
-_DEFAULTS = TrainingConfig()
+_DEFAULTS = TrainingConfig.from_mapping({})
 _SUMMARY = "meta_evaluation_summary.json"
 _OOF = "oof_predictions.parquet"
 _MODELS = "model_multiclass*.pkl"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from meta_models import __version__
+from meta_models.analysis.options import AnalysisConfig
 from meta_models.config import Configuration, TrainingConfig
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
@@ -21,7 +22,12 @@ Command = Callable[[argparse.Namespace], ExitCode]
 Config = TypeVar("Config", bound=Configuration)
 #: Loggers whose information is shown without --verbose.
 _MILESTONES = frozenset(
-    {"meta_models.pipeline", "meta_models.inference.prediction", "meta_models.inference.ensemble_model_loader"}
+    {
+        "meta_models.pipeline",
+        "meta_models.reporting",
+        "meta_models.inference.prediction",
+        "meta_models.inference.ensemble_model_loader",
+    }
 )
 
 
@@ -64,6 +70,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     predict.set_defaults(command=predict_command)
     add_config_options(predict, PredictConfig)
+    analyse = commands.add_parser(
+        "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
+    )
+    analyse.set_defaults(command=analyse_command)
+    analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
+    add_config_options(analyse, AnalysisConfig)
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -136,6 +148,15 @@ def predict_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.inference.prediction import run_prediction
 
     return run_prediction(config)
+
+
+def analyse_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models analyse``."""
+    config = config_from(arguments, AnalysisConfig)
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.reanalysis import analyse_run
+
+    return analyse_run(arguments.run_dir, config)
 
 
 def verify_command(arguments: argparse.Namespace) -> ExitCode:

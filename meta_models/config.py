@@ -104,7 +104,7 @@ class TrainingConfig(Configuration):
     )
     rounds: Literal["cross-validation", "early-stopping", "fixed"] = Field(
         "fixed",
-        description="How many rounds: all (fixed), those best on the other folds, or those where inner genes stop gaining.",
+        description="How many rounds: all (fixed), those best on the other folds, or until inner genes stop gaining.",
     )
     early_stopping_rounds: PositiveInt = Field(
         50, description="Early stopping: rounds without gain on a fold's inner genes after which its booster stops."
@@ -188,7 +188,7 @@ class TrainingConfig(Configuration):
         None, description="Batches trained at a time, as far as memory allows (default: a third of the threads)."
     )
     ensemble_method: Literal["voting", "weighted", "stacking"] = Field(
-        "voting", description="How members are combined; 'weighted' and 'stacking' are fitted out of fold and need refit."
+        "voting", description="How members are combined; 'weighted' and 'stacking' are fitted out of fold: refit."
     )
     ensemble_weights_per_class: bool = Field(
         default=False, description="Weights of its own for each class, with --ensemble-method weighted."
@@ -209,13 +209,13 @@ class TrainingConfig(Configuration):
     strategy: str = Field("auto", description="Training strategy; 'auto' chooses by genes and memory.")
     train_all_genes: bool = Field(default=False, description="Force the batch ensemble, which trains on every gene.")
     max_single_genes: PositiveInt = Field(4000, description="Most genes of a single model chosen by 'auto'.")
-    max_single_gb: Annotated[float, Field(gt=0)] = Field(32.0, description="Most predicted GB of a single model, by 'auto'.")
+    max_single_gb: Annotated[float, Field(gt=0)] = Field(32.0, description="Most predicted GB of a single model.")
     max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Memory budget in GB (10^9 bytes); never more than the machine's own limits."
     )
     strict_memory: bool = Field(
         default=False,
-        description="Have the kernel refuse address space beyond the budget and 4 GB, besides the guard that stops a run.",
+        description="Have the kernel refuse address space beyond the budget and 4 GB, besides the guard.",
     )
     cache_dir: Path | None = Field(
         None, description="Folder for the pages of --strategy external_memory (default: the run folder)."

@@ -26,7 +26,7 @@ from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
-from meta_models.reporting import SCREENING, ReportSources, exit_code, save_report
+from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSources, exit_code, save_report
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import save_result
@@ -195,7 +195,7 @@ def _memory_figures(result: TrainingResult, budget: MemoryBudget, sampler: PeakS
 
 
 def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
-    """Evaluate on ``--oof-dataset``: every position of the training genes, each by the model that never saw its gene."""
+    """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
     config = result.config
     if not result.fold_models:
         raise UsageError(
@@ -205,7 +205,7 @@ def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFol
     table, positions = _open_other(str(config.oof_dataset), config, work_dir / "oof")
     frame = score_out_of_fold(result.fold_models, result.oof, table, positions)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    return _save_evaluation(result, frame, positions, best, "oof_dataset_evaluation", folder)
+    return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
 
 
 def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
@@ -215,7 +215,7 @@ def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder
     refuse_overlap(genes, families, positions, table.source, table="--eval-dataset")
     frame = score_table(result.model, table, positions)
     best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
-    return _save_evaluation(result, frame, positions, best, "external_evaluation", folder, combiner_frame=result.oof)
+    return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
 def _open_other(source: str, config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:

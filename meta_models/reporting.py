@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.report.card import render_model_card
 from meta_models.analysis.report.html import render_report
 from meta_models.analysis.report.input import ArtifactCheck, ReportInput
 from meta_models.analysis.report.summary import render_summary
@@ -19,8 +20,10 @@ from meta_models.result import TrainingResult
 from meta_models.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
-SUMMARY, PAGE = "training_summary.txt", "report.html"
+SUMMARY, PAGE, CARD = "training_summary.txt", "report.html", "model_card.md"
 SCREENING = "leakage_screening.csv"
+#: Evaluations on other tables: names of their files without suffix.
+WHOLE_GENES, EXTERNAL = "oof_dataset_evaluation", "external_evaluation"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class ReportSources:
 
 
 def save_report(sources: ReportSources, folder: RunFolder) -> None:
-    """Verify all artifacts, write ``training_summary.txt`` and ``report.html``, and log the verdict.
+    """Verify all artifacts, write ``training_summary.txt``, ``report.html`` and ``model_card.md``, and log the verdict.
 
     Raises
     ------
@@ -54,6 +57,7 @@ def save_report(sources: ReportSources, folder: RunFolder) -> None:
     report = _report_input(sources, folder)
     folder.write_text(SUMMARY, render_summary(report))
     folder.write_text(PAGE, render_report(report))
+    folder.write_text(CARD, render_model_card(report))
     for line in report.verdict():
         logger.info("%s", line)
     logger.info("Report: %s", folder.path / PAGE)

@@ -155,7 +155,7 @@ class MemberRecord:
     rounds : mapping of class name to int
         Trees of each booster.
     seen, unseen : ScoreFigures
-        Of the member on its own batch, and on the rows whose genes it (or, under refit, its model of the fold) never saw.
+        Of the member on its own batch, and on rows whose genes it (under refit: its model of the fold) never saw.
     predicted_peak, measured_peak : int
         Memory of the unit's processes in bytes; None where it was not measured.
     seconds : float or None

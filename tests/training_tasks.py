@@ -20,7 +20,8 @@ from meta_models.training.task import TrainingTask
 
 def make_task(folder: Path, table: pl.DataFrame | Path, strategy: str = "single_model", **options: Any) -> TrainingTask:
     """A task over `table`; every feature is kept."""
-    config = TrainingConfig(**{"n_estimators": 12, "rounds": "early-stopping", "early_stopping_rounds": 5, "n_folds": 3, **options})
+    quick = {"n_estimators": 12, "rounds": "early-stopping", "early_stopping_rounds": 5, "n_folds": 3}
+    config = TrainingConfig(**{**quick, **options})
     source = table if isinstance(table, Path) else write_table(folder / "table", table)
     dataset = open_dataset(source, work_dir=folder / "work")
     positions = read_positions(dataset)

@@ -12,6 +12,8 @@ from meta_models.metrics import METRICS, Interval, design_error, interval_of
 from meta_models.metrics.bootstrap import FEW_FAMILIES
 from meta_models.schema import SITE_CLASSES
 
+AP = "average_precision"
+
 
 def compare(rows: Rows, base: Figures, meta: Figures) -> list[dict[str, Any]]:
     """One mapping per metric and target, with the attributes of an evaluation row except where and against whom.
@@ -55,6 +57,8 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
         **_bounds("base_", of_base),
         **_bounds("meta_", of_meta),
         **_design_errors(key, rows, base, meta),
+        **_bounds("base_design_", _design_interval(key, rows, base)),
+        **_bounds("meta_design_", _design_interval(key, rows, meta)),
         "base_reason": one.reason,
         "meta_reason": two.reason,
         "families": rows.n_families,
@@ -72,6 +76,11 @@ def _interval(key: Key, figures: Figures) -> Interval | None:
     return interval_of(figures.replicates[key], figures.families[key[1]]) if key in figures.replicates else None
 
 
+def _design_interval(key: Key, rows: Rows, figures: Figures) -> Interval | None:
+    metric, target = key
+    return figures.design_interval(target, rows.weight) if metric == AP and rows.weight is not None else None
+
+
 def _difference_interval(key: Key, base: Figures, meta: Figures, families: int) -> Interval | None:
     if key not in base.replicates or key not in meta.replicates:
         return None
@@ -81,7 +90,7 @@ def _difference_interval(key: Key, base: Figures, meta: Figures, families: int) 
 def _design_errors(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, float | None]:
     names = ("base_design_error", "meta_design_error", "difference_design_error")
     metric, target = key
-    if metric != "average_precision" or rows.weight is None or base.points[key].value is None:
+    if metric != AP or rows.weight is None or base.points[key].value is None:
         return dict.fromkeys(names)
     if meta.points[key].value is None:
         return dict.fromkeys(names)

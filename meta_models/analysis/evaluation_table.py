@@ -43,6 +43,9 @@ class EvaluationRow:
     base_design_error, meta_design_error, difference_design_error : float or None
         Average precision in the genomic population only: standard errors from the sampling of negatives (how far the
         figures of these very genes may be from those on all their positions).
+    base_design_lower, base_design_upper, meta_design_lower, meta_design_upper : float or None
+        As the design errors: 95 % intervals of the figures on all positions of these very genes. None also where too
+        few sampled negatives were drawn above sites to know.
     base_reason, meta_reason : str or None
         Why a figure is null.
     families, rows : int
@@ -73,6 +76,10 @@ class EvaluationRow:
     families: int
     rows: int
     note: str
+    base_design_lower: float | None = None
+    base_design_upper: float | None = None
+    meta_design_lower: float | None = None
+    meta_design_upper: float | None = None
 
     @property
     def reason(self) -> str:

@@ -12,14 +12,18 @@ from meta_models.metrics import (
     METRICS,
     Draws,
     HeavyRows,
+    Interval,
     Metric,
     RankingStatistic,
     SumStatistic,
     ap_slopes,
+    design_error,
+    design_interval,
     family_bootstrap,
     heavy_row_share,
     observed,
 )
+from meta_models.metrics.heavy_rows import MENTIONED_LOSS
 from meta_models.schema import SITE_CLASSES, SpliceClass
 
 Floats = NDArray[np.float64]
@@ -81,6 +85,22 @@ class Figures:
     families: dict[str, int]
     heavy: dict[str, HeavyRows] = field(default_factory=dict)
     slopes: dict[str, Floats] = field(default_factory=dict)
+
+    def design_interval(self, target: str, weight: Floats) -> Interval:
+        """Of average precision on all positions of the same genes, where rows have a `weight` (n,)."""
+        figure = self.points["average_precision", target].value
+        if figure is None:
+            return Interval(None, None, self.points["average_precision", target].reason)
+        names = [c.label for c in SITE_CLASSES] if target == MEAN else [target]
+        parts = [self.heavy[name] for name in names]
+        fewest = min((part.effective_rows for part in parts if part.loss >= MENTIONED_LOSS), default=np.inf)
+        return design_interval(
+            figure,
+            float(np.mean([part.loss for part in parts])),
+            design_error(self.slopes[target], weight),
+            max(part.unseen for part in parts) / len(parts),
+            fewest,
+        )
 
     def note(self, key: Key) -> str:
         """What the weights do to this figure; empty where there is nothing to say."""

@@ -53,9 +53,8 @@ class Mining(Analysis):
         self._say(found, table)
         with style.style():
             found.draw("performance_plots/mining.png", _figure(table), "Average precision by round of mining", _PICTURE)
-        return self.done(
-            found, f"{table['round'].max()} rounds, {len(table.filter(pl.col('fold') >= 0))} records of folds"
-        )
+        rounds = max(record.round for record in records)
+        return self.done(found, f"{rounds} rounds of mining, {len({record.fold for record in records}) - 1} folds")
 
     @staticmethod
     def _say(found: Findings, table: pl.DataFrame) -> None:

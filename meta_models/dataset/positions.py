@@ -165,7 +165,7 @@ def _labels(labels: pl.Series, dataset: Dataset) -> pl.Series:
     if unknown.height:
         shown = ", ".join(f"{value!r}: {count} rows" for value, count in unknown.head(20).iter_rows())
         raise InputError(
-            f"Column {LABEL!r} of {dataset.source!r} must hold donor, acceptor, neither (or null, '' and '0' for neither)",
+            f"Column {LABEL!r} of {dataset.source!r} must hold donor, acceptor, neither (also: null, '', '0')",
             f"Found {unknown.height} unknown labels: {shown}",
             "Rename them",
         )

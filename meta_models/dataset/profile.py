@@ -56,12 +56,12 @@ class DatasetProfile:
         """For the terminal and the summary."""
         per_gene = self.rows_per_gene
         groups = ", ".join(f"{count} {group}" for group, count in self.features_by_group.items())
+        spread = f"{per_gene['min']:.0f} to {per_gene['max']:.0f}, mean {per_gene['mean']:.0f}"
         classes = ", ".join(f"{count:,} {name}" for name, count in self.class_counts.items())
         return (
             f"Table: {self.source} ({self.files} files, {self.bytes_on_disk / 1e6:,.1f} MB)",
             f"Rows: {self.rows:,} ({classes})",
-            f"Genes: {self.genes:,} in {self.families:,} families; "
-            f"rows a gene {per_gene['min']:.0f} to {per_gene['max']:.0f}, mean {per_gene['mean']:.0f}",
+            f"Genes: {self.genes:,} in {self.families:,} families; rows a gene {spread}",
             f"Features: {self.features:,} ({groups})",
             f"Base models: {', '.join(self.base_models)}; weights: {self.weighting}",
         )

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import (
     Floats,
+    Matrix,
     TrainingRows,
     code_classes,
     code_groups,
@@ -27,7 +28,7 @@ from meta_models.model.calibrators import logit
 from meta_models.resources import cpu_count
 
 #: Defaults of the parameters: those of the command.
-DEFAULTS = TrainingConfig()
+DEFAULTS = TrainingConfig.from_mapping({})
 _RENAMED = {"n_jobs": "threads", "random_state": "seed"}
 _SEEDS = 2**31 - 1
 
@@ -57,6 +58,7 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         groups : array (n,), optional
             Gene (or gene family) of each row. Rows of a group are never held out apart: whatever is fitted on held-out
             rows, calibration above all, is right for genes that were not trained on. Without it each row is on its own.
+            (In ``cross_val_predict`` pass them twice: ``groups=genes, params={"groups": genes}``.)
         sample_weight : array (n,), optional
             Not negative; a row of weight 0 is left out.
 
@@ -120,12 +122,13 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, sample_weight: ArrayLike | None
     ) -> tuple[TrainingRows, NDArray[np.bool_]]:
         """The rows to train on, and which (n,) of all they are."""
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2)
-        check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
+        checked = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        matrix: Matrix = checked[0]
+        check_classification_targets(checked[1])
+        weights = _check_sample_weight(sample_weight, matrix, dtype=np.float32, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("A sample_weight above zero is needed, found zero weights only")
-        classes, labels = code_classes(np.asarray(y))
-        codes, genes = code_groups(groups, X)
-        names = feature_names(getattr(self, "feature_names_in_", None), X.shape[1])
-        return without_weightless(TrainingRows(X, labels, weights, codes, genes, names, classes)), weights > 0
+        classes, labels = code_classes(np.asarray(checked[1]))
+        codes, genes = code_groups(groups, matrix)
+        names = feature_names(getattr(self, "feature_names_in_", None), matrix.shape[1])
+        return without_weightless(TrainingRows(matrix, labels, weights, codes, genes, names, classes)), weights > 0

@@ -46,9 +46,7 @@ def fit_rows(
     prepared = family.prepare(table, rows.features, audit, config, threads=threads)
 
     def train(jobs: Sequence[BoosterJob], _: str) -> dict[str, FittedBooster]:
-        return {
-            job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs
-        }
+        return {job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs}
 
     watched = SITE_CLASSES if rows.classes.is_splice else range(len(rows.classes.names))
     problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched)
@@ -99,4 +97,4 @@ def _interest(rows: TrainingRows, seed: int) -> NDArray[np.float32]:
     if not columns:
         return np.random.default_rng(seed).random(len(rows.X), np.float32)
     highest = rows.X[:, [rows.features.index(column) for column in columns]].max(axis=1)
-    return np.nan_to_num(highest, nan=0.0)
+    return np.asarray(np.nan_to_num(highest, nan=0.0))

@@ -115,7 +115,7 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
         return np.arange(len(X)), ()
     values = column_or_1d(groups)
     check_consistent_length(X, values)
-    if any(value is None or value != value for value in values):  # noqa: PLR0124 - NaN is not itself
+    if any(value is None or value != value for value in values):  # NaN is not itself
         raise ValueError("groups must be known for every row, found missing ones")
     names, codes = np.unique(values.astype(str), return_inverse=True)
     return codes.astype(np.int64), tuple(names.tolist())

@@ -103,9 +103,7 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         return train_single(rows, config, threads, "single_model")
 
 
-def train_single(
-    rows: TrainingRows, config: TrainingConfig, threads: int, strategy: str
-) -> tuple[FittedModel, Floats]:
+def train_single(rows: TrainingRows, config: TrainingConfig, threads: int, strategy: str) -> tuple[FittedModel, Floats]:
     """One model on all `rows`; and cross-fitted probabilities (n, K), NaN where nothing needs to be held out.
 
     Raises

@@ -18,7 +18,7 @@ import numpy as np
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
 from meta_models.inference.ensemble_model_loader import resolve
-from meta_models.model import MISSING, FittedModel
+from meta_models.model import MISSING, EnsembleMetaModel, FittedModel, SigmoidMetaModel
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
 
@@ -80,7 +80,8 @@ class ModelFacts:
         yield f"Features: {len(self.features):,} ({_some(self.features)})"
         yield f"Trained on {len(self.genes):,} genes ({_some(self.genes)}), {self.families:,} families named"
         yield f"Base models: {', '.join(self.base_models) or 'none'}; weights of rows: {self.weighting}"
-        yield f"Versions: {', '.join(f'{name} {version}' for name, version in sorted(self.versions.items())) or 'unknown'}"
+        versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
+        yield f"Versions: {versions or 'unknown'}"
         for name, digest in self.entries.items():
             yield f"  {digest}  {name}"
 
@@ -109,16 +110,17 @@ def verify_model(path_or_glob: str | os.PathLike[str], *, isolated: bool = False
 
 def _facts(path: str, file: ModelFile) -> ModelFacts:
     model, info = file.model, file.model.info
-    members = getattr(model, "members", (model,))
+    ensemble = model if isinstance(model, EnsembleMetaModel) else None
+    singles = ensemble.members if ensemble else (model,)
     return ModelFacts(
         path=path,
-        kind="ensemble" if hasattr(model, "members") else "single model",
+        kind="ensemble" if ensemble else "single model",
         format_version=info.format_version,
         size=file.size,
         sha256=file.sha256,
         members=model.n_members,
-        trees=sum(booster.num_boosted_rounds() for member in members for booster in member.boosters),
-        combination=getattr(model, "combination", None),
+        trees=sum(b.num_boosted_rounds() for m in singles if isinstance(m, SigmoidMetaModel) for b in m.boosters),
+        combination=ensemble.combination if ensemble else None,
         strategy=info.strategy,
         classes=info.classes,
         features=model.feature_names,
@@ -153,7 +155,8 @@ def _verify_isolated(path: str) -> ModelFacts:
 
 
 def _refusal(path: str, found: str) -> UnsafeModelFile:
-    return UnsafeModelFile("A model file that can be loaded and used is needed", f"Found {found}: {path}", "Do not use it")
+    expected = "A model file that can be loaded and used is needed"
+    return UnsafeModelFile(expected, f"Found {found}: {path}", "Do not use it")
 
 
 def _signal_name(number: int) -> str:

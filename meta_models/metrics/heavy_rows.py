@@ -8,6 +8,7 @@ design error: how far the figure would move had other negatives been sampled fro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,10 @@ FEW_ROWS = 10.0
 MENTIONED_LOSS = 0.01
 #: ... and from here on the figure is null: its design interval is wider than +- 0.03, more than models differ by.
 DECISIVE_LOSS = 0.05
+#: Sites that a negative which was not drawn outranks, at least: one in twenty.
+OUTRANKED = 0.05
+
+_Place = Callable[[NDArray[np.floating], NDArray[np.floating], Floats], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class HeavyRows:
     single_row : float
         What one more sampled negative of the median weight would take from AP, had it scored like the median
         positive: how coarse the figure is, whether or not such a row was drawn.
+    unseen : float
+        What one more sampled negative of the mean weight would take, had it scored like the highest sampled negative or
+        outranked one site in twenty, whichever is more.
     """
 
     loss: float
@@ -53,6 +61,7 @@ class HeavyRows:
     effective_rows: float
     design_error: float
     single_row: float
+    unseen: float
 
     @property
     def few(self) -> bool:
@@ -107,7 +116,8 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         largest=float(parts.max(initial=0.0)),
         effective_rows=effective_sample_size(parts),
         design_error=design_error(-slope, weights),
-        single_row=_single_row(is_positive, values, weights),
+        single_row=_one_more(is_positive, values, weights, _at_median_site),
+        unseen=_one_more(is_positive, values, weights, _above_all_sampled),
     )
 
 
@@ -130,16 +140,25 @@ def design_error(slopes: Floats, weight: ArrayLike) -> float:
     return float(np.sqrt(np.sum(np.maximum(weights - 1.0, 0.0) * weights * slopes**2)))
 
 
-def _single_row(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> float:
-    """Loss of AP by one more negative of the median heavy weight that scores like the median positive."""
-    heavy = ~is_positive & (weights > 1)
-    used = is_positive & (weights > 0)
+def _one_more(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats, place: _Place) -> float:
+    """Loss of AP by one more sampled negative, whose score and weight `place` tells."""
+    heavy, used = ~is_positive & (weights > 1), is_positive & (weights > 0)
     if not (heavy.any() and used.any()):
         return 0.0
-    score = np.quantile(values[used], 0.5, method="higher")
-    more = (np.append(is_positive, False), np.append(values, score), np.append(weights, np.median(weights[heavy])))
+    score, weight = place(values[used], values[heavy], weights[heavy])
+    more = (np.append(is_positive, False), np.append(values, score), np.append(weights, weight))
     before, after = average_precision(is_positive, values, weights).value, average_precision(*more).value
     return (before or 0.0) - (after or 0.0)
+
+
+def _at_median_site(sites: NDArray[np.floating], _: NDArray[np.floating], weights: Floats) -> tuple[float, float]:
+    return float(np.quantile(sites, 0.5, method="higher")), float(np.median(weights))
+
+
+def _above_all_sampled(
+    sites: NDArray[np.floating], sampled: NDArray[np.floating], weights: Floats
+) -> tuple[float, float]:
+    return float(max(sampled.max(), np.quantile(sites, OUTRANKED, method="higher"))), float(weights.mean())
 
 
 def _parts(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> tuple[Floats, Floats]:

@@ -38,9 +38,7 @@ def fold_calibrators(
 ) -> dict[int, tuple[Calibrator, ...]]:
     """For each fold the calibrators fitted on the other folds."""
     outside = {int(fold): folds != fold for fold in np.unique(folds)}
-    return {
-        fold: fit_calibrators(scores[rows], labels[rows], weights[rows], config) for fold, rows in outside.items()
-    }
+    return {fold: fit_calibrators(scores[rows], labels[rows], weights[rows], config) for fold, rows in outside.items()}
 
 
 def apply_by_fold(
@@ -71,9 +69,7 @@ def cross_fit(
 def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], config: TrainingConfig) -> Calibrator:
     scaled = weights.astype(np.float64) / weights.mean(dtype=np.float64)
     return (
-        _fit_isotonic(scores, truth, scaled)
-        if config.calib_method == "isotonic"
-        else _fit_platt(scores, truth, scaled)
+        _fit_isotonic(scores, truth, scaled) if config.calib_method == "isotonic" else _fit_platt(scores, truth, scaled)
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.model.base import ModelInfo
+from meta_models.dataset.info import DatasetInfo
+from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
 from meta_models.schema import CLASS_NAMES, CLASSES, FAMILY
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
@@ -61,9 +62,18 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
         base_models=tuple(base.name for base in task.positions.bases),
         weighting=task.positions.weighting,
         versions=library_versions(),
-        provenance={"parameters": {k: str(v) for k, v in parameters(task.config).items()}, "rows": frame.height},
+        provenance={
+            "parameters": {k: str(v) for k, v in parameters(task.config).items()},
+            "rows": frame.height,
+            "dataset": _dataset_facts(task.dataset.info),
+        },
         prevalence=_prevalence(frame, weighted=task.config.calibrate or task.training_weights is not None),
     )
+
+
+def _dataset_facts(info: DatasetInfo) -> dict[str, Json]:
+    """What ``dataset_info.json`` says of names and licences: a model must not be parted from them."""
+    return {"name": info.name, "base_model": info.base_model_name, "licences": list(info.licences)}
 
 
 def _prevalence(frame: pl.DataFrame, *, weighted: bool) -> tuple[float, float, float]:

@@ -28,7 +28,12 @@ def encode(fitted: FittedBooster) -> dict[str, bytes]:
     """The files of a finished unit."""
     scores = io.BytesIO()
     np.save(scores, fitted.scores, allow_pickle=False)
-    facts = {"rounds": fitted.rounds, "snapshots": fitted.snapshots, "train_curve": fitted.train_curve, "stop_curve": fitted.stop_curve}
+    facts = {
+        "rounds": fitted.rounds,
+        "snapshots": fitted.snapshots,
+        "train_curve": fitted.train_curve,
+        "stop_curve": fitted.stop_curve,
+    }
     return {
         "booster.ubj": fitted.payload,
         "scores.npy": scores.getvalue(),

@@ -7,7 +7,10 @@ from meta_models.errors import InputError
 from meta_models.schema import MAIN_BASE
 
 
-@pytest.mark.parametrize("rows", [slice(None), slice(0, 1), slice(33, 34), slice(95, 470), slice(240, 720), slice(700, 9999)])
+SLICES = [slice(None), slice(0, 1), slice(33, 34), slice(95, 470), slice(240, 720), slice(700, 9999)]
+
+
+@pytest.mark.parametrize("rows", SLICES)
 @pytest.mark.parametrize("files", [1, 3])
 def test_a_slice_of_the_rows(tmp_path, rows, files):
     frame = make_frame().with_row_index("number")

@@ -59,7 +59,9 @@ def test_groups_are_never_calibrated_on_what_they_were_trained_on(estimator):
 def test_out_of_fold_probabilities_are_as_good_as_those_of_an_outer_cross_validation(estimator):
     X, y, genes = data()
     fitted = clone(estimator).fit(X, y, groups=genes)
-    outer = cross_val_predict(clone(estimator), X, y, groups=genes, cv=GroupKFold(3), method="predict_proba")
+    outer = cross_val_predict(
+        clone(estimator), X, y, groups=genes, params={"groups": genes}, cv=GroupKFold(3), method="predict_proba"
+    )
     own = log_loss(y, fitted.oof_proba_)
     assert own == pytest.approx(log_loss(y, outer), abs=0.05)
     assert own < 0.8 * np.log(3)

@@ -21,7 +21,8 @@ from meta_models.inference.prediction import run_prediction
 
 @pytest.fixture
 def place(tmp_path):
-    return {"model": str(write_model(tmp_path)), "dataset": str(write_served(tmp_path)), "out": tmp_path / "scored.parquet"}
+    model_file, table = write_model(tmp_path), write_served(tmp_path)
+    return {"model": str(model_file), "dataset": str(table), "out": tmp_path / "scored.parquet"}
 
 
 def predict(place, **options):
@@ -125,7 +126,7 @@ def test_pages_carry_checksums(place):
     out.write_bytes(data)
     import pyarrow.parquet as pq
 
-    with pytest.raises(OSError, match="CRC|checksum"):
+    with pytest.raises(OSError, match=r"CRC|checksum"):
         pq.read_table(out, page_checksum_verification=True)
 
 
@@ -139,7 +140,7 @@ def test_base_scores_must_be_probabilities(place, tmp_path):
     broken = served_frame().with_columns(
         donor_score=pl.when(pl.int_range(pl.len()) == 700).then(None).otherwise(pl.col("donor_score"))
     )
-    with pytest.raises(InputError, match="1 of .* missing or other value in 'donor_score'"):
+    with pytest.raises(InputError, match=r"1 of .* missing or other value in 'donor_score'"):
         predict(other_table(place, tmp_path, broken))
     assert not place["out"].exists()
 

@@ -27,7 +27,8 @@ def predict(tmp_path, frame=None, **options):
 
 def expected(rows, name):
     """Highest probability of each position."""
-    return rows.group_by("chrom", "genomic_position").agg(pl.col(f"corrected_{name}").max()).sort("chrom", "genomic_position")
+    place = ["chrom", "genomic_position"]
+    return rows.group_by(place).agg(pl.col(f"corrected_{name}").max()).sort(place)
 
 
 def test_bedgraph_holds_every_position_once(tmp_path):
@@ -106,7 +107,7 @@ def test_rows_without_coordinates_are_left_out_and_counted(tmp_path, caplog):
     frame = served_frame().with_columns(
         chrom=pl.when(pl.col("gene_id") == "G0003").then(None).otherwise(pl.col("chrom"))
     )
-    rows, folder = predict(tmp_path, frame, track_formats=("bedgraph",))
+    rows, _ = predict(tmp_path, frame, track_formats=("bedgraph",))
     assert "60 rows without chromosome or position" in caplog.text
     assert rows.height == frame.height
 

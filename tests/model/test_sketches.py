@@ -64,7 +64,13 @@ def test_weighted_quantiles_are_values_of_the_sample():
 
 @pytest.mark.parametrize(
     "change",
-    [{"edges": (2.0, 1.0)}, {"shares": (0.5, 0.5)}, {"shares": (-0.5, 1.0, 0.5)}, {"missing": 2.0}, {"edges": (0.0, np.inf)}],
+    [
+        {"edges": (2.0, 1.0)},
+        {"edges": (0.0, np.inf)},
+        {"shares": (0.5, 0.5)},
+        {"shares": (-0.5, 1.0, 0.5)},
+        {"missing": 2.0},
+    ],
 )
 def test_a_sketch_that_does_not_fit_together_is_refused(change):
     values = {"edges": (1.0, 2.0), "shares": (0.0, 1.0, 0.0), "missing": 0.0, **change}

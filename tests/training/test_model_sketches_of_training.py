@@ -4,12 +4,13 @@ import pytest
 from tables import make_frame
 from training_tasks import make_task
 
+from meta_models.schema import CLASS_NAMES
 from meta_models.training.matrix import cut_sample, rows_stood_for
 from meta_models.training.strategies import STRATEGIES
 
 
 @pytest.mark.parametrize(
-    ("strategy", "options"), [("single_model", {}), ("batch_ensemble", {"max_genes_per_batch": 8})], ids=lambda v: str(v)
+    ("strategy", "options"), [("single_model", {}), ("batch_ensemble", {"max_genes_per_batch": 8})], ids=str
 )
 def test_every_strategy_keeps_what_the_features_were_like(tmp_path, strategy, options):
     weights = np.where(np.arange(720) % 3 == 0, 5.0, 1.0)
@@ -22,7 +23,7 @@ def test_every_strategy_keeps_what_the_features_were_like(tmp_path, strategy, op
     assert tuple(info.sketches) == task.features
     assert info.sketches["feature_0"].missing == pytest.approx(5 / 7, rel=1e-5)
     assert info.sketches["3mer_ACG"].dtype == "uint8"
-    shares = [weights[(frame["splice_type"] == c).to_numpy()].sum() / weights.sum() for c in ("neither", "donor", "acceptor")]
+    shares = [weights[(frame["splice_type"] == c).to_numpy()].sum() / weights.sum() for c in CLASS_NAMES]
     assert info.prevalence == pytest.approx(shares)
 
 
@@ -30,7 +31,7 @@ def test_without_calibration_and_weights_the_shares_are_those_of_the_rows(tmp_pa
     frame = make_frame().with_columns(sampling_weight=pl.Series(np.where(np.arange(720) % 3 == 0, 5.0, 1.0)))
     task = make_task(tmp_path, frame, calibrate=False, training_weights="none")
     info = STRATEGIES["single_model"].train(task).model.info
-    assert info.prevalence == pytest.approx([(frame["splice_type"] == c).mean() for c in ("neither", "donor", "acceptor")])
+    assert info.prevalence == pytest.approx([(frame["splice_type"] == c).mean() for c in CLASS_NAMES])
 
 
 def test_rows_of_the_sample_stand_for_the_table():

@@ -87,7 +87,8 @@ def test_held_out_scores_are_those_of_the_fold_model(tmp_path: Path) -> None:
     for job in jobs:
         booster = xgb.Booster(model_file=bytearray(fitted[job.name].payload))
         assert booster.num_boosted_rounds() == fitted[job.name].rounds
-        np.testing.assert_allclose(booster.inplace_predict(features), fitted[job.name].scores[:, 0], rtol=1e-5, atol=1e-7)
+        scores = fitted[job.name].scores[:, 0]
+        np.testing.assert_allclose(booster.inplace_predict(features), scores, rtol=1e-5, atol=1e-7)
 
 
 def test_finished_units_are_reused_and_give_the_same(tmp_path: Path) -> None:

@@ -93,9 +93,7 @@ def _as_it_is(job: BoosterJob) -> BoosterJob:
     return job
 
 
-def _train_all(
-    task: TrainingTask, folds: Folds, audit: Audit, cache: Path | None, change: ChangeJob
-) -> FittedProblem:
+def _train_all(task: TrainingTask, folds: Folds, audit: Audit, cache: Path | None, change: ChangeJob) -> FittedProblem:
     family = FAMILIES[task.config.family]
     table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
     train = partial(_train_jobs, task, table, change, side_by_side=cache is None)

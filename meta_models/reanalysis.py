@@ -1,0 +1,144 @@
+"""The analysis of a finished run, repeated or extended without training."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from meta_models.analysis.base import AnalysisContext
+from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.options import AnalysisConfig
+from meta_models.analysis.runner import OUTCOMES, run_analyses, selected
+from meta_models.analysis.targets import read_targets
+from meta_models.config import TrainingConfig
+from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.reader import Dataset
+from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSources, exit_code, save_report
+from meta_models.resources import MemoryBudget, cpu_limit, memory_budget
+from meta_models.result import TrainingResult
+from meta_models.result_files import StoredResult, load_result, read_stored
+from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, describe_input, install_signal_handlers
+from meta_models.run_folder.manifest import now
+from meta_models.training.retrainer import make_retrainer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A run whose training finished, read from its folder."""
+
+    path: Path
+    manifest: RunManifest
+    stored: StoredResult
+    result: TrainingResult
+
+
+def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
+    """Repeat the analyses of the run in `run_dir`, and run those that `options` add; nothing is trained for the model.
+
+    Artifacts of the analyses and the report are written anew, into the run folder or ``options.out_dir``; the model and
+    all else stay as they are. With the same options and versions they equal those of the run byte for byte.
+
+    Raises
+    ------
+    UsageError
+        If `run_dir` holds no run whose training finished, or an option is wrong.
+    InputError
+        If the table of the run is not there, or is another one.
+    UnitsFailed, TargetMissed
+        If an analysis failed or a target was missed; all else was written.
+    """
+    manifest = RunManifest.read(run_dir)
+    if manifest is None:
+        raise UsageError(f"{run_dir} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
+    stored, config = read_stored(run_dir), options.applied_to(dict(manifest.config))
+    selected(config)
+    if config.targets is not None:
+        read_targets(config.targets)
+    result = load_result(
+        run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases
+    )
+    budget = memory_budget(config.max_memory_gb)
+    with install_signal_handlers(), _opened(_Finished(run_dir, manifest, stored, result), options) as folder:
+        with folder.scratch("input") as work_dir:
+            dataset = _dataset(config, options, manifest, work_dir)
+            return _analyse(_Finished(run_dir, manifest, stored, result), folder, dataset, budget)
+
+
+@contextmanager
+def _opened(run: _Finished, options: AnalysisConfig) -> Iterator[RunFolder]:
+    """The folder that is written to: the run's own, its artifacts verified, or another one."""
+    command = f"{now()} {' '.join(sys.argv)}"
+    config = run.result.config.model_dump(mode="json")
+    if options.out_dir is not None and not _same(options.out_dir, run.path):
+        kept = {"inputs": run.manifest.inputs, "seeds": run.manifest.seeds, "lines": run.manifest.lines}
+        with RunFolder.open(options.out_dir, overwrite=options.overwrite) as folder:
+            folder.update(config=config, analysed=(command,), **kept)
+            yield folder
+        return
+    with RunFolder.open(run.path, extend=True) as folder:
+        for name in run.stored.artifacts:
+            if name not in folder.manifest.artifacts:
+                raise UsageError(f"{run.path} must be a run whose training finished", f"Found no finished {name}")
+            folder.verify(name)
+        folder.supersede([OUTCOMES, *_artifacts_of_analyses(run.path)])
+        folder.update(config=config, analysed=(*folder.manifest.analysed, command))
+        yield folder
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and os.path.samefile(one, other)
+
+
+def _artifacts_of_analyses(path: Path) -> list[str]:
+    """What the analyses of the run wrote, as their outcomes say; nothing where it was stopped before they ended."""
+    try:
+        outcomes = json.loads((path / OUTCOMES).read_bytes())
+        return [str(name) for outcome in outcomes for name in outcome["artifacts"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManifest, work_dir: Path) -> Dataset:
+    """The table of the run, whose files must have the content that it was trained on."""
+    where = config if options.dataset is None else config.model_copy(update={"dataset": options.dataset})
+    dataset, _ = open_training_table(where, work_dir)
+    found = [describe_input(file.path).sha256 for file in dataset.files]
+    if found != [record.sha256 for record in manifest.inputs]:
+        raise InputError(
+            "The table must be the one that the run was trained on",
+            f"{where.dataset!r} has other content, or other files",
+            "Give --dataset, where the table lies now",
+        )
+    return dataset
+
+
+def _analyse(run: _Finished, folder: RunFolder, dataset: Dataset, budget: MemoryBudget) -> ExitCode:
+    threads = cpu_limit(run.result.config.threads).count
+    again, why_not = make_retrainer(run.result, dataset, budget=budget.bytes, threads=threads)
+    context = AnalysisContext(run.result, folder, dataset, again, why_not, budget=budget.bytes, threads=threads)
+    analyses = run_analyses(context)
+    sources = ReportSources(
+        run.result,
+        analyses,
+        run.stored.model_file,
+        (run.path / SCREENING).read_text(encoding="utf-8"),
+        whole_genes=_evaluation(run.path, WHOLE_GENES),
+        external=_evaluation(run.path, EXTERNAL),
+    )
+    save_report(sources, folder)
+    return exit_code(analyses)
+
+
+def _evaluation(path: Path, name: str) -> EvaluationTable | None:
+    """The evaluation on another table that the run wrote, if it did."""
+    file = path / f"{name}.json"
+    return EvaluationTable.from_json(json.loads(file.read_bytes())) if file.is_file() else None

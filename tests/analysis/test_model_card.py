@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import pytest
+from simulated_run import finished_run
+
+from meta_models.analysis.report import ReportInput, render_model_card
+
+
+@pytest.fixture(scope="module")
+def report():
+    context, run = finished_run("sampling_weight")
+    return ReportInput(title="t", result=context.result, run=run, model_file="model_multiclass.pkl")
+
+
+def with_facts(report, **facts):
+    info = replace(report.result.model.info, provenance={"dataset": facts}, prevalence=(0.998, 0.001, 0.001))
+    model = report.result.model.with_info(info)
+    return replace(report, result=replace(report.result, model=model))
+
+
+def test_the_verdict_comes_first_and_every_section_is_there(report):
+    card = render_model_card(report)
+    assert f"**{report.verdict()[0]}**" in card.splitlines()[2]
+    headings = [line for line in card.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## What it is", "## Data it was trained on", "## Scores on genes it never saw", "## Limits",
+        "## Licences of the data and base models", "## How to use it",
+    ]  # fmt: skip
+
+
+def test_figures_are_those_of_the_evaluation(report):
+    row = report.run.evaluation.headline.row
+    card = render_model_card(report)
+    shown = f"| {row.base:.4f} | {row.meta:.4f} | {row.difference:+.4f} | {row.lower:+.4f} to {row.upper:+.4f} |"
+    assert shown in card
+
+
+def test_licences_and_shares_are_told(report):
+    card = render_model_card(with_facts(report, name="my table", base_model="SomeAI", licences=["scores: GPLv3"]))
+    assert card.startswith("# Model card: my table\n")
+    assert "- scores: GPLv3" in card
+    assert "Base model: SomeAI." in card
+    assert "neither 0.998, donor 0.001, acceptor 0.001" in card
+
+
+def test_what_is_not_known_is_said(report):
+    card = render_model_card(report)
+    assert "check those of the base model" in card
+    assert "of an unknown population" in card
+
+
+def test_warnings_stand_among_the_limits(report):
+    limits = render_model_card(report).partition("## Limits")[2].partition("## Licences")[0]
+    assert report.warnings()
+    assert all(text in limits for text in report.warnings())
+
+
+def test_no_evaluation_is_no_figure(report):
+    bare = replace(report, run=replace(report.run, evaluation=None))
+    assert "were not compared in this run" in render_model_card(bare)
