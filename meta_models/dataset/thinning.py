@@ -12,6 +12,9 @@ from meta_models.dataset.positions import Positions
 from meta_models.errors import UsageError
 from meta_models.schema import SpliceClass
 
+#: Makes the draw independent of others with the same seed, that of a simulated table's labels, say.
+_STREAM = 7417
+
 
 def thin_negatives(positions: Positions, share: float, below: float, seed: int) -> tuple[NDArray[np.bool_], Positions]:
     """Draw a `share` of the easy negatives; what is drawn stands for the others by its weight.
@@ -43,7 +46,7 @@ def thin_negatives(positions: Positions, share: float, below: float, seed: int) 
     columns = [column for base in positions.bases for column in base.columns[1:]]
     highest = positions.frame.select(highest=pl.max_horizontal(columns))["highest"].to_numpy()
     easy = (positions.labels == SpliceClass.NEITHER) & (highest < below)
-    drawn = np.random.default_rng(seed).random(len(easy)) < share
+    drawn = np.random.default_rng([seed, _STREAM]).random(len(easy)) < share
     kept = ~easy | drawn
     weights = np.where(easy, positions.weights / share, positions.weights)[kept].astype(np.float32)
     frame = positions.frame.filter(kept).with_columns(weight=pl.Series(weights))

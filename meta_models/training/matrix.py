@@ -193,19 +193,26 @@ def _cut_column(values: NDArray[np.float32], max_bin: int) -> NDArray[np.float32
 
 
 class _Chunks(xgb.DataIter):
-    """The table as XGBoost's data iterator; `reset` starts the same pass again."""
+    """The table as XGBoost's data iterator; `reset` starts the same pass again.
+
+    XGBoost calls it through ctypes and keeps only an ``Exception`` for later. An interrupt (SIGINT, SIGTERM) that arrives
+    here would be printed and lost: it ends the iteration and is kept in `interrupt` for the caller to raise.
+    """
 
     def __init__(self, chunks: Callable[[], Iterator[NDArray[np.float32]]], cache: Path | None) -> None:
         self._open = chunks
         self._chunks = chunks()
+        self.interrupt: KeyboardInterrupt | SystemExit | None = None
         super().__init__(release_data=True, cache_prefix=None if cache is None else str(cache / "matrix"))
 
     def next(self, input_data: Callable[..., Any]) -> bool:
-        chunk = next(self._chunks, None)
-        if chunk is None:
-            return False
-        input_data(data=chunk)
-        return True
+        try:
+            chunk = None if self.interrupt else next(self._chunks, None)
+            if chunk is not None:
+                input_data(data=chunk)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            self.interrupt, chunk = interrupt, None
+        return chunk is not None
 
     def reset(self) -> None:
         self._chunks = self._open()
@@ -240,8 +247,13 @@ def build_matrix(
             tracker.advance(len(chunk))
 
     pages = chunks if cache is None else lambda: joined(chunks(), PAGE_BYTES)
-    with tracker:
-        matrix = kind(_Chunks(pages, cache), ref=ref, max_bin=config.max_bin, nthread=threads)
+    source = _Chunks(pages, cache)
+    try:
+        with tracker:
+            matrix = kind(source, ref=ref, max_bin=config.max_bin, nthread=threads)
+    finally:
+        if source.interrupt is not None:
+            raise source.interrupt
     release_memory()
     return matrix
 

@@ -6,7 +6,6 @@ from meta_models.dataset.reader import open_dataset
 from meta_models.errors import InputError
 from meta_models.schema import MAIN_BASE
 
-
 SLICES = [slice(None), slice(0, 1), slice(33, 34), slice(95, 470), slice(240, 720), slice(700, 9999)]
 
 

@@ -7,8 +7,9 @@ from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassif
 
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "A row of weight 2 and the same row twice differ: twice the row means two chances to be drawn by subsample and "
-        "two rows to be held out, in folds of their own"
+        "A row of weight 2 and the same row twice differ: two rows are drawn by subsample on their own, count twice "
+        "where bins are set, and are held out in folds of their own; in the check's 15 rows, of which rows of weight 0 "
+        "are left out, one class keeps a single row, which cannot be held out at all (ValueError)"
     ),
 }
 ESTIMATORS = [

@@ -85,3 +85,24 @@ def test_the_cut_sample_is_half_high_scores_half_uniform() -> None:
     assert (rows >= 9500).sum() == 500
     assert abs(np.mean(rows[rows < 9500]) - 4750) < 500
     np.testing.assert_array_equal(cut_sample(scores, 20_000, seed=1), np.arange(10_000))
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_inside_the_build_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+) -> None:
+    """XGBoost reads the table through ctypes, where an exception that is no `Exception` has no effect."""
+    task = make_task(tmp_path, make_frame())
+    sample = audit(task).sample
+    calls = 0
+
+    def interrupted(chunk: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise interrupt
+        return fill_missing(chunk)
+
+    monkeypatch.setattr("meta_models.training.matrix.fill_missing", interrupted)
+    with pytest.raises(interrupt):
+        build_matrix(task.dataset, task.features, sample, task.config, threads=1, progress=Progress("test"))

@@ -132,7 +132,7 @@ def _limits(report: ReportInput) -> list[str]:
     standing = (
         "Scores hold for genes like those of the training table, not for other species, annotations or base models.",
         "Prediction compares the features of a table with those of training: read what it reports.",
-        f"Predictions on the {len(info.genes):,} training genes, flagged `seen_in_training`, are no evidence of anything.",
+        f"Predictions on the {len(info.genes):,} genes of training (`seen_in_training`) are no evidence of anything.",
         "Labels are those of the annotation used: sites of isoforms that it leaves out count as errors.",
         "Where the class shares differ from those above, use `--prevalence`.",
         "Not validated for clinical decisions.",
