@@ -220,7 +220,8 @@ class Findings:
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:
         if name.endswith(".parquet"):
-            self.writer.write_parquet(name, frame.to_arrow())
+            text = frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+            self.writer.write_parquet(name, text.to_arrow(compat_level=pl.CompatLevel.oldest()))
         else:
             self.writer.write_text(name, frame.write_csv(separator="\t" if name.endswith(".tsv") else ","))
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from meta_models.metrics import normalised
 from meta_models.schema import CLASSES, SpliceClass
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating[Any]]
@@ -42,6 +42,10 @@ def fit_logistic(
     max_rows : int
         All sites are used, and so many of the other rows that this number is kept; their weights make up for it.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     if len(np.unique(labels)) < len(CLASSES):
         return None
     rows, factor = _thinned(labels, max_rows, seed)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from meta_models.analysis import combiners
 from meta_models.analysis.comparison import compare
@@ -169,7 +170,7 @@ def _compared(
     def against(scores: Scores) -> list[dict[str, Any]]:
         return compare(part, figures_of(part, scores[stratum.index], draws), of_meta)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         cells_of = dict(zip(distinct, pool.map(against, distinct.values()), strict=True))
     for name, scores in opponents.items():
         for cells in cells_of[id(scores)]:
