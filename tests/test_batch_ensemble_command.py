@@ -29,8 +29,8 @@ _OPTIONS = [
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """60 genes in 3 files."""
-    return write_table(tmp_path_factory.mktemp("table"), make_frame(n_genes=60), files=3)
+    """36 genes in 3 files."""
+    return write_table(tmp_path_factory.mktemp("table"), make_frame(n_genes=36), files=3)
 
 
 def command(table: Path, out_dir: Path, *more: str) -> list[str]:
@@ -62,52 +62,53 @@ def test_the_plan_shows_the_batches(table: Path, capsys: pytest.CaptureFixture[s
     plan = json.loads(capsys.readouterr().out)
     assert plan["chosen"] == "batch_ensemble"
     assert plan["reason"] == "forced by --train-all-genes"
-    assert [unit["name"] for unit in plan["units"]] == [f"batch-{n:02d}" for n in range(5)]
-    assert sum(unit["genes"] for unit in plan["units"]) == 60
+    assert [unit["name"] for unit in plan["units"]] == ["batch-00", "batch-01", "batch-02"]
+    assert sum(unit["genes"] for unit in plan["units"]) == 36
     assert all(min(unit["class_counts"].values()) > 0 < unit["predicted_peak_bytes"] for unit in plan["units"])
 
 
 def test_artifacts_and_summary(run_dir: Path) -> None:
     model = load_model_with_ensemble_support(run_dir / "model_multiclass_all_genes.pkl")
-    assert model.n_members == 5
+    assert model.n_members == 3
     summary = (run_dir / "training_summary.txt").read_text()
     for line in (
-        "Ensemble Batches: 5 (voting)",
+        "Ensemble Batches: 3 (voting)",
         "Average Batch Accuracy:",
         "Ensemble CV Accuracy:",
         "FEATURE CONSISTENCY",
     ):
         assert line in summary
     folds = pl.read_csv(run_dir / "ensemble_cv_results.csv").filter(pl.col("fold") != "pooled")
-    assert folds["members_used"].to_list() == [4] * 5
-    assert folds["genes"].sum() == 60
+    assert folds["members_used"].to_list() == [2] * 3
+    assert folds["genes"].sum() == 36
     assert {"meta_average_precision_donor", "base_main_average_precision_donor"} <= set(folds.columns)
     batches = pl.read_csv(run_dir / "ensemble_batches.csv")
-    assert batches["rows"].sum() == 60 * 30
+    assert batches["rows"].sum() == 36 * 30
     gaps = pl.read_csv(run_dir / "overfitting_analysis/batches_and_ensemble.csv")
     assert gaps["model"].to_list() == [*batches["unit"], "ensemble"]
     manifest = json.loads((run_dir / "run_manifest.json").read_text())
-    assert all(manifest["units"][name]["seconds"] > 0 for name in ("batch-00", "batch-04-final-donor"))
+    assert all(manifest["units"][name]["seconds"] > 0 for name in ("batch-00", "batch-02-final-donor"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("units", [1, 9])
+@pytest.mark.parametrize("units", [1, 6])
 def test_a_run_that_is_killed_and_resumed_equals_an_undisturbed_one(
     table: Path, run_dir: Path, tmp_path: Path, units: int
 ) -> None:
     out_dir = tmp_path / "killed"
-    process = started(table, out_dir)
-    deadline = time.monotonic() + 300
-    while len(list(out_dir.glob("units/*/unit.json"))) < units and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    with started(table, out_dir) as process:
+        try:
+            while len(list(out_dir.glob("units/*/unit.json"))) < units:
+                assert process.poll() is None
+                time.sleep(0.005)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
     done = {path.parent.name for path in out_dir.glob("units/*/unit.json")}
     assert main(command(table, out_dir, "--resume")) == 0
     assert hashes(out_dir) == hashes(run_dir)
     records = json.loads((out_dir / "run_manifest.json").read_text())["units"]
-    assert {name for name, record in records.items() if record["reused"]} >= done - {""}
+    assert {name for name, record in records.items() if record["reused"]} >= done
     assert all("finished earlier" in records[name]["reason"] for name in done)
 
 
@@ -120,10 +121,10 @@ def test_fitted_combinations_refuse_out_of_batch(
 
 
 def test_too_many_genes_for_one_model_choose_the_ensemble(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--dataset", str(table), "--dry-run", "--max-single-genes", "59"]) == 0
+    assert main(["train", "--dataset", str(table), "--dry-run", "--max-single-genes", "35"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["chosen"] == "batch_ensemble"
-    assert plan["reason"] == "60 genes, more than --max-single-genes 59"
+    assert plan["reason"] == "36 genes, more than --max-single-genes 35"
 
 
 def test_differences_of_strategies_are_paired() -> None:

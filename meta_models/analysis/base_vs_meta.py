@@ -14,6 +14,7 @@ from meta_models.analysis.evaluation import fold_metrics
 from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
+from meta_models.analysis.strata import absent_strata
 from meta_models.metrics import METRICS
 from meta_models.schema import SITE_CLASSES
 
@@ -59,8 +60,10 @@ class BaseVersusMeta(Analysis):
             figure = _strata_figure(evaluation)
             name = "performance_plots/difference_by_stratum.png"
             found.draw(name, figure, "Meta minus best base, by stratum", _STRATA_CAPTION)
-        families = headline.row.families
-        return self.done(found, f"{evaluation.bootstrap_samples} resamples of {families} families, out of fold")
+        reason = f"{evaluation.bootstrap_samples} resamples of {headline.row.families} families, out of fold"
+        if absent := absent_strata(dict.fromkeys(row.stratum for row in evaluation.rows)):
+            reason += f". Strata that are not applicable: {'; '.join(absent)}"
+        return self.done(found, reason)
 
 
 _STRATA_CAPTION = (

@@ -164,7 +164,8 @@ def _compared(
     opponents: Mapping[str, Scores],
     threads: int,
 ) -> Iterator[EvaluationRow]:
-    of_meta = figures_of(part, meta[stratum.index], draws)
+    with threadpool_limits(1, user_api="blas"):
+        of_meta = figures_of(part, meta[stratum.index], draws)
     distinct = {id(scores): scores for scores in opponents.values()}
 
     def against(scores: Scores) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ from meta_models.analysis.explain import parts_of
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.permutation import permutation_table
 from meta_models.analysis.plots.features import draw_bars
+from meta_models.analysis.precision import precision_of_counts
 from meta_models.analysis.shap_values import GROUP_COLOURS, add_group_legend
 from meta_models.analysis.stability import spearman
-from meta_models.metrics import average_precision
 from meta_models.schema import CLASSES, SITE_CLASSES, FeatureGroup, SpliceClass
 
 if TYPE_CHECKING:
@@ -121,17 +121,31 @@ def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:
     weights = scores.headline.take(rows)
     columns: dict[str, list[float | None]] = {f"one_feature_ap_{target.label}": [] for target in SITE_CLASSES}
     features = context.read_rows(rows)
+    counted = np.ones(len(rows)) if weights is None else weights
+    of_class = {target: counted * scores.is_class(target)[rows] for target in SITE_CLASSES}
     for k in range(len(names)):
-        values = features[:, k].astype(np.float64)
-        lowest = np.nanmin(values, initial=0.0) - 1
-        up = np.where(np.isnan(values), lowest, values)
-        down = np.where(np.isnan(values), -np.nanmax(values, initial=0.0) - 1, -values)
-        for target in SITE_CLASSES:
-            positive = scores.is_class(target)[rows]
-            found = [average_precision(positive, v, weights).value for v in (up, down)]
-            known = [value for value in found if value is not None]
-            columns[f"one_feature_ap_{target.label}"].append(max(known, default=None))
+        ranks, missing = _rising_ranks(features[:, k])
+        everything = np.bincount(ranks, counted)
+        for target, positives in of_class.items():
+            value = _better_direction(np.bincount(ranks, positives), everything, missing=missing)
+            columns[f"one_feature_ap_{target.label}"].append(value)
     return columns
+
+
+def _rising_ranks(values: NDArray[np.float32]) -> tuple[NDArray[np.intp], bool]:
+    """Number of each value among the distinct ones, and whether the last of them is missing (NaN)."""
+    distinct, ranks = np.unique(values, return_inverse=True)
+    return ranks, bool(np.isnan(distinct[-1]))
+
+
+def _better_direction(positives: _Floats, everything: _Floats, *, missing: bool) -> float | None:
+    """Average precision by rising or by falling value, whichever is higher, from weights at each distinct value."""
+    known = len(everything) - missing
+    negatives = everything - positives
+    rising = np.arange(len(everything))
+    falling = np.concatenate([rising[:known][::-1], rising[known:]])
+    found = [precision_of_counts(positives[order], negatives[order]) for order in (falling, rising)]
+    return max((value for value in found if value is not None), default=None)
 
 
 def _uniform_rows(n_rows: int, size: int, seed: int) -> NDArray[np.int64]:

@@ -26,8 +26,8 @@ _CAPTION = (
     "as the other folds decided."
 )
 _PICTURE = (
-    "Average precision on all positions of the training genes, out of fold, after each round of mining: each fold (grey, "
-    "dashed) and all folds together (blue)."
+    "Average precision on all positions of the training genes, out of fold, after each round of mining: each fold (grey "
+    "and dashed) and all folds together (blue)."
 )
 _SCHEMA = {
     "round": pl.Int64, "fold": pl.Int64, "mined": pl.Int64, "certain": pl.Int64, "threshold": pl.Float64,

@@ -11,10 +11,13 @@ from meta_models.analysis.ensemble import Ensemble
 from meta_models.analysis.error_bins import ErrorBins
 from meta_models.analysis.features import Features
 from meta_models.analysis.genes import Genes
+from meta_models.analysis.group_ablation import GroupAblation
 from meta_models.analysis.importance import Importance
+from meta_models.analysis.learning_curve import LearningCurve
 from meta_models.analysis.mining import Mining
 from meta_models.analysis.overfitting import Overfitting
 from meta_models.analysis.shap_values import ShapValues
+from meta_models.analysis.shuffled_labels import ShuffledLabels
 from meta_models.analysis.sites import Sites
 from meta_models.analysis.targets import Targets
 
@@ -33,4 +36,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Overfitting(),
     Mining(),
     Ensemble(),
+    GroupAblation(),
+    LearningCurve(),
+    ShuffledLabels(),
 )

@@ -107,6 +107,8 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
         seconds[analysis.code] = time.perf_counter() - started
         log.info("analysis %s: %s (%.1f s)", analysis.code, outcome.status.value, seconds[analysis.code])
         outcomes.append(outcome)
+    if context.retrainer is not None:
+        context.retrainer.release()
     context.writer.write_json(OUTCOMES, [outcome.to_json() for outcome in outcomes])
     return AnalysisRun(tuple(outcomes), seconds, context.known_evaluation)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,21 @@ def with_strata(result: TrainingResult, rows: RowSource | None) -> tuple[pl.Data
     if _GC in frame.columns:
         strata.update(_gc_thirds(frame))
     return frame, strata
+
+
+def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
+    """Strata that a reader may look for and that this run has not, each with the reason."""
+    names = tuple(strata)
+    reasons = {
+        "base-train": "chromosomes of the base model's training are not known (--base-train-chroms)",
+        "gene type": f"gene types: the table has none, or only one with {LEAST_GENES} genes or more",
+        "nt from a gene end": "distance to the gene's ends: no such features were kept, or rows cannot be read",
+        "GC": "GC content: no such feature was kept, or rows cannot be read",
+    }
+    missing = [reason for key, reason in reasons.items() if not any(key in name for name in names)]
+    if not any("canonical" in name for name in names):
+        missing.append("canonical and non-canonical sites: the out-of-fold table holds no sequence at the sites")
+    return tuple(missing)
 
 
 def _with_features(result: TrainingResult, rows: RowSource | None) -> pl.DataFrame:

@@ -23,11 +23,14 @@ from meta_models.run_folder.lock import FolderLock
 
 logger = logging.getLogger(__name__)
 _FILE = "rows.parquet"
+_UNITS = "units"
 
 
 @contextmanager
 def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
     """The locked folder ``.<name>.parts`` beside `out`; removed when the block is left without an error.
+
+    After an error only finished parts stay.
 
     Parameters
     ----------
@@ -51,13 +54,27 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
     try:
         remove_temporaries(folder)
         if not keep:
-            UnitStore(folder / "units").clear()
+            UnitStore(folder / _UNITS).clear()
         yield folder
     except BaseException:
+        _keep_units(folder)
         lock.release()
+        _remove_empty(folder)
         raise
     lock.release()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_units(folder: Path) -> None:
+    """Remove all but finished parts (and the lock, which is still held)."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and (entry.name != _UNITS or not UnitStore(entry).names()):
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,7 @@ class Parts:
     @classmethod
     def within(cls, folder: Path, key: Mapping[str, object], n_rows: int, part_rows: int) -> Self:
         """Parts that are kept below `folder`."""
-        return cls(UnitStore(folder / "units"), key, n_rows, part_rows)
+        return cls(UnitStore(folder / _UNITS), key, n_rows, part_rows)
 
     def __len__(self) -> int:
         return math.ceil(self.n_rows / self.part_rows)

@@ -28,7 +28,7 @@ _PASSES_EXTERNAL = 2
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.
 SAMPLE_BYTES = 200_000_000
 #: Bytes of features, as float32, that become one page of an external matrix: few pages are read faster than many.
-PAGE_BYTES = 256_000_000
+PAGE_BYTES = 128_000_000
 
 
 class FeatureTable(Protocol):

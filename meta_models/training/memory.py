@@ -9,17 +9,23 @@ from dataclasses import dataclass
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import CHUNK_BYTES
+from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
 from meta_models.schema import CLASSES, SpliceClass
+from meta_models.training.matrix import PAGE_BYTES, sample_size
+from meta_models.training.rounds import CANDIDATES
 
-PROCESS = 420_000_000  # interpreter and libraries
+PROCESS = 230_000_000  # interpreter, libraries and the narrow columns of a small table
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
-SKETCH_BYTES_PER_VALUE = 14.0  # sample, its sketch and its own matrix, while the cuts are made
 ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
+SNAPSHOT_BYTES = 12  # scores of a row by three boosters after one of the compared numbers of rounds
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 60_000_000
-CHUNKS_IN_FLIGHT = 6  # chunks that reader and matrix hold at a time
+READING = SCAN_BYTES + 4 * CHUNK_BYTES  # what reader and consumer hold of a table that is streamed
+ANALYSIS = 680_000_000  # the process with the plotting library, pictures, blocks of resamples
+ANALYSIS_ROW_BYTES = 650  # out-of-fold table, and what one comparison sorts and sums by family
+EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
+SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
@@ -29,18 +35,38 @@ MEMBER = 30_000_000  # boosters of a member, loaded
 
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
-    """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time."""
+    """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
     matrix = BYTES_PER_VALUE * rows * features
-    sketch = SKETCH_BYTES_PER_VALUE * min(rows, config.cut_sample_rows) * features
     training = workers * (WORKER + WORKER_ROW_BYTES * rows)
-    building = CHUNKS_IN_FLIGHT * CHUNK_BYTES
-    return int(PROCESS + ROW_BYTES * rows + max(sketch, matrix + building, matrix + training))
+    return int(_common(rows, features, config) + matrix + max(READING, training))
 
 
 def external_memory_peak(profile: DatasetProfile, config: TrainingConfig) -> int:
-    """Peak in bytes of training on pages on disk."""
-    sample = SKETCH_BYTES_PER_VALUE * min(profile.rows, config.cut_sample_rows) * profile.features
-    return int(PROCESS + ROW_BYTES * profile.rows + sample)
+    """Peak in bytes of a run whose matrix lies on disk.
+
+    While the pages are made, the chunks of one, their copy as one and its quantised form are held; in training, XGBoost
+    holds three quantised pages.
+    """
+    page = min(PAGE_BYTES, 4 * profile.rows * profile.features)
+    quantised = BYTES_PER_VALUE / 4 * page
+    building = READING + 2 * page + quantised
+    training = 3 * quantised + WORKER + WORKER_ROW_BYTES * profile.rows
+    peak = _common(profile.rows, profile.features, config) + max(building, training)
+    return max(int(peak), analysis_peak(profile.rows, profile.features, config))
+
+
+def analysis_peak(rows: int, features: int, config: TrainingConfig) -> int:
+    """Peak in bytes of what comes after training: comparison, explanation, report."""
+    explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
+    sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
+    return int(ANALYSIS + ANALYSIS_ROW_BYTES * rows + explained + sampled)
+
+
+def _common(rows: int, features: int, config: TrainingConfig) -> float:
+    """Bytes of the process, its rows and the sample that sets the bins."""
+    snapshots = CANDIDATES if config.rounds == "cross-validation" else 1
+    sample = 4 * min(rows, sample_size(features, config)) * features
+    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows + sample
 
 
 def cache_bytes(rows: int, features: int) -> int:
@@ -56,7 +82,8 @@ def worker_count(config: TrainingConfig, threads: int) -> int:
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
     """`single_model_peak` of a whole table, and of what is mined from the pool, if there is one."""
     rows = profile.rows + _most_mined(profile, config)
-    peak = single_model_peak(rows, profile.features, config, worker_count(config, threads))
+    training = single_model_peak(rows, profile.features, config, worker_count(config, threads))
+    peak = max(training, analysis_peak(rows, profile.features, config))
     return peak + POOL_ROW_BYTES * profile.pool_rows
 
 
@@ -117,11 +144,12 @@ class BatchMemory:
         """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
         stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
         models = members * MEMBER * (self.config.n_folds if self.config.ensemble_cv == "refit" else 1)
-        return self.parent + members * (SCORE_BYTES + stacking) * self.rows + models + CHUNKS_IN_FLIGHT * CHUNK_BYTES
+        return self.parent + members * (SCORE_BYTES + stacking) * self.rows + models + READING
 
     def peak(self, genes: int) -> int:
         """Predicted peak in bytes of the whole strategy on a table of so many genes, before batches are packed."""
         cap = max(1, self.row_cap)
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-self.rows // cap))
         unit = self.unit(min(self.rows, cap, int(BATCH_IMBALANCE * self.rows / batches) + 1))
-        return max(self.parent + self.parallel(unit, batches) * unit, self.scoring(batches))
+        training = self.parent + self.parallel(unit, batches) * unit
+        return max(training, self.scoring(batches), analysis_peak(self.rows, self.features, self.config))

@@ -134,6 +134,7 @@ def test_missing_features_are_listed(place, tmp_path):
     place = other_table(place, tmp_path, served_frame().drop("feature_1").rename({"feature_2": "Feature_2"}))
     with pytest.raises(InputError, match=r"(?s)2 missing.*- feature_1.*- feature_2.*\+ .*Feature_2"):
         predict(place)
+    assert not list(tmp_path.glob(".*parts"))
 
 
 def test_base_scores_must_be_probabilities(place, tmp_path):
@@ -143,6 +144,7 @@ def test_base_scores_must_be_probabilities(place, tmp_path):
     with pytest.raises(InputError, match=r"1 of .* missing or other value in 'donor_score'"):
         predict(other_table(place, tmp_path, broken))
     assert not place["out"].exists()
+    assert not list(tmp_path.glob(".*parts/*[!s]"))
 
 
 def test_what_stands_there_is_not_overwritten_unless_told_to(place):

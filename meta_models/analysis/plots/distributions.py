@@ -61,6 +61,7 @@ def draw_histogram(
         ax.stairs(values, edges, color=colours[name], fill=True, alpha=0.10)
     heights = np.concatenate(list(weights.values()))
     ax.set_yscale("log")
+    ax.minorticks_off()
     least = heights[heights > 0].min(initial=1.0)
     ax.set(
         title=title,

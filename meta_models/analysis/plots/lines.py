@@ -91,5 +91,6 @@ def draw_roc(ax: Axes, lines: Sequence[Line], *, title: str, least_rate: float |
     )
     if logarithmic:
         ax.set_xscale("log")
+        ax.minorticks_off()  # hundreds of ticks, drawn and measured again and again
     ax.set(xlim=(least_rate, 1.0) if logarithmic else (-0.01, 1.01), ylim=(-0.02, 1.03))
     return ax

@@ -16,6 +16,8 @@ from meta_models.analysis.report.input import ReportInput
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE
 
+#: Below it a figure is shown with an exponent.
+_SMALL = 1e-3
 _UNKNOWN = "not recorded in `dataset_info.json`"
 
 
@@ -52,7 +54,7 @@ def _bullets(items: Iterable[str]) -> list[str]:
 
 
 def _summary(report: ReportInput) -> list[str]:
-    return [f"**{line}**" if number == 0 else line for number, line in enumerate(report.verdict())]
+    return [f"> {line}" for line in report.verdict()]
 
 
 def _model(report: ReportInput) -> list[str]:
@@ -67,7 +69,7 @@ def _model(report: ReportInput) -> list[str]:
     return _bullets(
         (
             f"A meta-model over the splice-site scores of {bases}: {boosters}.",
-            f"Strategy: {result.strategy} ({result.strategy_reason}).",
+            f"Strategy: {result.strategy}.",
             f"Features: {result.model.n_features_in_:,}; their training distributions are kept in the file.",
             f"File: `{report.model_file}`, format {info.format_version}; trained with {versions or 'unknown'}.",
         )
@@ -118,13 +120,17 @@ def _figures(table: EvaluationTable) -> list[str]:
 
 def _line(row: EvaluationRow) -> str:
     title = METRICS[row.metric].title if row.metric in METRICS else row.metric
-    bounds = "-" if row.lower is None or row.upper is None else f"{row.lower:+.4f} to {row.upper:+.4f}"
+    bounds = (
+        "-" if row.lower is None or row.upper is None else f"{_number(row.lower, '+')} to {_number(row.upper, '+')}"
+    )
     cells = (title, row.target, _number(row.base), _number(row.meta), _number(row.difference, "+"), bounds)
     return f"| {' | '.join(cells)} |"
 
 
 def _number(value: float | None, sign: str = "") -> str:
-    return "null" if value is None else f"{value:{sign}.4f}"
+    if value is None:
+        return "null"
+    return f"{value:{sign}.1e}" if 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"
 
 
 def _limits(report: ReportInput) -> list[str]:

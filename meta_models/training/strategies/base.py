@@ -82,15 +82,15 @@ class PlannedUnit:
 
     Attributes
     ----------
-    predicted_peak : int
-        Memory of its processes in bytes.
+    predicted_peak_bytes : int
+        Memory of its processes.
     """
 
     name: str
     genes: int
     rows: int
     class_counts: Mapping[str, int]
-    predicted_peak: int
+    predicted_peak_bytes: int
 
 
 class TrainingStrategy(ABC):

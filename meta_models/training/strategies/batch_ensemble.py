@@ -67,7 +67,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
                 genes=batch.genes,
                 rows=batch.n_rows,
                 class_counts={c.label: batch.class_counts[c] for c in CLASSES},
-                predicted_peak=memory.unit(batch.n_rows),
+                predicted_peak_bytes=memory.unit(batch.n_rows),
             )
             for batch in make_batches(positions, config, row_cap=memory.row_cap).batches
         )

@@ -1,0 +1,191 @@
+"""Predicted beside measured peak memory of the whole command, over shapes of tables; and how it grows with rows.
+
+    python benchmarks/memory.py                       # synthetic shapes
+    python benchmarks/memory.py --table worm=DATA/worm/master --table chr1=DATA/human_chr1/master
+    python benchmarks/memory.py --growth              # rows x 1, 2, 4, 8: the exponent of time and memory
+    python benchmarks/memory.py --naive               # beside what a user would write: pandas and XGBClassifier
+
+Every run is a process of its own with few rounds; the figures are those of its ``run_manifest.json``. A prediction is
+good within 25 %: the last line says whether all are, and the exit code is 1 where not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from meta_models.errors import ExitCode
+from meta_models.resources import tree_pss
+
+QUICK = ("--n-estimators", "2", "--n-folds", "2", "--max-depth", "4", "--bootstrap-samples", "20",
+         "--screening-share", "0.01", "--shap-rows", "300", "--permutation-rows", "200")  # fmt: skip
+#: name, rows, float features, k-mer counts (uint8), type of the floats
+SHAPES = (
+    ("narrow", 200_000, 40, 64, pl.Float32),
+    ("floats", 500_000, 300, 0, pl.Float32),
+    ("doubles", 150_000, 300, 0, pl.Float64),
+    ("wide", 60_000, 54, 1088, pl.Float32),
+    ("long", 1_000_000, 54, 64, pl.Float32),
+)
+GROWTH = (100_000, 200_000, 400_000, 800_000)
+NAIVE = """
+import sys, pandas as pd, xgboost as xgb
+from sklearn.model_selection import GroupKFold, cross_val_predict
+t = pd.read_parquet(sys.argv[1])
+y = t.pop("splice_type").map({"neither": 0, "donor": 1, "acceptor": 2})
+g = t.pop("gene_id")
+X = t.select_dtypes("number")
+m = xgb.XGBClassifier(n_estimators=2, max_depth=4, tree_method="hist", n_jobs=2)
+cross_val_predict(m, X, y, groups=g, cv=GroupKFold(2), method="predict_proba")
+m.fit(X, y)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run: bytes, seconds."""
+
+    cells: int
+    predicted: int
+    peak: int
+    seconds: float
+
+
+def synthetic(folder: Path, rows: int, floats: int, kmers: int, dtype: type[pl.DataType]) -> Path:
+    """A table of genes of 400 rows, one file per 100,000 rows."""
+    folder.mkdir(parents=True)
+    for number, first in enumerate(range(0, rows, 100_000)):
+        n = min(100_000, rows - first)
+        rng = np.random.default_rng(number)
+        label = rng.choice(3, n, p=(0.9, 0.05, 0.05))
+        scores = rng.dirichlet((1, 1, 1), n) + np.eye(3)[label]
+        scores /= scores.sum(1, keepdims=True)
+        columns = {
+            "gene_id": [f"G{(first + i) // 400:06d}" for i in range(n)],
+            "position": np.arange(n) % 400,
+            "splice_type": np.array(("neither", "donor", "acceptor"), object)[label].tolist(),
+            **{
+                f"{name}_score": scores[:, k].astype(np.float32)
+                for k, name in enumerate(("neither", "donor", "acceptor"))
+            },
+            **{f"x{k}": pl.Series(rng.normal(size=n), dtype=dtype) for k in range(max(0, floats - 3))},
+            **{f"5mer_{_kmer(k)}": rng.poisson(0.3, n).astype(np.uint8) for k in range(min(kmers, 1024))},
+            **{f"3mer_{_kmer(k)[2:]}": rng.poisson(4, n).astype(np.uint8) for k in range(kmers - 1024)},
+        }
+        pl.DataFrame(columns).write_parquet(folder / f"part_{number:03d}.parquet", row_group_size=20_000)
+    return folder
+
+
+def _kmer(number: int) -> str:
+    return "".join("ACGT"[number // 4**place % 4] for place in reversed(range(5)))
+
+
+def run(table: Path, out: Path, *options: str) -> Measured:
+    """Run the command; what its manifest says."""
+    command = [sys.executable, "-m", "meta_models.training.run_gene_cv_sigmoid", "--dataset", str(table)]
+    started = time.monotonic()
+    ended = subprocess.run([*command, "--out-dir", str(out), *QUICK, *options], stdout=subprocess.DEVNULL, check=False)
+    if ended.returncode not in (ExitCode.DONE, ExitCode.TARGET):
+        raise SystemExit(f"{' '.join(ended.args)} ended with {ended.returncode}")
+    seconds = time.monotonic() - started
+    memory = json.loads((out / "run_manifest.json").read_text(encoding="utf-8"))["memory"]
+    return Measured(_cells(table), memory["predicted"], memory["measured"], seconds)
+
+
+def _cells(table: Path) -> int:
+    scan = pl.scan_parquet(table)
+    numbers = sum(dtype.is_numeric() for dtype in scan.collect_schema().dtypes())
+    return int(scan.select(pl.len()).collect().item()) * numbers
+
+
+def naive(table: Path) -> Measured:
+    """What a user would write; peak of the process tree, sampled."""
+    started, peak = time.monotonic(), 0
+    process = subprocess.Popen([sys.executable, "-c", NAIVE, str(table)])
+    while process.poll() is None:
+        peak = max(peak, tree_pss(process.pid))
+        time.sleep(0.1)
+    return Measured(_cells(table), 0, peak, time.monotonic() - started)
+
+
+def compare(tables: dict[str, Path], scratch: Path, options: tuple[str, ...]) -> bool:
+    """Print predicted and measured peak of each table; whether all are within 25 %."""
+    print(f"{'table':12} {'strategy':16} {'M cells':>8} {'predicted':>10} {'measured':>9} {'ratio':>6} {'seconds':>8}")
+    good = True
+    for name, table in tables.items():
+        for strategy in ("single_model", "external_memory"):
+            found = run(table, scratch / f"{name}-{strategy}", "--strategy", strategy, *options)
+            ratio = found.predicted / found.peak
+            good &= 0.75 <= ratio <= 1.25
+            print(
+                f"{name:12} {strategy:16} {found.cells / 1e6:8.1f} {found.predicted / 1e9:7.2f} GB"
+                f" {found.peak / 1e9:6.2f} GB {ratio:6.2f} {found.seconds:8.1f}",
+                flush=True,
+            )
+    return good
+
+
+def growth(scratch: Path, options: tuple[str, ...], *, with_naive: bool) -> None:
+    """Print time and memory over rows, and the exponent of each (least squares of the logarithms)."""
+    series: dict[str, list[Measured]] = {}
+    for rows in GROWTH:
+        table = synthetic(scratch / f"rows{rows}", rows, 40, 64, pl.Float32)
+        for strategy in ("single_model", "external_memory"):
+            found = run(table, scratch / f"out{rows}-{strategy}", "--strategy", strategy, *options)
+            series.setdefault(strategy, []).append(found)
+        if with_naive:
+            series.setdefault("naive", []).append(naive(table))
+    for name, found in series.items():
+        for line in _growth_lines(name, found):
+            print(line, flush=True)
+
+
+def _growth_lines(name: str, found: list[Measured]) -> Iterator[str]:
+    for one in found:
+        yield (
+            f"{name:16} {one.cells / 1e6:8.1f} M cells  {one.peak / 1e9:6.2f} GB  {one.seconds:7.1f} s"
+            f"  {one.seconds / one.cells * 1e6:6.2f} s per M cells"
+        )
+    cells = np.array([one.cells for one in found], float)
+    per_cell, fixed = np.polyfit(cells, [one.peak for one in found], 1)
+    exponent = np.polyfit(np.log(cells), np.log([one.seconds for one in found]), 1)[0]
+    yield f"{name:16} time grows with rows ^ {exponent:.2f}; peak = {fixed / 1e9:.2f} GB + {per_cell:.1f} B per cell"
+    if per_cell > 0:
+        yield f"{name:16} reaches 12 GB at {(12e9 - fixed) / per_cell / 1e9:.2f} G cells (extrapolated)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="append", default=[], metavar="NAME=FOLDER", help="a table of your own")
+    parser.add_argument("--only", nargs="*", metavar="SHAPE", help="of the synthetic shapes; none with no name")
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--naive", action="store_true", help="growth, beside the naive pipeline")
+    parser.add_argument("--analyses", nargs="+", default=["default"])
+    arguments = parser.parse_args()
+    options = ("--analyses", *arguments.analyses)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if arguments.growth or arguments.naive:
+            growth(scratch, options, with_naive=arguments.naive)
+            return
+        tables = {name: Path(path) for name, _, path in (text.partition("=") for text in arguments.table)}
+        for name, *shape in SHAPES:
+            if arguments.only is None or name in arguments.only:
+                tables[name] = synthetic(scratch / name, *shape)
+        good = compare(tables, scratch, options)
+    print("every prediction is within 25 %" if good else "NOT every prediction is within 25 %")
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
