@@ -83,7 +83,7 @@ def measure(way: str, arguments: argparse.Namespace, results: Any) -> None:
         try:
             scores: Any = WAYS[way](table, parameters, arguments.rounds)
         except xgb.core.XGBoostError as error:
-            scores = str(error).splitlines()[-1][-100:]
+            scores = next(line for line in str(error).splitlines() if "support" in line)[-100:]
         seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     results.put((seconds, cpu, sampler.peak_bytes - before, scores))
 

@@ -95,7 +95,7 @@ def run(table: Path, out: Path, *options: str) -> Measured:
     command = [sys.executable, "-m", "meta_models.training.run_gene_cv_sigmoid", "--dataset", str(table)]
     started = time.monotonic()
     ended = subprocess.run([*command, "--out-dir", str(out), *QUICK, *options], stdout=subprocess.DEVNULL, check=False)
-    if ended.returncode not in (ExitCode.DONE, ExitCode.TARGET):
+    if ended.returncode not in (ExitCode.DONE, ExitCode.TARGET_MISSED):
         raise SystemExit(f"{' '.join(ended.args)} ended with {ended.returncode}")
     seconds = time.monotonic() - started
     memory = json.loads((out / "run_manifest.json").read_text(encoding="utf-8"))["memory"]

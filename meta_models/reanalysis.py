@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,16 +33,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Finished:
-    """A run whose training finished, read from its folder."""
+    """A run whose training finished, and its table; all of it was compared with the hashes in the manifest."""
 
     path: Path
     manifest: RunManifest
     stored: StoredResult
     result: TrainingResult
+    dataset: Dataset
 
 
 def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
-    """Repeat the analyses of the run in `run_dir`, and run those that `options` add; nothing is trained for the model.
+    """Repeat the analyses of the run in `run_dir`, and run those that `options` add; the model is not trained again.
 
     Artifacts of the analyses and the report are written anew, into the run folder or ``options.out_dir``; the model and
     all else stay as they are. With the same options and versions they equal those of the run byte for byte.
@@ -52,7 +53,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     UsageError
         If `run_dir` holds no run whose training finished, or an option is wrong.
     InputError
-        If the table of the run is not there, or is another one.
+        If the table or a file of the run is not there, or is another one. The run folder is then left as it is.
     UnitsFailed, TargetMissed
         If an analysis failed or a target was missed; all else was written.
     """
@@ -63,39 +64,44 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     selected(config)
     if config.targets is not None:
         read_targets(config.targets)
-    result = load_result(
-        run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases
-    )
+    for name in (SCREENING, *stored.artifacts):
+        _verify(run_dir, name, manifest)
     budget = memory_budget(config.max_memory_gb)
-    with install_signal_handlers(), _opened(_Finished(run_dir, manifest, stored, result), options) as folder:
-        with folder.scratch("input") as work_dir:
-            dataset = _dataset(config, options, manifest, work_dir)
-            return _analyse(_Finished(run_dir, manifest, stored, result), folder, dataset, budget)
+    with install_signal_handlers(), tempfile.TemporaryDirectory() as work_dir:
+        dataset = _dataset(config, options, manifest, Path(work_dir))
+        result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
+        run = _Finished(run_dir, manifest, stored, result, dataset)
+        with _opened(run, options) as folder:
+            return _analyse(run, folder, budget)
+
+
+def _verify(run_dir: Path, name: str, manifest: RunManifest) -> None:
+    record = manifest.artifacts.get(name)
+    if record is None or record.sha256 is None:
+        raise UsageError(f"{run_dir} must be a run whose training finished", f"Found no finished {name}", "Train again")
+    if describe_input(run_dir / name).sha256 != record.sha256:
+        raise InputError(f"{run_dir / name} must be as the run wrote it", "Found other content", "Train again")
 
 
 @contextmanager
 def _opened(run: _Finished, options: AnalysisConfig) -> Iterator[RunFolder]:
-    """The folder that is written to: the run's own, its artifacts verified, or another one."""
+    """The folder that is written to: the run's own, or another one."""
     command = f"{now()} {' '.join(sys.argv)}"
     config = run.result.config.model_dump(mode="json")
     if options.out_dir is not None and not _same(options.out_dir, run.path):
-        kept = {"inputs": run.manifest.inputs, "seeds": run.manifest.seeds, "lines": run.manifest.lines}
         with RunFolder.open(options.out_dir, overwrite=options.overwrite) as folder:
-            folder.update(config=config, analysed=(command,), **kept)
+            lines, inputs = run.manifest.lines, run.manifest.inputs
+            folder.update(config=config, seeds=run.manifest.seeds, inputs=inputs, lines=lines, analysed=(command,))
             yield folder
         return
     with RunFolder.open(run.path, extend=True) as folder:
-        for name in run.stored.artifacts:
-            if name not in folder.manifest.artifacts:
-                raise UsageError(f"{run.path} must be a run whose training finished", f"Found no finished {name}")
-            folder.verify(name)
         folder.supersede([OUTCOMES, *_artifacts_of_analyses(run.path)])
         folder.update(config=config, analysed=(*folder.manifest.analysed, command))
         yield folder
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one.exists() and os.path.samefile(one, other)
+    return one.exists() and one.samefile(other)
 
 
 def _artifacts_of_analyses(path: Path) -> list[str]:
@@ -121,10 +127,10 @@ def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManif
     return dataset
 
 
-def _analyse(run: _Finished, folder: RunFolder, dataset: Dataset, budget: MemoryBudget) -> ExitCode:
+def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> ExitCode:
     threads = cpu_limit(run.result.config.threads).count
-    again, why_not = make_retrainer(run.result, dataset, budget=budget.bytes, threads=threads)
-    context = AnalysisContext(run.result, folder, dataset, again, why_not, budget=budget.bytes, threads=threads)
+    again, why_not = make_retrainer(run.result, run.dataset, budget=budget.bytes, threads=threads)
+    context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget=budget.bytes, threads=threads)
     analyses = run_analyses(context)
     sources = ReportSources(
         run.result,

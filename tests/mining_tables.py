@@ -37,7 +37,8 @@ def sampled(full: pl.DataFrame, share: float = 0.3, seed: int = 1) -> pl.DataFra
 
 def mining_task(folder: Path, full: pl.DataFrame, table: pl.DataFrame | None = None, **options: Any) -> TrainingTask:
     """A task over a sample of `full`, with `full` as its pool."""
-    given = {"rounds": "fixed", "mine_negatives": "pool", "mined_per_site": 0.5, "threads": 1, "n_estimators": 6, **options}
+    small = {"rounds": "fixed", "mined_per_site": 0.5, "threads": 1, "n_estimators": 6}
+    given = {"mine_negatives": "pool", **small, **options}
     task = make_task(folder, sampled(full) if table is None else table, **given)
     source = write_table(folder / "pool", full.with_columns(sampling_weight=pl.lit(1.0)), files=2)
     dataset = open_dataset(source, work_dir=folder / "text")

@@ -68,7 +68,7 @@ class Retrainer(Protocol):
         rows: NDArray[np.bool_] | None = None,
         labels: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float64]:
-        """Out-of-fold probabilities (n_rows, 3), trained on `rows` (n_rows,) and `labels` (n_rows,); all, the table's."""
+        """Out-of-fold probabilities (n_rows, 3), trained on `rows` (by default all) with `labels` (the table's)."""
 
     def release(self) -> None:
         """Let go of what is kept for the next call."""

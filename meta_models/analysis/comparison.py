@@ -45,7 +45,10 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
     notes = [f"base {base.note(key)}" if base.note(key) else "", f"meta {meta.note(key)}" if meta.note(key) else ""]
     if between is not None and between.reason is not None:
         notes.append(f"no interval: {between.reason}")
-    elif between is not None and families < FEW_FAMILIES:
+    designs = {name: _design_interval(key, rows, figures) for name, figures in (("base", base), ("meta", meta))}
+    known = ((name, found.reason) for name, found in designs.items() if found is not None)
+    notes += [f"{name} no design interval: {reason}" for name, reason in known if reason is not None]
+    if between is not None and between.reason is None and families < FEW_FAMILIES:
         notes.append(f"only {families} families: the interval is likely to be too narrow")
     return {
         "target": target,
@@ -57,8 +60,8 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
         **_bounds("base_", of_base),
         **_bounds("meta_", of_meta),
         **_design_errors(key, rows, base, meta),
-        **_bounds("base_design_", _design_interval(key, rows, base)),
-        **_bounds("meta_design_", _design_interval(key, rows, meta)),
+        **_bounds("base_design_", designs["base"]),
+        **_bounds("meta_design_", designs["meta"]),
         "base_reason": one.reason,
         "meta_reason": two.reason,
         "families": rows.n_families,
@@ -78,7 +81,9 @@ def _interval(key: Key, figures: Figures) -> Interval | None:
 
 def _design_interval(key: Key, rows: Rows, figures: Figures) -> Interval | None:
     metric, target = key
-    return figures.design_interval(target, rows.weight) if metric == AP and rows.weight is not None else None
+    if metric != AP or rows.weight is None or figures.points[key].value is None:
+        return None
+    return figures.design_interval(target, rows.weight)
 
 
 def _difference_interval(key: Key, base: Figures, meta: Figures, families: int) -> Interval | None:

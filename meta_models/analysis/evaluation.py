@@ -124,13 +124,14 @@ def evaluate(
     meta = _scores(frame, probability_columns(prediction))
     by_fold = _opponent_by_fold(frame, bases, best_base, weighting)
     opponents = _opponents(frame, bases, by_fold)
-    trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
     rows: list[EvaluationRow] = []
-    for stratum in _strata(frame, strata or standard_strata(frame), weighting):
-        draws = Draws.make(stratum.n_families, bootstrap_samples, seed) if len(stratum.index) else None
-        here = opponents | trivial if stratum.name == ALL_ROWS else opponents
-        for population, part in stratum.populations:
-            rows += _compared(population, stratum, part, draws, meta, here, threads)
+    with threadpool_limits(1, user_api="blas"):  # its threads would wait for one another, and sum in another order
+        trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
+        for stratum in _strata(frame, strata or standard_strata(frame), weighting):
+            draws = Draws.make(stratum.n_families, bootstrap_samples, seed) if len(stratum.index) else None
+            here = opponents | trivial if stratum.name == ALL_ROWS else opponents
+            for population, part in stratum.populations:
+                rows += _compared(population, stratum, part, draws, meta, here, threads)
     return EvaluationTable(tuple(rows), _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
 
 
@@ -164,14 +165,13 @@ def _compared(
     opponents: Mapping[str, Scores],
     threads: int,
 ) -> Iterator[EvaluationRow]:
-    with threadpool_limits(1, user_api="blas"):
-        of_meta = figures_of(part, meta[stratum.index], draws)
+    of_meta = figures_of(part, meta[stratum.index], draws)
     distinct = {id(scores): scores for scores in opponents.values()}
 
     def against(scores: Scores) -> list[dict[str, Any]]:
         return compare(part, figures_of(part, scores[stratum.index], draws), of_meta)
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         cells_of = dict(zip(distinct, pool.map(against, distinct.values()), strict=True))
     for name, scores in opponents.items():
         for cells in cells_of[id(scores)]:

@@ -88,14 +88,14 @@ class Figures:
 
     def design_interval(self, target: str, weight: Floats) -> Interval:
         """Of average precision on all positions of the same genes, where rows have a `weight` (n,)."""
-        figure = self.points["average_precision", target].value
-        if figure is None:
-            return Interval(None, None, self.points["average_precision", target].reason)
+        point = self.points["average_precision", target]
+        if point.value is None:
+            return Interval(None, None, point.reason)
         names = [c.label for c in SITE_CLASSES] if target == MEAN else [target]
         parts = [self.heavy[name] for name in names]
         fewest = min((part.effective_rows for part in parts if part.loss >= MENTIONED_LOSS), default=np.inf)
         return design_interval(
-            figure,
+            point.value,
             float(np.mean([part.loss for part in parts])),
             design_error(self.slopes[target], weight),
             max(part.unseen for part in parts) / len(parts),

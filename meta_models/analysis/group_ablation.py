@@ -116,9 +116,7 @@ def ablation_table(steps: Sequence[Step]) -> pl.DataFrame:
             lower, upper = (None, None) if bounds is None else (bounds.lower, bounds.upper)
             families = step.precision.families[target]
             value = step.precision.value(target)
-            rows.append(
-                (target, step.name, step.features, value, own.lower, own.upper, gain, lower, upper, families)
-            )
+            rows.append((target, step.name, step.features, value, own.lower, own.upper, gain, lower, upper, families))
     figures = ("average_precision", "lower", "upper", "gain", "gain_lower", "gain_upper")
     schema = {"class": pl.String, "features": pl.String, "count": pl.Int64, **dict.fromkeys(figures, pl.Float64)}
     return pl.DataFrame(rows, schema={**schema, "families": pl.Int64}, orient="row")

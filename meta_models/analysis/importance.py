@@ -125,9 +125,10 @@ def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:
     of_class = {target: counted * scores.is_class(target)[rows] for target in SITE_CLASSES}
     for k in range(len(names)):
         ranks, missing = _rising_ranks(features[:, k])
-        everything = np.bincount(ranks, counted)
+        everything = np.bincount(ranks, counted).astype(np.float64)
         for target, positives in of_class.items():
-            value = _better_direction(np.bincount(ranks, positives), everything, missing=missing)
+            at_value = np.bincount(ranks, positives).astype(np.float64)
+            value = _better_direction(at_value, everything, missing=missing)
             columns[f"one_feature_ap_{target.label}"].append(value)
     return columns
 

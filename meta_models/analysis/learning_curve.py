@@ -64,8 +64,8 @@ _CAPTION = (
     "that it does not hold out. gain: difference to the share before, with its 95 % interval over families."
 )
 _PICTURE = (
-    "Average precision of held-out genes over the number of genes drawn to train on; the band is its 95 % interval over "
-    "families. Where the line still rises at its end, more genes would help."
+    "Average precision of held-out genes over the number of genes drawn to train on; the band is its 95 % interval "
+    "over families. Where the line still rises at its end, more genes would help."
 )
 
 
@@ -87,7 +87,7 @@ def learn(context: AnalysisContext) -> list[Point]:
 
 
 def drawn_rows(scores: Scores, share: float, seed: int) -> NDArray[np.bool_]:
-    """Rows (n,) of a `share` of the families, drawn fold by fold so that each fold keeps its part; at least one each."""
+    """Rows (n,) of a `share` of the families of each fold, at least one; a smaller share lies within a larger one."""
     order = np.random.default_rng(seed).permutation(int(scores.families.max()) + 1)
     drawn = np.zeros(len(order), np.bool_)
     for fold in np.unique(scores.folds):

@@ -22,12 +22,12 @@ _ALL = -1
 _CAPTION = (
     "One row per round and fold (fold -1: all genes out of fold; its mined rows are those of the final model). Round 0 "
     "is the table alone. certain: negatives of the table that are as hard as those mined, and hence count 1. Average "
-    "precision on all positions of the held-out genes, before calibration. chosen: the fold's models are of this round, "
-    "as the other folds decided."
+    "precision on all positions of the held-out genes, before calibration. chosen: the fold's models are of this "
+    "round, as the other folds decided."
 )
 _PICTURE = (
-    "Average precision on all positions of the training genes, out of fold, after each round of mining: each fold (grey "
-    "and dashed) and all folds together (blue)."
+    "Average precision on all positions of the training genes, out of fold, after each round of mining: each fold "
+    "(grey, dashed) and all folds together (blue)."
 )
 _SCHEMA = {
     "round": pl.Int64, "fold": pl.Int64, "mined": pl.Int64, "certain": pl.Int64, "threshold": pl.Float64,

@@ -11,8 +11,8 @@ from meta_models.config import Configuration, PositiveInt, TrainingConfig
 
 #: Options that replace those of the run where they are given.
 _REPLACING = (
-    "targets", "bootstrap_samples", "plot_points", "shap_rows", "explained_sites", "importance_rows", "permutation_rows",
-    "permutation_features", "threads", "max_memory_gb",
+    "targets", "bootstrap_samples", "plot_points", "shap_rows", "explained_sites", "importance_rows",
+    "permutation_rows", "permutation_features", "threads", "max_memory_gb",
 )  # fmt: skip
 
 

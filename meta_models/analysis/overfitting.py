@@ -14,7 +14,7 @@ from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.analysis.scores import META
 from meta_models.metrics import average_precision
-from meta_models.result import BoosterRecord, EnsembleRecord
+from meta_models.result import BoosterRecord
 from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
 
 if TYPE_CHECKING:
@@ -47,10 +47,6 @@ class Overfitting(Analysis):
             self._draw(context, found, records)
         else:
             found.tell("The strategy recorded no loss curves.")
-        if context.result.ensemble is not None:
-            members = member_table(context.result.ensemble)
-            file = found.write(f"{FOLDER}/members.csv", members)
-            found.tables.append(ReportTable("Members on genes they saw and did not see", members, _MEMBERS, file))
         spread = fold_spread(context)
         file = found.write(f"{FOLDER}/fold_spread.csv", spread)
         found.tables.append(ReportTable("Spread over the folds", spread, _SPREAD, file))
@@ -90,10 +86,6 @@ _CURVES = (
     "Log-loss by round, unweighted, one line per fold: solid on the rows trained on, dashed on the inner genes that "
     "decide when to stop. A dashed line that rises while the solid one falls is overfitting."
 )
-_MEMBERS = (
-    "Each member on its own batch and on genes it never saw, before calibration; the last rows are the whole ensemble. "
-    "AP: mean of donor and acceptor on the rows of the table."
-)
 _SPREAD = "Average precision of each class in every held-out fold: lowest, median, highest, standard deviation."
 
 
@@ -107,20 +99,6 @@ def gap_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
     schema = {"fold": pl.Int64, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
     losses = dict.fromkeys(("train_loss", "inner_loss", "gap"), pl.Float64)
     return pl.DataFrame(rows, schema={**schema, **losses}, orient="row")
-
-
-def member_table(ensemble: EnsembleRecord) -> pl.DataFrame:
-    """Figures of each member, and of the ensemble, on seen and unseen genes."""
-    named = [(record.unit, record.genes, record.seen, record.unseen) for record in ensemble.members]
-    named.append(("ensemble", sum(record.genes for record in ensemble.members), ensemble.seen, ensemble.unseen))
-    rows = [
-        (unit, genes, name, f.rows, f.accuracy, f.log_loss, f.average_precision, f.genomic_average_precision)
-        for unit, genes, seen, unseen in named
-        for name, f in (("seen", seen), ("unseen", unseen))
-    ]
-    figures = ("accuracy", "log_loss", "average_precision", "genomic_average_precision")
-    schema = {"unit": pl.String, "genes": pl.Int64, "rows_are": pl.String, "rows": pl.Int64}
-    return pl.DataFrame(rows, schema={**schema, **dict.fromkeys(figures, pl.Float64)}, orient="row")
 
 
 def _at_round(curve: Sequence[float], rounds: int) -> float | None:

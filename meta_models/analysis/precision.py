@@ -96,9 +96,7 @@ class Comparer:
         weights = self._scores.headline.weights
         for target in SITE_CLASSES:
             positive = self._scores.is_class(target)
-            ranked = RankedFamilies(
-                positive, probabilities[:, target], weights, self._scores.families, self._families
-            )
+            ranked = RankedFamilies(positive, probabilities[:, target], weights, self._scores.families, self._families)
             statistic, name = _Precision(ranked), target.label
             points[name] = observed(statistic)[AP]
             replicates[name] = family_bootstrap(statistic, self._draws)[AP]

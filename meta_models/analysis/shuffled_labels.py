@@ -59,9 +59,9 @@ class ShuffledLabels(Analysis):
             name, top = control.target.label, control.chance.max()
             if control.leaks:
                 found.warn(
-                    f"Shuffled {name} labels could be learned: average precision {control.reached:.4f} out of fold, above "
-                    f"all {len(control.chance)} shufflings that were not trained on (highest {top:.4f}). Labels of "
-                    "held-out genes reach the model: no figure of this run can be trusted."
+                    f"Shuffled {name} labels could be learned: average precision {control.reached:.4f} out of fold, "
+                    f"above all {len(control.chance)} shufflings that were not trained on (highest {top:.4f}). Labels "
+                    "of held-out genes reach the model: no figure of this run can be trusted."
                 )
         if not found.notes:
             found.tell("With shuffled labels the out-of-fold scores fall to chance, as they must.")

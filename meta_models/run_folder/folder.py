@@ -50,9 +50,7 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def open(
-        cls, path: Path, *, overwrite: bool = False, resume: bool = False, extend: bool = False
-    ) -> Iterator[Self]:
+    def open(cls, path: Path, *, overwrite: bool = False, resume: bool = False, extend: bool = False) -> Iterator[Self]:
         """Make or take `path`, lock it, and keep its manifest up to the outcome of the block.
 
         Leaving the block verifies all artifacts and marks the run ``complete``; ``KeyboardInterrupt`` and

@@ -75,7 +75,7 @@ def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32],
 
 def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:
     """Logistic regression on the log-odds (Platt 1999). A falling slope would turn the ranking round: it becomes 0."""
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8, max_iter=1000)
+    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
     model.fit(logit(scores)[:, None], truth, sample_weight=weights)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     if slope > 0:

@@ -1,4 +1,4 @@
-"""Training again, cheaply and on the folds of a finished run, for analyses that change the features, genes or labels."""
+"""Training again, cheaply and on the folds of a finished run, with other features, genes or labels."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ class Retrainer:
         run, here = self._result.config, self._config
         mined = " Mined negatives are left out." if self._result.mining else ""
         return (
-            f"Trained again as one model, out of fold on the same folds, without calibration: {here.n_estimators} rounds "
-            f"at learning rate {here.learning_rate:g} (the run: {run.n_estimators} at {run.learning_rate:g}).{mined}"
+            "Trained again as one model, out of fold on the same folds, without calibration: "
+            f"{here.n_estimators} rounds at learning rate {here.learning_rate:g} (the run: {run.n_estimators} at "
+            f"{run.learning_rate:g}).{mined}"
         )
 
     def retrain(

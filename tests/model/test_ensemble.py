@@ -95,7 +95,7 @@ def test_members_keep_their_genes():
     "arguments",
     [
         {"members": []},
-        {"members": [single(calibration="platt")]},
+        {"members": [single(), single(1, calibration="platt")]},
         {"combination": "weighted"},
         {"combination": "stacking"},
         {"combination": "median"},
@@ -110,6 +110,14 @@ def test_members_keep_their_genes():
 def test_parts_that_do_not_fit_are_refused(arguments):
     with pytest.raises(ValueError):
         EnsembleMetaModel(**{"members": [single()], "info": INFO} | arguments)
+
+
+def test_members_may_be_calibrated_before_they_are_combined():
+    members = [single(seed, calibration="platt") for seed in range(3)]
+    model = EnsembleMetaModel(members, info=INFO)
+    parts = [member.predict_proba(X) for member in members]
+    np.testing.assert_array_equal(model.predict_members(X), parts)
+    np.testing.assert_allclose(model.predict_proba(X), np.mean(parts, axis=0), rtol=1e-12)
 
 
 def test_members_must_read_the_same_features():

@@ -87,9 +87,7 @@ def test_the_strategy_gives_what_the_single_model_gives(tmp_path: Path, small_pa
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_the_cache_is_removed_after_a_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
-) -> None:
+def test_the_cache_is_removed_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool) -> None:
     seen: list[Path] = []
     folder = tmp_path / "fast_disk" if elsewhere else tmp_path
 
@@ -151,7 +149,12 @@ def test_chunks_are_joined_to_pages() -> None:
 def test_bins_are_the_values_of_the_sample_or_its_quantiles(max_bin: int) -> None:
     rng = np.random.default_rng(0)
     sample = np.column_stack(
-        [rng.normal(size=5000), rng.poisson(2, 5000), np.zeros(5000), np.where(rng.random(5000) < 0.9, 0, rng.random(5000))]
+        [
+            rng.normal(size=5000),
+            rng.poisson(2, 5000),
+            np.zeros(5000),
+            np.where(rng.random(5000) < 0.9, 0, rng.random(5000)),
+        ]
     ).astype(np.float32)
     cuts = cut_values(sample, max_bin)
     assert cuts.shape[0] <= max_bin

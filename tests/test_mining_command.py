@@ -1,0 +1,55 @@
+"""Mining, thinning and the evaluation on whole genes, by the command's configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mining_tables import all_positions, sampled
+from tables import write_table
+
+from meta_models.config import TrainingConfig
+from meta_models.errors import UsageError
+from meta_models.pipeline import run_training
+
+
+def config(folder: Path, **options: object) -> TrainingConfig:
+    full = all_positions(n_genes=60, rows=40).with_columns(sampling_weight=pl.lit(1.0))
+    source, table = write_table(folder / "full", full), write_table(folder / "table", sampled(full))
+    given = {
+        "dataset": str(table), "out_dir": folder / "run", "oof_dataset": str(source), "mine_negatives": str(source),
+        "n_estimators": 4, "n_folds": 3, "threads": 1, "bootstrap_samples": 20, "analyses": ("mining",),
+        "mined_per_site": 0.5, **options,
+    }  # fmt: skip
+    return TrainingConfig.from_mapping(given)
+
+
+def test_a_run_that_mines_reports_whole_genes(tmp_path: Path) -> None:
+    run_training(config(tmp_path))
+    run = tmp_path / "run"
+    table = pl.read_csv(run / "mining.csv")
+    assert set(table["round"]) == {0, 1}
+    genes = pl.read_csv(run / "oof_dataset_evaluation_per_gene.tsv", separator="\t")
+    assert genes["rows"].to_list() == [40] * 60
+    evaluation = json.loads((run / "oof_dataset_evaluation.json").read_text())
+    summary = (run / "training_summary.txt").read_text()
+    assert summary.splitlines()[3].startswith("On every position of the training genes, out of fold:")
+    shown = f"{evaluation['headline']['best_base']['meta']:.4f}"
+    assert shown in " ".join(summary.split("Warnings")[0].split())
+    assert not list(run.rglob("mined-*.parquet"))
+
+
+def test_every_position_can_be_trained_on_thinned(tmp_path: Path) -> None:
+    options = {"dataset": str(tmp_path / "full"), "thin_negatives": 0.3, "thin_below": 0.4, "mine_negatives": None}
+    run_training(config(tmp_path, **options))
+    oof = pl.read_parquet(tmp_path / "run" / "oof_predictions.parquet")
+    assert oof.height < 60 * 40
+    assert oof["weight"].max() == pytest.approx(1 / 0.3)
+    assert "were drawn" in (tmp_path / "run" / "training_summary.txt").read_text()
+
+
+def test_the_batch_ensemble_does_not_mine_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"needs a strategy that mines.*batch_ensemble"):
+        run_training(config(tmp_path, strategy="batch_ensemble", oof_dataset=None))
