@@ -3,8 +3,9 @@
     python benchmarks/training.py TABLE [--rounds 20] [--folds 5] [--repeats 1]
 
 Each contestant runs in a process of its own, in turn. *Naive* reads the table whole with polars, takes the features as
-a float32 array and trains three ``XGBClassifier`` with ``GroupKFold`` and once more on all rows, with the same parameters
-and rounds. *Bare* is the sum of the ``xgboost.train`` calls that this trainer needs, on one quantised matrix in memory.
+a float32 array and trains three ``XGBClassifier`` with ``GroupKFold`` and once more on all rows, with the same
+parameters and rounds. *Bare* is the sum of the ``xgboost.train`` calls that this trainer needs, on one quantised matrix
+in memory.
 """
 
 from __future__ import annotations

@@ -107,9 +107,7 @@ def _run(
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with folder.phase("analysis"):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
-        context = AnalysisContext(
-            result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count
-        )
+        context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with folder.phase("external evaluation"):
         whole = _evaluate_whole_genes(result, work_dir, folder) if config.oof_dataset is not None else None

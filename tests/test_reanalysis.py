@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -46,12 +45,12 @@ def finished(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_dir(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def run_dir(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the finished run; training its model again is an error."""
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
     monkeypatch.setattr(boosters, "train_boosters", None)
-    yield copy
+    return copy
 
 
 def analyse(*arguments: object) -> int:

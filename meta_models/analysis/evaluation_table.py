@@ -233,7 +233,6 @@ class EvaluationTable:
             "rows": [asdict(row) for row in self.rows],
         }
 
-
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> EvaluationTable:
         """The table that :meth:`to_json` made the `values` of; other keys are ignored.

@@ -38,7 +38,8 @@ def kmer_table(names: Sequence[str], importance: NDArray[np.float64]) -> pl.Data
     )
     sums = [pl.col(column).sum() for column in columns]
     pairs = frame.group_by("k", "kmers", maintain_order=True).agg(pl.lit("strand pair").alias("sum"), *sums)
-    lengths = frame.group_by("k", maintain_order=True).agg(pl.lit("all").alias("kmers"), pl.lit("k").alias("sum"), *sums)
+    named = (pl.lit("all").alias("kmers"), pl.lit("k").alias("sum"))
+    lengths = frame.group_by("k", maintain_order=True).agg(*named, *sums)
     total = pl.sum_horizontal(columns)
     order = ["sum", "k", "kmers", *columns]
     rows = pl.concat([lengths.select(order), pairs.select(order)])

@@ -109,7 +109,7 @@ def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]
     left, right = pairs // n_b, pairs % n_b + n_a
     graph = coo_array((np.ones(len(pairs), np.int8), (left, right)), shape=(n_a + n_b, n_a + n_b))
     _, component = connected_components(graph, directed=False)
-    return component[a].astype(np.int64)
+    return np.asarray(component[a], np.int64)
 
 
 def read_positions(dataset: Dataset) -> Positions:

@@ -195,8 +195,8 @@ def _cut_column(values: NDArray[np.float32], max_bin: int) -> NDArray[np.float32
 class _Chunks(xgb.DataIter):
     """The table as XGBoost's data iterator; `reset` starts the same pass again.
 
-    XGBoost calls it through ctypes and keeps only an ``Exception`` for later. An interrupt (SIGINT, SIGTERM) that arrives
-    here would be printed and lost: it ends the iteration and is kept in `interrupt` for the caller to raise.
+    XGBoost calls it through ctypes and keeps only an ``Exception`` for later. An interrupt (SIGINT, SIGTERM) that
+    arrives here would be printed and lost: it ends the iteration and is kept in `interrupt` for the caller to raise.
     """
 
     def __init__(self, chunks: Callable[[], Iterator[NDArray[np.float32]]], cache: Path | None) -> None:

@@ -101,7 +101,6 @@ def test_every_strategy_has_the_same_artifacts() -> None:
         "ensemble_cv_results.csv",
         "feature_importance_analysis/member_ranks.csv",
         "overfitting_analysis/batches_and_ensemble.csv",
-        "overfitting_analysis/members.csv",
     }
     assert single <= ensemble
 

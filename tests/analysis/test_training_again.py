@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -113,7 +114,7 @@ def test_the_learning_curve_rises_over_nested_draws() -> None:
     assert outcome.status is Status.PASSED
     scores = again().scores
     drawn = [drawn_rows(scores, share, seed=0) for share in SHARES]
-    assert all((small <= large).all() for small, large in zip(drawn, drawn[1:], strict=False))
+    assert all((small <= large).all() for small, large in pairwise(drawn))
     assert set(scores.folds[drawn[0]]) == set(scores.folds)
     assert not set(scores.families[drawn[1]]) & set(scores.families[~drawn[1]])
 

@@ -45,9 +45,13 @@ def test_what_is_not_touched_stays_and_what_is_given_up_goes(finished: Path) -> 
 
 
 def test_an_interrupted_extension_loses_nothing_of_the_run(finished: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), RunFolder.open(finished, extend=True) as folder:
-        folder.supersede(["plots/old.png"])
-        raise KeyboardInterrupt
+    def halfway() -> None:
+        with RunFolder.open(finished, extend=True) as folder:
+            folder.supersede(["plots/old.png"])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        halfway()
     halted = manifest_of(finished)
     assert halted.state is RunState.INTERRUPTED
     assert (finished / "plots/old.png").exists()

@@ -28,7 +28,7 @@ def test_platt_finds_the_slope_that_was_planted() -> None:
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 @pytest.mark.parametrize("per_class", [True, False])
-def test_calibration_lowers_the_log_loss(method: str, per_class: bool) -> None:  # noqa: FBT001
+def test_calibration_lowers_the_log_loss(method: str, per_class: bool) -> None:
     scores, labels = simulated()
     config = TrainingConfig(calib_method=method, calibrate_per_class=per_class)
     folds = (np.arange(len(labels)) % 3).astype(np.int16)

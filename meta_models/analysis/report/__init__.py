@@ -1,4 +1,4 @@
-"""What people read at the end: ``training_summary.txt``, ``report.html`` and ``model_card.md``, from one `ReportInput`."""
+"""For people: ``training_summary.txt``, ``report.html`` and ``model_card.md``, all from one `ReportInput`."""
 
 from meta_models.analysis.report.card import render_model_card
 from meta_models.analysis.report.html import render_report

@@ -13,7 +13,6 @@ from meta_models.analysis.runner import AnalysisRun
 from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
 
-
 WHOLE_GENES = "On every position of the training genes"
 
 
