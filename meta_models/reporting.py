@@ -82,7 +82,7 @@ def exit_code(analyses: AnalysisRun) -> ExitCode:
 
 
 def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
-    earlier = {SUMMARY, PAGE}
+    earlier = {SUMMARY, PAGE, CARD}
     records = {name: record for name, record in folder.manifest.artifacts.items() if name not in earlier}
     for name in records:
         folder.verify(name)
