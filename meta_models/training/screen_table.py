@@ -113,7 +113,6 @@ def _sample(
         genes=genes[rows].astype(np.int32),
         families=relatives[rows].astype(np.int32),
         rows=rows,
-        weights=positions.weights[rows] if positions.weighting == "sampling_weight" else None,
     )
 
 

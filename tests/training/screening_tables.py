@@ -70,7 +70,6 @@ def real(species: str, seed: int) -> ScreeningSample:
         genes=gene[keep],
         families=family[keep],
         rows=np.flatnonzero(keep).astype(np.int64),
-        weights=table["sampling_weight"].cast(pl.Float32).to_numpy()[keep],
     )
 
 

@@ -162,18 +162,6 @@ def test_row_order_that_tells_the_label_is_reported() -> None:
     assert verdicts(screen(sites_first, CONFIG), TABLE) == {"row order": Verdict.REPORTED}
 
 
-def test_weights_count_only_if_the_learner_uses_them() -> None:
-    sample = synthetic()
-    site = sample.labels > 0
-    rare = (sample.rows % 3 == 0) | site
-    sample = with_columns(sample, {"hidden": np.where(rare, site, 1)})  # tells the label only where weights are great
-    sample = dataclasses.replace(sample, weights=np.where(rare, 1000, 0.001).astype(np.float32))
-    plain = screen(sample, CONFIG)
-    weighted = screen(sample, CONFIG.model_copy(update={"training_weights": "sampling"}))
-    assert plain.excluded == {}
-    assert list(weighted.excluded) == ["hidden"]
-
-
 def test_csv_has_every_test_of_every_feature(planted: ScreeningReport) -> None:
     rows = list(csv.DictReader(io.StringIO(planted.csv())))
     assert list(rows[0]) == ["feature", "test", "target", "statistic", "verdict", "reason"]

@@ -44,8 +44,6 @@ class ScreeningSample:
         none.
     rows : ndarray of int64, (n,)
         Row number in the table.
-    weights : ndarray of float32, (n,), or None
-        ``sampling_weight``.
     """
 
     features: NDArray[np.float32] | ColumnReader
@@ -55,7 +53,6 @@ class ScreeningSample:
     genes: NDArray[np.int32]
     families: NDArray[np.int32]
     rows: NDArray[np.int64]
-    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.labels), len(self.feature_names))

@@ -1,7 +1,7 @@
 """Global leakage screening: look at every column of a tenth of the genes, then decide which ones may not be trained on.
 
-The rules of the decision are those of ``decision``. Statistics are those of the rows as the learner sees them: weighted
-only where ``training_weights`` is ``sampling`` (weights of a down-sampled table would hide a leak among the negatives).
+The rules of the decision are those of ``decision``. Every row of the table counts once, whatever the learner's weights:
+those of a down-sampled table would hide a leak among the negatives that are not sampled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
 from meta_models.schema import PROTECTED_GROUPS, FeatureGroup
 from meta_models.training.screening.addition import BaseReference
-from meta_models.training.screening.column import Floats, Rows, TieGroups, quantile_bins
+from meta_models.training.screening.column import Rows, TieGroups, quantile_bins
 from meta_models.training.screening.decision import Case, ColumnValues, decide, worst
 from meta_models.training.screening.evidence import Evidence, Level, constant_evidence, label_evidence
 from meta_models.training.screening.identifiers import identifier_evidence, row_order_evidence, table_evidence
@@ -47,15 +47,14 @@ def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
     """
     _check_protected(sample, config)
     quarter = quarters(sample, config.seed)
-    weights = _weights(sample, config)
-    rows = Rows.of(sample, quarter // 2, weights)
+    rows = Rows.of(sample, quarter // 2, None)
     columns = _look(sample, rows, config.leakage_threshold)
     shields = _shields(sample, columns, config)
     judge = None
     if any(not shields[j] and worst(c.evidence) in (Level.SUSPICIOUS, Level.ALONE) for j, c in enumerate(columns)):
         base = np.flatnonzero([group in PROTECTED_GROUPS for group in sample.groups])
         judge = BaseReference(
-            sample, base, quarter, weights,
+            sample, base, quarter, None,
             resamples=config.bootstrap_samples, seed=config.seed, threads=config.threads or 1,
         )  # fmt: skip
     findings = _findings(TABLE, Case(tuple(table_evidence(rows))), keep=config.keep_leaky)
@@ -71,15 +70,6 @@ def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
 def _check_protected(sample: ScreeningSample, config: TrainingConfig) -> None:
     if unknown := sorted(set(config.protect_features) - set(sample.feature_names)):
         raise UsageError("protect_features needs names of features", f"Found {', '.join(unknown)}", "Correct the names")
-
-
-def _weights(sample: ScreeningSample, config: TrainingConfig) -> Floats | None:
-    """Weights with mean 1 if the learner will use them."""
-    if sample.weights is None or config.training_weights != "sampling":
-        return None
-    weights = sample.weights.astype(np.float64)
-    normalised: Floats = weights / weights.mean()
-    return normalised
 
 
 def _look(sample: ScreeningSample, rows: Rows, threshold: float) -> list[_Column]:
