@@ -61,7 +61,9 @@ class AnalysisRun:
 
 
 def selected(config: TrainingConfig, analyses: Sequence[Analysis] = ANALYSES) -> frozenset[str]:
-    """Codes that `config.analyses` asks for. Call it before training: a wrong code must not cost a training.
+    """Codes that `config.analyses` asks for, and the targets where limits are given.
+
+    Call it before training: a wrong code must not cost a training.
 
     Raises
     ------
@@ -78,6 +80,8 @@ def selected(config: TrainingConfig, analyses: Sequence[Analysis] = ANALYSES) ->
     for analysis in analyses:
         if ALL in config.analyses or (DEFAULT in config.analyses and not analysis.slow):
             chosen.add(analysis.code)
+    if config.targets is not None:
+        chosen |= {"targets"} & known
     return frozenset(chosen)
 
 
