@@ -64,9 +64,9 @@ class Overfitting(Analysis):
         limit = context.config.n_estimators
         folds = [r for r in records if r.fold >= 0]
         at_limit = sum(r.rounds >= limit for r in folds)
-        if context.config.early_stopping_rounds and at_limit:
+        if context.config.rounds != "fixed" and at_limit:
             found.warn(
-                f"{at_limit} of {len(folds)} fold boosters used all {limit} rounds: early stopping never struck, and "
+                f"{at_limit} of {len(folds)} fold boosters used all {limit} rounds, the most they might, and "
                 "more rounds (--n-estimators) may score better."
             )
         for target in CLASSES:

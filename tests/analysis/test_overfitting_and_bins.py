@@ -29,10 +29,12 @@ def test_the_gap_is_taken_at_the_chosen_round() -> None:
 def test_early_stopping_that_never_struck_is_a_finding(result: TrainingResult) -> None:
     quiet = Overfitting().run(context_of(result))
     assert quiet.status.value == "passed"
-    config = result.config.model_copy(update={"n_estimators": 12})
+    config = result.config.model_copy(update={"n_estimators": 12, "rounds": "early-stopping"})
     outcome = Overfitting().run(context_of(replace(result, config=config)))
     assert outcome.status.value == "finding"
     assert "9 of 9 fold boosters used all 12 rounds" in outcome.findings[0].text
+    fixed = result.config.model_copy(update={"n_estimators": 12, "rounds": "fixed"})
+    assert Overfitting().run(context_of(replace(result, config=fixed))).status.value == "passed"
 
 
 def test_bins_add_up_to_the_table(context: AnalysisContext) -> None:
