@@ -92,13 +92,14 @@ def _run(
         profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         _require_miner(plan, pool)
-        for line in (*profile.lines(), plan.selected()):
+        config = plan.config
+        for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
     with folder.phase("screening"):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)
-        plan_lines = (plan.selected(), *plan.peak_lines())
+        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with folder.phase("training"):
         task = _task(config, dataset, positions, plan, screened, folder)

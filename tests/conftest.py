@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from meta_models.dataset.demo import write_demo_table
+from meta_models.resources import Gpu, NoGpu
+from meta_models.training.devices import present_gpu
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +19,15 @@ def real_data() -> Path:
     if folder is None:
         pytest.skip("META_MODELS_DATA is unset: it names the folder with human_chr1/master, worm/master and raw/*.npz")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def gpu() -> Gpu:
+    """The GPU that boosters can be trained on."""
+    found = present_gpu()
+    if isinstance(found, NoGpu):
+        pytest.skip(f"no GPU to train on: {found.reason}")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
 from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, base_models
 from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.devices import with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, split_groups
 from meta_models.training.matrix import ArrayTable, audit_features, cut_sample
@@ -40,6 +41,7 @@ def fit_rows(
     InputError
         If values are infinite, or beyond what float32 holds.
     """
+    config = with_device(config, len(rows.X), len(rows.features))
     family, table = FAMILIES[config.family], ArrayTable(rows.X)
     sample = cut_sample(_interest(rows, config.seed), config.cut_sample_rows, config.seed)
     audit = audit_features(table, rows.features, sample, Progress("Checking the features"))

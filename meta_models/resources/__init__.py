@@ -5,6 +5,7 @@ batch system's variables, the machine. Use is the summed proportional set size o
 """
 
 from meta_models.resources.cgroup import oom_kill_count
+from meta_models.resources.cuda import DeviceArray, Gpu, NoGpu, find_gpu
 from meta_models.resources.guard import PeakSampler
 from meta_models.resources.limits import (
     CpuLimit,
@@ -22,14 +23,18 @@ from meta_models.resources.usage import TreeMemory, tree_memory, tree_pss
 
 __all__ = [
     "CpuLimit",
+    "DeviceArray",
+    "Gpu",
     "Limit",
     "MemoryBudget",
     "MemoryLimit",
+    "NoGpu",
     "PeakSampler",
     "TreeMemory",
     "apply_address_space_limit",
     "cpu_count",
     "cpu_limit",
+    "find_gpu",
     "free_disk",
     "memory_budget",
     "memory_limit",

@@ -16,6 +16,7 @@ from meta_models.training.rounds import CANDIDATES
 
 PROCESS = 230_000_000  # interpreter, libraries and the narrow columns of a small table
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
+DEVICE_HOST = 900_000_000  # what CUDA holds of the host's memory; the matrix is in the GPU's
 ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
 SNAPSHOT_BYTES = 12  # scores of a row by three boosters after one of the compared numbers of rounds
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
@@ -36,7 +37,7 @@ MEMBER = 30_000_000  # boosters of a member, loaded
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
     """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
-    matrix = BYTES_PER_VALUE * rows * features
+    matrix = DEVICE_HOST if config.device == "cuda" else BYTES_PER_VALUE * rows * features
     training = workers * (WORKER + WORKER_ROW_BYTES * rows)
     return int(_common(rows, features, config) + matrix + max(READING, training))
 
@@ -75,19 +76,21 @@ def cache_bytes(rows: int, features: int) -> int:
 
 
 def worker_count(config: TrainingConfig, threads: int) -> int:
-    """Boosters that are trained at a time."""
+    """Boosters that are trained at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
+    if config.device == "cuda":
+        return 1
     return max(1, min(threads, 3 * config.n_folds))
 
 
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
     """`single_model_peak` of a whole table, and of what is mined from the pool, if there is one."""
-    rows = profile.rows + _most_mined(profile, config)
+    rows = profile.rows + most_mined(profile, config)
     training = single_model_peak(rows, profile.features, config, worker_count(config, threads))
     peak = max(training, analysis_peak(rows, profile.features, config))
     return peak + POOL_ROW_BYTES * profile.pool_rows
 
 
-def _most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
+def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
     """Rows that a round of mining may add: folds find much the same negatives hard, together twice as many as one."""
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     return min(profile.pool_rows, int(2 * config.mined_per_site * sites))
@@ -136,7 +139,8 @@ class BatchMemory:
 
     def parallel(self, unit_peak: int, batches: int) -> int:
         """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
-        asked = self.config.parallel_batches or max(1, self.threads // len(CLASSES))
+        default = 1 if self.config.device == "cuda" else max(1, self.threads // len(CLASSES))
+        asked = self.config.parallel_batches or default
         room = (int(BUDGET_SHARE * self.budget) - self.parent) // unit_peak
         return max(1, min(asked, room, self.threads, batches))
 

@@ -9,6 +9,8 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.resources import CpuLimit, MemoryBudget
+from meta_models.training.devices import choose_device, present_gpu
+from meta_models.training.memory import most_mined
 from meta_models.training.selection import Choice, choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
@@ -19,6 +21,10 @@ class Plan:
 
     Attributes
     ----------
+    config : TrainingConfig
+        With the device that was chosen.
+    device : Choice
+        That device, and why.
     peaks : dict of str to int
         Predicted peak of each strategy, in bytes.
     units : tuple of PlannedUnit
@@ -30,6 +36,7 @@ class Plan:
     budget: MemoryBudget
     cpus: CpuLimit
     peaks: dict[str, int]
+    device: Choice
     choice: Choice
     units: tuple[PlannedUnit, ...] = ()
 
@@ -46,6 +53,10 @@ class Plan:
     def selected(self) -> str:
         """The line that says what was selected."""
         return f"Selected: {self.strategy.describe(self.config)} ({self.choice.reason})"
+
+    def device_line(self) -> str:
+        """The line that says which device is used."""
+        return f"Device: {self.device.name} ({self.device.reason})"
 
     def peak_lines(self) -> tuple[str, ...]:
         """One line for each strategy: what it would need."""
@@ -72,6 +83,7 @@ class Plan:
             "units": [asdict(unit) for unit in self.units],
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
             "threads": {"count": self.cpus.count, "source": self.cpus.source},
+            "device": {"name": self.device.name, "reason": self.device.reason},
             "dataset": self.profile.to_dict(),
             "config": self.config.model_dump(mode="json"),
         }
@@ -84,15 +96,18 @@ def make_plan(
     cpus: CpuLimit,
     positions: Positions | None = None,
 ) -> Plan:
-    """Predict every strategy's peak, choose one and, where `positions` are given, lay out its units.
+    """Choose the device, predict every strategy's peak, choose one and, where `positions` are given, lay out its units.
 
     Raises
     ------
     UsageError
-        If the table calls for a strategy that does not exist.
+        If the table calls for a strategy that does not exist, or the device asked for cannot be used.
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen.
     """
+    rows = profile.rows + most_mined(profile, config)
+    device = choose_device(rows, profile.features, config, present_gpu())
+    config = config.model_copy(update={"device": device.name})
     peaks = {
         name: strategy.predict_peak(profile, config, cpus.count, budget=budget.bytes)
         for name, strategy in STRATEGIES.items()
@@ -101,4 +116,4 @@ def make_plan(
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, cpus.count, budget.bytes)
-    return Plan(profile, config, budget, cpus, peaks, choice, units)
+    return Plan(profile, config, budget, cpus, peaks, device, choice, units)

@@ -15,6 +15,7 @@ from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES
+from meta_models.training.devices import AUTO, CPU, with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.matrix import FeatureTable, audit_features, cut_sample, release_memory, sample_size
 from meta_models.training.memory import single_model_peak, worker_count
@@ -46,11 +47,13 @@ class Retrainer:
         Feature values of the same rows.
     threads : int
         Boosters at a time.
+    device : str
+        What they are trained on.
     """
 
-    def __init__(self, result: TrainingResult, table: FeatureTable, *, threads: int) -> None:
+    def __init__(self, result: TrainingResult, table: FeatureTable, *, threads: int, device: str = CPU) -> None:
         self._result, self._table, self._threads = result, table, threads
-        self._config = cheap_setting(result.config)
+        self._config = cheap_setting(result.config).model_copy(update={"device": device})
         self._labels = result.oof["label"].to_numpy()
         self._folds = result.oof["fold"].to_numpy()
         self._held: tuple[tuple[str, ...], Any] | None = None
@@ -137,12 +140,17 @@ class Retrainer:
 def make_retrainer(
     result: TrainingResult, table: FeatureTable, *, budget: int, threads: int
 ) -> tuple[Retrainer | None, str]:
-    """A retrainer, or None and the reason why there is none: one matrix of all rows must fit into `budget` bytes."""
+    """A retrainer, or None and the reason why there is none: one matrix of all rows must fit into `budget` bytes.
+
+    A run that was trained on a GPU may be analysed where there is none.
+    """
     config, features = result.config, len(result.kept_features)
+    wanted = CPU if config.device == CPU else AUTO
+    config = with_device(config.model_copy(update={"device": wanted}), table.n_rows, features)
     peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads))
     if peak > budget:
         return None, (
             f"one model of all rows takes {peak / 1e9:.1f} GB, and the memory budget is {budget / 1e9:.1f} GB "
             "(--max-memory-gb)"
         )
-    return Retrainer(result, table, threads=threads), ""
+    return Retrainer(result, table, threads=threads, device=config.device), ""

@@ -140,6 +140,6 @@ class _Watch(xgb.callback.TrainingCallback):
         return self._stopping and epoch + 1 - self.rounds >= self._patience
 
     def _loss(self, p: NDArray[np.float32]) -> float:
-        p64 = np.clip(p.astype(np.float64), _CLIP, 1 - _CLIP)
-        losses = -np.log(np.where(self._truth, p64, 1 - p64))
-        return float(np.average(losses, weights=self._weights))
+        of_truth = np.subtract(1, p, out=p, where=~self._truth)
+        losses = np.log(np.maximum(of_truth, _CLIP, out=of_truth), out=of_truth)
+        return -float(np.average(losses, weights=self._weights))
