@@ -5,7 +5,7 @@ batch system's variables, the machine. Use is the summed proportional set size o
 """
 
 from meta_models.resources.cgroup import oom_kill_count
-from meta_models.resources.cuda import DeviceArray, Gpu, NoGpu, find_gpu
+from meta_models.resources.cuda import Gpu, NoGpu, find_gpu
 from meta_models.resources.guard import PeakSampler
 from meta_models.resources.limits import (
     CpuLimit,
@@ -23,7 +23,6 @@ from meta_models.resources.usage import TreeMemory, tree_memory, tree_pss
 
 __all__ = [
     "CpuLimit",
-    "DeviceArray",
     "Gpu",
     "Limit",
     "MemoryBudget",

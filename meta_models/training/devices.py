@@ -11,7 +11,8 @@ from meta_models.training.selection import EXTERNAL, Choice
 
 AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 DEVICE_SHARE = 0.9  # of the GPU's memory, planned for
-DEVICE_PROCESS = 1_500_000_000  # context, kernels, histograms, one chunk of the table on its way
+DEVICE_PROCESS = 1_500_000_000  # context, kernels, histograms
+DEVICE_VALUE_BYTES = 2  # the quantised value, and its copy while the matrix comes over from the host
 DEVICE_ROW_BYTES = 100  # gradients, predictions, labels, weights and row partition of one booster
 
 
@@ -23,8 +24,8 @@ def present_gpu() -> Gpu | NoGpu:
 
 
 def device_peak(rows: int, features: int) -> int:
-    """Predicted peak in bytes of the GPU's memory: a byte a value, and what training takes."""
-    return DEVICE_PROCESS + rows * (features + DEVICE_ROW_BYTES)
+    """Predicted peak in bytes of the GPU's memory."""
+    return DEVICE_PROCESS + rows * (DEVICE_VALUE_BYTES * features + DEVICE_ROW_BYTES)
 
 
 def choose_device(rows: int, features: int, config: TrainingConfig, gpu: Gpu | NoGpu) -> Choice:

@@ -20,11 +20,10 @@ from meta_models.dataset.reader import CHUNK_BYTES
 from meta_models.errors import InputError
 from meta_models.model.inputs import MISSING, fill_missing
 from meta_models.progress import Progress
-from meta_models.resources import DeviceArray
 
 logger = logging.getLogger(__name__)
-#: How often xgboost 3.2 reads the iterator when the cuts come from another matrix.
-_PASSES, _PASSES_EXTERNAL, _PASSES_DEVICE = 3, 2, 2
+_PASSES = 3  # xgboost 3.2 reads the iterator so often when the cuts come from another matrix
+_PASSES_EXTERNAL = 2
 
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.
 SAMPLE_BYTES = 200_000_000
@@ -200,7 +199,7 @@ class _Chunks(xgb.DataIter):
     arrives here would be printed and lost: it ends the iteration and is kept in `interrupt` for the caller to raise.
     """
 
-    def __init__(self, chunks: Callable[[], Iterator[Any]], cache: Path | None) -> None:
+    def __init__(self, chunks: Callable[[], Iterator[NDArray[np.float32]]], cache: Path | None) -> None:
         self._open = chunks
         self._chunks = chunks()
         self.interrupt: KeyboardInterrupt | SystemExit | None = None
@@ -225,8 +224,7 @@ def build_matrix(
 ) -> xgb.DMatrix:  # fmt: skip
     """Stream the table into one quantised matrix, binned by the quantiles of `sample`.
 
-    Missing values go in as a low sentinel: the matrix then takes 2 bytes a value instead of 5. With device "cuda" it
-    lies in the memory of the GPU, a byte a value, and the host holds a chunk at a time.
+    Missing values go in as a low sentinel: the matrix then takes 2 bytes a value instead of 5.
 
     Parameters
     ----------
@@ -239,16 +237,13 @@ def build_matrix(
     InputError
         If a file cannot be read.
     """
-    on_device = config.device == "cuda"
-    passes = _PASSES_DEVICE if on_device else _PASSES if cache is None else _PASSES_EXTERNAL
     kind = xgb.QuantileDMatrix if cache is None else xgb.ExtMemQuantileDMatrix
     ref = xgb.QuantileDMatrix(cut_values(sample, config.max_bin), max_bin=config.max_bin, nthread=threads)
-    tracker = progress.started(passes * dataset.n_rows)
+    tracker = progress.started((_PASSES if cache is None else _PASSES_EXTERNAL) * dataset.n_rows)
 
-    def chunks() -> Iterator[Any]:
+    def chunks() -> Iterator[NDArray[np.float32]]:
         for chunk in dataset.iter_matrix(features):
-            filled = fill_missing(chunk)
-            yield DeviceArray(filled) if on_device else filled
+            yield fill_missing(chunk)
             tracker.advance(len(chunk))
 
     pages = chunks if cache is None else lambda: joined(chunks(), PAGE_BYTES)

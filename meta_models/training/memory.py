@@ -16,7 +16,7 @@ from meta_models.training.rounds import CANDIDATES
 
 PROCESS = 230_000_000  # interpreter, libraries and the narrow columns of a small table
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
-DEVICE_HOST = 900_000_000  # what CUDA holds of the host's memory; the matrix is in the GPU's
+DEVICE_HOST = 900_000_000  # what CUDA holds of the host's memory
 ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
 SNAPSHOT_BYTES = 12  # scores of a row by three boosters after one of the compared numbers of rounds
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
@@ -37,7 +37,7 @@ MEMBER = 30_000_000  # boosters of a member, loaded
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
     """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
-    matrix = DEVICE_HOST if config.device == "cuda" else BYTES_PER_VALUE * rows * features
+    matrix = BYTES_PER_VALUE * rows * features + (DEVICE_HOST if config.device == "cuda" else 0)
     training = workers * (WORKER + WORKER_ROW_BYTES * rows)
     return int(_common(rows, features, config) + matrix + max(READING, training))
 
