@@ -7,7 +7,8 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -85,7 +86,7 @@ def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
 ) -> ExitCode:
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
-    with folder.phase("reading"):
+    with _phase("reading", folder, sampler):
         dataset, positions = open_training_table(config, work_dir)
         pool = _open_pool(config, work_dir)
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
@@ -96,21 +97,21 @@ def _run(
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-    with folder.phase("screening"):
+    with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
-    with folder.phase("training"):
+    with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder)
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(pool, work_dir)))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
-    with folder.phase("analysis"):
+    with _phase("analysis", folder, sampler):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
-    with folder.phase("external evaluation"):
+    with _phase("external evaluation", folder, sampler):
         whole = _evaluate_whole_genes(result, work_dir, folder) if config.oof_dataset is not None else None
         external = _evaluate_external(result, work_dir, folder) if config.eval_dataset is not None else None
     result = dataclasses.replace(
@@ -118,10 +119,19 @@ def _run(
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
         seconds={**folder.manifest.phases, **result.seconds},
     )
-    folder.update(memory=_memory_figures(result, budget, sampler))
+    folder.update(memory=_memory_figures(result, budget, sampler, folder))
     model_file, screening = plan.strategy.model_file, screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     return exit_code(analyses)
+
+
+@contextmanager
+def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]:
+    """Time the block, and record the most that it held."""
+    with folder.phase(name):
+        yield
+    memory = folder.manifest.memory
+    folder.update(memory=memory.model_copy(update={"phases": {**memory.phases, name: sampler.lap()}}))
 
 
 def _open_pool(config: TrainingConfig, work_dir: Path) -> Dataset | None:
@@ -183,13 +193,16 @@ def _task(
     )
 
 
-def _memory_figures(result: TrainingResult, budget: MemoryBudget, sampler: PeakSampler) -> MemoryFigures:
+def _memory_figures(
+    result: TrainingResult, budget: MemoryBudget, sampler: PeakSampler, folder: RunFolder
+) -> MemoryFigures:
     return MemoryFigures(
         predicted=result.memory.predicted,
         measured=result.memory.measured,
         budget=budget.bytes,
         budget_source=budget.source,
         method=sampler.method,
+        phases=folder.manifest.memory.phases,
     )
 
 

@@ -59,7 +59,9 @@ def test_a_run_leaves_the_promised_artifacts(run_folder: Path) -> None:
     assert manifest["state"] == "complete"
     for name, record in manifest["artifacts"].items():
         assert hashlib.sha256((run_folder / name).read_bytes()).hexdigest() == record["sha256"]
-    assert manifest["memory"]["measured"] > 0
+    of_phases = manifest["memory"]["phases"]
+    assert set(of_phases) == set(manifest["phases"]) >= {"reading", "screening", "training", "analysis"}
+    assert manifest["memory"]["measured"] >= max(of_phases.values()) > 0
     assert not list(run_folder.rglob(".tmp-*"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,13 +125,15 @@ def evaluate(
     by_fold = _opponent_by_fold(frame, bases, best_base, weighting)
     opponents = _opponents(frame, bases, by_fold)
     rows: list[EvaluationRow] = []
-    with threadpool_limits(1, user_api="blas"):  # its threads would wait for one another, and sum in another order
+    # BLAS's own threads would wait for one another, and sum in another order; new threads for each stratum would each
+    # leave a heap of their own behind
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
         for stratum in _strata(frame, strata or standard_strata(frame), weighting):
             draws = Draws.make(stratum.n_families, bootstrap_samples, seed) if len(stratum.index) else None
             here = opponents | trivial if stratum.name == ALL_ROWS else opponents
             for population, part in stratum.populations:
-                rows += _compared(population, stratum, part, draws, meta, here, threads)
+                rows += _compared(population, stratum, part, draws, meta, here, pool)
     return EvaluationTable(tuple(rows), _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
 
 
@@ -163,7 +165,7 @@ def _compared(
     draws: Draws | None,
     meta: Scores,
     opponents: Mapping[str, Scores],
-    threads: int,
+    pool: Executor,
 ) -> Iterator[EvaluationRow]:
     of_meta = figures_of(part, meta[stratum.index], draws)
     distinct = {id(scores): scores for scores in opponents.values()}
@@ -171,8 +173,7 @@ def _compared(
     def against(scores: Scores) -> list[dict[str, Any]]:
         return compare(part, figures_of(part, scores[stratum.index], draws), of_meta)
 
-    with ThreadPoolExecutor(threads) as pool:
-        cells_of = dict(zip(distinct, pool.map(against, distinct.values()), strict=True))
+    cells_of = dict(zip(distinct, pool.map(against, distinct.values()), strict=True))
     for name, scores in opponents.items():
         for cells in cells_of[id(scores)]:
             yield EvaluationRow(population=population, stratum=stratum.name, base_model=name, **cells)

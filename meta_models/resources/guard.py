@@ -89,6 +89,7 @@ class PeakSampler:
     ) -> None:
         self.budget, self.period, self.advice = budget, period, advice
         self.peak_bytes, self.method = 0, "pss"
+        self._lap_bytes = 0
         self._on_hard_stop = on_hard_stop
         self._thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
         self._stop = threading.Event()
@@ -119,6 +120,12 @@ class PeakSampler:
         finally:
             if armed:
                 signal.signal(GUARD_SIGNAL, self._previous)
+
+    def lap(self) -> int:
+        """Most bytes that the tree held at any sample since the last lap, or since the start; begins a new lap."""
+        self._measure()
+        held, self._lap_bytes = self._lap_bytes, 0
+        return held
 
     def budget_error(self) -> MemoryBudgetError:
         """The error of a run that reached its budget."""
@@ -154,7 +161,7 @@ class PeakSampler:
         """One sample; returns what the tree holds in bytes, or an upper bound of it."""
         held = tree_rss(os.getpid())
         line = GUARD_SHARE * self.budget if self._armed and self.budget is not None else float("inf")
-        if held >= line or (held > self.peak_bytes and time.monotonic() >= self._pss_not_before):
+        if held >= line or (held > self._lap_bytes and time.monotonic() >= self._pss_not_before):
             held = self._measure()
         if held >= line:
             self._guard(held)
@@ -164,6 +171,7 @@ class PeakSampler:
         started = time.thread_time()
         now = tree_memory()
         self._pss_not_before = time.monotonic() + (time.thread_time() - started) * _COST_RATIO
+        self._lap_bytes = max(self._lap_bytes, now.bytes)
         if now.bytes > self.peak_bytes:
             self.peak_bytes, self.method = now.bytes, now.method
         return now.bytes

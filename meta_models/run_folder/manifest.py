@@ -65,13 +65,14 @@ class UnitRecord(_Record):
 
 
 class MemoryFigures(_Record):
-    """Peak memory of the process tree in bytes, predicted and measured, and the budget it had to keep."""
+    """Peak memory of the process tree in bytes, predicted, measured, and in each phase; the budget it had to keep."""
 
     predicted: int | None = None
     measured: int | None = None
     budget: int | None = None
     budget_source: str | None = None
     method: str | None = None
+    phases: Mapping[str, int] = Field(default_factory=dict)
 
 
 class RunManifest(_Record):

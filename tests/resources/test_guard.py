@@ -73,6 +73,18 @@ def test_sampler_finds_a_peak_that_is_gone_at_the_end():
     assert sampler.method == "pss"
 
 
+def test_each_lap_has_a_peak_of_its_own():
+    with PeakSampler(period=0.02) as sampler:
+        held = np.ones(150 * MB // 8)
+        time.sleep(0.3)
+        first = sampler.lap()
+        del held
+        sampler.lap()
+        second = sampler.lap()
+    assert first - second == pytest.approx(150 * MB, rel=0.2)
+    assert sampler.peak_bytes >= first
+
+
 def test_sampler_leaves_no_thread_and_puts_the_handler_back():
     before = signal.getsignal(GUARD_SIGNAL)
     with PeakSampler(10**12, period=0.02):
