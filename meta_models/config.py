@@ -253,6 +253,11 @@ class TrainingConfig(Configuration):
                 f"ensemble_method {self.ensemble_method} needs ensemble_cv refit: out of batch no row has a prediction "
                 "of its own member that may be looked at, so its weights cannot be fitted"
             )
+        if self.ensemble_cv == "out-of-batch" and self.mine_negatives is not None:
+            raise ValueError(
+                "mine_negatives needs ensemble_cv refit: how many rounds of mining are taken is decided by scores on "
+                "genes held out of the batch"
+            )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
 

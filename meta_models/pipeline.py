@@ -92,7 +92,6 @@ def _run(
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
         profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
-        _require_miner(plan, pool)
         config = plan.config
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
@@ -140,15 +139,6 @@ def _open_pool(config: TrainingConfig, work_dir: Path) -> Dataset | None:
         return None
     source = Path(config.mine_negatives)
     return open_dataset(source, work_dir=work_dir / "pool", base_score_columns=config.base_score_columns)
-
-
-def _require_miner(plan: Plan, pool: Dataset | None) -> None:
-    if pool is not None and not plan.strategy.mines:
-        raise UsageError(
-            "--mine-negatives needs a strategy that mines",
-            f"{plan.choice.name} was chosen ({plan.choice.reason}): its members are scored on batches, not on folds",
-            "Take --strategy single_model, or leave --mine-negatives out",
-        )
 
 
 def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:

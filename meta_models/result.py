@@ -97,6 +97,8 @@ class MiningRecord:
         Average precision on all positions of the held-out genes, before calibration.
     chosen : bool
         Whether the fold's models are those of this round.
+    member : int
+        The member of the ensemble that mined, for itself, from the genes of its batch; 0 in a single model.
     """
 
     round: int
@@ -107,6 +109,7 @@ class MiningRecord:
     donor: float | None
     acceptor: float | None
     chosen: bool
+    member: int = 0
 
 
 @dataclass(frozen=True)

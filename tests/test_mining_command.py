@@ -11,7 +11,6 @@ from mining_tables import all_positions, sampled
 from tables import write_table
 
 from meta_models.config import TrainingConfig
-from meta_models.errors import UsageError
 from meta_models.pipeline import run_training
 
 
@@ -50,6 +49,11 @@ def test_every_position_can_be_trained_on_thinned(tmp_path: Path) -> None:
     assert "were drawn" in (tmp_path / "run" / "training_summary.txt").read_text()
 
 
-def test_the_batch_ensemble_does_not_mine_and_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"needs a strategy that mines.*batch_ensemble"):
-        run_training(config(tmp_path, strategy="batch_ensemble", oof_dataset=None))
+def test_the_batch_ensemble_mines_and_is_evaluated_on_whole_genes(tmp_path: Path) -> None:
+    run_training(config(tmp_path, train_all_genes=True, max_genes_per_batch=30))
+    run = tmp_path / "run"
+    table = pl.read_csv(run / "mining.csv")
+    assert set(table["member"]) == {0, 1}
+    genes = pl.read_csv(run / "oof_dataset_evaluation_per_gene.tsv", separator="\t")
+    assert genes["rows"].to_list() == [40] * 60
+    assert not list(run.rglob("mined-*.parquet"))

@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 _ALL = -1
 _CAPTION = (
-    "One row per round and fold (fold -1: all genes out of fold; its mined rows are those of the final model). Round 0 "
+    "One row per round and fold (fold -1: all genes out of fold; its mined rows are those of the final model), and in "
+    "an ensemble per member, which mines for itself and is scored alone, on the genes of its batch. Round 0 "
     "is the table alone. certain: negatives of the table that are as hard as those mined, and hence count 1. Average "
     "precision on all positions of the held-out genes, before calibration. chosen: the fold's models are of this "
     "round, as the other folds decided."
 )
 _PICTURE = (
     "Average precision on all positions of the training genes, out of fold, after each round of mining: each fold "
-    "(grey, dashed) and all folds together (blue)."
+    "(grey, dashed) and all folds together (blue; in an ensemble one line for each member, alone, on its own batch)."
 )
 _SCHEMA = {
     "round": pl.Int64, "fold": pl.Int64, "mined": pl.Int64, "certain": pl.Int64, "threshold": pl.Float64,
-    "donor": pl.Float64, "acceptor": pl.Float64, "chosen": pl.Boolean,
+    "donor": pl.Float64, "acceptor": pl.Float64, "chosen": pl.Boolean, "member": pl.Int64,
 }  # fmt: skip
 
 
@@ -59,15 +60,15 @@ class Mining(Analysis):
     @staticmethod
     def _say(found: Findings, table: pl.DataFrame) -> None:
         pooled = table.filter(pl.col("fold") == _ALL)
-        first, last = pooled["mean"][0], pooled.filter("chosen")["mean"][0]
-        if pooled.height > 1 and first is not None and last is not None and last <= first:
+        first, last = (pooled.filter(rows)["mean"].mean() for rows in (pl.col("round") == 0, pl.col("chosen")))
+        if isinstance(first, float) and isinstance(last, float) and table["round"].max() and last <= first:
             found.warn(
                 f"Mining did not raise average precision on all positions ({first:.4f} before, {last:.4f} kept)."
             )
 
 
 def mining_table(records: Sequence[MiningRecord]) -> pl.DataFrame:
-    """One row per round and fold, with the mean of donor and acceptor."""
+    """One row per round and fold (and member), with the mean of donor and acceptor."""
     frame = pl.DataFrame([asdict(record) for record in records], schema=_SCHEMA)
     return frame.insert_column(7, ((pl.col("donor") + pl.col("acceptor")) / 2).alias("mean"))
 
@@ -75,8 +76,9 @@ def mining_table(records: Sequence[MiningRecord]) -> pl.DataFrame:
 def _figure(table: pl.DataFrame) -> Figure:
     figure, axes = style.new_figure(1, 3, width=3.6, height=3.2)
     for ax, column in zip(axes[0], ("donor", "acceptor", "mean"), strict=True):
-        lines = [_line(table, fold, column) for fold in sorted(set(table["fold"]) - {_ALL})]
-        lines.append(_line(table, _ALL, column))
+        members = table.partition_by("member", maintain_order=True)
+        folds = sorted(set(table["fold"]) - {_ALL}) if len(members) == 1 else []
+        lines = [_line(table, fold, column) for fold in folds] + [_line(part, _ALL, column) for part in members]
         draw_lines(ax, lines, title=column, x_label="round of mining", y_label="average precision", legend=None)
         ax.set_xticks(sorted(set(table["round"])))
     return figure

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from meta_models.errors import UnitsFailed
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
+from meta_models.schema import GENE
 from meta_models.training.batch_unit import BatchWork, TrainedBatch, inner_folds, load_batch, train_batch
 from meta_models.training.batches import Batch, split_batch
 from meta_models.training.folds import Folds
 from meta_models.training.memory import BUDGET_SHARE, BatchMemory
+from meta_models.training.pool import Pool
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_process import Ended, UnitPool
 
@@ -187,10 +189,16 @@ class _Runner:
                 positions=self._task.positions.filter(rows),
                 screened=self._task.screened[rows],
                 threads=self._threads,
+                pool=self._pool(batch),
             )
             folds, held_out = inner_folds(task) if self._folds is None else _restricted(self._folds, rows)
             self._works[batch.name] = BatchWork(batch.name, task, folds, held_out, self._limit)
         return self._works[batch.name]
+
+    def _pool(self, batch: Batch) -> Pool | None:
+        """All positions of the genes of `batch`: a member mines from no others."""
+        pool = self._task.pool
+        return None if pool is None else pool.of_genes(self._task.positions.frame[GENE].filter(batch.rows), batch.name)
 
 
 def _restricted(folds: Folds, rows: NDArray[np.bool_]) -> tuple[Folds, tuple[int, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -14,11 +14,12 @@ from meta_models.errors import InputError
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import UnitHit, UnitKey, UnitRecord, UnitStore, json_bytes
 from meta_models.schema import CLASSES
-from meta_models.training.boosters import train_boosters
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.families import BoosterJob, FittedBooster
+from meta_models.training.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.folds import Folds
-from meta_models.training.jobs import audit_task, task_problem
-from meta_models.training.one_vs_rest import FittedProblem, Problem, Train, fit_one_vs_rest, held_out_jobs, whole_jobs
+from meta_models.training.jobs import task_problem
+from meta_models.training.mining import Mined, train_mined
+from meta_models.training.one_vs_rest import FittedProblem, Problem, fit_one_vs_rest, held_out_jobs, whole_jobs
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import decode, unit_key
 
@@ -99,12 +100,15 @@ class TrainedBatch:
         Wall and peak memory of the process that finished the batch; None where they were not kept.
     records : tuple of (str, UnitRecord)
         How each unit came about, in the process that did it.
+    mined : Mined or None
+        What mining did, where it was asked for; `fit` is its outcome.
     """
 
     fit: FittedProblem
     seconds: float | None
     peak_bytes: int | None
     records: tuple[tuple[str, UnitRecord], ...] = ()
+    mined: Mined | None = None
 
 
 def inner_folds(task: TrainingTask) -> tuple[Folds, tuple[int, ...]]:
@@ -129,9 +133,9 @@ def train_batch(work: BatchWork) -> TrainedBatch:
     store = UnitStore(work.task.units.folder, lambda name, record: records.append((name, record)))
     task = replace(work.task, units=store)
     with PeakSampler(work.memory_limit, advice=_ADVICE) as sampler:
-        family = FAMILIES[task.config.family]
-        table = family.prepare(task.dataset, task.features, audit_task(task), task.config, threads=task.threads)
-        fit = _fit(work, lambda jobs, title: train_boosters(task, table, jobs, f"{title}, {work.name}"))
+        fit = _train(work, task, work.folds, as_it_is)
+        mined = _mine(work, task, fit)
+        fit = fit if mined is None else mined.fit
     seconds = time.monotonic() - started
     facts = {
         "genes": len(task.genes()),
@@ -140,16 +144,19 @@ def train_batch(work: BatchWork) -> TrainedBatch:
     }
     timing = {"total": seconds, "peak_bytes": float(sampler.peak_bytes)}
     store.put(work.name, work.key, {_FACTS: json_bytes(facts)}, timing=timing)
-    return TrainedBatch(fit, seconds, sampler.peak_bytes, tuple(records))
+    return TrainedBatch(fit, seconds, sampler.peak_bytes, tuple(records), mined)
 
 
 def load_batch(work: BatchWork) -> TrainedBatch | None:
-    """The boosters of a batch that was finished earlier; None where anything is not there or changed."""
+    """The boosters of a batch that was finished earlier; None where anything is not there or changed.
+
+    A batch that mined is gone through again in its process, where its boosters and scans are reused one by one.
+    """
     store = work.task.units
-    if not isinstance(store.get(work.name, work.key), UnitHit):
+    if work.task.pool is not None or not isinstance(store.get(work.name, work.key), UnitHit):
         return None
     try:
-        fit = _fit(work, lambda jobs, _: _load(work.task, jobs))
+        fit = fit_one_vs_rest(work.problem, lambda jobs, _: _load(work, jobs), held_out=work.held_out)
     except _NotThere:
         return None
     timing = store.timing(work.name)
@@ -161,21 +168,26 @@ class _NotThere(Exception):
     """A unit that cannot be reused."""
 
 
-def _load(task: TrainingTask, jobs: Sequence[BoosterJob]) -> dict[str, FittedBooster]:
-    fitted = {}
+def _load(work: BatchWork, jobs: Sequence[BoosterJob]) -> dict[str, FittedBooster]:
+    fitted, task = {}, work.task
     for job in jobs:
-        unit = task.units.get(job.name, UnitStore.key(unit_key(task, job)))
+        named = work.named(job)
+        unit = task.units.get(named.name, UnitStore.key(unit_key(task, named)))
         if not isinstance(unit, UnitHit):
-            raise _NotThere(job.name)
+            raise _NotThere(named.name)
         fitted[job.name] = decode(unit)
     return fitted
 
 
-def _fit(work: BatchWork, train: Train) -> FittedProblem:
-    """What `fit_one_vs_rest` makes of the batch, where `train` knows jobs by the names of their units."""
+def _train(work: BatchWork, task: TrainingTask, folds: Folds, change: ChangeJob) -> FittedProblem:
+    """The boosters of the batch; `task` and `folds` are its own, or have mined rows behind its own."""
+    return fit_table(
+        task, folds, change=lambda job: work.named(change(job)), held_out=work.held_out, label=f", {work.name}"
+    )
 
-    def train_named(jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
-        fitted = train([work.named(job) for job in jobs], title)
-        return {job.name: fitted[work.named(job).name] for job in jobs}
 
-    return fit_one_vs_rest(work.problem, train_named, held_out=work.held_out)
+def _mine(work: BatchWork, task: TrainingTask, first: FittedProblem) -> Mined | None:
+    """Mine as a single model of the batch does: its models see no gene of another batch, nor of the fold held out."""
+    if task.pool is None:
+        return None
+    return train_mined(task, task.pool, work.folds, first, partial(_train, work), prefix=f"{work.name}-")

@@ -13,6 +13,7 @@ from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
 from meta_models.schema import CLASSES, SpliceClass
 from meta_models.training.matrix import PAGE_BYTES, sample_size
 from meta_models.training.rounds import CANDIDATES
+from meta_models.training.selection import refit_reason
 
 PROCESS = 230_000_000  # interpreter, libraries and the narrow columns of a small table
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
@@ -102,14 +103,13 @@ class BatchMemory:
 
     Attributes
     ----------
-    rows, features : int
+    profile : DatasetProfile
         Of the whole table.
     budget : int
         Memory budget of the run in bytes.
     """
 
-    rows: int
-    features: int
+    profile: DatasetProfile
     config: TrainingConfig
     threads: int
     budget: int
@@ -117,7 +117,7 @@ class BatchMemory:
     @property
     def parent(self) -> int:
         """Bytes of the process that looks after the units."""
-        return PROCESS + ROW_BYTES * self.rows
+        return PROCESS + ROW_BYTES * self.profile.rows + POOL_ROW_BYTES * self.profile.pool_rows
 
     @property
     def unit_cap(self) -> int:
@@ -127,7 +127,7 @@ class BatchMemory:
     @property
     def row_cap(self) -> int:
         """Most rows of a batch; 0 where not even one row would fit."""
-        low, high = 0, self.rows
+        low, high = 0, self.profile.rows
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if self.unit(middle) <= self.unit_cap else (low, middle - 1)
@@ -135,7 +135,10 @@ class BatchMemory:
 
     def unit(self, rows: int) -> int:
         """Predicted peak in bytes of the unit of a batch with `rows`."""
-        return single_model_peak(rows, self.features, self.config, worker_count(self.config, self.threads))
+        share = rows / self.profile.rows
+        mined, pool = share * _most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
+        workers = worker_count(self.config, self.threads)
+        return single_model_peak(int(rows + mined), self.profile.features, self.config, workers) + int(pool)
 
     def parallel(self, unit_peak: int, batches: int) -> int:
         """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
@@ -147,13 +150,15 @@ class BatchMemory:
     def scoring(self, members: int) -> int:
         """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
         stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
-        models = members * MEMBER * (self.config.n_folds if self.config.ensemble_cv == "refit" else 1)
-        return self.parent + members * (SCORE_BYTES + stacking) * self.rows + models + READING
+        refit = refit_reason(self.config, members) is not None
+        models = members * MEMBER * (self.config.n_folds if refit else 1)
+        return self.parent + members * (SCORE_BYTES + stacking) * self.profile.rows + models + READING
 
-    def peak(self, genes: int) -> int:
-        """Predicted peak in bytes of the whole strategy on a table of so many genes, before batches are packed."""
+    def peak(self) -> int:
+        """Predicted peak in bytes of the whole strategy, before batches are packed."""
+        rows, genes = self.profile.rows, self.profile.genes
         cap = max(1, self.row_cap)
-        batches = max(-(-genes // self.config.max_genes_per_batch), -(-self.rows // cap))
-        unit = self.unit(min(self.rows, cap, int(BATCH_IMBALANCE * self.rows / batches) + 1))
+        batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
+        unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(self.rows, self.features, self.config))
+        return max(training, self.scoring(batches), analysis_peak(rows, self.profile.features, self.config))

@@ -29,6 +29,7 @@ from meta_models.result import MiningRecord, Note
 from meta_models.run_folder import write_parquet
 from meta_models.schema import SpliceClass
 from meta_models.training.families import BoosterJob, FittedBooster
+from meta_models.training.fit_table import ChangeJob
 from meta_models.training.folds import Folds
 from meta_models.training.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.pool import MatchedPool, Pool, match_pool
@@ -36,7 +37,6 @@ from meta_models.training.pool_scan import PoolScan, scan_pool
 from meta_models.training.task import TrainingTask
 
 logger = logging.getLogger(__name__)
-ChangeJob = Callable[[BoosterJob], BoosterJob]
 #: Trains the folds and the final model of a task, where each job is changed before it is trained.
 TrainRound = Callable[[TrainingTask, Folds, ChangeJob], FittedProblem]
 
@@ -65,7 +65,9 @@ class _Round:
     mined: dict[int, tuple[int, int, float | None]]
 
 
-def train_mined(task: TrainingTask, pool: Pool, folds: Folds, first: FittedProblem, train: TrainRound) -> Mined:
+def train_mined(
+    task: TrainingTask, pool: Pool, folds: Folds, first: FittedProblem, train: TrainRound, *, prefix: str = ""
+) -> Mined:
     """Mine and train again, until average precision on all positions stops rising or the rounds are spent.
 
     Which round a fold's models are taken from is decided by the other folds, like any number of rounds.
@@ -74,6 +76,8 @@ def train_mined(task: TrainingTask, pool: Pool, folds: Folds, first: FittedProbl
     ----------
     first : FittedProblem
         Trained on the table alone.
+    prefix : str
+        What the names of the scans' units begin with.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def train_mined(task: TrainingTask, pool: Pool, folds: Folds, first: FittedProbl
     """
     matched = match_pool(pool, task.positions, task.features)
     numbers = [job.fold for job in first.first_of_fold]
-    rounds = [_Round(first, scan_pool(matched, task, folds, first, "mining-0"), {})]
+    rounds = [_Round(first, scan_pool(matched, task, folds, first, f"{prefix}mining-0"), {})]
     notes = []
     for number in range(1, task.config.mining_rounds + 1):
         last = rounds[-1]
@@ -93,7 +97,7 @@ def train_mined(task: TrainingTask, pool: Pool, folds: Folds, first: FittedProbl
         larger = _Larger.make(task, pool, matched, folds, mined, number)
         fit = train(larger.task, larger.folds, larger.change_jobs(last.scan, number))
         fit = _cut_to_table(first, fit)
-        scan = scan_pool(matched, task, folds, fit, f"mining-{number}")
+        scan = scan_pool(matched, task, folds, fit, f"{prefix}mining-{number}")
         rounds.append(_Round(fit, scan, _counts(matched, last.scan)))
         logger.info("Mining round %d: AP on all positions %.4f", number, scan.mean_precision([FINAL]))
         if not any(_gain(rounds, numbers, left_out) > 0 for left_out in (*numbers, FINAL)):

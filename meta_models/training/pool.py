@@ -34,6 +34,11 @@ class Pool:
     input_hashes: tuple[str, ...]
     work_dir: Path
 
+    def of_genes(self, genes: pl.Series, name: str) -> Pool:
+        """The positions of `genes` alone, with a working folder `name` of their own."""
+        rows = self.positions.frame[GENE].cast(pl.String).is_in(genes.cast(pl.String).unique().implode()).to_numpy()
+        return Pool(self.dataset.with_rows(rows), self.positions.filter(rows), self.input_hashes, self.work_dir / name)
+
 
 @dataclass(frozen=True)
 class MatchedPool:

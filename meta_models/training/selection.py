@@ -76,21 +76,31 @@ def choose_ensemble_cv(config: TrainingConfig, n_batches: int) -> Choice:
     UsageError
         If out-of-batch is asked for, and there are too few batches for it.
     """
+    reason = refit_reason(config, n_batches)
+    if reason is not None:
+        return Choice(REFIT, reason)
     least = 3 if config.calibrate_members else 2
-    if config.ensemble_cv == REFIT:
-        return Choice(REFIT, "named by --ensemble-cv refit")
+    if n_batches < least:
+        raise UsageError(
+            f"--ensemble-cv out-of-batch needs at least {least} batches, so that other members can score a gene",
+            f"There are {n_batches}",
+            f"Give --ensemble-cv refit, or lower --max-genes-per-batch ({config.max_genes_per_batch})",
+        )
     if config.ensemble_cv == OUT_OF_BATCH:
-        if n_batches < least:
-            raise UsageError(
-                f"--ensemble-cv out-of-batch needs at least {least} batches, so that other members can score a gene",
-                f"There are {n_batches}",
-                f"Give --ensemble-cv refit, or lower --max-genes-per-batch ({config.max_genes_per_batch})",
-            )
         return Choice(OUT_OF_BATCH, "named by --ensemble-cv out-of-batch")
-    if config.ensemble_method != "voting":
-        return Choice(REFIT, f"--ensemble-method {config.ensemble_method} is fitted on predictions of all members")
-    if config.split == "chromosome":
-        return Choice(REFIT, "--split chromosome: every batch holds genes of all chromosomes")
-    if n_batches < LEAST_OUT_OF_BATCH:
-        return Choice(REFIT, f"{n_batches} batches, fewer than {LEAST_OUT_OF_BATCH}")
     return Choice(OUT_OF_BATCH, f"{n_batches} batches, at least {LEAST_OUT_OF_BATCH}: it costs no refit")
+
+
+def refit_reason(config: TrainingConfig, n_batches: int) -> str | None:
+    """Why the members of `n_batches` are refitted without the genes that they score; None where they are not."""
+    if config.ensemble_cv != "auto":
+        return "named by --ensemble-cv refit" if config.ensemble_cv == REFIT else None
+    if config.ensemble_method != "voting":
+        return f"--ensemble-method {config.ensemble_method} is fitted on predictions of all members"
+    if config.mine_negatives is not None:
+        return "--mine-negatives: mining is nested in folds"
+    if config.split == "chromosome":
+        return "--split chromosome: every batch holds genes of all chromosomes"
+    if n_batches < LEAST_OUT_OF_BATCH:
+        return f"{n_batches} batches, fewer than {LEAST_OUT_OF_BATCH}"
+    return None

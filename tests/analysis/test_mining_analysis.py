@@ -39,3 +39,12 @@ def test_a_round_that_lowers_average_precision_is_said() -> None:
     outcome = Mining().run(context_of(replace(trained(), mining=records(0.6, kept=0))))
     assert outcome.status is Status.FINDING
     assert "did not raise" in outcome.findings[0].text
+
+
+def test_members_of_an_ensemble_are_told_apart() -> None:
+    mined = tuple(replace(record, member=member) for member in (0, 1) for record in records(0.8 - member / 2, kept=1))
+    context = context_of(replace(trained(), mining=mined))
+    outcome = Mining().run(context)
+    assert outcome.status is Status.FINDING  # the mean of both falls from 0.65 to 0.5
+    table = pl.read_csv(io.BytesIO(context.writer.files["mining.csv"]))
+    assert table["member"].to_list() == [0] * 6 + [1] * 6

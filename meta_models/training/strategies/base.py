@@ -99,8 +99,6 @@ class TrainingStrategy(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     model_file: ClassVar[str]
-    #: Whether it can mine negatives from a pool of all positions.
-    mines: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""

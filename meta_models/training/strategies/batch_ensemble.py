@@ -53,7 +53,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
     ) -> int:
         """Peak memory of the process tree in bytes: units beside the process that started them, or scoring."""
-        return self._memory(profile, self._configured(config), threads, budget).peak(profile.genes)
+        return self._memory(profile, self._configured(config), threads, budget).peak()
 
     def planned_units(
         self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
@@ -89,7 +89,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
 
     @staticmethod
     def _memory(profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int) -> BatchMemory:
-        return BatchMemory(profile.rows, profile.features, config, threads, budget)
+        return BatchMemory(profile, config, threads, budget)
 
 
 def _require_scorers(run: BatchRun, cv: Choice) -> None:
@@ -113,3 +113,6 @@ def _notes(packing: Packing, run: BatchRun, cv: Choice) -> Iterator[Note]:
     yield Note("info", f"The ensemble is scored {cv.name} ({cv.reason}): {how}.")
     for text in (*packing.notes, *run.splits):
         yield Note("info", text)
+    for member in run.members:
+        for note in () if member.trained.mined is None else member.trained.mined.notes:
+            yield Note(note.level, f"{member.batch.name}: {note.text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from meta_models.model.calibrators import Calibrator, apply_calibrators, normali
 from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.sigmoid import SigmoidMetaModel
 from meta_models.model.sketches import FeatureSketch
-from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, Note
+from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, MiningRecord, Note
 from meta_models.schema import CLASSES, GENE
 from meta_models.training.batch_runner import BatchRun, TrainedMember
 from meta_models.training.boosters import booster_record
@@ -113,6 +113,7 @@ def fit_ensemble(
         notes=tuple(notes),
         fold_models=_fold_models(task, ensemble, cv),
         ensemble=record,
+        mining=tuple(replace(mined, member=at) for at, mined in _mined(run)),
     )
 
 
@@ -277,6 +278,12 @@ def _booster_records(run: BatchRun, cv: Choice) -> list[BoosterRecord]:
             records.append(inner if cv.name == OUT_OF_BATCH else record)
         records += [booster_record(job, fit.fitted[job.name], at) for job in fit.final]
     return records
+
+
+def _mined(run: BatchRun) -> Iterator[tuple[int, MiningRecord]]:
+    for at, member in enumerate(run.members):
+        for record in () if member.trained.mined is None else member.trained.mined.records:
+            yield at, record
 
 
 def _gains(task: TrainingTask, run: BatchRun) -> NDArray[np.float64]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +13,15 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.training.boosters import booster_record, train_boosters
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.boosters import booster_record
+from meta_models.training.families import FAMILIES
+from meta_models.training.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.folds import Folds, make_folds
-from meta_models.training.jobs import audit_task, task_info, task_problem, total_gains
+from meta_models.training.jobs import audit_task, task_info, total_gains
 from meta_models.training.matrix import Audit, release_memory
 from meta_models.training.memory import profile_peak
-from meta_models.training.mining import ChangeJob, train_mined
-from meta_models.training.one_vs_rest import FINAL, FittedProblem, fit_one_vs_rest
+from meta_models.training.mining import train_mined
+from meta_models.training.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.sketches import sketch_audit
 from meta_models.training.strategies.base import StrategyFit, TrainingStrategy
 from meta_models.training.task import TrainingTask
@@ -34,7 +33,6 @@ class SingleModelStrategy(TrainingStrategy):
     name: ClassVar[str] = "single_model"
     title: ClassVar[str] = "Single XGBoost Model"
     model_file: ClassVar[str] = "model_multiclass.pkl"
-    mines: ClassVar[bool] = True
 
     def predict_peak(
         self,
@@ -50,7 +48,7 @@ class SingleModelStrategy(TrainingStrategy):
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = make_folds(task.positions, task.config)
         audit = audit_task(task)
-        fit = self._train(task, folds, audit, _as_it_is)
+        fit = self._train(task, folds, audit, as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
         release_memory()
@@ -78,7 +76,7 @@ class SingleModelStrategy(TrainingStrategy):
 
     def _train(self, task: TrainingTask, folds: Folds, audit: Audit, change: ChangeJob) -> FittedProblem:
         with self._cache(task) as cache:
-            return _train_all(task, folds, audit, cache, change)  # the matrix is gone before its folder
+            return fit_table(task, folds, audit=audit, cache=cache, change=change)  # the matrix goes before its folder
 
     def _model(
         self, task: TrainingTask, fit: FittedProblem, fold: int, rows: NDArray[np.bool_] | None = None
@@ -87,23 +85,3 @@ class SingleModelStrategy(TrainingStrategy):
         family = FAMILIES[task.config.family]
         boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(fold)]
         return SigmoidMetaModel(boosters, task.features, info=task_info(task, self.name, rows))
-
-
-def _as_it_is(job: BoosterJob) -> BoosterJob:
-    return job
-
-
-def _train_all(task: TrainingTask, folds: Folds, audit: Audit, cache: Path | None, change: ChangeJob) -> FittedProblem:
-    family = FAMILIES[task.config.family]
-    table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
-    train = partial(_train_jobs, task, table, change, side_by_side=cache is None)
-    return fit_one_vs_rest(task_problem(task, folds), train)
-
-
-def _train_jobs(
-    task: TrainingTask, table: Any, change: ChangeJob, jobs: Sequence[BoosterJob], title: str, *, side_by_side: bool
-) -> dict[str, FittedBooster]:
-    """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
-    changed = [change(job) for job in jobs]
-    fitted = train_boosters(task, table, changed, title, side_by_side=side_by_side)
-    return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

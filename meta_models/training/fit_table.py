@@ -1,0 +1,69 @@
+"""The features of a task, prepared once, and every booster that is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from meta_models.training.boosters import train_boosters
+from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.folds import Folds
+from meta_models.training.jobs import audit_task, task_problem
+from meta_models.training.matrix import Audit
+from meta_models.training.one_vs_rest import FittedProblem, fit_one_vs_rest
+from meta_models.training.task import TrainingTask
+
+ChangeJob = Callable[[BoosterJob], BoosterJob]
+
+
+def as_it_is(job: BoosterJob) -> BoosterJob:
+    """Change nothing."""
+    return job
+
+
+def fit_table(
+    task: TrainingTask,
+    folds: Folds,
+    *,
+    audit: Audit | None = None,
+    cache: Path | None = None,
+    change: ChangeJob = as_it_is,
+    held_out: Sequence[int] | None = None,
+    label: str = "",
+) -> FittedProblem:
+    """Train the boosters of `held_out` (by default all folds) and the final ones from one matrix.
+
+    Parameters
+    ----------
+    audit : Audit, optional
+        Of the features of `task`, if it was made already.
+    cache : Path, optional
+        Folder that holds the matrix; without it, it is held in memory.
+    change : callable
+        What is done to each job before it is trained: its name, its weights.
+    label : str
+        Whose boosters these are, for the progress line.
+    """
+    audit = audit_task(task) if audit is None else audit
+    family = FAMILIES[task.config.family]
+    table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
+    train = partial(_train_jobs, task, table, change, label, side_by_side=cache is None)
+    return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)
+
+
+def _train_jobs(
+    task: TrainingTask,
+    table: Any,
+    change: ChangeJob,
+    label: str,
+    jobs: Sequence[BoosterJob],
+    title: str,
+    *,
+    side_by_side: bool,
+) -> dict[str, FittedBooster]:
+    """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
+    changed = [change(job) for job in jobs]
+    fitted = train_boosters(task, table, changed, f"{title}{label}", side_by_side=side_by_side)
+    return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
