@@ -136,7 +136,7 @@ class BatchMemory:
     def unit(self, rows: int) -> int:
         """Predicted peak in bytes of the unit of a batch with `rows`."""
         share = rows / self.profile.rows
-        mined, pool = share * _most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
+        mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
         workers = worker_count(self.config, self.threads)
         return single_model_peak(int(rows + mined), self.profile.features, self.config, workers) + int(pool)
 

@@ -16,12 +16,12 @@ from meta_models.errors import UnitsFailed, WriteError
 from meta_models.progress import Progress
 from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder
+from meta_models.training import fit_table as fit_table_module
 from meta_models.training import matrix
 from meta_models.training.jobs import audit_task
 from meta_models.training.matrix import build_matrix, cut_values, joined, sample_size
 from meta_models.training.memory import cache_bytes
 from meta_models.training.strategies import STRATEGIES
-from meta_models.training.strategies import single_model as single_model_module
 from meta_models.training.task import TrainingTask
 
 #: Largest difference of a score between pages on disk and the matrix in memory (float sums in another order).
@@ -95,7 +95,7 @@ def test_the_cache_is_removed_after_a_failure(tmp_path: Path, monkeypatch: pytes
         seen.extend(path for path in folder.rglob("*.page"))
         raise UnitsFailed("a booster must finish", "it did not")
 
-    monkeypatch.setattr(single_model_module, "train_boosters", fail)
+    monkeypatch.setattr(fit_table_module, "train_boosters", fail)
     options = {"cache_dir": folder} if elsewhere else {}
     task = make_task(tmp_path, make_frame(), "external_memory", **options)
     with pytest.raises(UnitsFailed):
