@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from meta_models.config import TrainingConfig
 from meta_models.model.calibrators import Calibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, logit
@@ -76,7 +77,8 @@ def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32],
 def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:
     """Logistic regression on the log-odds (Platt 1999). A falling slope would turn the ranking round: it becomes 0."""
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    model.fit(logit(scores)[:, None], truth, sample_weight=weights)
+    with threadpool_limits(1, user_api="blas"):  # its threads wait for one another, ten times as long as one computes
+        model.fit(logit(scores)[:, None], truth, sample_weight=weights)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     if slope > 0:
         return PlattCalibrator(slope, intercept)
