@@ -20,10 +20,9 @@ from meta_models.analysis.gene_ranking import gene_ranking
 from meta_models.analysis.runner import run_analyses, selected
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.opening import open_tables
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.profile import profile_dataset
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
@@ -74,10 +73,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
-        dataset, positions = open_training_table(config, Path(work_dir))
-        pool = _open_pool(config, Path(work_dir))
-        profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
-        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
+        tables = open_tables(config, Path(work_dir))
+        plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
     return ExitCode.DONE
 
@@ -87,10 +84,9 @@ def _run(
 ) -> ExitCode:
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        dataset, positions = open_training_table(config, work_dir)
-        pool = _open_pool(config, work_dir)
+        tables = open_tables(config, work_dir)
+        dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
         folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
-        profile = profile_dataset(dataset, positions, pool_rows=pool.n_rows if pool is not None else 0)
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         config = plan.config
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
@@ -103,7 +99,7 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder)
-        result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(pool, work_dir)))
+        result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with _phase("analysis", folder, sampler):
@@ -111,8 +107,8 @@ def _run(
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = _evaluate_whole_genes(result, work_dir, folder) if config.oof_dataset is not None else None
-        external = _evaluate_external(result, work_dir, folder) if config.eval_dataset is not None else None
+        whole = _evaluate_whole_genes(result, tables.whole_genes, folder) if tables.whole_genes is not None else None
+        external = _evaluate_external(result, tables.external, folder) if tables.external is not None else None
     result = dataclasses.replace(
         result,
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
@@ -131,14 +127,6 @@ def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]
         yield
     memory = folder.manifest.memory
     folder.update(memory=memory.model_copy(update={"phases": {**memory.phases, name: sampler.lap()}}))
-
-
-def _open_pool(config: TrainingConfig, work_dir: Path) -> Dataset | None:
-    """The table of ``--mine-negatives``; no row is read yet."""
-    if config.mine_negatives is None:
-        return None
-    source = Path(config.mine_negatives)
-    return open_dataset(source, work_dir=work_dir / "pool", base_score_columns=config.base_score_columns)
 
 
 def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
@@ -196,33 +184,27 @@ def _memory_figures(
     )
 
 
-def _evaluate_whole_genes(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
+def _evaluate_whole_genes(result: TrainingResult, table: Dataset, folder: RunFolder) -> EvaluationTable:
     """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
-    config = result.config
     if not result.fold_models:
         raise UsageError(
             f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
             action="Take --strategy single_model or --eval-dataset",
         )
-    table, positions = _open_other(str(config.oof_dataset), config, work_dir / "oof")
+    positions = read_positions(table)
     frame = score_out_of_fold(result.fold_models, result.oof, table, positions)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
     return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
 
 
-def _evaluate_external(result: TrainingResult, work_dir: Path, folder: RunFolder) -> EvaluationTable:
+def _evaluate_external(result: TrainingResult, table: Dataset, folder: RunFolder) -> EvaluationTable:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
-    table, positions = _open_other(str(result.config.eval_dataset), result.config, work_dir / "eval")
+    positions = read_positions(table)
     genes, families = texts(result.oof["gene_id"]), texts(result.oof["family"])
     refuse_overlap(genes, families, positions, table.source, table="--eval-dataset")
     frame = score_table(result.model, table, positions)
     best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
     return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
-
-
-def _open_other(source: str, config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
-    table = open_dataset(Path(source), work_dir=work_dir, base_score_columns=config.base_score_columns)
-    return table, read_positions(table)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:

@@ -1,16 +1,69 @@
-"""The table that a configuration names, restricted as the configuration asks."""
+"""The tables that a configuration names, opened before anything is trained: what ails one of them costs no training."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
+from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
 
 DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Made by `open_tables`; of all but the training table no row is read yet.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The training table.
+    positions : Positions
+        Its narrow columns.
+    pool : Dataset or None
+        All positions of the training genes, to mine negatives from.
+    whole_genes, external : Dataset or None
+        What is scored after training: all positions of the training genes, and genes not trained on.
+    """
+
+    dataset: Dataset
+    positions: Positions
+    pool: Dataset | None
+    whole_genes: Dataset | None
+    external: Dataset | None
+
+    def profile(self) -> DatasetProfile:
+        """What strategies and their memory are chosen by."""
+        scored = max(table.n_rows if table is not None else 0 for table in (self.whole_genes, self.external))
+        pool_rows = self.pool.n_rows if self.pool is not None else 0
+        return profile_dataset(self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored)
+
+
+def open_tables(config: TrainingConfig, work_dir: Path) -> Tables:
+    """Open every table that `config` names.
+
+    Raises
+    ------
+    InputError
+        If one of them is no table as the contract says.
+    """
+
+    def opened(source: str | None, name: str) -> Dataset | None:
+        if source is None:
+            return None
+        return open_dataset(Path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
+
+    return Tables(
+        *open_training_table(config, work_dir),
+        pool=opened(config.mine_negatives, "pool"),
+        whole_genes=opened(config.oof_dataset, "oof"),
+        external=opened(config.eval_dataset, "eval"),
+    )
 
 
 def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:

@@ -27,6 +27,8 @@ class DatasetProfile:
         None where the table has no ``chrom``.
     pool_rows : int
         Rows of the table that negatives are mined from; 0 where there is none.
+    scored_rows : int
+        Rows of the larger one of the tables that are scored after training; 0 where there is none.
     """
 
     source: str
@@ -47,6 +49,7 @@ class DatasetProfile:
     true_prevalence: tuple[float, float, float] | None
     left_out: Mapping[str, str]
     pool_rows: int = 0
+    scored_rows: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -67,8 +70,10 @@ class DatasetProfile:
         )
 
 
-def profile_dataset(dataset: Dataset, positions: Positions, *, pool_rows: int = 0) -> DatasetProfile:
-    """Summarise a table whose narrow columns were read, beside a pool of so many rows."""
+def profile_dataset(
+    dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0
+) -> DatasetProfile:
+    """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows."""
     genes = positions.codes(GENE)
     per_gene = np.bincount(genes)
     labels = np.bincount(positions.labels, minlength=len(CLASS_NAMES))
@@ -99,6 +104,7 @@ def profile_dataset(dataset: Dataset, positions: Positions, *, pool_rows: int = 
         true_prevalence=dataset.info.true_prevalence,
         left_out=dataset.left_out,
         pool_rows=pool_rows,
+        scored_rows=scored_rows,
     )
 
 
