@@ -1,30 +1,48 @@
-"""This trainer beside what a user would write: wall and peak memory, as ratios of one run.
+"""This trainer beside what a user would write: wall, CPU, peak memory and quality, as ratios of one run.
 
-    python benchmarks/training.py TABLE [--rounds 20] [--folds 5] [--repeats 1]
+    python benchmarks/training.py TABLE ... [--expand TOOL RAW] [--rounds 20] [--folds 5] [--only NAME ...]
 
-Each contestant runs in a process of its own, in turn. *Naive* reads the table whole with polars, takes the features as
-a float32 array and trains three ``XGBClassifier`` with ``GroupKFold`` and once more on all rows, with the same
-parameters and rounds. *Bare* is the sum of the ``xgboost.train`` calls that this trainer needs, on one quantised matrix
-in memory.
+Tables are folders of Parquet files. With ``--expand`` three more are made from a raw file by the expansion tool: a
+down-sampled one (about 10 negatives a site), every position with 374 features, and a down-sampled one of 1,142.
+Contestants run one after another, each in a process of its own, with all threads, the same number of rounds, depth and
+learning rate, row weights, and folds of whole families: five models and one on all rows.
+
+- *single*, *ensemble* (in three batches), *external*: this project's strategies, the whole command with the comparison
+  of base and meta-model; *pilot*: the single model with ``--max-features auto``.
+- *naive*: polars table in memory, float32 array, three ``XGBClassifier``, ``GroupKFold``.
+- *bare*: the ``xgboost.train`` calls alone that the single model needs, on one quantised matrix in memory.
+- *hist*: scikit-learn's ``HistGradientBoostingClassifier``; *lightgbm*: ``LGBMClassifier`` (the extra ``benchmark``).
+
+``mean AP`` is out of fold, of donor and acceptor, on the rows of the table. ``training`` is what comes before any
+analysis: reading, screening, training. ``x bare`` compares it (of others: the wall) with the bare calls.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 SCORES = ("neither", "donor", "acceptor")
+EXPANSIONS = {
+    "sampled": ["--negatives-per-site", "10"],
+    "positions": ["--kmer", "3", "4"],
+    "wide": ["--kmer", "3", "5", "--negatives-per-site", "60"],
+}
+Figures = dict[str, Any]
 
 
-def parameters(rounds: int) -> dict[str, object]:
+def parameters(rounds: int) -> dict[str, Any]:
     from meta_models.config import TrainingConfig
 
     config = TrainingConfig(n_estimators=rounds)
@@ -39,7 +57,8 @@ def parameters(rounds: int) -> dict[str, object]:
     }
 
 
-def load(table: Path):
+def load(table: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Features, labels, families and weights, as a user would take them from the whole table."""
     import polars as pl
 
     from meta_models.schema import METADATA
@@ -48,68 +67,102 @@ def load(table: Path):
     numeric = [c for c, t in frame.schema.items() if t.is_numeric() and c not in METADATA]
     labels = frame["splice_type"].replace_strict({n: k for k, n in enumerate(SCORES)}).to_numpy()
     groups = frame["gene_family"].to_numpy() if "gene_family" in frame.columns else frame["gene_id"].to_numpy()
-    weights = frame["sampling_weight"].to_numpy() if "sampling_weight" in frame.columns else None
-    return frame.select(numeric).cast(pl.Float32).to_numpy(), labels, groups, weights
+    weights = frame["sampling_weight"].to_numpy() if "sampling_weight" in frame.columns else np.ones(len(labels))
+    return frame.select(numeric).cast(pl.Float32).to_numpy(), labels, groups, weights.astype(np.float32)
 
 
-def naive(table: Path, rounds: int, folds: int) -> dict[str, float]:
+def cross_validate(table: Path, folds: int, predict: Callable[..., np.ndarray]) -> Figures:
+    """Out of fold on whole families, then once more on all rows; `predict(x, y, w, x_new)` trains and scores."""
     from sklearn.model_selection import GroupKFold
-    from xgboost import XGBClassifier
 
     x, labels, groups, weights = load(table)
     oof = np.zeros((len(labels), 3))
     for train, held_out in GroupKFold(folds).split(x, labels, groups):
-        for k in range(3):
-            model = XGBClassifier(n_estimators=rounds, **parameters(rounds))
-            model.fit(x[train], labels[train] == k, sample_weight=None if weights is None else weights[train])
-            oof[held_out, k] = model.predict_proba(x[held_out])[:, 1]
-    for k in range(3):
-        XGBClassifier(n_estimators=rounds, **parameters(rounds)).fit(x, labels == k, sample_weight=weights)
-    return {"mean_ap_table": mean_ap(labels, oof / oof.sum(1, keepdims=True))}
+        oof[held_out] = predict(x[train], labels[train], weights[train], x[held_out])
+    predict(x, labels, weights, x[:1])
+    return {"mean_ap": mean_ap(labels, oof / oof.sum(1, keepdims=True))}
 
 
-def bare(table: Path, rounds: int, folds: int) -> dict[str, float]:
+def naive(table: Path, rounds: int, folds: int) -> Figures:
+    from xgboost import XGBClassifier
+
+    def predict(x: np.ndarray, y: np.ndarray, w: np.ndarray, x_new: np.ndarray) -> np.ndarray:
+        fitted = [
+            XGBClassifier(n_estimators=rounds, **parameters(rounds)).fit(x, y == k, sample_weight=w) for k in range(3)
+        ]
+        return np.column_stack([model.predict_proba(x_new)[:, 1] for model in fitted])
+
+    return cross_validate(table, folds, predict)
+
+
+def hist(table: Path, rounds: int, folds: int) -> Figures:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    same = {name: parameters(rounds)[name] for name in ("learning_rate", "max_depth")}
+
+    def predict(x: np.ndarray, y: np.ndarray, w: np.ndarray, x_new: np.ndarray) -> np.ndarray:
+        model = HistGradientBoostingClassifier(max_iter=rounds, early_stopping=False, max_features=0.5, **same)
+        return model.fit(x, y, sample_weight=w).predict_proba(x_new)
+
+    return cross_validate(table, folds, predict)
+
+
+def lightgbm(table: Path, rounds: int, folds: int) -> Figures:
+    from lightgbm import LGBMClassifier
+
+    same = {name: parameters(rounds)[name] for name in ("learning_rate", "max_depth", "subsample", "colsample_bytree")}
+
+    def predict(x: np.ndarray, y: np.ndarray, w: np.ndarray, x_new: np.ndarray) -> np.ndarray:
+        model = LGBMClassifier(n_estimators=rounds, num_leaves=16, subsample_freq=1, verbosity=-1, **same)
+        return model.fit(x, y, sample_weight=w).predict_proba(x_new)
+
+    return cross_validate(table, folds, predict)
+
+
+def bare(table: Path, rounds: int, folds: int) -> Figures:
     import xgboost as xgb
 
     x, labels, _, weights = load(table)
     matrix = xgb.QuantileDMatrix(x)
     del x
     fold = np.arange(len(labels)) * folds // len(labels)
-    weights = np.ones(len(labels), np.float32) if weights is None else weights
     started = time.monotonic()
     for held_out in [*range(folds), None]:
         matrix.set_weight(np.where(fold == held_out, 0, weights) if held_out is not None else weights)
         for k in range(3):
             matrix.set_label((labels == k).astype(np.float32))
             xgb.train({"objective": "binary:logistic", **parameters(rounds)}, matrix, rounds)
-    return {"train_seconds": time.monotonic() - started}
+    return {"training": time.monotonic() - started}
 
 
-def ours(table: Path, rounds: int, folds: int) -> dict[str, float]:
-    from meta_models.cli import main
+def ours(*options: str) -> Callable[[Path, int, int], Figures]:
+    """The command with `options`."""
 
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        arguments = [
-            "--n-estimators",
-            rounds,
-            "--n-folds",
-            folds,
-            "--analyses",
-            "base-vs-meta",
-            "--bootstrap-samples",
-            100,
-        ]
-        code = main(["train", "--dataset", str(table), "--out-dir", str(out), *map(str, arguments)])
-        if code:
-            raise SystemExit(code)
-        phases = json.loads((out / "run_manifest.json").read_text())["phases"]
-        import polars as pl
+    def run(table: Path, rounds: int, folds: int) -> Figures:
+        from meta_models.cli import main
 
-        oof = pl.read_parquet(out / "oof_predictions.parquet")
-        probabilities = oof.select([f"raw_{name}" for name in SCORES]).to_numpy()
-        figures = {"mean_ap_table": mean_ap(oof["label"].to_numpy(), probabilities)}
-        return figures | {f"phase_{name}": seconds for name, seconds in phases.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "run"
+            command = ["train", "--dataset", str(table), "--out-dir", str(out), "--n-estimators", str(rounds)]
+            command += ["--n-folds", str(folds), "--analyses", "base-vs-meta", "--bootstrap-samples", "100", *options]
+            if code := main(command):
+                raise SystemExit(code)
+            return _figures(out)
+
+    return run
+
+
+def _figures(run: Path) -> Figures:
+    import polars as pl
+
+    phases = json.loads((run / "run_manifest.json").read_text())["phases"]
+    oof = pl.read_parquet(run / "oof_predictions.parquet")
+    scores = oof.select([f"raw_{name}" for name in SCORES]).to_numpy()
+    return {
+        "mean_ap": mean_ap(oof["label"].to_numpy(), scores),
+        "training": sum(phases[name] for name in ("reading", "screening", "training")),
+        "phases": phases,
+    }
 
 
 def mean_ap(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -118,19 +171,33 @@ def mean_ap(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean([average_precision_score(labels == k, probabilities[:, k]) for k in (1, 2)]))
 
 
-CONTESTANTS = {"ours": ours, "naive": naive, "bare": bare}
+BATCHES = ("--strategy", "batch_ensemble", "--max-genes-per-batch")
+CONTESTANTS: dict[str, Callable[[Path, int, int], Figures]] = {
+    "single": ours("--strategy", "single_model"),
+    "ensemble": lambda table, rounds, folds: ours(*BATCHES, str(genes_of(table) // 3 + 1))(table, rounds, folds),
+    "external": ours("--strategy", "external_memory"),
+    "naive": naive,
+    "bare": bare,
+    "hist": hist,
+    "lightgbm": lightgbm,
+}
 
 
-def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """Wall seconds and peak memory (summed proportional set size, every 0.2 s) of one contestant's process tree."""
+def genes_of(table: Path) -> int:
+    import polars as pl
+
+    return int(pl.scan_parquet(table / "*.parquet").select(pl.col("gene_id").n_unique()).collect().item())
+
+
+def measure(name: str, table: Path, options: argparse.Namespace) -> Figures:
+    """Wall and CPU seconds and peak memory (summed proportional set size, every 0.2 s) of a contestant's processes."""
     from meta_models.resources import tree_pss
 
-    command = [sys.executable, __file__, str(arguments.table), "--only", name]
-    command += ["--rounds", str(arguments.rounds), "--folds", str(arguments.folds)]
-    started = time.monotonic()
+    command = [sys.executable, __file__, str(table), "--contestant", name]
+    command += ["--rounds", str(options.rounds), "--folds", str(options.folds)]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    peak = 0
-    done = threading.Event()
+    peak, done = 0, threading.Event()
 
     def sample() -> None:
         nonlocal peak
@@ -142,37 +209,59 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     output, _ = process.communicate()
     done.set()
     sampler.join()
+    wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         raise SystemExit(f"{name} ended with {process.returncode}")
-    figures = json.loads(output.strip().splitlines()[-1])
-    return {"wall": time.monotonic() - started, "peak_gb": peak / 1e9, **figures}
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall": wall, "cpu": cpu, "peak_gb": peak / 1e9, **json.loads(output.strip().splitlines()[-1])}
+
+
+def expanded(tool: Path, raw: Path, folder: Path) -> list[Path]:
+    """Tables made from `raw` by the expansion tool."""
+    for name, arguments in EXPANSIONS.items():
+        subprocess.run([sys.executable, tool, raw, "--out", folder / name, *arguments], check=True, stdout=sys.stderr)
+    return [folder / name / "master" for name in EXPANSIONS]
+
+
+def report(table: Path, runs: dict[str, Figures]) -> None:
+    """A line for each contestant."""
+    naive_, bare_ = runs.get("naive"), runs.get("bare")
+    print(f"\n{table}\n{'':10}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}{'mean AP':>9}{'training':>9}"
+          f"{'x naive':>9}{'peak x':>9}{'x bare':>9}")  # fmt: skip
+    for name, f in runs.items():
+        training = f.get("training", f["wall"])
+        ratios = (
+            f["wall"] / naive_["wall"] if naive_ else np.nan,
+            f["peak_gb"] / naive_["peak_gb"] if naive_ else np.nan,
+            training / bare_["training"] if bare_ else np.nan,
+        )
+        values = (f["wall"], f["cpu"], f["peak_gb"], f.get("mean_ap", np.nan), training, *ratios)
+        print(f"{name:10}" + "".join(f"{v:9.4f}" if k == 3 else f"{v:9.2f}" for k, v in enumerate(values)), flush=True)
 
 
 def main() -> None:
+    """Run all contestants on all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path)
+    parser.add_argument("tables", type=Path, nargs="*")
+    parser.add_argument("--expand", type=Path, nargs=2, metavar=("TOOL", "RAW"))
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--only", choices=CONTESTANTS)
+    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(CONTESTANTS[arguments.only](arguments.table, arguments.rounds, arguments.folds)))
+    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contestant:
+        print(json.dumps(CONTESTANTS[options.contestant](options.tables[0], options.rounds, options.folds)))
         return
-    runs = [{name: measure(name, arguments) for name in CONTESTANTS} for _ in range(arguments.repeats)]
-    for run in runs:
-        for name, figures in run.items():
-            print(f"{name:6}", "  ".join(f"{key} {value:.3f}" for key, value in figures.items()))
-        ours_, naive_, bare_ = (run[name] for name in ("ours", "naive", "bare"))
-        training = sum(ours_[f"phase_{name}"] for name in ("reading", "screening", "training"))
-        print(
-            f"ratios: wall ours/naive {ours_['wall'] / naive_['wall']:.2f}, peak ours/naive "
-            f"{ours_['peak_gb'] / naive_['peak_gb']:.2f}, "
-            f"training phases/bare calls {training / bare_['train_seconds']:.2f}"
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for table in [*options.tables, *(expanded(*options.expand, Path(folder)) if options.expand else ())]:
+            found[str(table)] = {name: measure(name, table, options) for name in options.only}
+            report(table, found[str(table)])
+    if options.json:
+        options.json.write_text(
+            json.dumps({"rounds": options.rounds, "folds": options.folds, "tables": found}, indent=1)
         )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(runs, indent=1))
 
 
 if __name__ == "__main__":
