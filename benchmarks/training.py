@@ -174,6 +174,7 @@ def mean_ap(labels: np.ndarray, probabilities: np.ndarray) -> float:
 BATCHES = ("--strategy", "batch_ensemble", "--max-genes-per-batch")
 CONTESTANTS: dict[str, Callable[[Path, int, int], Figures]] = {
     "single": ours("--strategy", "single_model"),
+    "pilot": ours("--strategy", "single_model", "--max-features", "auto"),
     "ensemble": lambda table, rounds, folds: ours(*BATCHES, str(genes_of(table) // 3 + 1))(table, rounds, folds),
     "external": ours("--strategy", "external_memory"),
     "naive": naive,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,6 @@ def _train_jobs(
     side_by_side: bool,
 ) -> dict[str, FittedBooster]:
     """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
-    changed = [change(job) for job in jobs]
+    changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
     fitted = train_boosters(task, table, changed, f"{title}{label}", side_by_side=side_by_side)
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

@@ -80,7 +80,7 @@ def worker_count(config: TrainingConfig, threads: int) -> int:
     """Boosters that are trained at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
     if config.device == "cuda":
         return 1
-    return max(1, min(threads, 3 * config.n_folds))
+    return max(1, min(threads, 3 * (config.n_folds + 1)))
 
 
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:

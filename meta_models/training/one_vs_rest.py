@@ -106,13 +106,16 @@ def fit_one_vs_rest(problem: Problem, train: Train, *, held_out: Sequence[int] |
     config = problem.config
     folds = range(problem.folds.n_folds) if held_out is None else held_out
     jobs = held_out_jobs(problem, folds)
-    fitted = train(jobs, "Cross-validating") if jobs else {}
     rounds = dict.fromkeys(range(len(problem.classes)), config.n_estimators)
-    if jobs and config.rounds == "cross-validation":
+    if not jobs or config.rounds == "fixed":  # nothing to wait for: all at once, the longest first
+        final = whole_jobs(problem.n_rows, problem.classes, rounds)
+        return FittedProblem(problem, jobs, final, train([*final, *jobs], "Training"))
+    fitted = train(jobs, "Cross-validating")
+    if config.rounds == "cross-validation":
         chosen = choose_rounds(jobs, fitted, problem.labels, problem.weights, problem.watched)
         fitted = cut_to(jobs, fitted, chosen)
         rounds = dict.fromkeys(rounds, chosen.final)
-    elif jobs:
+    else:
         rounds = final_rounds(jobs, fitted)
     final = whole_jobs(problem.n_rows, problem.classes, rounds)
     return FittedProblem(problem, jobs, final, fitted | train(final, "Training the final model"))

@@ -8,6 +8,7 @@ from typing import Any
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.errors import UsageError
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.training.devices import choose_device, present_gpu
 from meta_models.training.memory import most_mined
@@ -113,6 +114,12 @@ def make_plan(
         for name, strategy in STRATEGIES.items()
     }
     choice = choose_strategy(profile, config, peaks, budget.bytes)
+    if config.max_features is not None and not STRATEGIES[choice.name].chooses_features:
+        raise UsageError(
+            "--max-features needs a strategy whose models are scored fold by fold",
+            f"{choice.name} was chosen ({choice.reason})",
+            "Take --strategy single_model, or leave --max-features out",
+        )
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, cpus.count, budget.bytes)

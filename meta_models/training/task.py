@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,8 @@ class TrainingTask:
         Peak that the strategy predicted, in bytes.
     run_path : Path
         The run folder; working files go there.
+    columns : mapping of int to ndarray of bool (n_features,)
+        Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
         All positions of the training genes, where negatives are to be mined.
     """
@@ -56,6 +59,7 @@ class TrainingTask:
     predicted_peak: int
     threads: int
     run_path: Path
+    columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
 
     @property

@@ -63,7 +63,7 @@ def unit_key(task: TrainingTask, job: BoosterJob) -> dict[str, object]:
         "target": SpliceClass(job.target).label,
         "weights": "of the table" if job.weights is None else hashlib.sha256(job.weights.tobytes()).hexdigest(),
         "rounds": [job.rounds, *job.snapshots],
-        "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest(),
+        "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest() + _digest(job.features),
         "parameters": parameters(task.config),
         "matrix": "on disk" if task.config.strategy == EXTERNAL else "in memory",
         "versions": library_versions(),

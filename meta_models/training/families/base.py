@@ -30,6 +30,8 @@ class BoosterJob:
         Numbers of rounds after which the score rows are scored; where there are stop rows, the best round is taken.
     weights : ndarray of float32 (n_rows,), or None
         What rows count in this job; None where it is what they count in the task.
+    features : ndarray of bool (n_features,), or None
+        Features that may be split on; None for all. The jobs of one table all name some, or none does.
     """
 
     name: str
@@ -41,6 +43,7 @@ class BoosterJob:
     rounds: int
     snapshots: tuple[int, ...] = ()
     weights: NDArray[np.float32] | None = None
+    features: NDArray[np.bool_] | None = None
 
     def __str__(self) -> str:
         return self.name

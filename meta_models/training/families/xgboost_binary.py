@@ -15,6 +15,8 @@ from meta_models.training.families.base import BoosterJob, FittedBooster, Learne
 from meta_models.training.matrix import Audit, FeatureTable, build_matrix
 
 _CLIP = 1e-7
+#: Weight in column sampling of a feature that may be used; with it one of weight 0 is never drawn before one of these.
+_MUCH = 1e6
 
 
 class XGBoostBinary(LearnerFamily):
@@ -38,11 +40,16 @@ class XGBoostBinary(LearnerFamily):
         truth = labels == job.target
         table.set_label(truth.astype(np.float32))
         table.set_weight(job.train * (np.float32(1) if weights is None else weights))
+        share = config.colsample
+        if job.features is not None:
+            table.set_info(feature_weights=job.features * np.float32(_MUCH))
+            share *= job.features.mean()
         watch = _Watch(truth, job, config.early_stopping_rounds, weights)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
-            _parameters(config, threads), table, num_boost_round=job.rounds, evals=[(table, "train")],
-            evals_result=history, custom_metric=watch.metric, callbacks=[watch], verbose_eval=False,
+            _parameters(config, threads) | {"colsample_bytree": share}, table, num_boost_round=job.rounds,
+            evals=[(table, "train")], evals_result=history, custom_metric=watch.metric, callbacks=[watch],
+            verbose_eval=False,
         )  # fmt: skip
         kept = booster[: watch.rounds] if watch.rounds < booster.num_boosted_rounds() else booster
         kept.set_attr(best_iteration=None, best_score=None)

@@ -35,6 +35,7 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.pilot import choose_features
 from meta_models.training.task import TrainingTask
 
 Floats = NDArray[np.float64]
@@ -99,6 +100,8 @@ class TrainingStrategy(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     model_file: ClassVar[str]
+    #: Whether ``--max-features`` can be had: models that are scored out of fold, each on features of its own.
+    chooses_features: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""
@@ -141,6 +144,7 @@ class TrainingStrategy(ABC):
         """
         self.require_fit(task.predicted_peak, task.budget)
         started = time.monotonic()
+        task, notes = _narrowed(task)
         fit = self._fit(task)
         trained = time.monotonic()
         calibrated, calibrators, by_fold = _calibrate(fit, task)
@@ -158,7 +162,7 @@ class TrainingStrategy(ABC):
             weighting=task.positions.weighting,
             best_base_by_fold=_best_base(fit, task),
             base_train_chroms=task.config.base_train_chroms or task.dataset.info.base_train_chroms,
-            notes=(*(Note("info", text) for text in task.positions.notes), *fit.notes),
+            notes=(*(Note("info", text) for text in task.positions.notes), *notes, *fit.notes),
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
             mining=fit.mining,
@@ -179,6 +183,14 @@ class TrainingStrategy(ABC):
                 f"Its predicted peak is {predicted_peak / 1e9:.2f} GB",
                 "Raise --max-memory-gb, take another --strategy (--dry-run shows what each needs), or --sample-genes",
             )
+
+
+def _narrowed(task: TrainingTask) -> tuple[TrainingTask, tuple[Note, ...]]:
+    """`task` with the features that ``--max-features`` leaves, where it is given."""
+    if task.config.max_features is None:
+        return task, ()
+    narrowed, note = choose_features(task).applied_to(task)
+    return narrowed, (note,)
 
 
 def _with_sketches(model: FittedModel, sketches: Mapping[str, FeatureSketch]) -> FittedModel:

@@ -33,6 +33,7 @@ class SingleModelStrategy(TrainingStrategy):
     name: ClassVar[str] = "single_model"
     title: ClassVar[str] = "Single XGBoost Model"
     model_file: ClassVar[str] = "model_multiclass.pkl"
+    chooses_features: ClassVar[bool] = True
 
     def predict_peak(
         self,
