@@ -1,6 +1,7 @@
-"""Predicted peak memory, from the shape of the table alone.
+"""Predicted peak memory, from the shape of the table alone: the most that any phase of a run holds.
 
-The constants were measured (``benchmarks/memory.py`` prints predicted beside measured).
+``python benchmarks/memory.py`` prints predicted beside measured peaks; the constants were read off the peaks of the
+phases in its runs' manifests (on Linux, glibc, polars 2.1, XGBoost 3.2).
 """
 
 from __future__ import annotations
@@ -13,19 +14,27 @@ from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
 from meta_models.schema import CLASSES, SpliceClass
 from meta_models.training.matrix import PAGE_BYTES, sample_size
 from meta_models.training.rounds import CANDIDATES
+from meta_models.training.screen_table import HELD_BYTES
 from meta_models.training.selection import refit_reason
 
-PROCESS = 230_000_000  # interpreter, libraries and the narrow columns of a small table
+PROCESS = 220_000_000  # interpreter and libraries; less where other processes share them
+READ_ROW_BYTES = 220  # narrow columns of a row while they are read and checked
+ROW_BYTES = 90  # narrow columns of a row, held from then on
+FITTED_ROW_BYTES = 40  # masks and scores of a row while boosters are trained
+SNAPSHOT_BYTES = 12  # scores of a row by three boosters after one of the compared numbers of rounds
+RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
+POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
+
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
 DEVICE_HOST = 900_000_000  # what CUDA holds of the host's memory
-ROW_BYTES = 260  # positions, out-of-fold table, masks and fold bookkeeping
-SNAPSHOT_BYTES = 12  # scores of a row by three boosters after one of the compared numbers of rounds
-POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
-WORKER = 60_000_000
-READING = SCAN_BYTES + 4 * CHUNK_BYTES  # what reader and consumer hold of a table that is streamed
-ANALYSIS = 680_000_000  # the process with the plotting library, pictures, blocks of resamples
-ANALYSIS_ROW_BYTES = 650  # out-of-fold table, and what one comparison sorts and sums by family
+WORKER = 25_000_000
+
+COMPARISON = 25_000_000  # for each thread: resamples of one opponent
+COMPARED_ROW_BYTES = 400  # out-of-fold table, and what one comparison sorts and sums by family
+PICTURES = 150_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
+PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures
+AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
 SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
@@ -39,36 +48,77 @@ MEMBER = 30_000_000  # boosters of a member, loaded
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
     """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
     matrix = BYTES_PER_VALUE * rows * features + (DEVICE_HOST if config.device == "cuda" else 0)
-    training = workers * (WORKER + WORKER_ROW_BYTES * rows)
-    return int(_common(rows, features, config) + matrix + max(READING, training))
+    boosters = FITTED_ROW_BYTES * rows + workers * (WORKER + WORKER_ROW_BYTES * rows)
+    sample = _sample(rows, features, config)
+    training = sample + matrix + max(_reading(rows, features), boosters)
+    return int(_held(rows, config) + max(training, _assembling(rows, sample)))
 
 
-def external_memory_peak(profile: DatasetProfile, config: TrainingConfig) -> int:
+def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
     """Peak in bytes of a run whose matrix lies on disk.
 
     While the pages are made, the chunks of one, their copy as one and its quantised form are held; in training, XGBoost
     holds three quantised pages.
     """
-    page = min(PAGE_BYTES, 4 * profile.rows * profile.features)
+    rows, features = profile.rows + most_mined(profile, config), profile.features
+    page = min(PAGE_BYTES, 4 * rows * features)
     quantised = BYTES_PER_VALUE / 4 * page
-    building = READING + 2 * page + quantised
-    training = 3 * quantised + WORKER + WORKER_ROW_BYTES * profile.rows
-    peak = _common(profile.rows, profile.features, config) + max(building, training)
-    return max(int(peak), analysis_peak(profile.rows, profile.features, config))
+    building = min(SCAN_BYTES, 2 * rows * features) + CHUNK_BYTES + 2 * page + quantised
+    boosters = 3 * quantised + WORKER + (FITTED_ROW_BYTES + WORKER_ROW_BYTES) * rows
+    sample = _sample(rows, features, config)
+    training = _held(rows, config) + max(sample + max(building, boosters), _assembling(rows, sample))
+    return _with_other_phases(int(training), profile, config, threads)
 
 
-def analysis_peak(rows: int, features: int, config: TrainingConfig) -> int:
-    """Peak in bytes of what comes after training: comparison, explanation, report."""
+def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
+    rows = profile.rows + most_mined(profile, config)
+    training = single_model_peak(rows, profile.features, config, worker_count(config, threads))
+    if AGAIN & set(config.analyses):
+        training += analysis_peak(profile, config, threads) - PROCESS
+    return _with_other_phases(training, profile, config, threads)
+
+
+def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    """Peak in bytes of what comes after training: comparison, explanation, report; the tables that are scored then."""
+    chosen, features = set(config.analyses), profile.features
+    rows = max(profile.rows, profile.scored_rows)
+    draws = PICTURES if chosen - PLAIN else 0
     explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
-    return int(ANALYSIS + ANALYSIS_ROW_BYTES * rows + explained + sampled)
+    values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
+    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
+    return int(PROCESS + COMPARISON * threads + COMPARED_ROW_BYTES * rows + other + draws + values)
 
 
-def _common(rows: int, features: int, config: TrainingConfig) -> float:
-    """Bytes of the process, its rows and the sample that sets the bins."""
-    snapshots = CANDIDATES if config.rounds == "cross-validation" else 1
-    sample = 4 * min(rows, sample_size(features, config)) * features
-    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows + sample
+def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    reading = PROCESS + READ_ROW_BYTES * profile.rows
+    share = max(config.screening_share, config.screening_min_genes / profile.genes)
+    screened = 4 * min(1.0, share) * profile.rows * profile.features
+    screening = _held(profile.rows, config) + 2 * min(HELD_BYTES, screened)
+    peak = max(reading, screening, training, analysis_peak(profile, config, threads))
+    return int(peak + POOL_ROW_BYTES * profile.pool_rows)
+
+
+def _held(rows: int, config: TrainingConfig) -> float:
+    """Bytes of the process and of its rows."""
+    snapshots = CANDIDATES if config.rounds == "cross-validation" else 0
+    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows
+
+
+def _sample(rows: int, features: int, config: TrainingConfig) -> float:
+    """Bytes of the sample that sets the bins."""
+    return 4.0 * min(rows, sample_size(features, config)) * features
+
+
+def _reading(rows: int, features: int) -> float:
+    """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes."""
+    return min(SCAN_BYTES, 2 * rows * features) + 3 * min(CHUNK_BYTES, 4 * rows * features)
+
+
+def _assembling(rows: int, sample: float) -> float:
+    """Bytes of the out-of-fold table and of the sketches of the sample, once the matrix is gone."""
+    return 2 * sample + RESULT_ROW_BYTES * rows
 
 
 def cache_bytes(rows: int, features: int) -> int:
@@ -81,14 +131,6 @@ def worker_count(config: TrainingConfig, threads: int) -> int:
     if config.device == "cuda":
         return 1
     return max(1, min(threads, 3 * (config.n_folds + 1)))
-
-
-def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    """`single_model_peak` of a whole table, and of what is mined from the pool, if there is one."""
-    rows = profile.rows + most_mined(profile, config)
-    training = single_model_peak(rows, profile.features, config, worker_count(config, threads))
-    peak = max(training, analysis_peak(rows, profile.features, config))
-    return peak + POOL_ROW_BYTES * profile.pool_rows
 
 
 def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
@@ -117,7 +159,7 @@ class BatchMemory:
     @property
     def parent(self) -> int:
         """Bytes of the process that looks after the units."""
-        return PROCESS + ROW_BYTES * self.profile.rows + POOL_ROW_BYTES * self.profile.pool_rows
+        return PROCESS + READ_ROW_BYTES * self.profile.rows + POOL_ROW_BYTES * self.profile.pool_rows
 
     @property
     def unit_cap(self) -> int:
@@ -152,7 +194,8 @@ class BatchMemory:
         stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
         refit = refit_reason(self.config, members) is not None
         models = members * MEMBER * (self.config.n_folds if refit else 1)
-        return self.parent + members * (SCORE_BYTES + stacking) * self.profile.rows + models + READING
+        scores = members * (SCORE_BYTES + stacking) * self.profile.rows
+        return self.parent + scores + models + int(_reading(self.profile.rows, self.profile.features))
 
     def peak(self) -> int:
         """Predicted peak in bytes of the whole strategy, before batches are packed."""
@@ -161,4 +204,4 @@ class BatchMemory:
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(rows, self.profile.features, self.config))
+        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.threads))

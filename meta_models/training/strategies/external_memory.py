@@ -31,12 +31,12 @@ class ExternalMemoryStrategy(SingleModelStrategy):
         self,
         profile: DatasetProfile,
         config: TrainingConfig,
-        threads: int,  # noqa: ARG002 - boosters run in turn
+        threads: int,
         *,
         budget: int = sys.maxsize,  # noqa: ARG002 - pages have one size
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return external_memory_peak(profile, config)
+        return external_memory_peak(profile, config, threads)
 
     @contextmanager
     def _cache(self, task: TrainingTask) -> Iterator[Path | None]:

@@ -1,0 +1,61 @@
+"""Predicted peaks: what they depend on. That they are right is shown by ``benchmarks/memory.py``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tables import make_frame
+from training_tasks import make_task
+
+from meta_models.analysis.registry import ANALYSES
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.training.memory import AGAIN, PLAIN, PROCESS, external_memory_peak, profile_peak
+
+REFERENCE = {"rows": 3_729_279, "features": 1_167, "genes": 9_280}
+FEW = TrainingConfig(analyses=("base-vs-meta",))
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> DatasetProfile:
+    """A table of the reference size."""
+    counts = {"neither": 3_529_279, "donor": 100_000, "acceptor": 100_000}
+    return replace(make_task(tmp_path, make_frame(n_genes=20)).profile, **REFERENCE, class_counts=counts)
+
+
+def test_the_names_of_analyses_are_those_that_exist() -> None:
+    assert {analysis.code for analysis in ANALYSES} >= PLAIN
+    assert {analysis.code for analysis in ANALYSES if analysis.slow} | {"all"} == AGAIN
+
+
+def test_the_reference_size_is_a_laptops_job(profile: DatasetProfile) -> None:
+    config = TrainingConfig()
+    assert profile_peak(profile, config, 2) < 2.1 * profile.rows * profile.features + 2e9 < 12e9
+    assert external_memory_peak(profile, config, 2) < 5e9
+
+
+def test_a_row_costs_its_values_and_a_little(profile: DatasetProfile) -> None:
+    twice = replace(profile, rows=2 * profile.rows)
+    per_row = (profile_peak(twice, FEW, 2) - profile_peak(profile, FEW, 2)) / profile.rows
+    assert 0 < per_row - 2.1 * profile.features < 1000
+
+
+def test_analyses_count_where_they_are_the_peak(profile: DatasetProfile) -> None:
+    small = replace(profile, rows=50_000)
+    assert PROCESS < profile_peak(small, FEW, 2) < profile_peak(small, TrainingConfig(), 2)
+    again = TrainingConfig(analyses=("default", "learning-curve"))
+    assert profile_peak(profile, again, 2) > profile_peak(profile, TrainingConfig(), 2)
+
+
+@pytest.mark.parametrize("other", ["pool_rows", "scored_rows"])
+@pytest.mark.parametrize("peak", [profile_peak, external_memory_peak])
+def test_other_tables_count(profile: DatasetProfile, other: str, peak: object) -> None:
+    assert callable(peak)
+    small = replace(profile, rows=50_000, features=100)
+    assert peak(replace(small, **{other: 20_000_000}), FEW, 2) > peak(small, FEW, 2) + 2e9
+
+
+def test_threads_count(profile: DatasetProfile) -> None:
+    assert profile_peak(profile, FEW, 16) > profile_peak(profile, FEW, 1)
