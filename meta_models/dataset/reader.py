@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.convert import convert_text
 from meta_models.dataset.files import TEXT_SUFFIXES, Kind, TableFile, TableSchema, discover, read_footer, reading, unify
 from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.dataset.read_ahead import ahead
 from meta_models.errors import InputError
 from meta_models.schema import (
     MAIN_BASE,
@@ -144,14 +145,18 @@ class Dataset:
     def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
         """C-ordered float32 chunks (rows, len(columns)) in row order; null and NaN are NaN.
 
+        The next chunk is read while the caller works on the last one.
+
         Raises
         ------
         InputError
             If a file cannot be read.
         """
         chunk_rows = chunk_rows or max(1024, CHUNK_BYTES // (4 * max(len(columns), 1)))
-        for frame in self.iter_frames([pl.col(c) for c in columns], chunk_rows):
-            yield frame.select(pl.col(c).cast(pl.Float32) for c in columns).to_numpy(order="c")
+        frames = self.iter_frames([pl.col(c) for c in columns], chunk_rows)
+        yield from ahead(
+            frame.select(pl.col(c).cast(pl.Float32) for c in columns).to_numpy(order="c") for frame in frames
+        )
 
     def read_rows(self, rows: NDArray[np.int64], columns: Sequence[str]) -> NDArray[np.float32]:
         """Rows in use with the (sorted, unique) numbers `rows`: float32 (len(rows), len(columns))."""
