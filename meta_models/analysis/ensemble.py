@@ -15,7 +15,7 @@ from meta_models.analysis.stability import spearman
 from meta_models.metrics import accuracy, decided
 from meta_models.model import EnsembleMetaModel
 from meta_models.result import (
-    CALIBRATED,
+    RAW,
     EnsembleRecord,
     MemberRecord,
     ScoreFigures,
@@ -163,8 +163,9 @@ def ensemble_lines(result: TrainingResult) -> tuple[str, ...]:
         f"Ensemble Batches: {len(record.members)} ({record.method}), rows {min(sizes):,} to {max(sizes):,}, "
         f"genes {sum(member.genes for member in record.members):,}"
         + (f", {len(record.missing_genes):,} genes MISSING" if record.missing_genes else ""),
-        f"Average Batch Accuracy: {_spread(batches)} (each member alone, on genes that it never saw)",
-        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds ({record.cv}: {_HOW[record.cv]})",
+        f"Average Batch Accuracy: {_spread(batches)} (each member alone, on genes that it never saw; uncalibrated)",
+        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds, uncalibrated "
+        f"({record.cv}: {_HOW[record.cv]})",
         f"Average Batch AP: {alone} (donor and acceptor, rows of the table, uncalibrated, unseen genes)",
         f"Ensemble AP: {unseen} on unseen genes, {seen} on those that it was trained on",
     )
@@ -213,7 +214,7 @@ def _shared_top(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _fold_accuracies(result: TrainingResult) -> list[float]:
-    columns = probability_columns(CALIBRATED)
+    columns = probability_columns(RAW)
     found = []
     for part in result.oof.partition_by("fold", maintain_order=True):
         value = accuracy(part["label"].to_numpy(), decided(part.select(columns).to_numpy())).value

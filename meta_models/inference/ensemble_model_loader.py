@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from meta_models.errors import InputError
@@ -24,7 +26,7 @@ def load_model_with_ensemble_support(
     path_or_glob : path
         A model file, or a pattern such as ``results/run/model_multiclass*.pkl`` that exactly one file matches.
     verbose : bool
-        Log features, calibration, training genes and versions, too.
+        Say more (features, calibration, training genes and versions), and on stderr where logging is not set up.
     allow_pickle : bool
         Unpickle a file that this package did not write. That can run any code: only for files of your own.
 
@@ -41,7 +43,8 @@ def load_model_with_ensemble_support(
         If the file is not a model written by this package, or was altered since.
     """
     model = load_model(resolve(path_or_glob), allow_pickle=allow_pickle)
-    _log(model, verbose=verbose)
+    with _heard() if verbose else nullcontext():
+        _log(model, verbose=verbose)
     return model
 
 
@@ -57,11 +60,28 @@ def resolve(path_or_glob: str | os.PathLike[str]) -> Path:
     raise InputError(f"Exactly one model file must match {text}", found, "Name one file")
 
 
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Let what is logged reach someone, whether or not the caller has set up logging."""
+    handler = None if logger.hasHandlers() else logging.StreamHandler()
+    level = logger.level
+    if handler is not None:
+        logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if handler is not None:
+            logger.removeHandler(handler)
+
+
 def _log(model: FittedModel, *, verbose: bool) -> None:
     if isinstance(model, EnsembleMetaModel):
         logger.info("[EnsembleLoader] Detected multi-batch ensemble model")
         logger.info(
-            "[EnsembleLoader] Members: %d, total genes: %d, combination method: %s",
+            "[EnsembleLoader] Batch models: %d, total genes: %d, combination method: %s",
             model.n_members,
             len(model.info.genes),
             model.combination,

@@ -41,7 +41,7 @@ def test_an_ensemble(tmp_path, caplog):
     model, lines = logged(caplog, tmp_path / "model_multiclass*.pkl")
     assert lines == [
         "[EnsembleLoader] Detected multi-batch ensemble model",
-        "[EnsembleLoader] Members: 3, total genes: 6, combination method: voting",
+        "[EnsembleLoader] Batch models: 3, total genes: 6, combination method: voting",
     ]
     np.testing.assert_array_equal(model.predict_proba(X), ensemble().predict_proba(X))
 
@@ -50,6 +50,15 @@ def test_verbose_says_more(run, caplog):
     _, lines = logged(caplog, run / "*.pkl", verbose=True)
     assert any("Features: 6, calibration: platt, platt, platt" in line for line in lines)
     assert any("Training genes: 2" in line for line in lines)
+
+
+def test_verbose_is_heard_where_logging_is_not_set_up(run):
+    load = "from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support as load"
+    code = f"{load}\nload({str(run / '*.pkl')!r})\nload({str(run / '*.pkl')!r}, verbose=True)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr.startswith("[EnsembleLoader] Detected standard single model\n[EnsembleLoader] Features: 6")
+    assert done.stderr.count("Detected") == 1
 
 
 def test_a_pattern_needs_exactly_one_match(run):

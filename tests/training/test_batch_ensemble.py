@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score
 from tables import gene_rule_frame, make_frame
 from training_tasks import make_task
 
-from meta_models.errors import InputError, UnitsFailed
+from meta_models.errors import InputError, UnitsFailed, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model
@@ -112,6 +112,18 @@ def test_every_gene_is_in_exactly_one_member_of_the_saved_model(
     assert len(families) == len(set(families))
     assert model.members[0].info.provenance["unit"] == "batch-00"
     np.testing.assert_array_equal(model.predict_proba(frame), result.model.predict_proba(frame))
+
+
+def test_caps_may_be_given_to_the_strategy_itself(tmp_path: Path, frame: pl.DataFrame) -> None:
+    task = ensemble_task(tmp_path, frame)
+    strategy = BatchEnsembleTrainingStrategy(max_genes_per_batch=15, max_memory_gb=2.5)
+    config = strategy.configured(task.config)
+    assert (config.max_genes_per_batch, config.max_batch_gb) == (15, 2.5)
+    assert strategy.describe(task.config) == "Batch Ensemble (15 genes/batch)"
+    units = strategy.planned_units(task.positions, task.profile, task.config, threads=2, budget=task.budget)
+    assert [unit.genes for unit in units] == [14, 13, 13]
+    with pytest.raises(UsageError, match="max_genes_per_batch"):
+        BatchEnsembleTrainingStrategy(max_genes_per_batch=0).configured(task.config)
 
 
 def test_out_of_batch_scores_are_the_votes_of_the_other_members(frame: pl.DataFrame, result: TrainingResult) -> None:

@@ -107,6 +107,10 @@ class TrainingStrategy(ABC):
         """The strategy's title, with what of the configuration matters for it."""
         return self.title
 
+    def configured(self, config: TrainingConfig) -> TrainingConfig:
+        """`config` with the settings that this strategy was made with, where it has any."""
+        return config
+
     @abstractmethod
     def predict_peak(
         self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
@@ -143,6 +147,7 @@ class TrainingStrategy(ABC):
             If a unit failed.
         """
         self.require_fit(task.predicted_peak, task.budget)
+        task = replace(task, config=self.configured(task.config))
         started = time.monotonic()
         task, notes = _narrowed(task)
         fit = self._fit(task)

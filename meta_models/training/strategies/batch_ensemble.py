@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import ClassVar
 
 from meta_models.config import TrainingConfig
@@ -47,19 +46,23 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
 
     def describe(self, config: TrainingConfig) -> str:
         """The title with the most genes of a batch."""
-        return f"{self.title} ({self._configured(config).max_genes_per_batch} genes/batch)"
+        return f"{self.title} ({self.configured(config).max_genes_per_batch} genes/batch)"
+
+    def configured(self, config: TrainingConfig) -> TrainingConfig:
+        """`config` with the caps that were given."""
+        return TrainingConfig.from_mapping({**dict(config), **self._overrides})
 
     def predict_peak(
         self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
     ) -> int:
         """Peak memory of the process tree in bytes: units beside the process that started them, or scoring."""
-        return self._memory(profile, self._configured(config), threads, budget).peak()
+        return self._memory(profile, self.configured(config), threads, budget).peak()
 
     def planned_units(
         self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
     ) -> tuple[PlannedUnit, ...]:
         """The batches."""
-        config = self._configured(config)
+        config = self.configured(config)
         memory = self._memory(profile, config, threads, budget)
         return tuple(
             PlannedUnit(
@@ -73,8 +76,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         )
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        config = self._configured(task.config)
-        task = replace(task, config=config)
+        config = task.config
         memory = self._memory(task.profile, config, task.threads, task.budget)
         packing = make_batches(task.positions, config, row_cap=memory.row_cap)
         cv = choose_ensemble_cv(config, len(packing.batches))
@@ -83,9 +85,6 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         run = train_batches(task, packing.batches, folds, memory)
         _require_scorers(run, cv)
         return fit_ensemble(task, run, folds, cv, tuple(_notes(packing, run, cv)))
-
-    def _configured(self, config: TrainingConfig) -> TrainingConfig:
-        return config.model_copy(update=self._overrides)
 
     @staticmethod
     def _memory(profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int) -> BatchMemory:
