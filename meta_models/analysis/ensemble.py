@@ -164,8 +164,7 @@ def ensemble_lines(result: TrainingResult) -> tuple[str, ...]:
         f"genes {sum(member.genes for member in record.members):,}"
         + (f", {len(record.missing_genes):,} genes MISSING" if record.missing_genes else ""),
         f"Average Batch Accuracy: {_spread(batches)} (each member alone, on genes that it never saw; uncalibrated)",
-        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds, uncalibrated "
-        f"({record.cv}: {_HOW[record.cv]})",
+        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds ({record.cv}; uncalibrated)",
         f"Average Batch AP: {alone} (donor and acceptor, rows of the table, uncalibrated, unseen genes)",
         f"Ensemble AP: {unseen} on unseen genes, {seen} on those that it was trained on",
     )
@@ -181,12 +180,6 @@ def measured_lines(result: TrainingResult) -> tuple[str, ...]:
     predicted = max(member.predicted_peak for member in members)
     peak = f"peak memory at most {max(peaks) / 1e9:.2f} GB (predicted {predicted / 1e9:.2f} GB)"
     return (f"Units: {peak}, wall {min(seconds):.1f} to {max(seconds):.1f} s",)
-
-
-_HOW = {
-    "out-of-batch": "every gene by the members not trained on it",
-    "refit": "every gene by members refitted without its fold",
-}
 
 
 def consistency_lines(result: TrainingResult) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.estimators.single import MetaModelClassifier, train_single
 from meta_models.model import EnsembleMetaModel, FittedModel, SigmoidMetaModel
+from meta_models.training.batches import pack_groups
 from meta_models.training.combination import FittedCombination
 
 _STRATEGY = "batch_ensemble"
@@ -30,8 +31,8 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
     Parameters
     ----------
     max_genes_per_batch : int
-        There are as few batches as this allows. They are stratified by class, so that the number of groups in each is
-        near, but not exactly, the same. Give `groups` to `fit`: without them each row counts as a gene.
+        There are as few batches as this allows, even in rows and in each class. Give `groups` to `fit`: without them
+        each row counts as a gene.
 
     Others are those of `MetaModelClassifier`. One in `n_folds` of a batch's groups tells its rounds, unless these are
     fixed.
@@ -101,19 +102,24 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
 
 
 def _batches(rows: TrainingRows, config: TrainingConfig) -> NDArray[np.int16]:
-    """The batch of each row (n,): a partition into whole groups like that into folds."""
-    n_groups = int(rows.groups.max()) + 1
-    n_batches = -(-n_groups // config.max_genes_per_batch)
-    if n_batches == 1:
-        return np.zeros(len(rows.X), np.int16)
-    rarest = min(len(np.unique(rows.groups[rows.labels == c])) for c in range(len(rows.classes.names)))
-    if rarest < n_batches:
+    """The batch of each row (n,).
+
+    Raises
+    ------
+    UsageError
+        If a batch lacks a class.
+    """
+    batch = pack_groups(rows.groups, rows.labels, config.max_genes_per_batch)
+    n_batches, n_classes = int(batch.max()) + 1, len(rows.classes.names)
+    found = np.bincount(batch * n_classes + rows.labels, minlength=n_batches * n_classes).reshape(n_batches, n_classes)
+    if (found == 0).any():
+        absent = [rows.classes.names[c] for c in np.flatnonzero((found == 0).any(axis=0))]
         raise UsageError(
-            f"Every class must occur in each of {n_batches} batches",
-            f"A class occurs in {rarest} {rows.unit}",
+            f"Every class must occur in each of {n_batches} batches of {rows.unit}",
+            f"Not so: {', '.join(absent)}",
             f"Raise max_genes_per_batch ({config.max_genes_per_batch})",
         )
-    return split_rows(rows, config.model_copy(update={"n_folds": n_batches})).of_row
+    return batch.astype(np.int16)
 
 
 def _member(rows: TrainingRows, config: TrainingConfig, threads: int) -> SigmoidMetaModel:

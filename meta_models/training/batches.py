@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -74,12 +74,12 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
     InputError
         If a batch lacks a class.
     """
-    groups = _Groups(positions)
+    groups = _of_positions(positions)
     largest = int(groups.sizes.max())
     if largest > row_cap:
         raise MemoryBudgetError(
             f"A batch may have {row_cap:,} rows within --max-batch-gb {config.max_batch_gb:g} and the memory budget",
-            f"The family of gene {groups.name(int(groups.sizes.argmax()))} has {largest:,} rows",
+            f"The family of gene {_a_gene(positions, groups, int(groups.sizes.argmax()))} has {largest:,} rows",
             "Raise --max-batch-gb or --max-memory-gb",
         )
     of_group = _pack_evenly(groups, config.max_genes_per_batch, row_cap)
@@ -87,12 +87,26 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
     n_batches = int(of_group.max()) + 1
     batches = tuple(_batch(positions, f"batch-{b:02d}", np.asarray(of_row == b)) for b in range(n_batches))
     _require_classes(batches, config)
-    return Packing(batches, tuple(_notes(groups, of_group, config)))
+    return Packing(batches, tuple(_notes(positions, groups, of_group, config)))
+
+
+def pack_groups(groups: Codes, labels: NDArray[np.integer], max_groups: int) -> Codes:
+    """The batch (n_rows,) of each row: as few batches of whole groups as allowed, packed like those of `make_batches`.
+
+    Parameters
+    ----------
+    groups, labels : ndarray of integers (n_rows,)
+        Code of the group, and number of the class, of each row.
+    max_groups : int
+        Most groups of a batch.
+    """
+    packed = _Groups(groups, groups, labels, np.unique(labels))
+    return _pack_evenly(packed, max_groups, len(labels))[packed.of_row]
 
 
 def split_batch(batch: Batch, positions: Positions) -> tuple[Batch, ...]:
     """Two halves of `batch`, families whole; none where it has a single family or a half would lack a class."""
-    groups = _Groups(positions.filter(batch.rows))
+    groups = _of_positions(positions.filter(batch.rows))
     of_group = _pack(groups, 2, groups.n_genes, groups.n_rows) if groups.n_groups > 1 else None
     if of_group is None:
         return ()
@@ -108,6 +122,17 @@ def split_batch(batch: Batch, positions: Positions) -> tuple[Batch, ...]:
 class _Groups:
     """What each group of relatives brings into a batch.
 
+    Parameters
+    ----------
+    relatives, genes : ndarray of integers (n_rows,)
+        Codes of what is never separated, and of the genes in it.
+    labels : ndarray of integers (n_rows,)
+        Number of the class of each row.
+    classes : sequence of int
+        Classes that every batch should have an even share of.
+    mixes : sequence of ndarray of int64 (n_rows,)
+        Codes of which the same mix should be in every batch.
+
     Attributes
     ----------
     of_row : ndarray of int64 (n_rows,)
@@ -117,16 +142,22 @@ class _Groups:
         Share of each total, times the square root of the weight that its imbalance has.
     """
 
-    def __init__(self, positions: Positions) -> None:
-        self._positions = positions
-        _, self.of_row = np.unique(positions.relatives(), return_inverse=True)
+    def __init__(
+        self,
+        relatives: NDArray[np.integer],
+        genes: NDArray[np.integer],
+        labels: NDArray[np.integer],
+        classes: Iterable[int],
+        mixes: Sequence[Codes] = (),
+    ) -> None:
+        _, self.of_row = np.unique(relatives, return_inverse=True)
         self.sizes = np.bincount(self.of_row)
-        first_rows = np.unique(positions.codes(GENE), return_index=True)[1]
+        first_rows = np.unique(genes, return_index=True)[1]
         self.genes = np.bincount(self.of_row[first_rows], minlength=self.n_groups)
         counts = [(self.sizes, _ROWS_WEIGHT), (self.genes, 1.0)]
-        counts += [(np.bincount(self.of_row, positions.labels == c, self.n_groups), 1.0) for c in SITE_CLASSES]
-        for column in (CHROM, GENE_TYPE):
-            counts += self._mix(column) if column in positions.frame.columns else []
+        counts += [(np.bincount(self.of_row, labels == c, self.n_groups), 1.0) for c in classes]
+        for codes in mixes:
+            counts += self._mix(codes)
         self.loads = np.column_stack([values / values.sum() * np.sqrt(weight) for values, weight in counts])
 
     @property
@@ -144,17 +175,22 @@ class _Groups:
         """Rows of all groups."""
         return int(self.sizes.sum())
 
-    def name(self, group: int) -> str:
-        """The first gene of `group`, for messages."""
-        return str(self._positions.frame[GENE][int(np.argmax(self.of_row == group))])
-
-    def _mix(self, column: str) -> list[tuple[NDArray[np.int64], float]]:
-        """Rows of each group by the values of `column`; together they weigh as much as one other load."""
-        codes = self._positions.codes(column)
+    def _mix(self, codes: Codes) -> list[tuple[NDArray[np.int64], float]]:
+        """Rows of each group by their `codes`; together they weigh as much as one other load."""
         return [
             (np.bincount(self.of_row[codes == code], minlength=self.n_groups), float(np.mean(codes == code)))
             for code in np.unique(codes)
         ]
+
+
+def _of_positions(positions: Positions) -> _Groups:
+    mixes = [positions.codes(column) for column in (CHROM, GENE_TYPE) if column in positions.frame.columns]
+    return _Groups(positions.relatives(), positions.codes(GENE), positions.labels, SITE_CLASSES, mixes)
+
+
+def _a_gene(positions: Positions, groups: _Groups, group: int) -> str:
+    """The first gene of `group`, for messages."""
+    return str(positions.frame[GENE][int(np.argmax(groups.of_row == group))])
 
 
 def _pack_evenly(groups: _Groups, gene_cap: int, row_cap: int) -> Codes:
@@ -216,17 +252,17 @@ def _require_classes(batches: Sequence[Batch], config: TrainingConfig) -> None:
             )
 
 
-def _notes(groups: _Groups, of_group: Codes, config: TrainingConfig) -> Iterator[str]:
+def _notes(positions: Positions, groups: _Groups, of_group: Codes, config: TrainingConfig) -> Iterator[str]:
     rows = np.bincount(of_group, groups.sizes)
     if not _is_even(groups, of_group):
         largest = int(groups.sizes.argmax())
         yield (
             f"The largest batch has {rows.max():,} rows, {rows.max() / rows.mean():.2f} times the mean; the largest "
-            f"family (of gene {groups.name(largest)}, {groups.sizes[largest]:,} rows) is never split."
+            f"family (of gene {_a_gene(positions, groups, largest)}, {groups.sizes[largest]:,} rows) is never split."
         )
     if (groups.genes > config.max_genes_per_batch).any():
         largest = int(groups.genes.argmax())
         yield (
-            f"The family of gene {groups.name(largest)} has {groups.genes[largest]:,} genes, more than "
+            f"The family of gene {_a_gene(positions, groups, largest)} has {groups.genes[largest]:,} genes, more than "
             f"--max-genes-per-batch {config.max_genes_per_batch:,}: it is never split and has a batch of its own."
         )

@@ -160,6 +160,9 @@ def test_members_never_vote_on_their_own_genes():
     batches = [set(member.info.genes) for member in fitted.model_.members]
     assert set.union(*batches) == set(genes)
     assert sum(map(len, batches)) == len(set(genes))
+    sizes = [np.isin(genes, list(batch)).sum() for batch in batches]
+    assert max(map(len, batches)) <= 15
+    assert max(sizes) <= 1.2 * np.mean(sizes)
     for at, batch in enumerate(batches):
         rows = np.isin(genes, list(batch))
         np.testing.assert_allclose(
