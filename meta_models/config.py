@@ -96,6 +96,14 @@ class TrainingConfig(Configuration):
         "more where all rounds together could not move a score by 10 log-odds; 0: no bound).",
     )
     reg_lambda: Annotated[float, Field(ge=0)] = Field(1.0, description="L2 regularisation of leaf values.")
+    trees_per_round: PositiveInt = Field(
+        1, description="Trees grown side by side and averaged in each round, each on its own draw of rows and features."
+    )
+    monotone: bool = Field(
+        default=True,
+        description="A higher score of a base model for a class never lowers the probability of that class, all else "
+        "being equal, and one for neither never raises that of a site.",
+    )
     subsample: Share = Field(0.5, description="Share of the rows drawn for each tree.")
     colsample: Share = Field(0.5, description="Share of the features drawn for each tree.")
     max_bin: Annotated[int, Field(ge=2, le=65535)] = Field(256, description="Bins of a quantised feature.")
@@ -142,7 +150,11 @@ class TrainingConfig(Configuration):
     calibrate_per_class: bool = Field(
         default=True, description="A calibrator for each class; otherwise one for all three."
     )
-    calib_method: Literal["platt", "isotonic"] = Field("platt", description="Calibration method.")
+    calib_method: Literal["blend", "platt", "isotonic"] = Field(
+        "blend",
+        description="Calibration method: logistic regression on the score and the base models' scores (blend), on the "
+        "score alone (platt), or a rising step function of the score (isotonic).",
+    )
     base_train_chroms: tuple[str, ...] | None = Field(
         None, description="Chromosomes the base model was trained on (default: from dataset_info.json)."
     )

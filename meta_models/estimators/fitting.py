@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
@@ -12,7 +13,8 @@ from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
 from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, base_models
-from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, split_groups
@@ -51,7 +53,8 @@ def fit_rows(
         return {job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs}
 
     watched = SITE_CLASSES if rows.classes.is_splice else range(len(rows.classes.names))
-    problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched)
+    constraints = score_constraints(rows.features) if config.monotone and rows.classes.is_splice else ()
+    problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched, constraints)
     return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
@@ -88,9 +91,17 @@ def calibrated(
     """
     if not config.calibrate:
         return model.normalised(scores), None
-    by_fold = fold_calibrators(scores, rows.labels, rows.weights, fold, config)
-    probabilities = apply_by_fold(scores, fold, by_fold, zeros_mean=model.zeros_mean)
-    return probabilities, fit_calibrators(scores, rows.labels, rows.weights, config)
+    bases = _base_scores(rows) if rows.classes.is_splice else None
+    by_fold = fold_calibrators(scores, rows.labels, rows.weights, fold, config, bases)
+    probabilities = apply_by_fold(scores, fold, by_fold, bases, zeros_mean=model.zeros_mean)
+    return probabilities, fit_calibrators(scores, rows.labels, rows.weights, config, bases)
+
+
+def _base_scores(rows: TrainingRows) -> BaseScores:
+    """Scores of the base models that are among the features of `rows` by name."""
+    at = {name: k for k, name in enumerate(rows.features)}
+    names = [name for base in base_models(rows.features) for name in base.columns]
+    return BaseScores.among(rows.features, pl.DataFrame({name: rows.X[:, at[name]] for name in names}))
 
 
 def _interest(rows: TrainingRows, seed: int) -> NDArray[np.float32]:

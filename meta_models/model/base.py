@@ -93,6 +93,9 @@ class FittedModel(ABC):
             raise ValueError("feature_names must be unique, and at least one")
         if calibrators is not None and len(calibrators) != len(info.classes):
             raise ValueError(f"a calibrator for each class is needed, found {len(calibrators)}")
+        last = max((column for c in calibrators or () for column in c.columns), default=-1)
+        if last >= len(feature_names):
+            raise ValueError(f"a calibrator looks at feature {last} of {len(feature_names)}")
         self.feature_names = tuple(map(str, feature_names))
         self.calibrators = None if calibrators is None else tuple(calibrators)
         self.info = info
@@ -156,12 +159,21 @@ class FittedModel(ABC):
         InputError
             If the columns of `X` do not fit, or a value is infinite.
         """
-        return self.map_chunks(X, lambda matrix: self.calibrated(self.scores_of(matrix)))
+        return self.map_chunks(X, self.probabilities_of)
 
     def predict_both(self, X: object) -> tuple[Probabilities, Probabilities]:
         """Raw and calibrated probabilities in one pass, each as :meth:`predict_proba`; equal without calibrators."""
-        scores = self.map_chunks(X, self.scores_of)
-        return self.normalised(scores), self.calibrated(scores)
+
+        def both(matrix: Matrix) -> NDArray[np.float64]:
+            scores = self.scores_of(matrix)
+            return np.stack([self.normalised(scores), self.calibrated(scores, matrix)])
+
+        raw, calibrated = self.map_chunks(X, both, leading=(2,))
+        return raw, calibrated
+
+    def probabilities_of(self, matrix: Matrix) -> Probabilities:
+        """Probabilities (n, K) of a float32 (n, F) matrix with ``MISSING`` for NaN, as :meth:`predict_proba`."""
+        return self.calibrated(self.scores_of(matrix), matrix)
 
     def predict(self, X: object) -> NDArray[np.int64]:
         """The most probable class of each row, (n,); the first of equals."""
@@ -187,11 +199,12 @@ class FittedModel(ABC):
             result[..., start : start + len(matrix), :] = function(matrix)
         return result
 
-    def calibrated(self, scores: Probabilities) -> Probabilities:
+    def calibrated(self, scores: Probabilities, matrix: Matrix) -> Probabilities:
         """Probabilities (n, 3) from what :meth:`scores_of` gives: calibrated if the model has calibrators."""
         if self.calibrators is None:
             return self.normalised(scores)
-        return apply_calibrators(scores, self.calibrators, zeros_mean=self.zeros_mean)
+        others = [matrix[:, list(c.columns)] for c in self.calibrators]
+        return apply_calibrators(scores, self.calibrators, others, zeros_mean=self.zeros_mean)
 
     def normalised(self, scores: Probabilities) -> Probabilities:
         """Scores (n, K) divided by the sum of their row."""

@@ -18,12 +18,16 @@ Arrays = Mapping[str, NDArray[np.float64]]
 
 
 class Calibrator(Protocol):
-    """A monotone map from probabilities to probabilities."""
+    """A monotone map from probabilities, and what other columns hold, to probabilities."""
 
     kind: ClassVar[str]
 
-    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map float64 (n,) to float64 (n,)."""
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Numbers of the features that it looks at beside the score, (B,)."""
+
+    def __call__(self, p: NDArray[np.float64], others: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+        """Map float64 (n,), with the values (n, B) of `columns` where there are any, to float64 (n,)."""
 
     def to_arrays(self) -> dict[str, NDArray[np.float64]]:
         """The parameters as float64 arrays by name; enough to make the calibrator again."""
@@ -45,13 +49,19 @@ def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
+def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of log-odds; any shape."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+
+
 @dataclass(frozen=True)
 class IdentityCalibrator:
     """Leaves probabilities as they are."""
 
     kind: ClassVar[str] = "identity"
+    columns: ClassVar[tuple[int, ...]] = ()
 
-    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, p: NDArray[np.float64], others: NDArray[np.floating] | None = None) -> NDArray[np.float64]:  # noqa: ARG002
         """Return `p`, float64 (n,)."""
         return np.asarray(p, dtype=np.float64)
 
@@ -79,15 +89,15 @@ class PlattCalibrator:
     slope: float
     intercept: float
     kind: ClassVar[str] = "platt"
+    columns: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.slope) and np.isfinite(self.intercept)):
             raise ValueError(f"slope and intercept must be finite, found {self.slope} and {self.intercept}")
 
-    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, p: NDArray[np.float64], others: NDArray[np.floating] | None = None) -> NDArray[np.float64]:  # noqa: ARG002
         """Map float64 (n,) to float64 (n,)."""
-        z = self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept
-        return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+        return sigmoid(self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept)
 
     def to_arrays(self) -> dict[str, NDArray[np.float64]]:
         """``slope`` and ``intercept``, each of shape ()."""
@@ -115,6 +125,7 @@ class IsotonicCalibrator:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     kind: ClassVar[str] = "isotonic"
+    columns: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
         x, y = (np.array(values, dtype=np.float64) for values in (self.x, self.y))
@@ -128,7 +139,7 @@ class IsotonicCalibrator:
             values.setflags(write=False)
             object.__setattr__(self, name, values)
 
-    def __call__(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, p: NDArray[np.float64], others: NDArray[np.floating] | None = None) -> NDArray[np.float64]:  # noqa: ARG002
         """Map float64 (n,) to float64 (n,)."""
         return np.interp(np.asarray(p, dtype=np.float64), self.x, self.y)
 
@@ -143,10 +154,84 @@ class IsotonicCalibrator:
         return cls(arrays["x"], arrays["y"])
 
 
+@dataclass(frozen=True, eq=False)
+class BlendCalibrator:
+    """Logistic regression on the log-odds of the score and of the base models' scores for the same class.
+
+    ``sigmoid(slope * logit(p) + weights @ logit(base) + intercept)``. No coefficient is negative: more of any score
+    never gives less. Without base models it is a `PlattCalibrator`.
+
+    Parameters
+    ----------
+    slope, intercept : float
+    weights : ndarray of float64 (B,)
+        Of the log-odds of the base models' scores.
+    columns : tuple of int (B,)
+        Numbers of the features that hold these scores.
+
+    References
+    ----------
+    Wolpert (1992), Stacked generalization; Breiman (1996), Stacked regressions, for the signs of the coefficients.
+    """
+
+    slope: float
+    intercept: float
+    weights: NDArray[np.float64]
+    columns: tuple[int, ...]
+    kind: ClassVar[str] = "blend"
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, np.float64)
+        if weights.shape != (len(self.columns),) or not (np.isfinite(weights).all() and np.isfinite(self.intercept)):
+            raise ValueError("weights must be finite, one for each column")
+        if not (0 <= self.slope < np.inf) or (weights < 0).any():
+            raise ValueError("slope and weights must not be negative")
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+
+    def __call__(self, p: NDArray[np.float64], others: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+        """Map float64 (n,) and the base scores (n, B) to float64 (n,)."""
+        z = self.intercept
+        for coefficient, values in zip((self.slope, *self.weights), blend_inputs(p, others), strict=True):
+            z = z + coefficient * values
+        return sigmoid(np.asarray(z))
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """``slope`` and ``intercept``, each of shape (); ``weights`` and ``columns``, each (B,)."""
+        scalars = {"slope": np.array(self.slope, np.float64), "intercept": np.array(self.intercept, np.float64)}
+        return {**scalars, "weights": self.weights, "columns": np.array(self.columns, np.float64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make it from what :meth:`to_arrays` returned; raises ValueError if that does not fit together."""
+        _require_names(arrays, ("slope", "intercept", "weights", "columns"))
+        if arrays["slope"].shape != () or arrays["intercept"].shape != () or arrays["columns"].ndim != 1:
+            raise ValueError("slope and intercept must be scalars, columns a vector")
+        columns = arrays["columns"]
+        if not (np.isfinite(columns).all() and (columns == np.floor(columns)).all() and (columns >= 0).all()):
+            raise ValueError("columns must be numbers of features")
+        numbers = tuple(int(column) for column in columns)
+        return cls(float(arrays["slope"]), float(arrays["intercept"]), arrays["weights"], numbers)
+
+
+def blend_inputs(p: NDArray[np.float64], others: NDArray[np.floating] | None) -> list[NDArray[np.float64]]:
+    """Log-odds (n,) of the score, then of each base model; where a base score is missing, those of the score.
+
+    Parameters
+    ----------
+    p : ndarray of float64 (n,)
+    others : ndarray (n, B), or None
+        Base scores; NaN or a negative number where one is missing.
+    """
+    own = logit(np.asarray(p, dtype=np.float64))
+    columns = () if others is None else (others[:, b].astype(np.float64) for b in range(others.shape[1]))
+    return [own, *(np.where(column >= 0, logit(column), own) for column in columns)]
+
+
 #: Every kind of calibrator by the name that stands in the model file.
-CALIBRATORS: dict[str, type[IdentityCalibrator] | type[PlattCalibrator] | type[IsotonicCalibrator]] = {
-    c.kind: c for c in (IdentityCalibrator, PlattCalibrator, IsotonicCalibrator)
-}
+CALIBRATORS: dict[
+    str, type[IdentityCalibrator] | type[PlattCalibrator] | type[IsotonicCalibrator] | type[BlendCalibrator]
+] = {c.kind: c for c in (IdentityCalibrator, PlattCalibrator, IsotonicCalibrator, BlendCalibrator)}
 
 
 def normalise(scores: NDArray[np.float64], *, zeros_mean: int | None = SpliceClass.NEITHER) -> NDArray[np.float64]:
@@ -179,6 +264,7 @@ def normalise(scores: NDArray[np.float64], *, zeros_mean: int | None = SpliceCla
 def apply_calibrators(
     scores: NDArray[np.float64],
     calibrators: Sequence[Calibrator],
+    others: Sequence[NDArray[np.floating] | None] | None = None,
     *,
     zeros_mean: int | None = SpliceClass.NEITHER,
 ) -> NDArray[np.float64]:
@@ -190,6 +276,8 @@ def apply_calibrators(
         Uncalibrated sigmoids; of splice sites, in the order of :class:`~meta_models.schema.SpliceClass`.
     calibrators : sequence of K calibrators
         In the same order.
+    others : sequence of K arrays (n, B) or None, optional
+        Values of the features that each calibrator looks at.
     zeros_mean : int or None
         As in :func:`normalise`.
 
@@ -199,7 +287,8 @@ def apply_calibrators(
     """
     if scores.ndim != 2 or scores.shape[1] != len(calibrators):
         raise ValueError(f"a calibrator for each column is needed, found {len(calibrators)} and {scores.shape}")
-    columns = [calibrator(scores[:, k]) for k, calibrator in enumerate(calibrators)]
+    beside = [None] * len(calibrators) if others is None else others
+    columns = [c(scores[:, k], values) for k, (c, values) in enumerate(zip(calibrators, beside, strict=True))]
     return normalise(np.column_stack(columns), zeros_mean=zeros_mean)
 
 

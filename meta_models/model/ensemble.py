@@ -191,7 +191,7 @@ class EnsembleMetaModel(FittedModel):
 
 
 def _probabilities(members: Sequence[SigmoidMetaModel], matrix: Matrix) -> NDArray[np.float64]:
-    return np.stack([member.calibrated(member.scores_of(matrix)) for member in members])
+    return np.stack([member.probabilities_of(matrix) for member in members])
 
 
 def _require_compatible(members: Sequence[SigmoidMetaModel]) -> None:

@@ -29,7 +29,10 @@ from meta_models.schema import CLASS_NAMES
 MODEL_FORMAT = 1
 
 _COMBINATION_ARRAYS = {"voting": (), "weighted": ("weights",), "stacking": ("coef", "intercept")}
-_CALIBRATOR_ARRAYS = {"identity": (), "platt": ("slope", "intercept"), "isotonic": ("x", "y")}
+_CALIBRATOR_ARRAYS = {
+    "identity": (), "platt": ("slope", "intercept"), "isotonic": ("x", "y"),
+    "blend": ("slope", "intercept", "weights", "columns"),
+}  # fmt: skip
 Read = Callable[[str], bytes]
 
 

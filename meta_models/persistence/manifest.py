@@ -20,7 +20,7 @@ MAX_EDGES = 1000
 
 Text = Annotated[str, Field(max_length=10_000)]
 Texts = tuple[Text, ...]
-Kinds = Annotated[tuple[Literal["identity", "platt", "isotonic"], ...], Field(min_length=3, max_length=3)]
+Kinds = Annotated[tuple[Literal["identity", "platt", "isotonic", "blend"], ...], Field(min_length=3, max_length=3)]
 
 
 class _Strict(BaseModel):

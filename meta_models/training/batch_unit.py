@@ -87,7 +87,7 @@ class BatchWork:
 
     def _final_jobs(self) -> list[BoosterJob]:
         rounds = dict.fromkeys(range(len(CLASSES)), self.task.config.n_estimators)
-        return whole_jobs(self.problem.n_rows, self.problem.classes, rounds)
+        return whole_jobs(self.problem, rounds)
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from meta_models.config import TrainingConfig
-from meta_models.model.calibrators import Calibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, logit
-from meta_models.schema import SpliceClass
+from meta_models.model.calibrators import (
+    BlendCalibrator,
+    Calibrator,
+    IsotonicCalibrator,
+    PlattCalibrator,
+    apply_calibrators,
+    blend_inputs,
+    logit,
+    sigmoid,
+)
+from meta_models.schema import CLASSES, SpliceClass, base_models
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
+#: Added to the log-loss for each site, times the squared coefficients: where a score tells all sites from all other
+#: rows, the coefficients stay finite. It moves none of those fitted on the real tables by more than a hundredth.
+_RIDGE = 1e-4
+
+
+@dataclass(frozen=True)
+class BaseScores:
+    """The base models' scores of some rows, which blending looks at beside the meta-model's.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame (n_rows, ...)
+        Holds their columns.
+    names : tuple of tuple of str (K, B)
+        The columns of each class.
+    columns : tuple of tuple of int (K, B)
+        Their numbers among the features of the model.
+    """
+
+    frame: pl.DataFrame
+    names: tuple[tuple[str, ...], ...]
+    columns: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def among(cls, features: Sequence[str], frame: pl.DataFrame) -> Self:
+        """Those of the base models whose three scores are all among `features`; their values stand in `frame`."""
+        bases = base_models(features)
+        names = tuple(tuple(base.columns[c] for base in bases) for c in CLASSES)
+        return cls(frame, names, tuple(tuple(features.index(name) for name in of_class) for of_class in names))
+
+    def rows(self, chosen: NDArray[np.bool_]) -> BaseScores:
+        """Those of the rows `chosen` (n_rows,)."""
+        return BaseScores(self.frame.filter(pl.Series(chosen)), self.names, self.columns)
+
+    def values(self) -> list[NDArray[np.float32]]:
+        """The scores (n_rows, B) of each class; NaN where one is missing."""
+        return [self.frame.select(pl.col(of_class).cast(pl.Float32)).to_numpy() for of_class in self.names]
 
 
 def fit_calibrators(
-    scores: Floats, labels: NDArray[np.integer], weights: NDArray[np.float32], config: TrainingConfig
+    scores: Floats,
+    labels: NDArray[np.integer],
+    weights: NDArray[np.float32],
+    config: TrainingConfig,
+    bases: BaseScores | None = None,
 ) -> tuple[Calibrator, ...]:
-    """One calibrator per class (or one shared by all) from the out-of-fold scores (n, K)."""
+    """One calibrator per class (or one shared by all) from the out-of-fold scores (n, K).
+
+    Parameters
+    ----------
+    bases : BaseScores, optional
+        Of the same rows; without them blending is Platt scaling with a slope that is not negative.
+    """
     classes = range(scores.shape[1])
     truth = np.stack([labels == c for c in classes], axis=1)
+    others = [np.empty((len(scores), 0), np.float32)] * len(classes) if bases is None else bases.values()
+    columns: Sequence[tuple[int, ...]] = [()] * len(classes) if bases is None else bases.columns
     if config.calibrate_per_class:
-        return tuple(_fit(scores[:, c], truth[:, c], weights, config) for c in classes)
-    shared = _fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(classes)), config)
-    return (shared,) * len(classes)
+        fitted = [_fit(scores[:, c], truth[:, c], weights, others[c], config) for c in classes]
+    else:
+        beside = np.stack(others, axis=1).reshape(scores.size, -1)
+        fitted = [_fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(classes)), beside, config)] * len(classes)
+    return tuple(_looking_at(calibrator, columns[c]) for c, calibrator in enumerate(fitted))
 
 
 def fold_calibrators(
@@ -36,23 +100,32 @@ def fold_calibrators(
     weights: NDArray[np.float32],
     folds: NDArray[np.int16],
     config: TrainingConfig,
+    bases: BaseScores | None = None,
 ) -> dict[int, tuple[Calibrator, ...]]:
     """For each fold the calibrators fitted on the other folds."""
     outside = {int(fold): folds != fold for fold in np.unique(folds)}
-    return {fold: fit_calibrators(scores[rows], labels[rows], weights[rows], config) for fold, rows in outside.items()}
+    return {
+        fold: fit_calibrators(
+            scores[rows], labels[rows], weights[rows], config, None if bases is None else bases.rows(rows)
+        )
+        for fold, rows in outside.items()
+    }
 
 
 def apply_by_fold(
     scores: Floats,
     folds: NDArray[np.int16],
     calibrators: Mapping[int, tuple[Calibrator, ...]],
+    bases: BaseScores | None = None,
     *,
     zeros_mean: int | None = SpliceClass.NEITHER,
 ) -> Floats:
     """Calibrated probabilities (n, K), each row by the calibrators of its fold; `zeros_mean` as in `normalise`."""
     calibrated = np.empty_like(scores)
     for fold, of_fold in calibrators.items():
-        calibrated[folds == fold] = apply_calibrators(scores[folds == fold], of_fold, zeros_mean=zeros_mean)
+        rows = folds == fold
+        others = None if bases is None else bases.rows(rows).values()
+        calibrated[rows] = apply_calibrators(scores[rows], of_fold, others, zeros_mean=zeros_mean)
     return calibrated
 
 
@@ -62,16 +135,55 @@ def cross_fit(
     weights: NDArray[np.float32],
     folds: NDArray[np.int16],
     config: TrainingConfig,
+    bases: BaseScores | None = None,
 ) -> Floats:
     """Calibrated probabilities (n, 3): those of a fold come from calibrators fitted on the other folds."""
-    return apply_by_fold(scores, folds, fold_calibrators(scores, labels, weights, folds, config))
+    return apply_by_fold(scores, folds, fold_calibrators(scores, labels, weights, folds, config, bases), bases)
 
 
-def _fit(scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], config: TrainingConfig) -> Calibrator:
+def _fit(
+    scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], others: NDArray[np.float32],
+    config: TrainingConfig,
+) -> Calibrator:  # fmt: skip
     scaled = weights.astype(np.float64) / weights.mean(dtype=np.float64)
+    if config.calib_method == "blend":
+        return _fit_blend(scores, truth, scaled, others)
     return (
         _fit_isotonic(scores, truth, scaled) if config.calib_method == "isotonic" else _fit_platt(scores, truth, scaled)
     )
+
+
+def _looking_at(calibrator: Calibrator, columns: tuple[int, ...]) -> Calibrator:
+    """`calibrator` with the numbers of the features that it looks at."""
+    return replace(calibrator, columns=columns) if isinstance(calibrator, BlendCalibrator) else calibrator
+
+
+def _fit_blend(
+    scores: Floats, truth: NDArray[np.bool_], weights: Floats, others: NDArray[np.float32]
+) -> BlendCalibrator:
+    """Logistic regression on the log-odds with coefficients that are not negative, by L-BFGS-B.
+
+    Sums run over one column at a time: their order, and so the result, does not depend on the number of threads.
+    """
+    inputs = blend_inputs(scores, others)
+    per_site = weights / max(float(weights[truth].sum()), 1.0)
+
+    def loss(t: Floats) -> tuple[float, Floats]:
+        z = t[0] + sum(coefficient * values for coefficient, values in zip(t[1:], inputs, strict=True))
+        pull = per_site * (sigmoid(z) - truth)
+        value = float((per_site * (np.logaddexp(0.0, z) - truth * z)).sum()) + _RIDGE * float(t[1:] @ t[1:])
+        return value, np.array([pull.sum(), *((pull * values).sum() for values in inputs)]) + 2 * _RIDGE * _but_first(t)
+
+    bounds: list[Any] = [(None, None), *[(0.0, None)] * len(inputs)]
+    start = np.array([0.0, 1.0, *[0.0] * (len(inputs) - 1)])
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-7})
+    intercept, slope, *coefficients = found.x.tolist()
+    return BlendCalibrator(slope, intercept, np.array(coefficients), tuple(range(len(coefficients))))
+
+
+def _but_first(t: Floats) -> Floats:
+    """The coefficients: the intercept is not held down."""
+    return np.concatenate([[0.0], t[1:]])
 
 
 def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:

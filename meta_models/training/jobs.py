@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from meta_models.dataset.info import DatasetInfo
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
-from meta_models.schema import CLASS_NAMES, CLASSES, FAMILY
+from meta_models.schema import CLASSES, FAMILY
+from meta_models.training.constraints import score_constraints
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds
 from meta_models.training.matrix import Audit, audit_features, cut_sample, sample_size
-from meta_models.training.one_vs_rest import FINAL, Problem, final_rounds, held_out_jobs, whole_jobs
+from meta_models.training.one_vs_rest import FINAL, Problem, held_out_jobs
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import library_versions, parameters
 
 __all__ = [
-    "FINAL", "audit_task", "final_jobs", "final_rounds", "fold_jobs", "task_info", "task_problem", "total_gains",
+    "FINAL", "audit_task", "fold_jobs", "task_info", "task_problem", "total_gains",
 ]  # fmt: skip
 
 
@@ -38,17 +39,13 @@ def highest_scores(task: TrainingTask) -> NDArray[np.float32]:
 
 def task_problem(task: TrainingTask, folds: Folds) -> Problem:
     """The rows of `task`, labelled."""
-    return Problem(task.positions.labels, task.positions.weights, folds, task.config)
+    constraints = score_constraints(task.features) if task.config.monotone else ()
+    return Problem(task.positions.labels, task.positions.weights, folds, task.config, constraints=constraints)
 
 
 def fold_jobs(task: TrainingTask, folds: Folds) -> list[BoosterJob]:
     """A job for each fold and class of `task`; stop rows, if any, come out of the fold's training genes."""
     return held_out_jobs(task_problem(task, folds), range(folds.n_folds))
-
-
-def final_jobs(task: TrainingTask, rounds: Mapping[int, int]) -> list[BoosterJob]:
-    """A job for each class on all rows of `task`."""
-    return whole_jobs(task.dataset.n_rows, CLASS_NAMES, rounds)
 
 
 def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None = None) -> ModelInfo:

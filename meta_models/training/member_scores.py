@@ -120,7 +120,7 @@ def score_seen(
     """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
     seen = SeenScores.empty(task.dataset.n_rows)
     for rows, matrix in _Pass(task, "Scoring the training genes"):
-        members = np.stack([model.calibrated(model.scores_of(matrix)) for model in models])
+        members = np.stack([model.probabilities_of(matrix) for model in models])
         seen.put(rows, members, member_of_row, combine)
     return seen
 

@@ -39,6 +39,8 @@ class Problem:
         Names of the classes, in the order of their numbers.
     watched : sequence of int
         Classes whose average precision decides between numbers of rounds.
+    constraints : sequence of tuple of int, (K,)
+        What the features may do to the score of each class, as in `BoosterJob`; empty: anything.
     """
 
     labels: NDArray[np.integer]
@@ -47,6 +49,11 @@ class Problem:
     config: TrainingConfig
     classes: tuple[str, ...] = CLASS_NAMES
     watched: Sequence[int] = SITE_CLASSES
+    constraints: Sequence[tuple[int, ...]] = ()
+
+    def constrained(self, target: int) -> tuple[int, ...]:
+        """What the features may do to the score of a class."""
+        return self.constraints[target] if self.constraints else ()
 
     @property
     def n_rows(self) -> int:
@@ -108,7 +115,7 @@ def fit_one_vs_rest(problem: Problem, train: Train, *, held_out: Sequence[int] |
     jobs = held_out_jobs(problem, folds)
     rounds = dict.fromkeys(range(len(problem.classes)), config.n_estimators)
     if not jobs or config.rounds == "fixed":  # nothing to wait for: all at once, the longest first
-        final = whole_jobs(problem.n_rows, problem.classes, rounds)
+        final = whole_jobs(problem, rounds)
         return FittedProblem(problem, jobs, final, train([*final, *jobs], "Training"))
     fitted = train(jobs, "Cross-validating")
     if config.rounds == "cross-validation":
@@ -117,7 +124,7 @@ def fit_one_vs_rest(problem: Problem, train: Train, *, held_out: Sequence[int] |
         rounds = dict.fromkeys(rounds, chosen.final)
     else:
         rounds = final_rounds(jobs, fitted)
-    final = whole_jobs(problem.n_rows, problem.classes, rounds)
+    final = whole_jobs(problem, rounds)
     return FittedProblem(problem, jobs, final, fitted | train(final, "Training the final model"))
 
 
@@ -131,18 +138,37 @@ def held_out_jobs(problem: Problem, folds: Sequence[int]) -> list[BoosterJob]:
         stop = stop_rows(problem.folds, problem.labels, ~held_out, config)
         train = ~held_out & ~stop
         jobs += [
-            BoosterJob(f"fold-{fold}-{name}", fold, target, train, stop, held_out, config.n_estimators, snapshots)
+            BoosterJob(
+                f"fold-{fold}-{name}",
+                fold,
+                target,
+                train,
+                stop,
+                held_out,
+                config.n_estimators,
+                snapshots,
+                constraints=problem.constrained(target),
+            )
             for target, name in enumerate(problem.classes)
         ]
     return jobs
 
 
-def whole_jobs(n_rows: int, classes: Sequence[str], rounds: Mapping[int, int]) -> list[BoosterJob]:
+def whole_jobs(problem: Problem, rounds: Mapping[int, int]) -> list[BoosterJob]:
     """A job for each class on all rows."""
-    nothing, everything = np.zeros(n_rows, bool), np.ones(n_rows, bool)
+    nothing, everything = np.zeros(problem.n_rows, bool), np.ones(problem.n_rows, bool)
     return [
-        BoosterJob(f"final-{name}", FINAL, target, everything, nothing, nothing, rounds[target])
-        for target, name in enumerate(classes)
+        BoosterJob(
+            f"final-{name}",
+            FINAL,
+            target,
+            everything,
+            nothing,
+            nothing,
+            rounds[target],
+            constraints=problem.constrained(target),
+        )
+        for target, name in enumerate(problem.classes)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES
+from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import AUTO, CPU, with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.matrix import FeatureTable, audit_features, cut_sample, release_memory, sample_size
@@ -88,7 +89,8 @@ class Retrainer:
         truth = self._labels if labels is None else labels
         matrix = self._matrix(features)
         scores = np.full((len(truth), len(CLASS_NAMES)), np.nan)
-        for job, fitted in self._fit(matrix, truth, list(self._jobs(rows))):
+        constraints = score_constraints(features) if self._config.monotone else ((),) * len(CLASS_NAMES)
+        for job, fitted in self._fit(matrix, truth, list(self._jobs(rows, constraints))):
             scores[job.score, job.target] = fitted.scores[:, -1]
         return normalise(scores)
 
@@ -109,13 +111,16 @@ class Retrainer:
             self._held = features, matrix
         return self._held[1]
 
-    def _jobs(self, rows: NDArray[np.bool_] | None) -> Iterator[BoosterJob]:
+    def _jobs(self, rows: NDArray[np.bool_] | None, constraints: Sequence[tuple[int, ...]]) -> Iterator[BoosterJob]:
         nothing, rounds = np.zeros(len(self._folds), bool), self._config.n_estimators
         for fold in np.unique(self._folds).tolist():
             held_out = self._folds == fold
             train = ~held_out if rows is None else rows & ~held_out
             for target, name in enumerate(CLASS_NAMES):
-                yield BoosterJob(f"again-{fold}-{name}", fold, target, train, nothing, held_out, rounds)
+                yield BoosterJob(
+                    f"again-{fold}-{name}", fold, target, train, nothing, held_out, rounds,
+                    constraints=constraints[target],
+                )  # fmt: skip
 
     def _fit(
         self, matrix: Any, labels: NDArray[np.uint8], jobs: list[BoosterJob]

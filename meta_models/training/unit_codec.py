@@ -20,6 +20,7 @@ from meta_models.training.task import TrainingTask
 #: Configuration that changes what a booster becomes. The number of threads does not (tested).
 _PARAMETERS = (
     "family", "learning_rate", "max_depth", "min_child_weight", "reg_lambda", "subsample", "colsample",
+    "trees_per_round", "monotone",
     "max_bin", "cut_sample_rows", "early_stopping_rounds", "training_weights", "thin_negatives", "device", "seed",
 )  # fmt: skip
 

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from meta_models.model import IdentityCalibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, normalise
-from meta_models.model.calibrators import CALIBRATORS
+from meta_models.model.calibrators import CALIBRATORS, BlendCalibrator
 
 P = np.array([0.0, 1e-9, 0.1, 0.5, 0.9, 1.0])
 EXAMPLES = [
     IdentityCalibrator(),
     PlattCalibrator(1.3, -0.2),
     IsotonicCalibrator(np.array([0.1, 0.6]), np.array([0.05, 0.9])),
+    BlendCalibrator(0.8, -0.1, np.array([]), ()),
 ]
 
 
@@ -113,3 +114,37 @@ def test_rows_that_every_calibrator_sets_to_zero_do_not_rise_in_a_site_class():
 def test_a_calibrator_for_each_column_is_needed():
     with pytest.raises(ValueError, match="each column"):
         apply_calibrators(np.zeros((1, 3)), [IdentityCalibrator()])
+
+
+def test_a_blend_follows_its_formula_and_survives_arrays():
+    blend = BlendCalibrator(0.5, 0.25, np.array([1.0, 0.5]), (4, 7))
+    base = np.array([[0.9, 0.2], [0.3, 0.6]], np.float32)
+    expected = 0.25 + 0.5 * np.log(0.1 / 0.9) + np.log(0.9 / 0.1) + 0.5 * np.log(0.2 / 0.8)
+    found = blend(np.array([0.1, 0.1]), base)
+    assert found[0] == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-6)
+    again = BlendCalibrator.from_arrays(blend.to_arrays())
+    assert again.columns == (4, 7)
+    np.testing.assert_array_equal(again(np.array([0.1, 0.1]), base), found)
+
+
+@pytest.mark.parametrize("missing", [np.nan, -3e38])
+def test_a_missing_base_score_says_what_the_score_says(missing):
+    blend = BlendCalibrator(0.5, 0.0, np.array([1.0]), (0,))
+    here = blend(np.array([0.2]), np.array([[missing]], np.float32))
+    np.testing.assert_allclose(here, blend(np.array([0.2]), np.array([[0.2]])))
+
+
+@pytest.mark.parametrize(
+    ("slope", "weights", "columns"),
+    [(-1.0, [0.5], (0,)), (1.0, [-0.5], (0,)), (1.0, [0.5], ()), (np.nan, [], ()), (1.0, [np.inf], (0,))],
+)
+def test_a_blend_refuses_other_coefficients(slope, weights, columns):
+    with pytest.raises(ValueError):
+        BlendCalibrator(slope, 0.0, np.array(weights), columns)
+
+
+@pytest.mark.parametrize("columns", [[0.5], [-1.0], [np.nan], [[0.0]]])
+def test_a_blend_refuses_columns_that_are_no_features(columns):
+    arrays = BlendCalibrator(1.0, 0.0, np.array([1.0]), (0,)).to_arrays()
+    with pytest.raises(ValueError):
+        BlendCalibrator.from_arrays({**arrays, "columns": np.array(columns)})

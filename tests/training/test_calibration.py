@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from meta_models.config import TrainingConfig
-from meta_models.training.calibration import cross_fit, fit_calibrators
+from meta_models.training.calibration import BaseScores, cross_fit, fit_calibrators
 
 
 def simulated(n: int = 30_000, seed: int = 0):
@@ -21,12 +22,13 @@ def test_platt_finds_the_slope_that_was_planted() -> None:
     truth = rng.random(100_000) < 1 / (1 + np.exp(-(0.5 * z - 0.7)))
     scores = np.column_stack([1 / (1 + np.exp(-z))] * 3)
     labels = np.where(truth, 0, rng.integers(1, 3, len(z))).astype(np.uint8)
-    found = fit_calibrators(scores, labels, np.ones(len(z), np.float32), TrainingConfig())[0]
+    config = TrainingConfig(calib_method="platt")
+    found = fit_calibrators(scores, labels, np.ones(len(z), np.float32), config)[0]
     assert found.slope == pytest.approx(0.5, abs=0.02)
     assert found.intercept == pytest.approx(-0.7, abs=0.03)
 
 
-@pytest.mark.parametrize("method", ["platt", "isotonic"])
+@pytest.mark.parametrize("method", ["blend", "platt", "isotonic"])
 @pytest.mark.parametrize("per_class", [True, False])
 def test_calibration_lowers_the_log_loss(method: str, per_class: bool) -> None:
     scores, labels = simulated()
@@ -67,3 +69,64 @@ def test_a_falling_score_is_not_turned_round() -> None:
     for calibrator in fit_calibrators(scores, labels, np.ones(5000, np.float32), TrainingConfig()):
         values = calibrator(np.array([0.1, 0.9]))
         assert values[0] == values[1] == pytest.approx(1 / 3, abs=0.03)
+
+
+def with_base_scores(n: int = 20_000, seed: int = 2):
+    """A meta-model's scores and those of a base model that each know half of what tells the label."""
+    rng = np.random.default_rng(seed)
+    known, other = rng.normal(size=(2, n, 3)) * 2
+    truth = known + other + rng.gumbel(size=(n, 3))
+    labels = truth.argmax(1).astype(np.uint8)
+    scores, base = (1 / (1 + np.exp(-values)) for values in (known, other))
+    names = ("neither_score", "donor_score", "acceptor_score")
+    frame = pl.DataFrame({name: base[:, k].astype(np.float32) for k, name in enumerate(names)})
+    return scores, labels, BaseScores.among(("length", *names), frame)
+
+
+def test_blending_takes_what_the_base_scores_add() -> None:
+    scores, labels, bases = with_base_scores()
+    weights, folds = np.ones(len(labels), np.float32), (np.arange(len(labels)) % 3).astype(np.int16)
+    at = np.arange(len(labels)), labels
+    loss = {
+        method: -np.log(
+            cross_fit(scores, labels, weights, folds, TrainingConfig(calib_method=method), bases)[at]
+        ).mean()
+        for method in ("platt", "blend")
+    }
+    assert loss["blend"] < 0.8 * loss["platt"]
+    for k, calibrator in enumerate(fit_calibrators(scores, labels, weights, TrainingConfig(), bases)):
+        assert calibrator.columns == (k + 1,)
+        assert calibrator.weights[0] == pytest.approx(calibrator.slope, rel=0.1)
+
+
+def test_a_base_model_that_says_nothing_gets_no_weight_and_blending_is_platt_scaling() -> None:
+    scores, labels = simulated(60_000)
+    noise = pl.DataFrame(
+        np.random.default_rng(0).random((len(labels), 3)), schema=["neither_score", "donor_score", "acceptor_score"]
+    )
+    bases = BaseScores.among(tuple(noise.columns), noise)
+    weights = np.ones(len(labels), np.float32)
+    platt = fit_calibrators(scores, labels, weights, TrainingConfig(calib_method="platt"))
+    for blend, alone in zip(fit_calibrators(scores, labels, weights, TrainingConfig(), bases), platt, strict=True):
+        assert blend.weights[0] < 0.02
+        assert blend.slope == pytest.approx(alone.slope, rel=0.01)
+        assert blend.intercept == pytest.approx(alone.intercept, abs=0.02)
+
+
+def test_a_fold_does_not_blend_itself() -> None:
+    scores, labels, bases = with_base_scores(6000)
+    weights, folds = np.ones(len(labels), np.float32), (np.arange(len(labels)) % 3).astype(np.int16)
+    before = cross_fit(scores, labels, weights, folds, TrainingConfig(), bases)
+    turned = np.where(folds == 1, (labels + 1) % 3, labels).astype(np.uint8)
+    after = cross_fit(scores, turned, weights, folds, TrainingConfig(), bases)
+    np.testing.assert_array_equal(before[folds == 1], after[folds == 1])
+    assert not np.allclose(before[folds == 0], after[folds == 0])
+
+
+def test_one_blend_shared_by_all_classes_looks_at_the_columns_of_each() -> None:
+    scores, labels, bases = with_base_scores()
+    shared = fit_calibrators(
+        scores, labels, np.ones(len(labels), np.float32), TrainingConfig(calibrate_per_class=False), bases
+    )
+    assert [calibrator.columns for calibrator in shared] == [(1,), (2,), (3,)]
+    assert len({(c.slope, c.intercept, *c.weights) for c in shared}) == 1

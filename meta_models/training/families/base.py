@@ -32,6 +32,8 @@ class BoosterJob:
         What rows count in this job; None where it is what they count in the task.
     features : ndarray of bool (n_features,), or None
         Features that may be split on; None for all. The jobs of one table all name some, or none does.
+    constraints : tuple of int
+        For each feature 1 or -1 where its rise may only raise or only lower the score, else 0; empty: no constraints.
     """
 
     name: str
@@ -44,6 +46,7 @@ class BoosterJob:
     snapshots: tuple[int, ...] = ()
     weights: NDArray[np.float32] | None = None
     features: NDArray[np.bool_] | None = None
+    constraints: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.name

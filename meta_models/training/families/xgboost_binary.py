@@ -47,7 +47,7 @@ class XGBoostBinary(LearnerFamily):
         watch = _Watch(truth, job, config.early_stopping_rounds, weights)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
-            _parameters(config, threads) | {"colsample_bytree": share}, table, num_boost_round=job.rounds,
+            _parameters(config, threads, job.constraints) | {"colsample_bytree": share}, table, num_boost_round=job.rounds,
             evals=[(table, "train")], evals_result=history, custom_metric=watch.metric, callbacks=[watch],
             verbose_eval=False,
         )  # fmt: skip
@@ -75,7 +75,7 @@ class XGBoostBinary(LearnerFamily):
         return gains
 
 
-def _parameters(config: TrainingConfig, threads: int) -> dict[str, Any]:
+def _parameters(config: TrainingConfig, threads: int, constraints: tuple[int, ...]) -> dict[str, Any]:
     return {
         "objective": "binary:logistic",
         "eval_metric": "logloss",
@@ -86,6 +86,8 @@ def _parameters(config: TrainingConfig, threads: int) -> dict[str, Any]:
         "min_child_weight": config.min_child_weight,
         "max_delta_step": config.leaf_bound,
         "reg_lambda": config.reg_lambda,
+        "num_parallel_tree": config.trees_per_round,
+        "monotone_constraints": constraints or None,
         "subsample": config.subsample,
         "colsample_bytree": config.colsample,
         "max_bin": config.max_bin,

@@ -34,7 +34,7 @@ from meta_models.result import (
     probability_columns,
 )
 from meta_models.schema import CLASSES
-from meta_models.training.calibration import apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
 from meta_models.training.pilot import choose_features
 from meta_models.training.task import TrainingTask
 
@@ -209,9 +209,10 @@ def _calibrate(
     if not task.config.calibrate:
         return normalise(fit.scores), None, {}
     labels, weights = task.positions.labels, task.positions.weights
-    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config)
-    calibrated = apply_by_fold(fit.scores, fit.fold, by_fold)
-    return calibrated, fit_calibrators(fit.scores, labels, weights, task.config), by_fold
+    bases = BaseScores.among(task.features, task.positions.frame)
+    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config, bases)
+    calibrated = apply_by_fold(fit.scores, fit.fold, by_fold, bases)
+    return calibrated, fit_calibrators(fit.scores, labels, weights, task.config, bases), by_fold
 
 
 def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:
