@@ -47,9 +47,9 @@ class XGBoostBinary(LearnerFamily):
         watch = _Watch(truth, job, config.early_stopping_rounds, weights)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
-            _parameters(config, threads, job.constraints) | {"colsample_bytree": share}, table, num_boost_round=job.rounds,
-            evals=[(table, "train")], evals_result=history, custom_metric=watch.metric, callbacks=[watch],
-            verbose_eval=False,
+            _parameters(config, threads, job.constraints) | {"colsample_bytree": share}, table,
+            num_boost_round=job.rounds, evals=[(table, "train")], evals_result=history, custom_metric=watch.metric,
+            callbacks=[watch], verbose_eval=False,
         )  # fmt: skip
         kept = booster[: watch.rounds] if watch.rounds < booster.num_boosted_rounds() else booster
         kept.set_attr(best_iteration=None, best_score=None)
