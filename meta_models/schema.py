@@ -16,6 +16,7 @@ GENOMIC_POSITION = "genomic_position"
 STRAND = "strand"
 GENE_TYPE = "gene_type"
 WEIGHT = "sampling_weight"
+SEQUENCE = "sequence"
 
 
 class SpliceClass(IntEnum):
@@ -49,7 +50,7 @@ METADATA: frozenset[str] = frozenset(
         "gene_name", "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
         "start", "end", "gene_start", "gene_end", "transcript_start", "transcript_end", "tx_start", "tx_end",
         "site_start", "site_end", "window_start", "window_end", "absolute_position", "predicted_position",
-        "true_position", "row_id", "sequence",
+        "true_position", "row_id", SEQUENCE,
         "pred_type", "pred_type_raw", "prediction_type", "error_type", "is_correct", "is_error", "is_false_positive",
         "is_false_negative", "predicted_splice_type", "label", "fold", "split",
     }

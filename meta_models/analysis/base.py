@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.analysis import style
 from meta_models.analysis.evaluation import evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.explain import Contributions, explain, parts_of, require_memory, spread_sample
-from meta_models.analysis.outcome import Outcome, Picture, ReportTable, Status
+from meta_models.analysis.outcome import Outcome, ReportTable, Status
 from meta_models.analysis.scores import Scores
+from meta_models.analysis.sheets import Page, Sheet
 from meta_models.analysis.strata import with_strata
 from meta_models.config import TrainingConfig
 from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
@@ -52,6 +52,9 @@ class RowSource(Protocol):
 
     def read_rows(self, rows: NDArray[np.int64], columns: tuple[str, ...]) -> NDArray[np.float32]:
         """Values (n_rows, n_columns), float32, missing as NaN; `rows` number the rows of the out-of-fold table."""
+
+    def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
+        """`expressions` over a text column, for all rows; None where the table has no such column."""
 
 
 class Retrainer(Protocol):
@@ -189,7 +192,7 @@ class Findings:
     writer: ArtifactWriter
     notes: list[Note] = field(default_factory=list)
     tables: list[ReportTable] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
@@ -213,10 +216,13 @@ class Findings:
         self.artifacts.append(name)
         return name
 
-    def draw(self, name: str, figure: Figure, title: str, caption: str) -> None:
-        """Write `figure` as PNG and show it in the report."""
-        png = style.png_bytes(figure)
-        self.pictures.append(Picture(title, caption, png, self.write(name, png)))
+    def draw(self, name: str, figure: Figure, title: str, caption: str, *, pdf: str = "") -> None:
+        """Have `figure` drawn as PNG `name` for the report and, where `pdf` names one, as PDF."""
+        self.draw_pages([Page(figure, name, title, caption)], pdf)
+
+    def draw_pages(self, pages: Sequence[Page], pdf: str) -> None:
+        """Have `pages` drawn, each as PNG for the report where it has a file, and all of them as one PDF."""
+        self.sheets.append(Sheet(tuple(pages), pdf))
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:
         if name.endswith(".parquet"):
@@ -250,8 +256,8 @@ class Analysis(ABC):
             reason,
             tuple(found.notes),
             tuple(found.tables),
-            tuple(found.pictures),
-            tuple(found.artifacts),
+            artifacts=tuple(found.artifacts),
+            sheets=tuple(found.sheets),
         )
 
     def not_applicable(self, reason: str) -> Outcome:

@@ -14,6 +14,7 @@ from meta_models.analysis.curves import DRAWN, describe
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.distributions import Reliability, draw_histogram, draw_reliability
 from meta_models.analysis.scores import META, Population, Scores
+from meta_models.analysis.sheets import Page
 from meta_models.metrics import (
     brier_score,
     expected_calibration_error,
@@ -60,14 +61,19 @@ class Calibration(Analysis):
             found.warn(f"Calibration made the out-of-fold log-loss worse: {before:.5f} before, {after:.5f} after.")
 
     def _draw(self, found: Findings, scores: Scores) -> None:
-        pages = [(population, _reliability_page(scores, population)) for population in scores.populations]
-        for population, figure in pages:
-            file = f"performance_plots/reliability_{population.name}.png"
-            found.draw(file, figure, f"Reliability, {describe(population)}", _RELIABILITY)
-        found.write("performance_plots/reliability.pdf", style.pdf_bytes([figure for _, figure in pages]))
-        figure = _histogram_page(scores)
-        found.draw("performance_plots/score_histograms.png", figure, "Scores by true class", _HISTOGRAM)
-        found.write("performance_plots/score_histograms.pdf", style.pdf_bytes([figure]))
+        folder = "performance_plots"
+        pages = [
+            Page(
+                _reliability_page(scores, population),
+                f"{folder}/reliability_{population.name}.png",
+                f"Reliability, {describe(population)}",
+                _RELIABILITY,
+            )
+            for population in scores.populations
+        ]
+        found.draw_pages(pages, f"{folder}/reliability.pdf")
+        name, figure = f"{folder}/score_histograms", _histogram_page(scores)
+        found.draw(f"{name}.png", figure, "Scores by true class", _HISTOGRAM, pdf=f"{name}.pdf")
 
 
 _RELIABILITY = (

@@ -14,6 +14,7 @@ from meta_models.analysis.evaluation_table import GENOMIC
 from meta_models.analysis.outcome import Outcome
 from meta_models.analysis.plots.lines import Band, Line, draw_pr, draw_roc
 from meta_models.analysis.scores import META, Population
+from meta_models.analysis.sheets import Page
 from meta_models.metrics import (
     CurvePoints,
     Draws,
@@ -60,11 +61,16 @@ class Curves(Analysis):
         title: str,
         page: Callable[[Population], Figure],
     ) -> None:
-        pages = [(population, page(population)) for population in context.scores.populations]
-        for population, figure in pages:
-            file = f"performance_plots/{name}_curves_{population.name}.png"
-            found.draw(file, figure, f"{title}, {describe(population)}", _CAPTIONS[name])
-        found.write(f"{name}_curves_meta.pdf", style.pdf_bytes([figure for _, figure in pages]))
+        pages = [
+            Page(
+                page(population),
+                f"performance_plots/{name}_curves_{population.name}.png",
+                f"{title}, {describe(population)}",
+                _CAPTIONS[name],
+            )
+            for population in context.scores.populations
+        ]
+        found.draw_pages(pages, f"{name}_curves_meta.pdf")
 
 
 _CAPTIONS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 from meta_models.analysis import bands, style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.curves import describe, note_if_empty
+from meta_models.analysis.operating_points import operating_points
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.analysis.plots.matrix import draw_confusion
 from meta_models.analysis.scores import META, Population, Scores
+from meta_models.analysis.sheets import Page
 from meta_models.metrics import Draws, confusion, normalised
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES, SpliceClass
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _Floats = NDArray[np.float64]
-_Mask = NDArray[np.bool_]
 #: Calls per true site that the top-k plot spans.
 _TICKS = (0.25, 0.5, 1, 2, 4, 8)
 
@@ -48,14 +48,15 @@ class Decisions(Analysis):
             )
             for name, title, caption, pages in drawn:
                 shown = f"{title}, {describe(context.scores.headline)}"
-                found.draw(f"performance_plots/{name}.png", pages[0], shown, caption)
-                found.write(f"performance_plots/{name}.pdf", style.pdf_bytes(pages))
+                first = Page(pages[0], f"performance_plots/{name}.png", shown, caption)
+                found.draw_pages([first, *map(Page, pages[1:])], f"performance_plots/{name}.pdf")
         return self.done(found)
 
 
 _POINTS = (
-    "For each class, stratum and scorer: the threshold of best F1, chosen for every fold on the other folds of the "
-    "whole table, and F1, precision and recall of the held-out rows at it."
+    "For each class, stratum and scorer: the threshold of best F1, chosen for every fold on the rows of the stratum in "
+    "the other folds (mean, lowest and highest), and F1, precision and recall of the held-out rows at it. The common "
+    "threshold is chosen on all rows."
 )
 _F1 = "F1 of each class over the threshold, out of fold, with a 95 % band; the dot is the cross-fitted operating point."
 _CONFUSION = "Rows: true class; columns: the most probable class. Number of positions and share of the row."
@@ -63,75 +64,6 @@ _TOP_K = (
     "Share of the true sites among the highest scores, over the number of calls per true site (logarithmic). The value "
     "at 1 is the top-k accuracy."
 )
-
-
-@dataclass(frozen=True)
-class CrossFitted:
-    """Held-out calls of one class and scorer: the threshold of each fold, and which rows are called, (n,)."""
-
-    thresholds: dict[int, float]
-    called: _Mask
-
-
-def cross_fitted(positive: _Mask, values: _Floats, weights: _Floats, folds: NDArray[np.int16]) -> CrossFitted:
-    """For each fold the threshold of best F1 on the other folds, and the calls of the held-out rows at it."""
-    thresholds: dict[int, float] = {}
-    called = np.zeros(len(values), dtype=np.bool_)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        others = ~held_out
-        if not positive[others].any():
-            continue
-        grid = bands.thresholds_for(positive[others], values[others])
-        swept = bands.sweep(positive[others], values[others], weights[others], grid)
-        thresholds[int(fold)] = float(grid[int(np.argmax(swept.f1))])
-        called[held_out] = values[held_out] >= thresholds[int(fold)]
-    return CrossFitted(thresholds, called)
-
-
-def operating_points(context: AnalysisContext) -> pl.DataFrame:
-    """Threshold, F1, precision and recall by population, stratum, class and scorer."""
-    scores = context.scores
-    frame, strata = context.strata
-    masks = frame.select(**{name: expression.fill_null(value=False) for name, expression in strata.items()})
-    rows: list[tuple[object, ...]] = []
-    for population in scores.populations:
-        weights = population.weights_or_ones(len(scores.labels))
-        for target in SITE_CLASSES:
-            positive = scores.is_class(target)
-            for name, values in scores.scorers.items():
-                fitted = cross_fitted(positive, values[:, target], weights, scores.folds)
-                for stratum in masks.columns:
-                    inside = masks[stratum].to_numpy()
-                    rows.append(
-                        (population.name, stratum, target.label, name, *_point(fitted, positive, weights, inside))
-                    )
-    keys = ("population", "stratum", "class", "scorer")
-    figures = (
-        "threshold",
-        "lowest_threshold",
-        "highest_threshold",
-        "f1",
-        "precision",
-        "recall",
-        "true_sites",
-        "called",
-    )
-    schema = {**dict.fromkeys(keys, pl.String), **dict.fromkeys(figures, pl.Float64)}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _point(fitted: CrossFitted, positive: _Mask, weights: _Floats, inside: _Mask) -> tuple[float | None, ...]:
-    """Mean, least and greatest threshold of the folds; F1, precision, recall; weight of true sites and of calls."""
-    chosen = list(fitted.thresholds.values())
-    true = float(weights[inside & positive].sum())
-    called = float(weights[inside & fitted.called].sum())
-    hits = float(weights[inside & positive & fitted.called].sum())
-    if not chosen or true == 0:
-        return (None, None, None, None, None, None, true, called)
-    precision = hits / called if called else None
-    f1 = 2 * hits / (true + called)
-    return (float(np.mean(chosen)), min(chosen), max(chosen), f1, precision, hits / true, true, called)
 
 
 def _colours(scores: Scores) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,6 +31,7 @@ from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import CHROM, BaseModel
+from meta_models.workers import run_jobs
 
 __all__ = ["best_base_overall", "choose_best_base", "evaluate", "fold_metrics", "standard_strata"]
 
@@ -114,69 +114,84 @@ def evaluate(
     combiner_rows : int
         Most rows the logistic combiner is fitted on: all sites and a draw of the others.
     threads : int
-        Opponents compared at the same time; changes no figure.
+        Strata compared at the same time, in processes of their own; changes no figure.
 
     Raises
     ------
     InputError
         If a score is null, not finite or negative.
     """
-    meta = _scores(frame, probability_columns(prediction))
     by_fold = _opponent_by_fold(frame, bases, best_base, weighting)
-    opponents = _opponents(frame, bases, by_fold)
-    rows: list[EvaluationRow] = []
-    # BLAS's own threads would wait for one another, and sum in another order; new threads for each stratum would each
-    # leave a heap of their own behind
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    draws = _Resamples(bootstrap_samples, seed)
+    with threadpool_limits(1, user_api="blas"):  # its threads would wait for one another, and sum in another order
         trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
-        for stratum in _strata(frame, strata or standard_strata(frame), weighting):
-            draws = Draws.make(stratum.n_families, bootstrap_samples, seed) if len(stratum.index) else None
-            here = opponents | trivial if stratum.name == ALL_ROWS else opponents
-            for population, part in stratum.populations:
-                rows += _compared(population, stratum, part, draws, meta, here, pool)
-    return EvaluationTable(tuple(rows), _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
+        table = _Table(
+            labels=frame["label"].to_numpy(),
+            weight=_weight(frame, weighting),
+            families=frame["family"].cast(pl.String).rank("dense").to_numpy().astype(np.int64),
+            meta=_scores(frame, probability_columns(prediction)),
+            opponents=_opponents(frame, bases, by_fold),
+            trivial=trivial,
+            strata=_masks(frame, strata or standard_strata(frame)),
+            draws=draws,
+        )
+        found = dict(run_jobs(table.jobs(), table.compared, processes=threads))
+    rows = tuple(row for job in table.jobs() for row in found[job])
+    return EvaluationTable(rows, _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
+
+
+class _Resamples(NamedTuple):
+    """How many, and by which seed."""
+
+    samples: int
+    seed: int
+
+
+def _masks(frame: pl.DataFrame, strata: Mapping[str, pl.Expr]) -> dict[str, NDArray[np.bool_]]:
+    """Which rows each stratum holds, (n,) each; all rows first."""
+    everything = pl.repeat(value=True, n=pl.len())
+    chosen = {ALL_ROWS: pl.lit(value=True)} | dict(strata)
+    masks = frame.select((everything & mask.fill_null(value=False)).alias(name) for name, mask in chosen.items())
+    return {name: masks[name].to_numpy() for name in chosen}
 
 
 @dataclass(frozen=True)
-class _Stratum:
-    name: str
-    index: NDArray[np.intp]
-    n_families: int
-    populations: tuple[tuple[str, Rows], ...]
+class _Table:
+    """All that is compared, (n,) or (n, 3) arrays; a job is a stratum and a population."""
 
+    labels: NDArray[np.uint8]
+    weight: NDArray[np.float64] | None
+    families: NDArray[np.int64]
+    meta: Scores
+    opponents: Mapping[str, Scores]
+    trivial: Mapping[str, Scores]
+    strata: Mapping[str, NDArray[np.bool_]]
+    draws: _Resamples
 
-def _strata(frame: pl.DataFrame, strata: Mapping[str, pl.Expr], weighting: str) -> Iterator[_Stratum]:
-    labels, weight = frame["label"].to_numpy(), _weight(frame, weighting)
-    codes = frame["family"].cast(pl.String).rank("dense").to_numpy().astype(np.int64)
-    for name, expression in ({ALL_ROWS: pl.lit(value=True)} | dict(strata)).items():
-        mask = frame.select(pl.repeat(value=True, n=pl.len()) & expression.fill_null(value=False)).to_series()
-        index = np.flatnonzero(mask.to_numpy())
-        families, family = np.unique(codes[index], return_inverse=True)
-        populations = [(TABLE, Rows(labels[index], None, family, len(families)))]
-        if weight is not None:
-            populations.append((GENOMIC, Rows(labels[index], weight[index], family, len(families))))
-        yield _Stratum(name, index, len(families), tuple(populations))
+    def jobs(self) -> list[tuple[str, str]]:
+        """Strata and populations in the order of the rows of the evaluation."""
+        populations = (TABLE,) if self.weight is None else (TABLE, GENOMIC)
+        return [(stratum, population) for stratum in self.strata for population in populations]
 
-
-def _compared(
-    population: str,
-    stratum: _Stratum,
-    part: Rows,
-    draws: Draws | None,
-    meta: Scores,
-    opponents: Mapping[str, Scores],
-    pool: Executor,
-) -> Iterator[EvaluationRow]:
-    of_meta = figures_of(part, meta[stratum.index], draws)
-    distinct = {id(scores): scores for scores in opponents.values()}
-
-    def against(scores: Scores) -> list[dict[str, Any]]:
-        return compare(part, figures_of(part, scores[stratum.index], draws), of_meta)
-
-    cells_of = dict(zip(distinct, pool.map(against, distinct.values()), strict=True))
-    for name, scores in opponents.items():
-        for cells in cells_of[id(scores)]:
-            yield EvaluationRow(population=population, stratum=stratum.name, base_model=name, **cells)
+    def compared(self, job: tuple[str, str]) -> list[EvaluationRow]:
+        """The rows of one stratum and population."""
+        stratum, population = job
+        index = np.flatnonzero(self.strata[stratum])
+        families, family = np.unique(self.families[index], return_inverse=True)
+        weight = None if population == TABLE or self.weight is None else self.weight[index]
+        part = Rows(self.labels[index], weight, family, len(families))
+        draws = Draws.make(len(families), *self.draws) if len(index) else None
+        of_meta = figures_of(part, self.meta[index], draws)
+        cells: dict[int, list[dict[str, Any]]] = {}
+        rows = []
+        for name, scores in {**self.opponents, **(self.trivial if stratum == ALL_ROWS else {})}.items():
+            if id(scores) not in cells:
+                cells[id(scores)] = compare(part, figures_of(part, scores[index], draws), of_meta)
+            rows += [
+                EvaluationRow(population=population, stratum=stratum, base_model=name, **cell)
+                for cell in cells[id(scores)]
+            ]
+        return rows
 
 
 def _opponent_by_fold(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import polars as pl
 
+from meta_models.analysis.sheets import Sheet
 from meta_models.result import Note
 
 
@@ -72,6 +74,8 @@ class Outcome:
         What the reader must know; any ``"warning"`` among them makes the status ``finding``.
     artifacts : tuple of str
         Names of the files it wrote, in order.
+    sheets : tuple of Sheet
+        Figures that are still to be drawn; the runner turns them into `pictures` and `artifacts`.
     traceback : str
         Of a failed analysis.
     missed_targets : int
@@ -86,8 +90,15 @@ class Outcome:
     tables: tuple[ReportTable, ...] = ()
     pictures: tuple[Picture, ...] = ()
     artifacts: tuple[str, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
     traceback: str = ""
     missed_targets: int = 0
+
+    def with_files(self, files: Mapping[str, bytes]) -> Outcome:
+        """The outcome with its sheets drawn, whose content by name is `files`."""
+        shown = [page for sheet in self.sheets for page in sheet.pages if page.file]
+        pictures = tuple(Picture(page.title, page.caption, files[page.file], page.file) for page in shown)
+        return replace(self, pictures=pictures, artifacts=(*self.artifacts, *files), sheets=())
 
     def to_json(self) -> dict[str, object]:
         """Plain values for ``analysis_outcomes.json``, without tables and pictures."""

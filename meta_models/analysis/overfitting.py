@@ -56,8 +56,7 @@ class Overfitting(Analysis):
     def _draw(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
         with style.style():
             figure = _loss_figure(records, context.config.plot_points)
-            found.draw(f"{FOLDER}/loss_curves.png", figure, "Loss by round", _CURVES)
-            found.write(f"{FOLDER}/loss_curves.pdf", style.pdf_bytes([figure]))
+            found.draw(f"{FOLDER}/loss_curves.png", figure, "Loss by round", _CURVES, pdf=f"{FOLDER}/loss_curves.pdf")
 
     def _judge(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
         """Tell what the rounds say: stopped at the limit, or far apart between folds."""

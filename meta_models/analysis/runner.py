@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from meta_models.analysis.base import Analysis, AnalysisContext, codes
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.outcome import Outcome, Status
 from meta_models.analysis.registry import ANALYSES
+from meta_models.analysis.sheets import Drawing, Files, draw
 from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode, UsageError, WriteError
+from meta_models.workers import Background
 
 log = logging.getLogger(__name__)
 
@@ -100,26 +103,55 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
     chosen = selected(context.config, analyses)
     for model in (context.result.model, *context.result.fold_models.values()):
         model.set_threads(context.threads)
-    outcomes, seconds = [], {}
-    for analysis in analyses:
-        started = time.perf_counter()
-        if analysis.code in chosen:
-            with threadpool_limits(1, user_api="blas"):  # many small products: threads would only wait for one another
-                outcome = _run_one(analysis, context)
-        else:
-            outcome = analysis.skipped(_why_skipped(analysis))
-        seconds[analysis.code] = time.perf_counter() - started
-        log.info("analysis %s: %s (%.1f s)", analysis.code, outcome.status.value, seconds[analysis.code])
-        outcomes.append(outcome)
+    seconds = dict.fromkeys(codes(analyses), 0.0)
+    with closing(Background(draw, processes=context.threads)) as drawings:
+        begun = []
+        for analysis in analyses:
+            with _timed(seconds, analysis.code):
+                wanted = analysis.code in chosen
+                outcome = _computed(analysis, context) if wanted else analysis.skipped(_why_skipped(analysis))
+                number = drawings.submit(Drawing(outcome.code, outcome.sheets)) if outcome.sheets else None
+            log.info("analysis %s: %s (%.1f s)", analysis.code, outcome.status.value, seconds[analysis.code])
+            begun.append((analysis, outcome, number))
+        outcomes = []
+        for analysis, outcome, number in begun:
+            with _timed(seconds, analysis.code):
+                outcomes.append(outcome if number is None else _drawn(analysis, outcome, number, drawings, context))
     if context.retrainer is not None:
         context.retrainer.release()
     context.writer.write_json(OUTCOMES, [outcome.to_json() for outcome in outcomes])
     return AnalysisRun(tuple(outcomes), seconds, context.known_evaluation)
 
 
-def _run_one(analysis: Analysis, context: AnalysisContext) -> Outcome:
+@contextmanager
+def _timed(seconds: dict[str, float], code: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[code] += time.perf_counter() - started
+
+
+def _computed(analysis: Analysis, context: AnalysisContext) -> Outcome:
+    with threadpool_limits(1, user_api="blas"):  # many small products: threads would only wait for one another
+        return _guarded(analysis, lambda: analysis.run(context))
+
+
+def _drawn(
+    analysis: Analysis, outcome: Outcome, number: int, drawings: Background[Drawing, Files], context: AnalysisContext
+) -> Outcome:
+    """The outcome with its figures, which are written."""
+
+    def written() -> Outcome:
+        files = drawings.result(number)
+        for name, data in files.items():
+            context.writer.write_bytes(name, data)
+        return outcome.with_files(files)
+
+    return _guarded(analysis, written)
+
+
+def _guarded(analysis: Analysis, work: Callable[[], Outcome]) -> Outcome:
     try:
-        return analysis.run(context)
+        return work()
     except WriteError:
         raise
     except Exception as error:  # noqa: BLE001 - the one broad except: an analysis must not lose the others or the model

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from meta_models.analysis.dinucleotides import CANONICAL, with_dinucleotides
 from meta_models.analysis.evaluation import standard_strata
 from meta_models.result import TrainingResult
 from meta_models.schema import BaseModel
@@ -28,8 +29,9 @@ _GC, _TO_START, _TO_END = "gc_content", "distance_to_start", "distance_to_end"
 def with_strata(result: TrainingResult, rows: RowSource | None) -> tuple[pl.DataFrame, dict[str, pl.Expr]]:
     """The out-of-fold table, with feature columns the strata need, and the strata as boolean expressions over it.
 
-    Standard strata first, then gene type, certainty of the main base model, distance to the gene's ends, GC content.
-    The latter two need a row source and the columns ``distance_to_start``, ``distance_to_end`` and ``gc_content``.
+    Standard strata first, then gene type, certainty of the main base model, distance to the gene's ends, GC content,
+    canonical or not. The latter three need a row source and the columns ``distance_to_start``, ``distance_to_end``,
+    ``gc_content`` and ``sequence``.
     """
     frame = _with_features(result, rows)
     strata = dict(standard_strata(frame, result.base_train_chroms))
@@ -41,7 +43,8 @@ def with_strata(result: TrainingResult, rows: RowSource | None) -> tuple[pl.Data
         strata[f"{NEAR_END} nt or more from both gene ends"] = ~near
     if _GC in frame.columns:
         strata.update(_gc_thirds(frame))
-    return frame, strata
+    frame, canonical = with_dinucleotides(frame, rows)
+    return frame, strata | canonical
 
 
 def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
@@ -51,12 +54,11 @@ def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
         "base-train": "chromosomes of the base model's training are not known (--base-train-chroms)",
         "gene type": f"gene types: the table has none, or only one with {LEAST_GENES} genes or more",
         "nt from a gene end": "distance to the gene's ends: no such features were kept, or rows cannot be read",
-        "GC": "GC content: no such feature was kept, or rows cannot be read",
+        "GC ": "GC content: no such feature was kept, or rows cannot be read",
+        CANONICAL: "canonical and other sites: the table has no text column 'sequence' with the position in its middle, "
+        "and k-mer counts of a window cannot tell which bases stand at a site",
     }
-    missing = [reason for key, reason in reasons.items() if not any(key in name for name in names)]
-    if not any("canonical" in name for name in names):
-        missing.append("canonical and non-canonical sites: the out-of-fold table holds no sequence at the sites")
-    return tuple(missing)
+    return tuple(reason for key, reason in reasons.items() if not any(key in name for name in names))
 
 
 def _with_features(result: TrainingResult, rows: RowSource | None) -> pl.DataFrame:

@@ -29,6 +29,8 @@ from meta_models.schema import (
 
 logger = logging.getLogger(__name__)
 CHUNK_BYTES = 32_000_000
+#: Rows of text read at a time.
+TEXT_ROWS = 50_000
 _ALL_ROWS = slice(None)
 #: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
 SCAN_BYTES = 128_000_000
@@ -168,6 +170,12 @@ class Dataset:
             values[first : first + len(chunk)] = chunk
             first += len(chunk)
         return values
+
+    def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
+        """`expressions` over the text column `column`, for all rows in use; None where there is no such column."""
+        if column not in self.columns or self.kind(column) is not Kind.STRING:
+            return None
+        return pl.concat(self.iter_frames(expressions, TEXT_ROWS))
 
     def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
         """Most rows that one scan of `expressions` covers."""

@@ -16,7 +16,7 @@ from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.memory import worker_count
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import decode, encode, unit_key
-from meta_models.training.workers import CAN_FORK, run_jobs
+from meta_models.workers import CAN_FORK, run_jobs
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.matrix import FeatureTable, audit_features, cut_sample, release_memory, sample_size
 from meta_models.training.memory import single_model_peak, worker_count
 from meta_models.training.row_weights import row_weights
-from meta_models.training.workers import CAN_FORK, run_jobs
+from meta_models.workers import CAN_FORK, run_jobs
 
 logger = logging.getLogger(__name__)
 

@@ -79,9 +79,13 @@ class ArrayRows:
 
     def __init__(self, features: np.ndarray, names: tuple[str, ...]) -> None:
         self.features, self.names = features, names
+        self.texts: list[str] | None = None
 
     def read_rows(self, rows: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
         return self.features[rows][:, [self.names.index(c) for c in columns]]
+
+    def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
+        return None if self.texts is None else pl.DataFrame({column: self.texts}).select(expressions)
 
 
 @cache

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from meta_models.analysis.base import AnalysisContext
-from meta_models.analysis.decisions import cross_fitted, operating_points
+from meta_models.analysis.operating_points import Ranking, operating_points
 
 
 def test_the_threshold_of_a_fold_does_not_see_its_rows() -> None:
@@ -13,9 +13,9 @@ def test_the_threshold_of_a_fold_does_not_see_its_rows() -> None:
     folds = np.repeat(np.arange(4), 250).astype(np.int16)
     positive = rng.random(1000) < 0.2
     scores = rng.random(1000) * 0.6 + 0.4 * positive
-    before = cross_fitted(positive, scores, np.ones(1000), folds)
+    before = Ranking.of(positive, scores, np.ones(1000), folds).cross_fitted()
     turned = np.where(folds == 2, ~positive, positive)
-    after = cross_fitted(turned, scores, np.ones(1000), folds)
+    after = Ranking.of(turned, scores, np.ones(1000), folds).cross_fitted()
     assert before.thresholds[2] == after.thresholds[2]
     assert before.thresholds[0] != after.thresholds[0]
     assert np.array_equal(before.called[folds == 2], after.called[folds == 2])
@@ -25,7 +25,7 @@ def test_the_threshold_is_the_best_of_the_others() -> None:
     scores = np.array([0.1, 0.2, 0.8, 0.9] * 2)
     positive = np.array([False, False, True, True] * 2)
     folds = np.repeat([0, 1], 4).astype(np.int16)
-    fitted = cross_fitted(positive, scores, np.ones(8), folds)
+    fitted = Ranking.of(positive, scores, np.ones(8), folds).cross_fitted()
     assert fitted.thresholds == {0: 0.8, 1: 0.8}
     assert np.array_equal(fitted.called, positive)
 
@@ -41,7 +41,8 @@ def test_operating_points_are_plain_counts(context: AnalysisContext) -> None:
     ).row(0, named=True)
     scores = context.scores
     positive = scores.labels == 1
-    called = cross_fitted(positive, scores.calibrated[:, 1], np.ones(len(positive)), scores.folds).called
+    ranking = Ranking.of(positive, scores.calibrated[:, 1], np.ones(len(positive)), scores.folds)
+    called = ranking.cross_fitted().called
     hits = (called & positive).sum()
     assert row["called"] == called.sum()
     assert row["true_sites"] == positive.sum()
@@ -53,3 +54,26 @@ def test_operating_points_are_plain_counts(context: AnalysisContext) -> None:
     )
     halves = strata.filter(pl.col("stratum").is_in(["base-train chromosomes", "other chromosomes"]))
     assert halves["true_sites"].sum() == positive.sum()
+
+
+def test_a_stratum_has_a_threshold_of_its_own() -> None:
+    """Scores of the second half are shifted: one threshold for all serves it badly."""
+    rng = np.random.default_rng(1)
+    positive, second = rng.random(800) < 0.3, np.arange(800) >= 400
+    scores = positive + rng.random(800) * 0.9 + 2.0 * second
+    folds = (np.arange(800) % 4).astype(np.int16)
+    ranking = Ranking.of(positive, scores, np.ones(800), folds)
+    alone = Ranking.of(positive[second], scores[second], np.ones(400), folds[second]).cross_fitted()
+    own = ranking.cross_fitted(second)
+    assert own.thresholds == alone.thresholds
+    assert np.array_equal(own.called[second], alone.called)
+    assert not own.called[~second].any()
+    assert ranking.cross_fitted().thresholds != own.thresholds
+
+
+def test_equal_scores_are_called_together() -> None:
+    scores = np.array([0.9, 0.5, 0.5, 0.1] * 2)
+    positive = np.array([True, True, False, False] * 2)
+    fitted = Ranking.of(positive, scores, np.ones(8), np.repeat([0, 1], 4).astype(np.int16)).cross_fitted()
+    assert fitted.thresholds == {0: 0.5, 1: 0.5}
+    assert fitted.called.sum() == 6
