@@ -205,6 +205,11 @@ class EnsembleRecord:
     unseen: ScoreFigures
     missing_genes: tuple[str, ...] = ()
 
+    @property
+    def out_of_batch(self) -> bool:
+        """Whether fold k holds the genes of batch k, scored by all members but k."""
+        return self.cv == "out-of-batch"
+
 
 @dataclass(frozen=True)
 class TrainingResult:

@@ -50,9 +50,13 @@ def _looks() -> list[pl.Expr]:
 def _canonical(frame: pl.DataFrame, flags: pl.DataFrame, target: SpliceClass) -> pl.Series | None:
     """Which rows are canonical, looking where most true sites of the class are; None where hardly any is."""
     sites = flags.filter(frame["label"] == target.value)
-    shares = {place: sites[_name(target, place)].mean() or 0.0 for place in _PLACES[target][1]}
+    shares = {place: _share(sites[_name(target, place)]) for place in _PLACES[target][1]}
     best = max(shares, key=lambda place: shares[place])
     return flags[_name(target, best)].fill_null(value=False) if shares[best] >= _LEAST_SHARE else None
+
+
+def _share(flags: pl.Series) -> float:
+    return int(flags.sum()) / len(flags) if len(flags) else 0.0
 
 
 def _name(target: SpliceClass, place: int) -> str:

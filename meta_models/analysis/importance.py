@@ -37,17 +37,17 @@ class Importance(Analysis):
         """Write the table of all methods, their rank correlation, permutation by group, and plots."""
         found = Findings(context.writer)
         table = importance_table(context)
+        permuted = None if context.rows is None else permutation_table(context)
+        if permuted is not None:
+            table = table.join(permuted.by_feature.rename({"count": "permuted_together"}), on="feature", how="left")
         file = found.write(f"{FOLDER}/feature_importance.csv", table)
         found.tables.append(ReportTable("Every method, every feature", table, _METHODS, file))
         correlation = method_correlation(table)
         file = found.write(f"{FOLDER}/method_rank_correlation.csv", correlation)
         found.tables.append(ReportTable("Do the methods agree?", correlation, "Spearman's rank correlation.", file))
-        reason = ""
-        if context.rows is not None:
-            permuted = permutation_table(context)
+        if permuted is not None:
             file = found.write(f"{FOLDER}/permutation_importance.csv", permuted.table)
             found.tables.append(ReportTable("Permutation importance", permuted.table, permuted.how, file))
-            reason = permuted.how
             if permuted.seen:
                 found.tell(
                     "Permutation importance is of the final model on rows it was trained on; it ranks what the "
@@ -60,12 +60,13 @@ class Importance(Analysis):
             for target in SITE_CLASSES:
                 title = f"Importance for {target.label}, by method"
                 found.draw(f"{FOLDER}/methods_{target.label}.png", _methods_figure(table, target), title, _METHODS)
-        return self.done(found, reason or "without a source of rows: gain and cover only")
+        return self.done(found, "without a source of rows: gain and cover only" if permuted is None else permuted.how)
 
 
 _METHODS = (
     "Gain and cover: totals over the trees of the final model (share of all). SHAP: mean absolute contribution. "
-    "One-feature AP: average precision of the feature alone, in its better direction, on a sample of rows."
+    "One-feature AP: average precision of the feature alone, in its better direction, on a sample of rows. Permutation "
+    "(in the table, and in a figure of its own): loss of AP when the feature and those like it are shuffled together."
 )
 
 
@@ -170,17 +171,27 @@ def method_correlation(table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+_TITLES = {"gain": "gain (share)", "cover": "cover (share)", "shap": "mean |SHAP|", "one_feature_ap": "one-feature AP"}
+
+
 def _methods_figure(table: pl.DataFrame, target: SpliceClass) -> Figure:
-    methods = [c for c in table.columns if c.endswith(f"_{target.label}")]
+    """Those methods that judge each feature by itself."""
+    methods = [name for method in _TITLES if (name := f"{method}_{target.label}") in table.columns]
     figure, axes = style.new_figure(1, len(methods), width=4.3, height=3.9)
     for ax, method in zip(axes[0], methods, strict=True):
         top = table.sort(pl.col(method).fill_null(0.0), "feature", descending=[True, False]).head(_SHOWN)
         colours = [GROUP_COLOURS[FeatureGroup(group)] for group in top["group"]]
-        title = method.removesuffix(f"_{target.label}").replace("_", " ")
+        title = _TITLES[method.removesuffix(f"_{target.label}")]
         draw_bars(ax, top["feature"].to_list(), top[method].fill_null(0.0).to_numpy(), colours, title=title, x_label="")
     figure.suptitle(f"Importance for {target.label}", fontsize=11)
     add_group_legend(figure, {FeatureGroup(group) for group in table["group"]})
     return figure
+
+
+def _short(names: str) -> str:
+    """The first of several features, and how many more there are."""
+    first, *more = names.split(" + ")
+    return f"{first} and {len(more)} like it" if more else first
 
 
 def _permutation_figure(table: pl.DataFrame) -> Figure:
@@ -189,6 +200,6 @@ def _permutation_figure(table: pl.DataFrame) -> Figure:
         column = f"ap_loss_{target.label}"
         top = table.filter(pl.col(column).is_not_null()).sort(column, "features", descending=[True, False]).head(18)
         colours = [style.PURPLE if alone > 1 else style.BLUE for alone in top["count"]]
-        names = [name if len(name) <= 44 else name[:41] + "..." for name in top["features"]]
+        names = [_short(name) for name in top["features"]]
         draw_bars(ax, names, top[column].to_numpy(), colours, title=target.label, x_label="loss of AP when permuted")
     return figure

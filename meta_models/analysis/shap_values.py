@@ -121,7 +121,10 @@ _BAR = "Mean absolute SHAP value of the first features of each class; the colour
 _BEESWARM = (
     "A dot is a row of the sample: right raises the log-odds of the class; the colour is the value of the feature."
 )
-_DEPENDS = "Contribution over the value of the feature, by true class."
+_DEPENDS = (
+    "Contribution over the value of the feature, by true class. The axis is logarithmic (around 0: linear) where the "
+    "values span decades."
+)
 
 
 def _tell_error(found: Findings, explained: Contributions, *, members: int) -> None:

@@ -55,7 +55,7 @@ def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
         "gene type": f"gene types: the table has none, or only one with {LEAST_GENES} genes or more",
         "nt from a gene end": "distance to the gene's ends: no such features were kept, or rows cannot be read",
         "GC ": "GC content: no such feature was kept, or rows cannot be read",
-        CANONICAL: "canonical and other sites: the table has no text column 'sequence' with the position in its middle, "
+        CANONICAL: "canonical and other sites: the table has no text column 'sequence' with the position amidst, "
         "and k-mer counts of a window cannot tell which bases stand at a site",
     }
     return tuple(reason for key, reason in reasons.items() if not any(key in name for name in names))

@@ -54,7 +54,7 @@ _RC: dict[Any, Any] = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "lines.linewidth": 1.8,
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 3,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -84,19 +84,22 @@ def new_figure(
 
 def png_bytes(figure: Figure) -> bytes:
     """The figure as PNG, the same bytes each time; the layout is settled here, and stays for the PDF."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(DPI)
+    buffer = io.BytesIO()  # not by savefig, which goes through all artists twice
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     figure.set_layout_engine("none")
     return buffer.getvalue()
 
 
 def pdf_bytes(pages: Sequence[Figure]) -> bytes:
     """The figures as the pages of one PDF without creation date."""
-    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     buffer = io.BytesIO()
     with PdfPages(buffer, metadata={"CreationDate": None, "ModDate": None, "Creator": "meta-models"}) as pdf:
         for page in pages:
-            pdf.savefig(page)
+            FigureCanvasPdf(page).print_pdf(pdf)  # type: ignore[no-untyped-call]
     return buffer.getvalue()

@@ -1,7 +1,8 @@
-"""Two array operations that every metric uses."""
+"""Array operations that every metric uses."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,14 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     result: Floats = np.full(bottom.shape, np.nan)
     np.divide(top, bottom, out=result, where=bottom > 0)
     return result
+
+
+def cumulated(rows: Floats) -> Floats:
+    """Sum of each row (J, R) and all rows above it: ``cumsum`` along the first axis, a row at a time as memory lies."""
+    sums = rows.copy()
+    for above, row in pairwise(sums):
+        row += above
+    return sums
 
 
 def sums_by(index: NDArray[np.integer[Any]], values: NDArray[Any], size: int) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta_models.metrics.arrays import Floats, sums_by
-from meta_models.metrics.ranking import average_precision, checked
+from meta_models.metrics.ranking import checked
 from meta_models.metrics.weights import effective_sample_size
 
 #: Fewer effective rows than this give a sum with a relative design error above 1 / sqrt(10) = 32 %.
@@ -106,7 +106,8 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         1 / probability of being in the table: rows of weight 1 are certain, those above 1 are a sample.
     """
     is_positive, values, weights = checked(positive, score, weight)
-    share, slope = _parts(is_positive, values, weights)
+    curve = _Curve.of(is_positive, values, weights)
+    share, slope = curve.parts(is_positive, values)
     heavy = ~is_positive & (weights > 1)
     parts = (weights * share)[heavy]
     everything = float((weights * share)[~is_positive].sum())
@@ -116,14 +117,15 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         largest=float(parts.max(initial=0.0)),
         effective_rows=effective_sample_size(parts),
         design_error=design_error(-slope, weights),
-        single_row=_one_more(is_positive, values, weights, _at_median_site),
-        unseen=_one_more(is_positive, values, weights, _above_all_sampled),
+        single_row=_one_more(curve, values[heavy], weights[heavy], _at_median_site),
+        unseen=_one_more(curve, values[heavy], weights[heavy], _above_all_sampled),
     )
 
 
 def ap_slopes(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) -> Floats:
     """Derivative of AP with respect to the weight of each negative, (n,), at most 0; 0 for positives."""
-    return -_parts(*checked(positive, score, weight))[1]
+    is_positive, values, weights = checked(positive, score, weight)
+    return -_Curve.of(is_positive, values, weights).parts(is_positive, values)[1]
 
 
 def design_error(slopes: Floats, weight: ArrayLike) -> float:
@@ -140,15 +142,12 @@ def design_error(slopes: Floats, weight: ArrayLike) -> float:
     return float(np.sqrt(np.sum(np.maximum(weights - 1.0, 0.0) * weights * slopes**2)))
 
 
-def _one_more(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats, place: _Place) -> float:
+def _one_more(curve: _Curve, sampled: NDArray[np.floating], weights: Floats, place: _Place) -> float:
     """Loss of AP by one more sampled negative, whose score and weight `place` tells."""
-    heavy, used = ~is_positive & (weights > 1), is_positive & (weights > 0)
-    if not (heavy.any() and used.any()):
+    if not (len(sampled) and len(curve.sites)):
         return 0.0
-    score, weight = place(values[used], values[heavy], weights[heavy])
-    more = (np.append(is_positive, False), np.append(values, score), np.append(weights, weight))
-    before, after = average_precision(is_positive, values, weights).value, average_precision(*more).value
-    return (before or 0.0) - (after or 0.0)
+    score, weight = place(curve.sites, sampled, weights)
+    return curve.loss_by(score, weight)
 
 
 def _at_median_site(sites: NDArray[np.floating], _: NDArray[np.floating], weights: Floats) -> tuple[float, float]:
@@ -161,17 +160,43 @@ def _above_all_sampled(
     return float(max(sampled.max(), np.quantile(sites, OUTRANKED, method="higher"))), float(weights.mean())
 
 
-def _parts(is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> tuple[Floats, Floats]:
-    """Part of 1 - AP for each unit of weight, and minus the derivative of AP, of each row; 0 for positives."""
-    used = is_positive & (weights > 0)
-    thresholds, at = np.unique(values[used], return_inverse=True)
-    if not len(thresholds):
-        return np.zeros(len(values)), np.zeros(len(values))
-    block = np.searchsorted(thresholds, values, side="right")
-    negative = sums_by(block[~is_positive], weights[~is_positive], len(thresholds) + 1)[1:]
-    at_threshold = sums_by(at, weights[used], len(thresholds))
-    true, false = (np.cumsum(x[::-1])[::-1] for x in (at_threshold, negative))
-    mass = at_threshold / true[0]
-    terms = (mass / (true + false), mass * true / (true + false) ** 2)
-    share, slope = (np.concatenate([[0.0], np.cumsum(term)])[block] for term in terms)
-    return np.where(is_positive, 0.0, share), np.where(is_positive, 0.0, slope)
+@dataclass(frozen=True)
+class _Curve:
+    """Weights at or above each threshold, the distinct scores of positives from the lowest up.
+
+    Attributes
+    ----------
+    sites : (p,) float
+        Scores of the positives.
+    thresholds, mass, true, false : (J,) float64
+        Score, share of the weight of positives at it, weight of positives and of negatives at or above it.
+    """
+
+    sites: NDArray[np.floating]
+    thresholds: NDArray[np.floating]
+    mass: Floats
+    true: Floats
+    false: Floats
+
+    @classmethod
+    def of(cls, is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> _Curve:
+        used = is_positive & (weights > 0)
+        thresholds, at = np.unique(values[used], return_inverse=True)
+        block = np.searchsorted(thresholds, values[~is_positive], side="right")
+        negative = sums_by(block, weights[~is_positive], len(thresholds) + 1)[1:]
+        positive = sums_by(at, weights[used], len(thresholds))
+        true, false = (np.cumsum(x[::-1])[::-1] for x in (positive, negative))
+        return cls(values[used], thresholds, positive / true[0] if len(true) else positive, true, false)
+
+    def parts(self, is_positive: NDArray[np.bool_], values: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Part of 1 - AP for each unit of weight, and minus the derivative of AP, of each row; 0 for positives."""
+        terms = (self.mass / (self.true + self.false), self.mass * self.true / (self.true + self.false) ** 2)
+        block = np.searchsorted(self.thresholds, values, side="right")
+        share, slope = (np.concatenate([[0.0], np.cumsum(term)])[block] for term in terms)
+        return np.where(is_positive, 0.0, share), np.where(is_positive, 0.0, slope)
+
+    def loss_by(self, score: float, weight: float) -> float:
+        """What a further negative of this score and weight takes from AP."""
+        outranked = self.thresholds <= score
+        mass, true, false = self.mass[outranked], self.true[outranked], self.false[outranked]
+        return float(np.sum(mass * true * (1 / (true + false) - 1 / (true + false + weight))))

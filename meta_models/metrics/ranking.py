@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from meta_models.metrics.arrays import Floats, ratio, sums_by
+from meta_models.metrics.arrays import Floats, cumulated, ratio, sums_by
 from meta_models.metrics.value import Metric
 from meta_models.metrics.weights import as_weight
 
@@ -149,9 +149,8 @@ class RankedFamilies:
         """Cumulated counts when family f stands `multiplicity[f, r]` times in resample r; (n_families, R)."""
         positives = self._positive @ multiplicity
         tied = self._tied @ multiplicity if self._tied.nnz else np.broadcast_to(0.0, positives.shape)
-        false = self._false @ multiplicity
-        np.cumsum(false, axis=0, out=false)
-        return CumulatedCounts(positives, tied, np.cumsum(positives, axis=0), false, self._negatives @ multiplicity)
+        false = cumulated(self._false @ multiplicity)
+        return CumulatedCounts(positives, tied, cumulated(positives), false, self._negatives @ multiplicity)
 
     def observed(self) -> CumulatedCounts:
         """The counts of the data as they are (R = 1)."""

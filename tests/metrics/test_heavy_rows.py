@@ -78,3 +78,13 @@ def test_design_error_is_the_spread_over_samples_and_the_estimate_is_unbiased() 
 def test_no_positives_no_effect() -> None:
     found = heavy_row_share([False, False], [0.1, 0.2], [5.0, 9.0])
     assert (found.loss, found.share, found.effective_rows, found.design_error) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_one_more_row_takes_what_it_takes() -> None:
+    t = scored(3)
+    weight = np.where(t.positive, 1.0, t.weight + 1)
+    found = heavy_row_share(t.positive, t.score, weight)
+    row = (np.quantile(t.score[t.positive], 0.5, method="higher"), np.median(weight[~t.positive]))
+    before = average_precision(t.positive, t.score, weight).value
+    after = average_precision(np.append(t.positive, False), np.append(t.score, row[0]), np.append(weight, row[1])).value
+    assert found.single_row == pytest.approx(before - after)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats32 = NDArray[np.float32]
+#: Values of which a quarter lies so far below the high end get a logarithmic axis.
+_MANY_DECADES = 100.0
 
 
 def draw_bars(
@@ -67,7 +69,21 @@ def draw_dependence(
         ax.scatter(feature[known], values[known], s=9, alpha=0.55, color=colours[name], label=name, lw=0)
     ax.axhline(0, color="#9ca3af", lw=1)
     ax.set(title=title, xlabel="value of the feature", ylabel="contribution")
+    smallest = _smallest_of_many_decades(feature[np.isfinite(feature)])
+    if smallest is not None:
+        ax.set_xscale("symlog", linthresh=smallest, linscale=0.2)
+        ax.minorticks_off()
+        ax.tick_params(axis="x", labelsize=7.5)
     return ax
+
+
+def _smallest_of_many_decades(values: Floats32) -> float | None:
+    """Where a logarithmic axis begins; None unless the values are not negative and span decades, as scores do."""
+    positive = values[values > 0]
+    if not len(positive) or values.min() < 0:
+        return None
+    low, middle, high = (float(q) for q in np.quantile(positive, (0.02, 0.25, 0.98)))
+    return float(10 ** np.floor(np.log10(low))) if high > _MANY_DECADES * middle else None
 
 
 @contextmanager
