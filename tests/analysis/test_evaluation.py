@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from meta_models.analysis import evaluation
 from meta_models.analysis.evaluation import (
     best_base_overall,
     choose_best_base,
@@ -282,19 +280,6 @@ def test_order_of_rows_and_threads_change_nothing() -> None:
         assert (a.metric, a.target, a.base_model) == (b.metric, b.target, b.base_model)
         assert a.meta == pytest.approx(b.meta)
         assert a.lower == pytest.approx(b.lower)
-
-
-def test_the_same_threads_serve_all_strata(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each new thread would leave a heap of its own behind: 0.5 GB after 28 comparisons."""
-    seen, compare = set(), evaluation.compare
-
-    def watched(*arguments: object) -> object:
-        seen.add(threading.current_thread())
-        return compare(*arguments)
-
-    monkeypatch.setattr(evaluation, "compare", watched)
-    run(oof(), bootstrap_samples=10, threads=2)
-    assert len(seen) <= 2
 
 
 def test_frame_and_json_hold_every_row_and_no_nan() -> None:

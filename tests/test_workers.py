@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+
+import pytest
+
+from meta_models.errors import InputError, UnitsFailed
+from meta_models.workers import Background, run_jobs
+
+
+def work(job: str) -> tuple[str, int]:
+    if job == "refuses":
+        raise InputError("A job must be done", "refused")
+    if job == "dies":
+        os._exit(3)
+    time.sleep(0.05 if job == "slow" else 0)
+    return job.upper(), os.getpid()
+
+
+def test_jobs_in_the_background_answer_by_their_number() -> None:
+    with closing(Background(work, processes=2)) as background:
+        numbers = [background.submit(job) for job in ("slow", "a", "b", "c")]
+        found = [background.result(number) for number in reversed(numbers)]
+    assert [name for name, _ in found] == ["C", "B", "A", "SLOW"]
+    assert os.getpid() not in {pid for _, pid in found}
+
+
+def test_one_process_does_its_jobs_itself() -> None:
+    with closing(Background(work, processes=1)) as background:
+        assert background.result(background.submit("a")) == ("A", os.getpid())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_belongs_to_its_own_job(processes: int) -> None:
+    with closing(Background(work, processes=processes)) as background:
+        bad, good = background.submit("refuses"), background.submit("a")
+        assert background.result(good)[0] == "A"
+        with pytest.raises(InputError, match="refused"):
+            background.result(bad)
+
+
+def test_a_child_that_dies_is_named() -> None:
+    with closing(Background(work, processes=2)) as background:
+        bad, good = background.submit("dies"), background.submit("a")
+        with pytest.raises(UnitsFailed, match="dies must finish"):
+            background.result(bad)
+        assert background.result(good)[0] == "A"
+    with pytest.raises(UnitsFailed, match="code 3"):
+        list(run_jobs(["a", "dies"], work, processes=2))
+
+
+def test_what_still_runs_ends_with_the_caller() -> None:
+    background = Background(time.sleep, processes=2)
+    background.submit(60)
+    started = time.perf_counter()
+    background.close()
+    assert time.perf_counter() - started < 10
