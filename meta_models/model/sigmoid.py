@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import Calibrator
 from meta_models.model.inputs import Matrix
+from meta_models.model.merged import MergedBoosters
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -53,6 +52,7 @@ class SigmoidMetaModel(FittedModel):
         for booster in self.boosters:
             if booster.num_features() != len(feature_names):
                 raise ValueError(f"a booster has {booster.num_features()} features, {len(feature_names)} were named")
+        self._merged = MergedBoosters(self.boosters)
 
     @property
     def n_members(self) -> int:
@@ -63,13 +63,11 @@ class SigmoidMetaModel(FittedModel):
         """Use `n` threads for prediction."""
         for booster in self.boosters:
             booster.set_param({"nthread": n})
+        self._merged.set_threads(n)
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Sigmoids (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
-        scores = np.empty((len(matrix), self.n_classes))
-        for target, booster in enumerate(self.boosters):
-            scores[:, target] = booster.inplace_predict(matrix, validate_features=False)
-        return scores
+        return self._merged.sigmoids(matrix)
 
     def predict_sigmoids(self, X: object) -> Probabilities:
         """Uncalibrated one-vs-rest sigmoids, float64 (n, 3); rows do not sum to 1. `X` as in :meth:`predict_proba`."""
@@ -77,11 +75,16 @@ class SigmoidMetaModel(FittedModel):
 
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> SigmoidMetaModel:
         """The same boosters with other calibrators, or none."""
-        return SigmoidMetaModel(self.boosters, self.feature_names, info=self.info, calibrators=calibrators, copy=False)
+        return self._with(self.info, calibrators)
 
     def with_info(self, info: ModelInfo) -> SigmoidMetaModel:
         """The same boosters and calibrators with another origin."""
-        return SigmoidMetaModel(self.boosters, self.feature_names, info=info, calibrators=self.calibrators, copy=False)
+        return self._with(info, self.calibrators)
+
+    def _with(self, info: ModelInfo, calibrators: Sequence[Calibrator] | None) -> SigmoidMetaModel:
+        other = SigmoidMetaModel(self.boosters, self.feature_names, info=info, calibrators=calibrators, copy=False)
+        other._merged = self._merged
+        return other
 
 
 def _plain_copy(booster: Booster) -> Booster:
