@@ -7,17 +7,25 @@ from meta_models.model.inputs import MISSING
 from meta_models.model.merged import MergedBoosters
 
 
-def trained(share: float, rounds: int, seed: int) -> xgb.Booster:
+def trained(share: float, rounds: int, seed: int, trees: int = 1) -> xgb.Booster:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(400, 5)).astype(np.float32)
     y = (rng.random(400) < share * np.exp(X[:, seed])).astype(np.float32)
-    return xgb.train({"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, xgb.DMatrix(X, y), rounds)
+    settings = {
+        "objective": "binary:logistic",
+        "max_depth": 3,
+        "nthread": 1,
+        "num_parallel_tree": trees,
+        "subsample": 0.5,
+    }
+    return xgb.train(settings, xgb.DMatrix(X, y), rounds)
 
 
+@pytest.mark.parametrize("trees", [1, 4])
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_merged_boosters_say_what_each_says_alone(count: int) -> None:
+def test_merged_boosters_say_what_each_says_alone(count: int, trees: int) -> None:
     """Rare and frequent classes, boosters of different lengths, values that are missing."""
-    boosters = [trained(0.01 + 0.1 * k, 3 + 5 * k, k % 5) for k in range(count)]
+    boosters = [trained(0.01 + 0.1 * k, 3 + 5 * k, k % 5, trees) for k in range(count)]
     X = np.random.default_rng(9).normal(size=(1000, 5)).astype(np.float32)
     X[::3, 1] = MISSING
     alone = np.column_stack([booster.inplace_predict(X) for booster in boosters])
