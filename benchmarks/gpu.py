@@ -148,9 +148,9 @@ def bare(matrix: Any, problem: Problem, threads: int) -> dict[str, float]:
     matrix.set_label((problem.labels == 1).astype(np.float32))
     matrix.set_weight(problem.weights)
     started = time.monotonic()
-    xgb.train(_parameters(problem.config, threads), matrix, 1)
+    xgb.train(_parameters(problem.config, threads, ()), matrix, 1)
     first = time.monotonic()
-    xgb.train(_parameters(problem.config, threads), matrix, problem.config.n_estimators)
+    xgb.train(_parameters(problem.config, threads, ()), matrix, problem.config.n_estimators)
     return {"first_round": first - started, "bare": time.monotonic() - first}
 
 

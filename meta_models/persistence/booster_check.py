@@ -100,10 +100,11 @@ def _check_model(value: Value, n_features: int) -> int:
     if not isinstance(trees, list) or not trees:
         raise MalformedBooster("trees must be a list of at least one tree")
     param = _object(model["gbtree_model_param"], {"num_parallel_tree", "num_trees"}, "gbtree_model_param")
-    _require(_integer(param["num_parallel_tree"], "num_parallel_tree") == 1, "one tree a round is needed")
+    together = _integer(param["num_parallel_tree"], "num_parallel_tree")
+    _require(together >= 1 and len(trees) % together == 0, "num_parallel_tree must divide the number of trees")
     _require(_integer(param["num_trees"], "num_trees") == len(trees), "num_trees must be the number of trees")
     steps = _sequence(model["iteration_indptr"], "iteration_indptr")
-    _require(_equal(steps, range(len(trees) + 1)), "iteration_indptr must count the trees")
+    _require(_equal(steps, range(0, len(trees) + 1, together)), "iteration_indptr must count the trees of each round")
     _require(_equal(_sequence(model["tree_info"], "tree_info"), [0] * len(trees)), "tree_info must be all 0")
     nodes = [_check_tree(tree, i, n_features) for i, tree in enumerate(trees)]
     _check_nodes(nodes, n_features)

@@ -19,6 +19,8 @@ SETTINGS = [
     {"scale_pos_weight": 3.0},
     {"max_delta_step": 1.0, "min_child_weight": 20.0},
     {"base_score": 0.3},
+    {"monotone_constraints": (1, 0, -1, 0, 0)},
+    {"num_parallel_tree": 3},
 ]
 
 
@@ -38,9 +40,9 @@ def test_boosters_that_xgboost_trains_pass(settings, missing):
     matrix = table(missing)
     settings = {"objective": "binary:logistic", "nthread": 1, **settings}
     booster = xgb.train(settings, matrix, 12, evals=[(matrix, "t")], early_stopping_rounds=3, verbose_eval=False)
-    rounds = booster.num_boosted_rounds()
-    assert check_booster(bytes(booster.save_raw("ubj")), n_features=5) == rounds
-    assert check_booster(bytes(booster[: rounds // 2].save_raw("ubj")), n_features=5) == rounds // 2
+    rounds, together = booster.num_boosted_rounds(), settings.get("num_parallel_tree", 1)
+    assert check_booster(bytes(booster.save_raw("ubj")), n_features=5) == rounds * together
+    assert check_booster(bytes(booster[: rounds // 2].save_raw("ubj")), n_features=5) == rounds // 2 * together
 
 
 def test_a_booster_of_other_features_is_refused():
