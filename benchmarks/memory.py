@@ -1,18 +1,21 @@
 """Predicted beside measured peak memory of the whole command, over shapes of tables; and how it grows with rows.
 
     python benchmarks/memory.py                       # synthetic shapes
+    python benchmarks/memory.py --analyses base-vs-meta --only narrow wide
     python benchmarks/memory.py --table worm=DATA/worm/master --table chr1=DATA/human_chr1/master
     python benchmarks/memory.py --growth              # rows x 1, 2, 4, 8: the exponent of time and memory
     python benchmarks/memory.py --naive               # beside what a user would write: pandas and XGBClassifier
 
-Every run is a process of its own with few rounds; the figures are those of its ``run_manifest.json``. A prediction is
-good within 25 %: the last line says whether all are, and the exit code is 1 where not.
+Every run is a process of its own with few rounds; peaks are those of its ``run_manifest.json``, in which those of its
+phases stand, too. Growth is told by CPU seconds, which other work on the machine hardly changes. The naive pipeline may
+take ``--most-gb``. A prediction is good within 25 %: the last line says whether all are; the exit code is 1 where not.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,7 +40,7 @@ SHAPES = (
     ("wide", 60_000, 54, 1088, pl.Float32),
     ("long", 1_000_000, 54, 64, pl.Float32),
 )
-GROWTH = (100_000, 200_000, 400_000, 800_000)
+GROWTH = (1, 2, 4, 8)
 NAIVE = """
 import sys, pandas as pd, xgboost as xgb
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -53,12 +56,13 @@ m.fit(X, y)
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: bytes, seconds."""
+    """One run: values of the table, bytes, seconds and CPU seconds."""
 
     cells: int
     predicted: int
     peak: int
     seconds: float
+    cpu: float
 
 
 def synthetic(folder: Path, rows: int, floats: int, kmers: int, dtype: type[pl.DataType]) -> Path:
@@ -93,13 +97,19 @@ def _kmer(number: int) -> str:
 def run(table: Path, out: Path, *options: str) -> Measured:
     """Run the command; what its manifest says."""
     command = [sys.executable, "-m", "meta_models.training.run_gene_cv_sigmoid", "--dataset", str(table)]
-    started = time.monotonic()
+    started, cpu = time.monotonic(), _cpu_seconds()
     ended = subprocess.run([*command, "--out-dir", str(out), *QUICK, *options], stdout=subprocess.DEVNULL, check=False)
     if ended.returncode not in (ExitCode.DONE, ExitCode.TARGET_MISSED):
         raise SystemExit(f"{' '.join(ended.args)} ended with {ended.returncode}")
-    seconds = time.monotonic() - started
+    seconds, cpu = time.monotonic() - started, _cpu_seconds() - cpu
     memory = json.loads((out / "run_manifest.json").read_text(encoding="utf-8"))["memory"]
-    return Measured(_cells(table), memory["predicted"], memory["measured"], seconds)
+    return Measured(_cells(table), memory["predicted"], memory["measured"], seconds, cpu)
+
+
+def _cpu_seconds() -> float:
+    """CPU seconds of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _cells(table: Path) -> int:
@@ -108,14 +118,19 @@ def _cells(table: Path) -> int:
     return int(scan.select(pl.len()).collect().item()) * numbers
 
 
-def naive(table: Path) -> Measured:
-    """What a user would write; peak of the process tree, sampled."""
-    started, peak = time.monotonic(), 0
+def naive(table: Path, most_gb: float) -> Measured | None:
+    """What a user would write; peak of the process tree, sampled. None where it passed `most_gb` and was stopped."""
+    started, cpu, peak = time.monotonic(), _cpu_seconds(), 0
     process = subprocess.Popen([sys.executable, "-c", NAIVE, str(table)])
     while process.poll() is None:
         peak = max(peak, tree_pss(process.pid))
+        if peak > most_gb * 1e9:
+            process.kill()
         time.sleep(0.1)
-    return Measured(_cells(table), 0, peak, time.monotonic() - started)
+    if process.returncode:
+        print(f"naive: stopped at {peak / 1e9:.1f} GB with {_cells(table) / 1e6:.0f} M cells", flush=True)
+        return None
+    return Measured(_cells(table), 0, peak, time.monotonic() - started, _cpu_seconds() - cpu)
 
 
 def compare(tables: dict[str, Path], scratch: Path, options: tuple[str, ...]) -> bool:
@@ -135,16 +150,16 @@ def compare(tables: dict[str, Path], scratch: Path, options: tuple[str, ...]) ->
     return good
 
 
-def growth(scratch: Path, options: tuple[str, ...], *, with_naive: bool) -> None:
+def growth(scratch: Path, options: tuple[str, ...], first: int, naive_gb: float | None) -> None:
     """Print time and memory over rows, and the exponent of each (least squares of the logarithms)."""
     series: dict[str, list[Measured]] = {}
-    for rows in GROWTH:
+    for rows in (first * times for times in GROWTH):
         table = synthetic(scratch / f"rows{rows}", rows, 40, 64, pl.Float32)
         for strategy in ("single_model", "external_memory"):
             found = run(table, scratch / f"out{rows}-{strategy}", "--strategy", strategy, *options)
             series.setdefault(strategy, []).append(found)
-        if with_naive:
-            series.setdefault("naive", []).append(naive(table))
+        if naive_gb is not None and (plain := naive(table, naive_gb)) is not None:
+            series.setdefault("naive", []).append(plain)
     for name, found in series.items():
         for line in _growth_lines(name, found):
             print(line, flush=True)
@@ -154,12 +169,15 @@ def _growth_lines(name: str, found: list[Measured]) -> Iterator[str]:
     for one in found:
         yield (
             f"{name:16} {one.cells / 1e6:8.1f} M cells  {one.peak / 1e9:6.2f} GB  {one.seconds:7.1f} s"
-            f"  {one.seconds / one.cells * 1e6:6.2f} s per M cells"
+            f"  {one.cpu:7.1f} CPU s;"
+            f" per M cells {one.cpu / one.cells * 1e6:6.2f} CPU s, {one.peak / one.cells:6.1f} MB"
         )
     cells = np.array([one.cells for one in found], float)
     per_cell, fixed = np.polyfit(cells, [one.peak for one in found], 1)
-    exponent = np.polyfit(np.log(cells), np.log([one.seconds for one in found]), 1)[0]
-    yield f"{name:16} time grows with rows ^ {exponent:.2f}; peak = {fixed / 1e9:.2f} GB + {per_cell:.1f} B per cell"
+    exponent = np.polyfit(np.log(cells), np.log([one.cpu for one in found]), 1)[0]
+    marginal = np.polyfit(cells, [one.cpu for one in found], 1)[0] * 1e6
+    yield f"{name:16} CPU time grows with rows ^ {exponent:.2f}: {marginal:.2f} s for each further M cells"
+    yield f"{name:16} peak = {fixed / 1e9:.2f} GB + {per_cell:.1f} B for each cell"
     if per_cell > 0:
         yield f"{name:16} reaches 12 GB at {(12e9 - fixed) / per_cell / 1e9:.2f} G cells (extrapolated)"
 
@@ -170,13 +188,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", metavar="SHAPE", help="of the synthetic shapes; none with no name")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--naive", action="store_true", help="growth, beside the naive pipeline")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the smallest table of --growth")
+    parser.add_argument("--most-gb", type=float, default=12.0, help="memory at which the naive pipeline is stopped")
     parser.add_argument("--analyses", nargs="+", default=["default"])
     arguments = parser.parse_args()
     options = ("--analyses", *arguments.analyses)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if arguments.growth or arguments.naive:
-            growth(scratch, options, with_naive=arguments.naive)
+            growth(scratch, options, arguments.rows, arguments.most_gb if arguments.naive else None)
             return
         tables = {name: Path(path) for name, _, path in (text.partition("=") for text in arguments.table)}
         for name, *shape in SHAPES:
