@@ -17,7 +17,7 @@ from meta_models.training.rounds import CANDIDATES
 from meta_models.training.screen_table import HELD_BYTES
 from meta_models.training.selection import refit_reason
 
-PROCESS = 220_000_000  # interpreter and libraries; less where other processes share them
+PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
 READ_ROW_BYTES = 220  # narrow columns of a row while they are read and checked
 ROW_BYTES = 90  # narrow columns of a row, held from then on
 FITTED_ROW_BYTES = 40  # masks and scores of a row while boosters are trained
@@ -31,8 +31,9 @@ WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster
 WORKER = 25_000_000
 
 COMPARISON = 25_000_000  # for each thread: resamples of one opponent
-COMPARED_ROW_BYTES = 400  # out-of-fold table, and what one comparison sorts and sums by family
-PICTURES = 150_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
+COMPARED_ROW_BYTES = 240  # out-of-fold table, and what one comparison sorts and sums by family
+BASE_ROW_BYTES = 80  # scores of a base model for a row that is compared, and their copies
+PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
 PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures
 AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
@@ -88,7 +89,8 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
     other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
-    return int(PROCESS + COMPARISON * threads + COMPARED_ROW_BYTES * rows + other + draws + values)
+    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
+    return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values)
 
 
 def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
