@@ -57,18 +57,31 @@ def parameters(rounds: int) -> dict[str, Any]:
     }
 
 
-def load(table: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels, families and weights, as a user would take them from the whole table."""
+def constraints(table: Path) -> list[tuple[int, ...]]:
+    """How each class's model must follow each feature, as in this trainer."""
+    from meta_models.training.constraints import score_constraints
+
+    return list(score_constraints(features(table)))
+
+
+def features(table: Path) -> list[str]:
     import polars as pl
 
     from meta_models.schema import METADATA
 
+    schema = pl.scan_parquet(table / "*.parquet").collect_schema()
+    return [c for c, t in schema.items() if t.is_numeric() and c not in METADATA]
+
+
+def load(table: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Features, labels, families and weights, as a user would take them from the whole table."""
+    import polars as pl
+
     frame = pl.read_parquet(table / "*.parquet")
-    numeric = [c for c, t in frame.schema.items() if t.is_numeric() and c not in METADATA]
     labels = frame["splice_type"].replace_strict({n: k for k, n in enumerate(SCORES)}).to_numpy()
     groups = frame["gene_family"].to_numpy() if "gene_family" in frame.columns else frame["gene_id"].to_numpy()
     weights = frame["sampling_weight"].to_numpy() if "sampling_weight" in frame.columns else np.ones(len(labels))
-    return frame.select(numeric).cast(pl.Float32).to_numpy(), labels, groups, weights.astype(np.float32)
+    return frame.select(features(table)).cast(pl.Float32).to_numpy(), labels, groups, weights.astype(np.float32)
 
 
 def cross_validate(table: Path, folds: int, predict: Callable[..., np.ndarray]) -> Figures:
@@ -86,10 +99,13 @@ def cross_validate(table: Path, folds: int, predict: Callable[..., np.ndarray]) 
 def naive(table: Path, rounds: int, folds: int) -> Figures:
     from xgboost import XGBClassifier
 
+    signs = constraints(table)
+
     def predict(x: np.ndarray, y: np.ndarray, w: np.ndarray, x_new: np.ndarray) -> np.ndarray:
-        fitted = [
-            XGBClassifier(n_estimators=rounds, **parameters(rounds)).fit(x, y == k, sample_weight=w) for k in range(3)
+        models = [
+            XGBClassifier(n_estimators=rounds, monotone_constraints=signs[k], **parameters(rounds)) for k in range(3)
         ]
+        fitted = [model.fit(x, y == k, sample_weight=w) for k, model in enumerate(models)]
         return np.column_stack([model.predict_proba(x_new)[:, 1] for model in fitted])
 
     return cross_validate(table, folds, predict)
@@ -125,13 +141,14 @@ def bare(table: Path, rounds: int, folds: int) -> Figures:
     x, labels, _, weights = load(table)
     matrix = xgb.QuantileDMatrix(x)
     del x
-    fold = np.arange(len(labels)) * folds // len(labels)
+    fold, signs = np.arange(len(labels)) * folds // len(labels), constraints(table)
     started = time.monotonic()
     for held_out in [*range(folds), None]:
         matrix.set_weight(np.where(fold == held_out, 0, weights) if held_out is not None else weights)
         for k in range(3):
             matrix.set_label((labels == k).astype(np.float32))
-            xgb.train({"objective": "binary:logistic", **parameters(rounds)}, matrix, rounds)
+            like = {"objective": "binary:logistic", "monotone_constraints": signs[k], **parameters(rounds)}
+            xgb.train(like, matrix, rounds)
     return {"training": time.monotonic() - started}
 
 
