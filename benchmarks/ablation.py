@@ -8,8 +8,9 @@ Each line is a run of the product on TABLE with its defaults but for what the li
 that never saw it, and the paired 95 % interval of meta minus best base over gene families. Features: the scores of the
 main base model; all base models; features derived from the main one's scores and their neighbours (context); k-mer
 counts; genomic features. Trained on: the table unweighted, weighted by ``sampling_weight``, by class (balanced, by
-effective number), with mined negatives, every position thinned, and with ``--full`` every position. Runs go to folders
-in ``--out-dir``; those finished there are not repeated.
+effective number), without the constraints on base scores, calibrated without them, with several trees a round, with
+mined negatives, every position thinned, and with ``--full`` every position. Runs go to folders in ``--out-dir``; those
+finished there are not repeated.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def training_lines(every_position: str, thin: float, *, full: bool) -> Iterator[
     for kind in ("none", "balanced", "effective", "sampling"):
         name = "table, unweighted" if kind == "none" else f"table, weights: {kind}"
         yield Line(name, f"table-{kind}", {"training_weights": kind})
+    yield Line("table, sampling, boosters not monotone", "free", {"monotone": False})
+    yield Line("table, sampling, calibrated without base scores", "platt", {"calib_method": "platt"})
+    yield Line("table, sampling, 4 trees a round", "trees-4", {"trees_per_round": 4})
     yield Line("table, sampling + mined negatives", "mined", {"mine_negatives": every_position})
     thinned = {"dataset": every_position, "thin_negatives": thin}
     yield Line(f"every position, {thin:.0%} of easy negatives", f"thinned-{thin:g}", thinned)

@@ -22,6 +22,8 @@ from meta_models.metrics import (
     normalised,
     reliability_bins,
 )
+from meta_models.model import FittedModel
+from meta_models.model.calibrators import BlendCalibrator
 from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Calibration(Analysis):
         file = found.write("performance_plots/calibration.tsv", table)
         caption = "Out of fold; the calibrator of a fold is fitted on the other folds. Smaller is better."
         found.tables.append(ReportTable("Calibration before and after", table, caption, file))
+        for line in blend_lines(context.result.model):
+            found.tell(line)
         self._judge(context, found, table)
         with style.style():
             self._draw(found, scores)
@@ -84,6 +88,17 @@ _HISTOGRAM = (
     "Positions by score and true class, logarithmic. What lies right without being of the class is a false positive, "
     "what lies left although it is, a false negative."
 )
+
+
+def blend_lines(model: FittedModel) -> list[str]:
+    """What the final model's probability of each class is blended from; empty where nothing is blended."""
+    lines = []
+    for name, calibrator in zip(model.info.classes, model.calibrators or (), strict=model.calibrators is not None):
+        if isinstance(calibrator, BlendCalibrator):
+            named = zip(calibrator.weights, (model.feature_names[column] for column in calibrator.columns), strict=True)
+            parts = [f"{calibrator.slope:.3g} x that of the boosters", *(f"{w:.3g} x {name}" for w, name in named)]
+            lines.append(f"Log-odds of {name}: {calibrator.intercept:+.3g} + {' + '.join(parts)} (log-odds of each).")
+    return lines
 
 
 def calibration_table(scores: Scores) -> pl.DataFrame:
