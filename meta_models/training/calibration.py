@@ -29,9 +29,9 @@ from meta_models.schema import CLASSES, SpliceClass, base_models
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
-#: Added to the log-loss for each site, times the squared coefficients: where a score tells all sites from all other
-#: rows, the coefficients stay finite. It moves none of those fitted on the real tables by more than a hundredth.
-_RIDGE = 1e-4
+#: Times the squared coefficients, added to the log-loss per row of the rarer side (of the class, or of all others):
+#: where scores tell one side from the other without error, the coefficients stay finite.
+_RIDGE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,12 @@ def _fit_blend(
     Sums run over one column at a time: their order, and so the result, does not depend on the number of threads.
     """
     inputs = blend_inputs(scores, others)
-    per_site = weights / max(float(weights[truth].sum()), 1.0)
+    share = weights / max(1.0, min(float(weights[truth].sum()), float(weights[~truth].sum())))
 
     def loss(t: Floats) -> tuple[float, Floats]:
         z = t[0] + sum(coefficient * values for coefficient, values in zip(t[1:], inputs, strict=True))
-        pull = per_site * (sigmoid(z) - truth)
-        value = float((per_site * (np.logaddexp(0.0, z) - truth * z)).sum()) + _RIDGE * float(t[1:] @ t[1:])
+        pull = share * (sigmoid(z) - truth)
+        value = float((share * (np.logaddexp(0.0, z) - truth * z)).sum()) + _RIDGE * float(t[1:] @ t[1:])
         return value, np.array([pull.sum(), *((pull * values).sum() for values in inputs)]) + 2 * _RIDGE * _but_first(t)
 
     bounds: list[Any] = [(None, None), *[(0.0, None)] * len(inputs)]

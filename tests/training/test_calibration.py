@@ -130,3 +130,17 @@ def test_one_blend_shared_by_all_classes_looks_at_the_columns_of_each() -> None:
     )
     assert [calibrator.columns for calibrator in shared] == [(1,), (2,), (3,)]
     assert len({(c.slope, c.intercept, *c.weights) for c in shared}) == 1
+
+
+def test_scores_without_an_error_get_finite_coefficients_that_keep_them_apart() -> None:
+    labels = np.repeat([0, 1, 2], [500, 20, 20]).astype(np.uint8)
+    scores = np.where(labels[:, None] == np.arange(3), 0.9, 0.05)
+    calibrated = cross_fit(
+        scores,
+        labels,
+        np.ones(len(labels), np.float32),
+        (np.arange(len(labels)) % 4).astype(np.int16),
+        TrainingConfig(),
+    )
+    assert np.isfinite(calibrated).all()
+    assert calibrated[np.arange(len(labels)), labels].min() > 0.99
