@@ -26,7 +26,8 @@ RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row whi
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
 BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
-DEVICE_HOST = 900_000_000  # what CUDA holds of the host's memory
+DEVICE_HOST = 300_000_000  # what CUDA holds of the host's memory
+DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matrix goes over to a GPU
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 25_000_000
 
@@ -48,7 +49,9 @@ MEMBER = 30_000_000  # boosters of a member, loaded
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
     """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
-    matrix = BYTES_PER_VALUE * rows * features + (DEVICE_HOST if config.device == "cuda" else 0)
+    matrix = BYTES_PER_VALUE * rows * features
+    if config.device == "cuda":
+        matrix += DEVICE_HOST + DEVICE_COPY * rows * features
     boosters = FITTED_ROW_BYTES * rows + workers * (WORKER + WORKER_ROW_BYTES * rows)
     sample = _sample(rows, features, config)
     training = sample + matrix + max(_reading(rows, features), boosters)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,10 +19,11 @@ from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode, MemoryBudgetError, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.resources import Gpu, NoGpu
-from meta_models.training import devices, workers
+from meta_models.training import boosters, devices
 from meta_models.training.devices import DEVICE_SHARE, choose_device, device_peak
 from meta_models.training.memory import worker_count
 from meta_models.training.strategies import STRATEGIES
+from meta_models.workers import run_jobs
 
 CARD = Gpu("Card", 24_000_000_000)
 ABSENT = NoGpu("there is none")
@@ -90,15 +93,23 @@ def test_the_plan_names_device_and_reason(
 def test_a_gpu_trains_what_the_cpu_trains(
     gpu: Gpu, demo_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: str
 ) -> None:
-    monkeypatch.setattr(workers._Pool, "start", None)  # forked children must not be used
+    used: list[int] = []
+
+    def counted(jobs: Sequence[Any], work: Callable[[Any], Any], *, processes: int) -> Iterator[Any]:
+        used.append(processes)
+        return run_jobs(jobs, work, processes=processes)
+
+    monkeypatch.setattr(boosters, "run_jobs", counted)
     oof, models = {}, {}
     for device in ("cpu", "cuda"):
-        options = {"device": device, "threads": 1, "n_estimators": 40, "rounds": rounds, "analyses": ["base-vs-meta"]}
+        options = {"device": device, "threads": 2, "n_estimators": 40, "rounds": rounds, "analyses": ["base-vs-meta"]}
         file = tmp_path / f"{device}.json"
         file.write_text(json.dumps(options))
         out = tmp_path / device
         code = main(["train", "--dataset", str(demo_table), "--out-dir", str(out), "--config", str(file)])
         assert code == ExitCode.DONE
+        assert set(used) == {2 if device == "cpu" else 1}, "forked children must not use CUDA"
+        used.clear()
         oof[device] = pl.read_parquet(out / "oof_predictions.parquet")
         models[device] = load_model_with_ensemble_support(out / "model_multiclass.pkl")
     labels = oof["cpu"]["label"].to_numpy()
