@@ -36,7 +36,13 @@ _OOF = "oof_predictions.parquet"
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of both strategies out of fold, and ensemble minus single model with a 95 % interval over families."""
+    """One figure of both strategies out of fold, and ensemble minus single model, with 95 % intervals over families.
+
+    Attributes
+    ----------
+    lower, upper : float or None
+        Of the difference, which is paired; those of the two figures themselves are wider.
+    """
 
     population: str
     metric: str
@@ -48,6 +54,10 @@ class Difference:
     upper: float | None
     families: int
     reason: str | None
+    single_lower: float | None
+    single_upper: float | None
+    ensemble_lower: float | None
+    ensemble_upper: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Cost:
     ----------
     wall_seconds, training_seconds : float
         Of the whole run, analyses included, and of its training alone.
+    training_seconds_per_100k_rows : float
+        Of training, folds included, for each 100,000 rows of the table.
     seconds_per_100k_rows : float
         Of prediction, with all threads, the features in memory.
     """
@@ -65,6 +77,7 @@ class Cost:
     strategy: str
     wall_seconds: float
     training_seconds: float
+    training_seconds_per_100k_rows: float
     peak_bytes: int | None
     model_bytes: int
     seconds_per_100k_rows: float
@@ -149,7 +162,8 @@ def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[
     for cost in costs:
         peak = "not measured" if cost.peak_bytes is None else f"{cost.peak_bytes / 1e9:.2f} GB"
         yield (
-            f"{cost.strategy}: wall {cost.wall_seconds:.1f} s (training {cost.training_seconds:.1f} s), peak {peak}, "
+            f"{cost.strategy}: wall {cost.wall_seconds:.1f} s (training {cost.training_seconds:.1f} s, "
+            f"{cost.training_seconds_per_100k_rows:.1f} s per 100,000 rows), peak {peak}, "
             f"model {cost.model_bytes / 1e6:.1f} MB, prediction {cost.seconds_per_100k_rows:.2f} s per 100,000 rows"
         )
 
@@ -158,7 +172,8 @@ def _difference(population: str, metric: str, target: str, boot: PairedBootstrap
     interval = boot.difference_interval
     return Difference(
         population, metric, target, boot.base, boot.meta, boot.difference, interval.lower, interval.upper,
-        boot.families, interval.reason,
+        boot.families, interval.reason, boot.base_interval.lower, boot.base_interval.upper, boot.meta_interval.lower,
+        boot.meta_interval.upper,
     )  # fmt: skip
 
 
@@ -181,10 +196,13 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> C
     if manifest is None:
         raise _failed(strategy, code)
     model = out_dir / MODEL_FILES[strategy]
+    training = _phase(manifest.phases, "training")
+    rows = pl.scan_parquet(out_dir / _OOF).select(pl.len()).collect().item()
     return Cost(
         strategy=strategy,
         wall_seconds=wall,
-        training_seconds=_phase(manifest.phases, "training"),
+        training_seconds=training,
+        training_seconds_per_100k_rows=training * 100_000 / rows,
         peak_bytes=manifest.memory.measured,
         model_bytes=model.stat().st_size,
         seconds_per_100k_rows=prediction_cost(model, source, config, folder),

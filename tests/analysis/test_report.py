@@ -56,6 +56,16 @@ def beaten(result: TrainingResult) -> TrainingResult:
     return replace(result, oof=oof, best_base_by_fold=dict.fromkeys(range(3), "other"))
 
 
+def test_an_incomplete_ensemble_is_said_first() -> None:
+    result = trained(ensemble=True)
+    assert result.ensemble is not None
+    genes = result.oof["gene_id"].cast(str).unique().sort()
+    run, result = some_analyses(replace(result, ensemble=replace(result.ensemble, missing_genes=tuple(genes[:7]))))
+    text = render_summary(report_of(run, result))
+    assert text.splitlines()[3].startswith("INCOMPLETE ENSEMBLE: 7 genes were not trained on")
+    assert f"Trained on {len(genes) - 7:,} genes" in text
+
+
 class Page(HTMLParser):
     """Collects tags, their attributes and ids."""
 

@@ -75,8 +75,13 @@ class ReportInput:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def verdict(self) -> tuple[str, ...]:
-        """What must be read first: headlines of the external table and of whole genes, if any, and of the table."""
+        """What must be read first: missing genes, and headlines of the external table, of whole genes, of the table."""
         lines = []
+        if self._missing_genes:
+            lines.append(
+                f"INCOMPLETE ENSEMBLE: {len(self._missing_genes):,} genes were not trained on, because their batches "
+                "failed and --allow-missing-batches was given."
+            )
         if self.external is not None:
             lines.append(f"On the external table: {self.external.headline.sentence()}")
         if self.whole_genes is not None:
@@ -122,7 +127,8 @@ class ReportInput:
     def training_lines(self) -> tuple[str, ...]:
         """What was trained on what."""
         result, config = self.result, self.result.config
-        oof, features = result.oof, len(result.kept_features)
+        oof = result.oof.filter(~pl.col(GENE).cast(pl.String).is_in(self._missing_genes))
+        features = len(result.kept_features)
         genes, families = (oof[column].n_unique() for column in (GENE, "family"))
         rounds = {r.target.label: r.rounds for r in result.boosters if r.fold < 0}
         trained = ", ".join(f"{name} {count}" for name, count in rounds.items()) or "not recorded"
@@ -142,6 +148,10 @@ class ReportInput:
             "Seconds: "
             + (", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items()) or "not recorded"),
         )
+
+    @property
+    def _missing_genes(self) -> tuple[str, ...]:
+        return () if self.result.ensemble is None else self.result.ensemble.missing_genes
 
     def load_lines(self) -> tuple[str, ...]:
         """Python that loads the model."""
