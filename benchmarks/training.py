@@ -59,9 +59,11 @@ def parameters(rounds: int) -> dict[str, Any]:
 
 def constraints(table: Path) -> list[tuple[int, ...]]:
     """How each class's model must follow each feature, as in this trainer."""
+    from meta_models.schema import base_models
     from meta_models.training.constraints import score_constraints
 
-    return list(score_constraints(features(table)))
+    names = features(table)
+    return list(score_constraints(names, base_models(names)))
 
 
 def features(table: Path) -> list[str]:

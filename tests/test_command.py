@@ -223,3 +223,24 @@ def test_a_list_of_features_may_come_from_a_file(demo_table: Path, tmp_path: Pat
     left_out = manifest.filter(pl.col("name").is_in(["3mer_AAA", "3mer_CCC"]))
     assert left_out.height == 2
     assert "3mer_AAA" not in load_model_with_ensemble_support(str(tmp_path / "out" / "*.pkl")).feature_names
+
+
+def test_a_further_base_model_with_gaps_is_a_feature_that_is_neither_blended_nor_an_opponent(tmp_path: Path) -> None:
+    frame = make_frame()
+    gaps = pl.int_range(frame.height) % 5 == 0
+    frame = frame.with_columns(
+        pl.when(gaps).then(None).otherwise(pl.col(f"{name}_score")).alias(f"other_{name}_score")
+        for name in ("neither", "donor", "acceptor")
+    )
+    out = tmp_path / "out"
+    assert (
+        train(
+            "--dataset", write_table(tmp_path / "table", frame), "--out-dir", out, "--analyses", "base-vs-meta", *QUICK
+        )
+        == 0
+    )
+    assert "Base model 'other' is no opponent" in (out / "training_summary.txt").read_text()
+    model = load_model_with_ensemble_support(out / "model_multiclass.pkl")
+    assert "other_donor_score" in model.feature_names
+    main_scores = ("neither_score", "donor_score", "acceptor_score")
+    assert [c.columns for c in model.calibrators] == [(model.feature_names.index(name),) for name in main_scores]

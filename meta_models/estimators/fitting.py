@@ -12,7 +12,7 @@ from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
 from meta_models.progress import Progress
-from meta_models.schema import SITE_CLASSES, base_models
+from meta_models.schema import SITE_CLASSES, BaseModel, base_models
 from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
 from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import with_device
@@ -53,7 +53,9 @@ def fit_rows(
         return {job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs}
 
     watched = SITE_CLASSES if rows.classes.is_splice else range(len(rows.classes.names))
-    constraints = score_constraints(rows.features) if config.monotone and rows.classes.is_splice else ()
+    constraints = (
+        score_constraints(rows.features, _complete_bases(rows)) if config.monotone and rows.classes.is_splice else ()
+    )
     problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched, constraints)
     return fit_one_vs_rest(problem, train, held_out=held_out)
 
@@ -99,9 +101,15 @@ def calibrated(
 
 def _base_scores(rows: TrainingRows) -> BaseScores:
     """Scores of the base models that are among the features of `rows` by name."""
-    at = {name: k for k, name in enumerate(rows.features)}
-    names = [name for base in base_models(rows.features) for name in base.columns]
-    return BaseScores.among(rows.features, pl.DataFrame({name: rows.X[:, at[name]] for name in names}))
+    at, bases = {name: k for k, name in enumerate(rows.features)}, _complete_bases(rows)
+    names = [name for base in bases for name in base.columns]
+    return BaseScores.among(rows.features, bases, pl.DataFrame({name: rows.X[:, at[name]] for name in names}))
+
+
+def _complete_bases(rows: TrainingRows) -> list[BaseModel]:
+    """Base models that are among the features of `rows` by name, with all their scores."""
+    gaps = {rows.features[k] for k in np.flatnonzero(np.isnan(rows.X).any(axis=0))}
+    return [base for base in base_models(rows.features) if gaps.isdisjoint(base.columns)]
 
 
 def _interest(rows: TrainingRows, seed: int) -> NDArray[np.float32]:

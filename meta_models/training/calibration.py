@@ -25,7 +25,7 @@ from meta_models.model.calibrators import (
     logit,
     sigmoid,
 )
-from meta_models.schema import CLASSES, SpliceClass, base_models
+from meta_models.schema import CLASSES, BaseModel, SpliceClass
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
@@ -53,10 +53,10 @@ class BaseScores:
     columns: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def among(cls, features: Sequence[str], frame: pl.DataFrame) -> Self:
-        """Those of the base models whose three scores are all among `features`; their values stand in `frame`."""
-        bases = base_models(features)
-        names = tuple(tuple(base.columns[c] for base in bases) for c in CLASSES)
+    def among(cls, features: Sequence[str], bases: Sequence[BaseModel], frame: pl.DataFrame) -> Self:
+        """Those of `bases` whose three scores are all among `features`; their values stand in `frame`."""
+        kept = [base for base in bases if set(base.columns) <= set(features)]
+        names = tuple(tuple(base.columns[c] for base in kept) for c in CLASSES)
         return cls(frame, names, tuple(tuple(features.index(name) for name in of_class) for of_class in names))
 
     def rows(self, chosen: NDArray[np.bool_]) -> BaseScores:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meta_models.schema import CLASSES, SpliceClass, base_models
+from meta_models.schema import CLASSES, BaseModel, SpliceClass
 
 
-def score_constraints(features: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+def score_constraints(features: Sequence[str], bases: Sequence[BaseModel]) -> tuple[tuple[int, ...], ...]:
     """For each class and feature 1, -1 or 0, as in ``BoosterJob.constraints``, (3, n_features).
 
     A base model's score of a class may only raise the probability of that class. Its score of *neither* may only lower
     that of a site, and its scores of sites that of *neither*; the score of one site says nothing for certain of the
     other. Of a few hundred sites a booster without these learns steps that are noise: ``benchmarks/ablation.py`` has a
-    line without them.
+    line without them. `bases` must have all their scores: a missing value is lower than all others for a booster, which
+    would have to take it for the worst score.
     """
-    meant = {name: k for base in base_models(features) for k, name in zip(CLASSES, base.columns, strict=True)}
+    meant = {name: k for base in bases for k, name in zip(CLASSES, base.columns, strict=True)}
     return tuple(tuple(_sign(target, meant.get(name)) for name in features) for target in CLASSES)
 
 

@@ -39,7 +39,7 @@ def highest_scores(task: TrainingTask) -> NDArray[np.float32]:
 
 def task_problem(task: TrainingTask, folds: Folds) -> Problem:
     """The rows of `task`, labelled."""
-    constraints = score_constraints(task.features) if task.config.monotone else ()
+    constraints = score_constraints(task.features, task.positions.bases) if task.config.monotone else ()
     return Problem(task.positions.labels, task.positions.weights, folds, task.config, constraints=constraints)
 
 

@@ -89,7 +89,7 @@ class Retrainer:
         truth = self._labels if labels is None else labels
         matrix = self._matrix(features)
         scores = np.full((len(truth), len(CLASS_NAMES)), np.nan)
-        constraints = score_constraints(features) if self._config.monotone else ((),) * len(CLASS_NAMES)
+        constraints = score_constraints(features, self._result.bases if self._config.monotone else ())
         for job, fitted in self._fit(matrix, truth, list(self._jobs(rows, constraints))):
             scores[job.score, job.target] = fitted.scores[:, -1]
         return normalise(scores)

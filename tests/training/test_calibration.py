@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from meta_models.config import TrainingConfig
+from meta_models.schema import MAIN_BASE, BaseModel
 from meta_models.training.calibration import BaseScores, cross_fit, fit_calibrators
 
 
@@ -80,7 +81,7 @@ def with_base_scores(n: int = 20_000, seed: int = 2):
     scores, base = (1 / (1 + np.exp(-values)) for values in (known, other))
     names = ("neither_score", "donor_score", "acceptor_score")
     frame = pl.DataFrame({name: base[:, k].astype(np.float32) for k, name in enumerate(names)})
-    return scores, labels, BaseScores.among(("length", *names), frame)
+    return scores, labels, BaseScores.among(("length", *names), (MAIN_BASE,), frame)
 
 
 def test_blending_takes_what_the_base_scores_add() -> None:
@@ -104,7 +105,7 @@ def test_a_base_model_that_says_nothing_gets_no_weight_and_blending_is_platt_sca
     noise = pl.DataFrame(
         np.random.default_rng(0).random((len(labels), 3)), schema=["neither_score", "donor_score", "acceptor_score"]
     )
-    bases = BaseScores.among(tuple(noise.columns), noise)
+    bases = BaseScores.among(tuple(noise.columns), (MAIN_BASE,), noise)
     weights = np.ones(len(labels), np.float32)
     platt = fit_calibrators(scores, labels, weights, TrainingConfig(calib_method="platt"))
     for blend, alone in zip(fit_calibrators(scores, labels, weights, TrainingConfig(), bases), platt, strict=True):
@@ -144,3 +145,11 @@ def test_scores_without_an_error_get_finite_coefficients_that_keep_them_apart() 
     )
     assert np.isfinite(calibrated).all()
     assert calibrated[np.arange(len(labels)), labels].min() > 0.99
+
+
+def test_a_base_model_that_is_not_among_the_features_is_not_blended() -> None:
+    scores, labels, bases = with_base_scores(3000)
+    other = BaseModel("other")
+    frame = bases.frame.with_columns(pl.lit(0.5).alias(name) for name in other.columns)
+    found = BaseScores.among((*MAIN_BASE.columns, other.columns[0]), (MAIN_BASE, other), frame)
+    assert found.names == tuple((name,) for name in MAIN_BASE.columns)

@@ -1,4 +1,4 @@
-from meta_models.schema import SpliceClass
+from meta_models.schema import MAIN_BASE, BaseModel, SpliceClass
 from meta_models.training.constraints import score_constraints
 
 FEATURES = ("gc_content", "donor_score", "acceptor_score", "neither_score", "b_acceptor_score", "b_donor_score",
@@ -6,7 +6,7 @@ FEATURES = ("gc_content", "donor_score", "acceptor_score", "neither_score", "b_a
 
 
 def test_scores_point_the_way_that_they_are_meant_to():
-    signs = score_constraints(FEATURES)
+    signs = score_constraints(FEATURES, (MAIN_BASE, BaseModel("b")))
     assert signs[SpliceClass.DONOR] == (0, 1, 0, -1, 0, 1, -1, 0)
     assert signs[SpliceClass.ACCEPTOR] == (0, 0, 1, -1, 1, 0, -1, 0)
     assert signs[SpliceClass.NEITHER] == (0, -1, -1, 1, -1, -1, 1, 0)
