@@ -101,8 +101,8 @@ def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingC
     share = max(config.screening_share, config.screening_min_genes / profile.genes)
     screened = 4 * min(1.0, share) * profile.rows * profile.features
     screening = _held(profile.rows, config) + 2 * min(HELD_BYTES, screened)
-    peak = max(reading, screening, training, analysis_peak(profile, config, threads))
-    return int(peak + POOL_ROW_BYTES * profile.pool_rows)
+    mining = training + POOL_ROW_BYTES * profile.pool_rows
+    return int(max(reading, screening, mining, analysis_peak(profile, config, threads)))
 
 
 def _held(rows: int, config: TrainingConfig) -> float:
