@@ -44,7 +44,8 @@ BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
 SCORE_BYTES = 12  # three float32 probabilities of a member for a row
 STACKING_BYTES = 60  # log-probabilities of a member for a row as float64, and the copies that the regression makes
-MEMBER = 30_000_000  # boosters of a member, loaded
+NODE_BYTES = 150  # a node of a member's tree, loaded, and its copy among the merged boosters
+FULL_DEPTH = 7  # deeper trees are hardly ever full
 
 
 def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
@@ -144,6 +145,12 @@ def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
     return min(profile.pool_rows, int(2 * config.mined_per_site * sites))
 
 
+def _member_bytes(config: TrainingConfig) -> int:
+    """Bytes of the boosters of a member, loaded."""
+    trees = len(CLASSES) * config.n_estimators * config.trees_per_round
+    return NODE_BYTES * trees * 2 ** (min(config.max_depth, FULL_DEPTH) + 1)
+
+
 @dataclass(frozen=True)
 class BatchMemory:
     """What batches of a table may take; a pure function of its shape, the configuration and the budget.
@@ -198,7 +205,7 @@ class BatchMemory:
         """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
         stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
         refit = refit_reason(self.config, members) is not None
-        models = members * MEMBER * (self.config.n_folds if refit else 1)
+        models = members * _member_bytes(self.config) * (self.config.n_folds if refit else 1)
         scores = members * (SCORE_BYTES + stacking) * self.profile.rows
         return self.parent + scores + models + int(_reading(self.profile.rows, self.profile.features))
 
