@@ -148,7 +148,8 @@ def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
 def _member_bytes(config: TrainingConfig) -> int:
     """Bytes of the boosters of a member, loaded."""
     trees = len(CLASSES) * config.n_estimators * config.trees_per_round
-    return NODE_BYTES * trees * 2 ** (min(config.max_depth, FULL_DEPTH) + 1)
+    nodes = 1 << (min(config.max_depth, FULL_DEPTH) + 1)
+    return NODE_BYTES * trees * nodes
 
 
 @dataclass(frozen=True)

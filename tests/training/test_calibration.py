@@ -148,7 +148,7 @@ def test_scores_without_an_error_get_finite_coefficients_that_keep_them_apart() 
 
 
 def test_a_base_model_that_is_not_among_the_features_is_not_blended() -> None:
-    scores, labels, bases = with_base_scores(3000)
+    _, _, bases = with_base_scores(3000)
     other = BaseModel("other")
     frame = bases.frame.with_columns(pl.lit(0.5).alias(name) for name in other.columns)
     found = BaseScores.among((*MAIN_BASE.columns, other.columns[0]), (MAIN_BASE, other), frame)
