@@ -38,11 +38,13 @@ def test_what_does_not_fit_stops_before_a_feature_is_read(table: Path, tmp_path:
     never = (
         "from meta_models.dataset.reader import Dataset\n"
         "def never(*_, **__): raise AssertionError('features were read')\n"
-        "Dataset.iter_matrix = never"
+        "Dataset.iter_matrix = never\n"
+        "import meta_models.training.memory as memory\n"
+        "memory.PROCESS = 5 * 10**9"
     )
-    run = train(table, tmp_path / "run", "--strategy", strategy, "--max-memory-gb", "0.4", before=never)
+    run = train(table, tmp_path / "run", "--strategy", strategy, "--max-memory-gb", "4", before=never)
     assert run.returncode == 71, run.stderr
-    assert "must fit into the memory budget of 0.40 GB" in run.stderr
+    assert "must fit into the memory budget of 4.00 GB" in run.stderr
     assert "--max-memory-gb" in run.stderr
     assert "Traceback" not in run.stderr
     found = manifest(tmp_path / "run")
