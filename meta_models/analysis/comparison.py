@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from meta_models.analysis.figures import ALL, MEAN, Figures, Key, Rows
-from meta_models.metrics import METRICS, Interval, design_error, interval_of
+from meta_models.metrics import METRICS, HeavyRows, Interval, design_error, interval_of
 from meta_models.metrics.bootstrap import FEW_FAMILIES
 from meta_models.schema import SITE_CLASSES
 
@@ -42,12 +42,16 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
     of_base = _interval(key, base) if one.value is not None else None
     of_meta = _interval(key, meta) if two.value is not None else None
     between = _difference_interval(key, base, meta, families) if paired else None
-    notes = [f"base {base.note(key)}" if base.note(key) else "", f"meta {meta.note(key)}" if meta.note(key) else ""]
+    notes = _weight_notes({"base": base.effects(key), "meta": meta.effects(key)})
     if between is not None and between.reason is not None:
         notes.append(f"no interval: {between.reason}")
     designs = {name: _design_interval(key, rows, figures) for name, figures in (("base", base), ("meta", meta))}
     known = ((name, found.reason) for name, found in designs.items() if found is not None)
-    notes += [f"{name} no design interval: {reason}" for name, reason in known if reason is not None]
+    notes += [
+        f"{name}: no interval for all positions of these genes, {reason}"
+        for name, reason in known
+        if reason is not None
+    ]
     if between is not None and between.reason is None and families < FEW_FAMILIES:
         notes.append(f"only {families} families: the interval is likely to be too narrow")
     return {
@@ -66,8 +70,21 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
         "meta_reason": two.reason,
         "families": rows.n_families,
         "rows": len(rows.labels),
-        "note": "; ".join(note for note in notes if note),
+        "note": "; ".join(notes),
     }
+
+
+def _weight_notes(effects: Mapping[str, Mapping[str, HeavyRows]]) -> list[str]:
+    """What a reader must know of the weights behind the figures of both scorers."""
+    found = {f"{who}, {name}": heavy for who, classes in effects.items() for name, heavy in classes.items()}
+    notes = [f"{name}: {heavy.text}" for name, heavy in found.items() if heavy.few]
+    coarse = {name: heavy.single_row for name, heavy in found.items() if heavy.coarse}
+    if coarse:
+        notes.append(
+            f"weights are large for so few sites ({'; '.join(coarse)}): one more sampled negative at the median site "
+            f"would take up to {max(coarse.values()):.3f} from the average precision, so its true value may be lower"
+        )
+    return notes
 
 
 def _bounds(prefix: str, interval: Interval | None) -> dict[str, float | None]:

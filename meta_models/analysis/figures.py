@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 Key = tuple[str, str]
 
 MEAN, ALL = "mean", "all"
+#: Metrics that count positions of the genome.
+PER_MEGABASE = frozenset({"false_positives_per_megabase_at_recall_95"})
 #: Metrics that depend on the weight of the negatives above the sites.
 HEAVY_SENSITIVE = frozenset(
     {
@@ -54,12 +56,15 @@ class Rows:
         None where every row counts once.
     family : (n,) int64
         Codes 0 .. `n_families` - 1.
+    thinned : bool
+        Whether rows are counted once although they stand for many positions.
     """
 
     labels: NDArray[np.uint8]
     weight: Floats | None
     family: NDArray[np.int64]
     n_families: int
+    thinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,15 +107,13 @@ class Figures:
             fewest,
         )
 
-    def note(self, key: Key) -> str:
-        """What the weights do to this figure; empty where there is nothing to say."""
+    def effects(self, key: Key) -> dict[str, HeavyRows]:
+        """What the weights do to the classes behind this figure."""
         metric, target = key
         if metric not in HEAVY_SENSITIVE:
-            return ""
+            return {}
         classes = [c.label for c in SITE_CLASSES] if target == MEAN else [target]
-        found = [(name, self.heavy[name]) for name in classes if name in self.heavy]
-        few = [f"{name}: {heavy.text}" for name, heavy in found if heavy.few]
-        return "; ".join(few + [f"{name}: {heavy.coarse_text}" for name, heavy in found if heavy.coarse])
+        return {name: self.heavy[name] for name in classes if name in self.heavy}
 
 
 def figures_of(rows: Rows, scores: NDArray[np.floating[Any]], draws: Draws | None = None) -> Figures:
@@ -142,6 +145,8 @@ def _key(name: str) -> Key:
 
 def _point(key: Key, value: float, rows: Rows, scores: NDArray[np.floating[Any]], heavy: HeavyRows | None) -> Metric:
     name, target = key
+    if rows.thinned and name in PER_MEGABASE:
+        return Metric.null("the rows of the table are a sample of the positions: they make no megabase")
     if not np.isfinite(value):
         which = SpliceClass.NEITHER if target == ALL else SpliceClass[target.upper()]
         return METRICS[name].function(rows.labels, scores, rows.weight, which)

@@ -39,16 +39,21 @@ def fold_metrics(
     populations = (TABLE,) if weighting == "none" else (TABLE, GENOMIC)
     folds = sorted(frame["fold"].unique().to_list())
     parts = {str(fold): frame.filter(pl.col("fold") == fold) for fold in folds} | {POOLED: frame}
-    records = [_record(name, fold, part, columns) for name in populations for fold, part in parts.items()]
+    weighted = weighting != "none"
+    records = [
+        _record(name, fold, part, columns, weighted=weighted) for name in populations for fold, part in parts.items()
+    ]
     return pl.DataFrame(records, infer_schema_length=None)
 
 
-def _record(population: str, fold: str, part: pl.DataFrame, columns: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
+def _record(
+    population: str, fold: str, part: pl.DataFrame, columns: dict[str, tuple[str, str, str]], *, weighted: bool
+) -> dict[str, Any]:
     labels = part["label"].to_numpy()
     weight: NDArray[np.float64] | None = None
     if population == GENOMIC:
         weight = part["weight"].cast(pl.Float64).to_numpy()
-    rows = Rows(labels, weight, np.zeros(len(labels), np.int64), 1)
+    rows = Rows(labels, weight, np.zeros(len(labels), np.int64), 1, thinned=weighted and weight is None)
     record: dict[str, Any] = {
         "population": population,
         "fold": fold,

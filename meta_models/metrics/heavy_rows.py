@@ -79,14 +79,6 @@ class HeavyRows:
         return self.single_row >= DECISIVE_LOSS
 
     @property
-    def coarse_text(self) -> str:
-        """For notes, where :attr:`coarse`."""
-        return (
-            f"weights are large for so few sites: one more sampled negative at the median site would take "
-            f"{self.single_row:.3f} from the average precision, so its true value may be lower"
-        )
-
-    @property
     def text(self) -> str:
         """For notes and reasons."""
         return (

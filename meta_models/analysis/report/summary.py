@@ -104,7 +104,9 @@ def _cells(row: EvaluationRow, main: float | None) -> tuple[str, ...]:
 
 
 def _shown(value: float | None, sign: str = "") -> str:
-    return "null" if value is None else f"{value:{sign},.1f}" if abs(value) >= 1000 else f"{value:{sign}.4f}"
+    if value is None:
+        return "null"
+    return f"{value:{sign},.1f}" if abs(value) >= 10 else f"{value:{sign}.4f}"
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
