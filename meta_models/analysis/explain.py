@@ -159,7 +159,7 @@ def explain(
     for m, part in enumerate(parts):
         for target in CLASSES:
             for start, chunk in _contributions(part.boosters[target], matrix):
-                values[target, start : start + len(chunk)] += (chunk[:, :-1] * part.weights[target]).astype(np.float32)
+                values[target, start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
                 importance[m, target] += np.abs(chunk[:, :-1]).sum(axis=0, dtype=np.float64)
                 last_bias = float(chunk[0, -1])
             bias[target] += last_bias * part.weights[target]
@@ -182,8 +182,12 @@ def contributions_to(
     values = np.zeros(features.shape, dtype=np.float32)
     for part in parts:
         for start, chunk in _contributions(part.boosters[target], matrix, approximate=approximate):
-            values[start : start + len(chunk)] += (chunk[:, :-1] * part.weights[target]).astype(np.float32)
+            values[start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
     return values
+
+
+def _weighted(values: Floats32, weight: float) -> Floats32:
+    return values if weight == 1 else values * np.float32(weight)
 
 
 def _contributions(booster: Booster, matrix: Floats32, *, approximate: bool = False) -> Iterator[tuple[int, Floats32]]:

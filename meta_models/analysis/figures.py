@@ -166,11 +166,20 @@ def _weight_effects(rows: Rows, scores: NDArray[np.floating[Any]]) -> tuple[dict
     return heavy, slopes
 
 
+def _reasons(parts: dict[str, Metric]) -> list[str]:
+    """Why classes have no figure, each with its reason; one that all of them share stands alone."""
+    given = {label: part.reason for label, part in parts.items() if part.reason is not None}
+    shared = set(given.values())
+    if len(given) == len(parts) and len(shared) == 1:
+        return [reason for reason in shared if reason]
+    return [f"{label}: {reason}" for label, reason in given.items()]
+
+
 def _add_means(points: dict[Key, Metric], replicates: dict[Key, Floats]) -> None:
     """Add the mean of donor and acceptor of every per-class metric."""
     for name in [spec.name for spec in METRICS.values() if spec.per_class]:
         parts = {target.label: points[name, target.label] for target in SITE_CLASSES}
-        reasons = [f"{label}: {part.reason}" for label, part in parts.items() if part.reason is not None]
+        reasons = _reasons(parts)
         found = [part.value for part in parts.values() if part.value is not None]
         points[name, MEAN] = Metric.null("; ".join(reasons)) if reasons else Metric.of(float(np.mean(found)))
         drawn = [replicates[name, target.label] for target in SITE_CLASSES if (name, target.label) in replicates]

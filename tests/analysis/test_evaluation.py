@@ -316,7 +316,9 @@ def test_fold_metrics() -> None:
     row = table.row(2, named=True)
     assert row["meta_average_precision_donor"] == pytest.approx(expected)
     assert {"meta_log_loss", "base_main_macro_f1", "base_other_average_precision_mean"} <= set(table.columns)
-    assert row["notes"] == ""
+    assert row["meta_false_positives_per_megabase_at_recall_95_donor"] is None
+    assert all("per_megabase" in note or "make no megabase" in note for note in row["notes"].split("; "))
+    assert table.row(8, named=True)["meta_false_positives_per_megabase_at_recall_95_donor"] is not None
     assert set(fold_metrics(frame, BASES, weighting="none")["population"]) == {TABLE}
 
 

@@ -16,6 +16,8 @@ from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 
 #: Rows of a table shown on the page; the caption says how many there are and which file has them all.
 SHOWN_ROWS = 200
+#: Rows of a table on paper.
+PRINTED_ROWS = 25
 _TEMPLATE = "report.html.j2"
 
 
@@ -67,6 +69,7 @@ def render_report(report: ReportInput) -> str:
         report=report,
         cards=_cards(report),
         status=Status,
+        printed_rows=PRINTED_ROWS,
         parameters=_mapping_table(report.result.config.model_dump(mode="json"), "Parameters"),
         provenance=_mapping_table(report.provenance, "Provenance"),
         artifacts=_artifact_table(report),
