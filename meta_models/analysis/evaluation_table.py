@@ -84,6 +84,8 @@ class EvaluationRow:
     @property
     def reason(self) -> str:
         """Why there is no difference; empty where there is one."""
+        if self.base_reason is not None and self.base_reason == self.meta_reason:
+            return self.base_reason
         parts = (("base", self.base_reason), ("meta-model", self.meta_reason))
         return "; ".join(f"{name}: {reason}" for name, reason in parts if reason is not None)
 
