@@ -99,9 +99,11 @@ def calibrated(
     return probabilities, fit_calibrators(scores, rows.labels, rows.weights, config, bases)
 
 
-def _base_scores(rows: TrainingRows) -> BaseScores:
-    """Scores of the base models that are among the features of `rows` by name."""
+def _base_scores(rows: TrainingRows) -> BaseScores | None:
+    """Scores of the base models that are among the features of `rows` by name; None where none is."""
     at, bases = {name: k for k, name in enumerate(rows.features)}, _complete_bases(rows)
+    if not bases:
+        return None
     names = [name for base in bases for name in base.columns]
     return BaseScores.among(rows.features, bases, pl.DataFrame({name: rows.X[:, at[name]] for name in names}))
 
