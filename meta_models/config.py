@@ -55,7 +55,7 @@ class Configuration(BaseModel):
         """
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
         if not isinstance(values, dict):
             raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")

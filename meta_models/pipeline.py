@@ -86,7 +86,7 @@ def _run(
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        folder.update(inputs=tuple(describe_input(file.path) for file in dataset.files))
+        folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         config = plan.config
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
@@ -132,7 +132,7 @@ def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]
 def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
     if pool is None:
         return None
-    hashes = tuple(describe_input(file.path).sha256 for file in pool.files)
+    hashes = tuple(describe_input(file.origin).sha256 for file in pool.files)
     return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
 
 

@@ -117,7 +117,7 @@ def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManif
     """The table of the run, whose files must have the content that it was trained on."""
     where = config if options.dataset is None else config.model_copy(update={"dataset": options.dataset})
     dataset, _ = open_training_table(where, work_dir)
-    found = [describe_input(file.path).sha256 for file in dataset.files]
+    found = [describe_input(file.origin).sha256 for file in dataset.files]
     if found != [record.sha256 for record in manifest.inputs]:
         raise InputError(
             "The table must be the one that the run was trained on",

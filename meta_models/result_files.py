@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from meta_models.config import TrainingConfig
@@ -24,7 +23,7 @@ from meta_models.result import (
     Note,
     TrainingResult,
 )
-from meta_models.run_folder import RunFolder
+from meta_models.run_folder import RunFolder, read_parquet
 from meta_models.schema import BaseModel
 
 RESULT_FILE = "training_result.json"
@@ -157,7 +156,7 @@ def load_result(
     return TrainingResult(
         config=config,
         model=load_model(path / stored.model_file),
-        oof=pl.read_parquet(path / OOF_FILE, glob=False, hive_partitioning=False),
+        oof=read_parquet(path / OOF_FILE),
         memory=MemoryRecord(stored.predicted_peak, measured_peak),
         seconds=dict(seconds),
         fold_models=dict(_fold_models(path, stored)),

@@ -3,34 +3,103 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.csv
 
-from meta_models.dataset.files import reading
+from meta_models.dataset.files import TableFile, check_names, read_footer, reading
+from meta_models.run_folder import as_arrow, atomic_path, hash_file, write_parquet
+from meta_models.schema import METADATA
 
 logger = logging.getLogger(__name__)
+ROW_GROUP_ROWS = 16_384
 _NULLS = ["", "NA", "NaN", "nan", "null", "NULL", "None"]
+_GZIP = b"\x1f\x8b"
 
 
-def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
+def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]:
     """Write each CSV/TSV file (also .gz) as Parquet into `folder`, with the types of all its values.
 
     Raises
     ------
     InputError
         Naming the file that cannot be parsed.
+    WriteError
+        If `folder` cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    converted = []
-    for number, path in enumerate(paths):
-        target = folder / f"{number:05d}.parquet"
-        logger.info("converting %s to Parquet", path)
-        separator = "\t" if ".tsv" in path.name.lower() else ","
-        with reading(path):
-            scan = pl.scan_csv(
-                path, separator=separator, infer_schema_length=None, null_values=_NULLS, glob=False, encoding="utf8"
-            )
-            scan.sink_parquet(target, row_group_size=16_384)
-        converted.append(target)
-    return tuple(converted)
+    return tuple(_convert(path, folder / f"{number:05d}.parquet") for number, path in enumerate(paths))
+
+
+def _convert(path: Path, target: Path) -> TableFile:
+    logger.info("converting %s to Parquet", path)
+    separator = "\t" if ".tsv" in path.name.lower() else ","
+    _check_lines(path, separator)
+    with reading(path):
+        scan = pl.scan_csv(
+            path, separator=separator, infer_schema_length=None, null_values=_NULLS, glob=False, encoding="utf8"
+        )
+        wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
+        scan = scan.with_columns(pl.col(wide).cast(pl.Float64))
+        schema = as_arrow(scan.collect_schema().to_frame()).schema
+    _tell_mixed(scan, path)
+    with atomic_path(target) as temporary:
+        batches = pa.RecordBatchReader.from_batches(schema, _batches(scan, path))
+        write_parquet(temporary, batches, row_group_rows=ROW_GROUP_ROWS)
+    return read_footer(target, origin=path, sha256=hash_file(target))
+
+
+def _check_lines(path: Path, separator: str) -> None:
+    """Refuse what polars would mend in silence: lines with too few fields, and names that stand there twice."""
+    with reading(path), path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        lines = pa.CompressedInputStream(file, "gzip") if packed else pa.PythonFile(file)
+        names = _read_lines(lines, separator)
+    check_names(names, path)
+
+
+def _read_lines(lines: pa.NativeFile, separator: str) -> list[str]:
+    """Names of the columns, after all lines were seen to have as many fields."""
+    options = {
+        "read_options": pyarrow.csv.ReadOptions(use_threads=False),
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        "convert_options": pyarrow.csv.ConvertOptions(check_utf8=False, null_values=[], strings_can_be_null=False),
+    }
+    with pyarrow.csv.open_csv(lines, **options) as reader:
+        for _ in reader:
+            pass
+        names: list[str] = reader.schema.names
+    return names
+
+
+def _batches(scan: pl.LazyFrame, path: Path) -> Iterator[pa.RecordBatch]:
+    """A generator of its own: what its consumer fails at is not about reading."""
+    with reading(path):
+        for frame in scan.collect_batches(chunk_size=ROW_GROUP_ROWS, maintain_order=True):
+            yield from as_arrow(frame).to_batches()
+
+
+def _tell_mixed(scan: pl.LazyFrame, path: Path) -> None:
+    """Warn of columns that are text for a few values only: they are left out, and somebody may miss them."""
+    names = [name for name, dtype in scan.collect_schema().items() if dtype == pl.String and name not in METADATA]
+    with reading(path):
+        found = scan.select(
+            pl.struct(values=pl.col(name).count(), texts=_texts(name).count(), first=_texts(name).first()).alias(name)
+            for name in names
+        ).collect()
+    for name in names:
+        values, texts, first = found[name][0].values()
+        if 2 * texts < values:
+            logger.warning(
+                "Column %r of %s is text: %d of its %d values are no numbers, such as %r",
+                name, path, texts, values, first,
+            )  # fmt: skip
+
+
+def _texts(name: str) -> pl.Expr:
+    column = pl.col(name)
+    return column.filter(column.is_not_null() & column.cast(pl.Float64, strict=False).is_null())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,13 +16,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meta_models.errors import InputError
+from meta_models.errors import InputError, WriteError
+from meta_models.run_folder import hash_file
 from meta_models.schema import is_kmer
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 INFO_FILE = "dataset_info.json"
 _SHOWN = 20
+#: Names that polars takes for patterns of names.
+_PATTERN = re.compile(r"\*|\^.*\$")
 
 
 class Kind(StrEnum):
@@ -43,16 +47,35 @@ class TableFile:
         Columns in the order of the file.
     row_groups : tuple of int
         Rows of each row group.
+    origin : Path
+        The file that the user gave: `path` itself, or the text file that was converted to it.
+    sha256 : str or None
+        Of a file that this run wrote for itself: what it was when it was written.
     """
 
     path: Path
     types: dict[str, pa.DataType]
     row_groups: tuple[int, ...]
+    origin: Path
+    sha256: str | None = None
 
     @property
     def rows(self) -> int:
         """Rows of the file."""
         return sum(self.row_groups)
+
+    def verify(self) -> None:
+        """Compare a file that this run wrote with what was written.
+
+        Raises
+        ------
+        WriteError
+            If it is another one by now.
+        """
+        if self.sha256 is not None and hash_file(self.path) != self.sha256:
+            raise WriteError(
+                f"The working file {self.path} must be as it was written", "Found other content", "Check the disk"
+            )
 
 
 @contextlib.contextmanager
@@ -68,7 +91,7 @@ def reading(path: Path) -> Iterator[None]:
         pl.exceptions.PanicException,
         pa.ArrowException,
         OSError,
-        UnicodeDecodeError,
+        UnicodeError,
     ) as e:
         detail = " ".join(str(e).split())[:300] or type(e).__name__
         raise InputError(
@@ -143,21 +166,45 @@ def _refuse_folder(error: OSError) -> None:
     raise InputError("Every folder of the table must be readable", str(error))
 
 
-def read_footer(path: Path) -> TableFile:
+def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = None) -> TableFile:
     """The schema and the row groups of a Parquet file, from its footer.
 
     Raises
     ------
     InputError
-        If the file is no Parquet file, or names a column twice.
+        If the file is no Parquet file, or has a column that cannot be read or named.
     """
     with reading(path), pq.ParquetFile(path) as file:
         schema, meta = file.schema_arrow, file.metadata
         groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
-    twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
+    check_names(schema.names, origin or path)
+    types = {field.name: field.type for field in schema}
+    wide = [f"{name!r}: {dtype}" for name, dtype in types.items() if pa.types.is_decimal256(dtype)]
+    if wide:
+        raise InputError(
+            "Decimals may have at most 38 digits", f"{str(path)!r} has {_list(wide)}", "Write them as float"
+        )
+    return TableFile(path, types, groups, origin or path, sha256)
+
+
+def check_names(names: Sequence[str], path: Path) -> None:
+    """Refuse column names that are not unique, empty, no plain text, or that polars takes for patterns.
+
+    Raises
+    ------
+    InputError
+        Naming the file `path` and the columns.
+    """
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError("Column names must be unique", f"{str(path)!r} has twice: {_list(twice)}", "Rename them")
-    return TableFile(path, {field.name: field.type for field in schema}, groups)
+    unfit = [name for name in names if not name.isprintable() or _PATTERN.fullmatch(name) or not name]
+    if unfit:
+        raise InputError(
+            "Column names must be plain text, and neither '*' nor begin with '^' and end with '$'",
+            f"{str(path)!r} has {_list([repr(name) for name in unfit])}",
+            "Rename them (an empty name is the index that pandas writes unless index=False)",
+        )
 
 
 def kind_of(dtype: pa.DataType) -> Kind:
@@ -215,11 +262,11 @@ def unify(files: tuple[TableFile, ...]) -> TableSchema:
         found = {kind_of(file.types[column]) for file in have} - {Kind.NULL} or {Kind.NULL}
         kinds[column], dtypes[column] = min(found), "|".join(sorted(types))
         if len(found) > 1:
-            wrong += [f"{f.path.name}: column {column!r} is {f.types[column]}" for f in have]
+            wrong += [f"{f.origin.name}: column {column!r} is {f.types[column]}" for f in have]
         elif len(types) > 1:
             notes.append(f"column {column!r} has the types {', '.join(sorted(types))}; read as the widest")
         if len(have) < len(files):
-            lacking = [file.path.name for file in files if column not in file.types]
+            lacking = [file.origin.name for file in files if column not in file.types]
             if is_kmer(column):
                 notes.append(f"k-mer column {column!r} is absent from {_list(lacking, 3)}; count 0 there")
             else:

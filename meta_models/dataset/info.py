@@ -44,8 +44,8 @@ def read_info(source: Path) -> DatasetInfo:
     if not path.is_file():
         return DatasetInfo()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must hold JSON", str(error), "Mend or remove it") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Mend or remove it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -120,6 +121,7 @@ def read_positions(dataset: Dataset) -> Positions:
     InputError
         For unknown labels, null gene ids, base scores that are no probabilities, unusable weights.
     """
+    _check_kinds(dataset)
     text = [c for c in _TEXT if c in dataset.columns]
     whole = [c for c in _WHOLE if c in dataset.columns and dataset.kind(c) is Kind.NUMERIC]
     scores = [column for base in dataset.bases for column in base.columns]
@@ -143,10 +145,40 @@ def _compact(chunk: pl.DataFrame, text: Sequence[str]) -> pl.DataFrame:
     return chunk.with_columns(pl.col([*text, LABEL]).cast(pl.Categorical))
 
 
+def _check_kinds(dataset: Dataset) -> None:
+    """Refuse types that polars would cast to something, but that mean something else (a struct, a date)."""
+    for column in (c for c in (*_TEXT, LABEL, WEIGHT) if c in dataset.columns):
+        numbers = column == WEIGHT
+        if dataset.kind(column) is Kind.OTHER or (numbers and dataset.kind(column) is Kind.STRING):
+            raise InputError(
+                f"Column {column!r} of {dataset.source!r} must hold {'numbers' if numbers else 'text'}",
+                f"Found the type {dataset.dtype(column)}",
+                "Write it anew",
+            )
+
+
 def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
     missing = frame[GENE].null_count()
     if missing:
         raise InputError(f"Column {GENE!r} of {dataset.source!r} must be filled", f"Found {missing} null rows")
+    for column in (c for c in (GENE, FAMILY) if c in frame.columns):
+        texts = frame[column].cast(pl.String).unique().drop_nulls().sort().to_list()
+        twins = _look_alikes(texts)
+        if twins:
+            raise InputError(
+                f"Values of {column!r} in {dataset.source!r} must differ by more than blanks and Unicode forms",
+                f"Found {len(twins)} pairs that do not, such as {twins[0][0]!a} and {twins[0][1]!a}",
+                "Write each in one way: they would be held out apart",
+            )
+
+
+def _look_alikes(texts: Sequence[str]) -> list[tuple[str, str]]:
+    seen: dict[str, str] = {}
+    return [(seen[form], text) for text in texts if seen.setdefault(form := _plain_form(text), text) != text]
+
+
+def _plain_form(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _family(frame: pl.DataFrame) -> pl.Series:
@@ -160,7 +192,7 @@ def _family(frame: pl.DataFrame) -> pl.Series:
 
 
 def _labels(labels: pl.Series, dataset: Dataset) -> pl.Series:
-    counts = labels.cast(pl.String).fill_null("").value_counts().sort("count", descending=True)
+    counts = labels.cast(pl.String).fill_null("").value_counts().sort("count", LABEL, descending=[True, False])
     unknown = counts.filter(~pl.col(LABEL).is_in(list(LABEL_VALUES)))
     if unknown.height:
         shown = ", ".join(f"{value!r}: {count} rows" for value, count in unknown.head(20).iter_rows())

@@ -67,6 +67,7 @@ class DatasetProfile:
             f"Genes: {self.genes:,} in {self.families:,} families; rows a gene {spread}",
             f"Features: {self.features:,} ({groups})",
             f"Base models: {', '.join(self.base_models)}; weights: {self.weighting}",
+            *([f"Left out: {'; '.join(f'{c}: {why}' for c, why in self.left_out.items())}"] if self.left_out else []),
         )
 
 

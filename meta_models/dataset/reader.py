@@ -135,6 +135,7 @@ class Dataset:
         first, scan_rows = 0, self._scan_rows(expressions)
         wanted_start, wanted_stop, _ = rows.indices(self.rows_on_disk)
         for file in self.files:
+            file.verify()
             for run_start, run_rows in self._runs(file, first, scan_rows):
                 offset = max(run_start, wanted_start - first)
                 length = min(run_start + run_rows, wanted_stop - first) - offset
@@ -206,7 +207,7 @@ class Dataset:
         chunk_rows: int,
     ) -> Iterator[pl.DataFrame]:
         done = 0
-        with reading(file.path):
+        with reading(file.origin):
             scan = pl.scan_parquet(file.path, glob=False, hive_partitioning=False).slice(offset, length)
             scan = self._named(scan, file).select(expressions)
             for frame in scan.collect_batches(chunk_size=chunk_rows, maintain_order=True):
@@ -217,7 +218,7 @@ class Dataset:
                     yield kept
         if done != length:
             raise InputError(
-                f"{str(file.path)!r} must hold {length} rows from row {offset}", f"Found {done}", "Write it anew"
+                f"{str(file.origin)!r} must hold {length} rows from row {offset}", f"Found {done}", "Write it anew"
             )
 
     def _named(self, scan: pl.LazyFrame, file: TableFile) -> pl.LazyFrame:
@@ -273,9 +274,8 @@ def open_dataset(
         If the files are not a table as the contract says.
     """
     paths = discover(source)
-    if str(paths[0]).lower().endswith(TEXT_SUFFIXES):
-        paths = convert_text(paths, work_dir)
-    files = tuple(read_footer(path) for path in paths)
+    text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
+    files = convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths)
     schema = unify(files)
     for note in schema.notes:
         logger.warning("%s", note)

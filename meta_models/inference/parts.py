@@ -17,7 +17,7 @@ import polars as pl
 from meta_models.errors import WriteError
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.progress import Progress
-from meta_models.run_folder import UnitHit, UnitKey, UnitStore, remove_temporaries
+from meta_models.run_folder import UnitHit, UnitKey, UnitStore, parquet_bytes, remove_temporaries
 from meta_models.run_folder.atomic import write_error
 from meta_models.run_folder.lock import FolderLock
 
@@ -144,9 +144,7 @@ class Parts:
                     missing = len(self._rows(number))
 
     def _put(self, number: int, frame: pl.DataFrame) -> None:
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="lz4")
-        self.store.put(_name(number), self._key(number), {_FILE: buffer.getvalue()})
+        self.store.put(_name(number), self._key(number), {_FILE: parquet_bytes(frame)})
 
     def _get(self, number: int) -> UnitHit | None:
         found = self.store.get(_name(number), self._key(number))

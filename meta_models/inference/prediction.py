@@ -116,7 +116,7 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
     scorer = ChunkScorer(model, table, correction, config.only_uncertain, labels=selective and table.labelled)
     key: dict[str, object] = {
         "model": hash_file(model_file),
-        "inputs": [describe_input(file.path).sha256 for file in table.dataset.files],
+        "inputs": [describe_input(file.origin).sha256 for file in table.dataset.files],
         "prior": None if correction is None else asdict(correction),
         "only_uncertain": config.only_uncertain,
         "base_score_columns": config.base_score_columns,

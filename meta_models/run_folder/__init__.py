@@ -27,7 +27,14 @@ from meta_models.run_folder.manifest import (
 from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import install_signal_handlers
 from meta_models.run_folder.units import UnitHit, UnitKey, UnitMiss, UnitStore
-from meta_models.run_folder.writers import json_bytes, verify_parquet, write_parquet
+from meta_models.run_folder.writers import (
+    as_arrow,
+    json_bytes,
+    parquet_bytes,
+    read_parquet,
+    verify_parquet,
+    write_parquet,
+)
 
 __all__ = [
     "MANIFEST_NAME",
@@ -42,6 +49,7 @@ __all__ = [
     "UnitMiss",
     "UnitRecord",
     "UnitStore",
+    "as_arrow",
     "atomic_path",
     "atomic_write",
     "describe_input",
@@ -49,6 +57,8 @@ __all__ = [
     "install_signal_handlers",
     "json_bytes",
     "library_versions",
+    "parquet_bytes",
+    "read_parquet",
     "remove_temporaries",
     "require_space",
     "scratch_folder",

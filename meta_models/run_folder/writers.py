@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meta_models.errors import WriteError
+from meta_models.errors import InputError, WriteError
 
 #: Rows of a row group: bounds the memory of writing and of verifying.
 ROW_GROUP_ROWS = 2**18
@@ -33,10 +33,10 @@ def json_bytes(value: object, *, indent: int | None = 2) -> bytes:
     return (text + "\n").encode() if indent else text.encode()
 
 
-def write_parquet(path: Path, table: Table) -> None:
+def write_parquet(path: Path, table: Table, *, row_group_rows: int = ROW_GROUP_ROWS) -> None:
     """Write `table` with a checksum on every page, and read it back.
 
-    The same values give the same bytes, however `table` is chunked. Memory: about one row group of 262,144 rows.
+    The same values give the same bytes, however `table` is chunked. Memory: about one row group.
 
     Parameters
     ----------
@@ -52,13 +52,31 @@ def write_parquet(path: Path, table: Table) -> None:
     OSError
         If the file system refuses.
     """
-    rows = 0
-    schema = _as_arrow(table.clear()).schema if isinstance(table, pl.DataFrame) else table.schema
-    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
-        for group in _row_groups(table):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-            rows += group.num_rows
-    verify_parquet(path, rows)
+    verify_parquet(path, _write(path, table, row_group_rows))
+
+
+def parquet_bytes(table: Table) -> bytes:
+    """What :func:`write_parquet` writes, as bytes, for files that are stored with their hash."""
+    sink = pa.BufferOutputStream()
+    _write(sink, table, ROW_GROUP_ROWS)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """All of a Parquet file that :func:`write_parquet` wrote, its page checksums compared.
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged.
+    """
+    try:
+        frame = pl.from_arrow(pq.read_table(path, page_checksum_verification=True, partitioning=None))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"The file {path} must be readable, as it was written", str(error), "Run again") from error
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def verify_parquet(path: Path, rows: int | None = None) -> None:
@@ -83,30 +101,42 @@ def digest(value: object) -> str:
     return hashlib.sha256(json_bytes(value, indent=None)).hexdigest()
 
 
-def _row_groups(table: Table) -> Iterator[pa.Table]:
+def _write(sink: Path | pa.NativeFile, table: Table, row_group_rows: int) -> int:
+    """Number of rows written."""
+    rows = 0
+    schema = as_arrow(table.clear()).schema if isinstance(table, pl.DataFrame) else table.schema
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for group in _row_groups(table, row_group_rows):
+            writer.write_table(group, row_group_size=row_group_rows)
+            rows += group.num_rows
+    return rows
+
+
+def _row_groups(table: Table, size: int) -> Iterator[pa.Table]:
     """Slices of equal length, each in one chunk a column, so that pages are cut at the same rows every time."""
     if isinstance(table, pl.DataFrame):
-        for start in range(0, table.height, ROW_GROUP_ROWS):
-            yield _as_arrow(table.slice(start, ROW_GROUP_ROWS)).combine_chunks()
+        for start in range(0, table.height, size):
+            yield as_arrow(table.slice(start, size)).combine_chunks()
         return
     if isinstance(table, pa.Table):
-        for start in range(0, table.num_rows, ROW_GROUP_ROWS):
-            yield table.slice(start, ROW_GROUP_ROWS).combine_chunks()
+        for start in range(0, table.num_rows, size):
+            yield table.slice(start, size).combine_chunks()
         return
     held, rows = [], 0
     for batch in table:
         held.append(batch)
         rows += batch.num_rows
-        while rows >= ROW_GROUP_ROWS:
+        while rows >= size:
             whole = pa.Table.from_batches(held, table.schema)
-            yield whole.slice(0, ROW_GROUP_ROWS).combine_chunks()
-            held = whole.slice(ROW_GROUP_ROWS).to_batches()
-            rows -= ROW_GROUP_ROWS
+            yield whole.slice(0, size).combine_chunks()
+            held = whole.slice(size).to_batches()
+            rows -= size
     if rows:
         yield pa.Table.from_batches(held, table.schema).combine_chunks()
 
 
-def _as_arrow(frame: pl.DataFrame) -> pa.Table:
+def as_arrow(frame: pl.DataFrame) -> pa.Table:
+    """`frame` in the types that every reader of Parquet knows; categorical columns as text."""
     return frame.with_columns(pl.col(pl.Categorical).cast(pl.String)).to_arrow(compat_level=pl.CompatLevel.oldest())
 
 

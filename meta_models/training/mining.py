@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.files import read_footer
 from meta_models.dataset.reader import Dataset
 from meta_models.result import MiningRecord, Note
-from meta_models.run_folder import write_parquet
+from meta_models.run_folder import hash_file, write_parquet
 from meta_models.schema import SpliceClass
 from meta_models.training.families import BoosterJob, FittedBooster
 from meta_models.training.fit_table import ChangeJob
@@ -192,7 +192,8 @@ def _write_rows(path: Path, pool: MatchedPool, rows: NDArray[np.int64], columns:
 def _extended(dataset: Dataset, path: Path, rows: int) -> Dataset:
     mask = dataset.row_mask
     mask = None if mask is None else np.concatenate([mask, np.ones(rows, bool)])
-    return replace(dataset, files=(*dataset.files, read_footer(path)), row_mask=mask)
+    mined = read_footer(path, sha256=hash_file(path))
+    return replace(dataset, files=(*dataset.files, mined), row_mask=mask)
 
 
 def _cut_to_table(first: FittedProblem, fit: FittedProblem) -> FittedProblem:

@@ -12,6 +12,8 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
+from meta_models.progress import Progress
+from meta_models.training.matrix import audit_features
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
 
 #: Bytes of features that screening holds; with more, it reads a block of columns at a time.
@@ -44,7 +46,7 @@ class _Blocks:
         if number != self._number:
             self._block = np.empty((0, 0), np.float32)  # the old one goes before the new one comes
             names = self._names[number * self._size : (number + 1) * self._size]
-            self._number, self._block = number, self._dataset.read_rows(self._rows, names)
+            self._number, self._block = number, _read(self._dataset, self._rows, names)
         return self._block
 
 
@@ -78,6 +80,8 @@ def screen_table(dataset: Dataset, positions: Positions, config: TrainingConfig)
     ------
     UsageError
         If ``--exclude-features`` or ``--protect-features`` name no feature of the table, or nothing is left.
+    InputError
+        If a feature of the screened genes is infinite.
     """
     asked = _requested(dataset, config)
     features = tuple(f for f in dataset.features if f not in asked)
@@ -106,7 +110,7 @@ def _sample(
     rows = np.flatnonzero(seen)
     held = 4 * len(rows) * len(features) <= HELD_BYTES
     return ScreeningSample(
-        features=dataset.read_rows(rows, features) if held else _Blocks(dataset, rows, features),
+        features=_read(dataset, rows, features) if held else _Blocks(dataset, rows, features),
         feature_names=features,
         groups=tuple(dataset.group(f) for f in features),
         labels=positions.labels[rows],
@@ -114,6 +118,14 @@ def _sample(
         families=relatives[rows].astype(np.int32),
         rows=rows,
     )
+
+
+def _read(dataset: Dataset, rows: NDArray[np.int64], features: tuple[str, ...]) -> NDArray[np.float32]:
+    """Values (n, len(features)) of `rows`; where one is infinite, the audit of the whole table says which are."""
+    values = dataset.read_rows(rows, features)
+    if np.isinf(values).any():
+        audit_features(dataset, features, np.empty(0, np.int64), Progress("Checking the features"))
+    return values
 
 
 def _requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
