@@ -179,6 +179,7 @@ def _child(work: Callable[[Job], Value], job: Job, sender: Connection) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)  # the parent's, which would take a signal to this process for its own
     try:
         sender.send((work(job), None))
     except MetaModelsError as error:

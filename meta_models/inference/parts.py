@@ -20,6 +20,7 @@ from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, parquet_bytes, remove_temporaries
 from meta_models.run_folder.atomic import write_error
 from meta_models.run_folder.lock import FolderLock
+from meta_models.run_folder.signals import at_hard_stop
 
 logger = logging.getLogger(__name__)
 _FILE = "rows.parquet"
@@ -55,7 +56,8 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
         remove_temporaries(folder)
         if not keep:
             UnitStore(folder / _UNITS).clear()
-        yield folder
+        with at_hard_stop(lambda: _keep_units(folder)):
+            yield folder
     except BaseException:
         _keep_units(folder)
         lock.release()

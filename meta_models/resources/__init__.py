@@ -19,7 +19,7 @@ from meta_models.resources.limits import (
     memory_budget,
     memory_limit,
 )
-from meta_models.resources.usage import TreeMemory, tree_memory, tree_pss
+from meta_models.resources.usage import TreeMemory, kill_children, tree_memory, tree_pss
 
 __all__ = [
     "CpuLimit",
@@ -35,6 +35,7 @@ __all__ = [
     "cpu_limit",
     "find_gpu",
     "free_disk",
+    "kill_children",
     "memory_budget",
     "memory_limit",
     "oom_kill_count",

@@ -8,15 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-import psutil
-
 from meta_models.errors import ExitCode, MemoryBudgetError
 from meta_models.resources.limits import GB
-from meta_models.resources.usage import tree_memory, tree_pids, tree_rss
+from meta_models.resources.usage import kill_children, tree_memory, tree_rss
 
 logger = logging.getLogger(__name__)
 
@@ -189,9 +186,7 @@ class PeakSampler:
         text = str(self.budget_error())
         os.write(2, f"error: {text}\n".encode())
         try:
-            for child in tree_pids(os.getpid())[1:]:
-                with suppress(psutil.Error):
-                    psutil.Process(child).kill()
+            kill_children()
             if self._on_hard_stop is not None:
                 self._on_hard_stop(text)
         finally:

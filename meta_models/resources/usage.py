@@ -10,6 +10,7 @@ References
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -76,6 +77,13 @@ def tree_pids(pid: int) -> list[int]:
         return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return []
+
+
+def kill_children() -> None:
+    """Kill all descendants of this process."""
+    for child in tree_pids(os.getpid())[1:]:
+        with suppress(psutil.Error):
+            psutil.Process(child).kill()
 
 
 def _pss(pid: int) -> int | None:

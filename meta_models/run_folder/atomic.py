@@ -17,6 +17,7 @@ from polars.exceptions import PolarsError
 
 from meta_models.errors import InputError, WriteError
 from meta_models.resources import free_disk
+from meta_models.run_folder.signals import at_hard_stop
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ def atomic_path(path: Path, *, need: int | None = None) -> Iterator[Path]:
     """
     temporary = temporary_for(path)
     try:
-        yield temporary
+        with at_hard_stop(lambda: _remove(temporary)):
+            yield temporary
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)

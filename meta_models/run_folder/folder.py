@@ -20,6 +20,7 @@ from meta_models.run_folder.atomic import (
 from meta_models.run_folder.lock import HOLDER_NAME, LOCK_NAME, FolderLock
 from meta_models.run_folder.manifest import MANIFEST_NAME, ArtifactRecord, RunManifest, RunState, UnitRecord, now
 from meta_models.run_folder.scratch import scratch_folder
+from meta_models.run_folder.signals import at_hard_stop
 from meta_models.run_folder.units import UNITS_FOLDER, UnitStore
 from meta_models.run_folder.writers import Table, json_bytes, write_parquet
 
@@ -89,7 +90,7 @@ class RunFolder:
                 folder._delete_leftovers()
                 folder.units.clear()
             folder.update()
-            with folder._outcome():
+            with at_hard_stop(folder._abandon), folder._outcome():
                 yield folder
         finally:
             remove_temporaries(path)
@@ -193,6 +194,12 @@ class RunFolder:
     def fail(self, message: str) -> None:
         """Mark the run ``failed`` now, for a process that is about to end itself."""
         self._close(RunState.FAILED, message)
+
+    def _abandon(self) -> None:
+        """What :meth:`open` does at its end, for a process that is interrupted and cannot get there."""
+        self._close(RunState.INTERRUPTED, "A signal, while a native call did not come back")
+        for name in (HOLDER_NAME, LOCK_NAME):
+            (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def _outcome(self) -> Iterator[None]:

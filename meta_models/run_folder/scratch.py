@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from meta_models.run_folder.atomic import require_space, temporary_for, write_error
+from meta_models.run_folder.signals import at_hard_stop
 
 
 @contextmanager
@@ -39,10 +40,15 @@ def scratch_folder(run: Path, name: str, *, need: int = 0, elsewhere: Path | Non
         folder.mkdir(parents=True)
     except OSError as error:
         raise write_error(error, folder) from error
-    try:
-        yield folder
-    finally:
+
+    def remove() -> None:
         shutil.rmtree(folder, ignore_errors=True)
+
+    try:
+        with at_hard_stop(remove):
+            yield folder
+    finally:
+        remove()
 
 
 def _own(parent: Path, run: Path, name: str) -> Path:

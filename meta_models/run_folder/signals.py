@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from meta_models.errors import ExitCode
+from meta_models.resources import kill_children
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds that a process has to end in order; a command is gone two seconds after the signal.
+GRACE_SECONDS = 1.0
+_ENOUGH = b"\0"
+_cleaners: list[Callable[[], None]] = []
+
+
+@contextmanager
+def at_hard_stop(clean: Callable[[], None]) -> Iterator[None]:
+    """Within the block, `clean` is called before a process ends that could not end in order.
+
+    It is called in another thread, while the main thread is in a native call that does not come back.
+    """
+    _cleaners.append(clean)
+    try:
+        yield
+    finally:
+        _cleaners.remove(clean)
 
 
 @contextmanager
 def install_signal_handlers() -> Iterator[None]:
     """Within the block the first SIGTERM raises ``SystemExit(143)`` and the first SIGINT ``KeyboardInterrupt``.
 
-    A second signal ends the process at once, without cleaning up: 143 or 130. Earlier handlers are put back at the end.
-    Outside the main thread, where Python allows no handlers, nothing is installed.
+    Python raises them between two of its own instructions: where a native call takes longer than `GRACE_SECONDS`, or
+    the exception is lost in a destructor, a thread calls what `at_hard_stop` was given, kills the children of this
+    process and ends it. A second signal ends the process at once, without cleaning up: 143 or 130. Earlier handlers are
+    put back at the end. Outside the main thread, where Python allows no handlers, nothing is installed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -28,14 +50,55 @@ def install_signal_handlers() -> Iterator[None]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        code = ExitCode.SIGTERM if number == signal.SIGTERM else ExitCode.SIGINT
         if len(received) > 1:
-            os._exit(code)
-        raise SystemExit(int(code)) if number == signal.SIGTERM else KeyboardInterrupt
+            os._exit(_code(number))
+        gc.freeze()  # the interpreter's end then looks for no cycles, which takes it about a second
+        raise SystemExit(_code(number)) if number == signal.SIGTERM else KeyboardInterrupt
 
     previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        yield
+        with _watched():
+            yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """A thread that hears of signals at once: the interpreter writes their numbers into a pipe as they arrive."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    ended = threading.Event()
+    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    thread = threading.Thread(target=_watch, args=(reader, ended), name="interrupts", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(previous)
+        os.write(writer, _ENOUGH)
+        thread.join()
+        os.close(reader)
+        os.close(writer)
+
+
+def _watch(reader: int, ended: threading.Event) -> None:
+    while not ended.is_set():
+        number = next((byte for byte in os.read(reader, 64) if byte in _SIGNALS), None)
+        if number is not None and not ended.wait(GRACE_SECONDS):
+            _end_process(number)
+
+
+def _end_process(number: int) -> NoReturn:
+    try:
+        kill_children()
+        for clean in reversed(_cleaners):
+            clean()
+    finally:
+        os._exit(_code(number))
+
+
+def _code(number: int) -> int:
+    return int(ExitCode.SIGTERM if number == signal.SIGTERM else ExitCode.SIGINT)

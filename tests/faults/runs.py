@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,8 +18,12 @@ from pathlib import Path
 VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "timing.json"}
 #: The phases of a run in their order, as the manifest names them, and what comes after the last.
 PHASES = ("reading", "screening", "training", "analysis", "external evaluation")
-SINGLE: tuple[str, ...] = ("--n-estimators", "8", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60")
-ENSEMBLE: tuple[str, ...] = (*SINGLE, "--train-all-genes", "--max-genes-per-batch", "22")
+#: A run of seconds that passes through all phases.
+SINGLE: tuple[str, ...] = (
+    "--n-estimators", "8", "--n-folds", "3", "--bootstrap-samples", "20",
+    "--analyses", "base-vs-meta", "calibration", "features", "sites",
+)  # fmt: skip
+ENSEMBLE: tuple[str, ...] = (*SINGLE, "--train-all-genes", "--max-genes-per-batch", "12")
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,19 @@ class Ended:
     ----------
     seconds : float
         From the signal (or from the start where there was none) to the end of the process.
+    cpu : float
+        Seconds of CPU time that it took, where nothing disturbed it.
     """
 
     code: int
     seconds: float
     output: str
+    cpu: float = 0.0
+
+    @property
+    def slowness(self) -> float:
+        """Wall seconds for each second of work: over 1 where other processes take the machine."""
+        return max(1.0, self.seconds / self.cpu)
 
 
 def start(arguments: Sequence[object], **options: object) -> subprocess.Popen[str]:
@@ -49,10 +62,12 @@ def start(arguments: Sequence[object], **options: object) -> subprocess.Popen[st
 
 def run(arguments: Sequence[object]) -> Ended:
     """A run that nothing disturbs."""
-    began = time.monotonic()
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = start(arguments)
     output, _ = process.communicate()
-    return Ended(process.returncode, time.monotonic() - began, output)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Ended(process.returncode, time.monotonic() - began, output, cpu)
 
 
 def disturb(arguments: Sequence[object], out_dir: Path, phase: str, delay: float, number: int) -> Ended | None:

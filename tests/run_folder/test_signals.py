@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from meta_models.run_folder import install_signal_handlers
@@ -63,6 +64,52 @@ def test_second_signal_ends_at_once(start, number, code):
     process.send_signal(number)
     process.communicate(timeout=5)
     assert process.returncode == code
+
+
+NATIVE = """
+import ctypes, signal, subprocess, sys, threading, time
+from pathlib import Path
+from meta_models.run_folder import RunFolder, install_signal_handlers
+with install_signal_handlers(), RunFolder.open(Path(sys.argv[1])) as folder:
+    folder.write_text("done.txt", "kept")
+    with folder.path_for("half.txt") as temporary, folder.scratch("cache") as cache:
+        temporary.write_text("half"); (cache / "page").write_text("x")
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL)
+        print(child.pid, flush=True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as a call that never looks at them
+        ctypes.CDLL(None).sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_native_call_that_does_not_come_back_is_ended_in_order_all_the_same(tmp_path, number, code):
+    command = [sys.executable, "-c", NATIVE, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.communicate(timeout=20)[1] == ""
+    assert time.monotonic() - started < 2
+    assert process.returncode == code
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert json.loads((tmp_path / "out" / "run_manifest.json").read_text())["state"] == "interrupted"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["done.txt", "run_manifest.json"]
+
+
+def test_interrupt_that_is_lost_in_a_destructor_still_ends_the_process(tmp_path):
+    code = """
+import os, signal, time
+from meta_models.run_folder import install_signal_handlers
+class Loses:
+    def __del__(self): os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)
+with install_signal_handlers():
+    Loses()
+    time.sleep(60)
+"""
+    assert (
+        subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL, timeout=30, check=False).returncode
+        == 143
+    )
 
 
 def test_handlers_are_put_back():
