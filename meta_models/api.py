@@ -23,7 +23,7 @@ from meta_models.inference.overlap import refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
-from meta_models.run_folder import read_parquet, write_parquet
+from meta_models.run_folder import read_artifact, write_parquet
 
 _DEFAULTS = TrainingConfig.from_mapping({})
 _SUMMARY = "meta_evaluation_summary.json"
@@ -76,7 +76,7 @@ class TrainingRun:
 
     def oof(self) -> pl.DataFrame:
         """The out-of-fold table, a row per position: see :class:`meta_models.result.TrainingResult`."""
-        return read_parquet(self.folder / _OOF)
+        return read_artifact(self.folder, _OOF)
 
 
 def train(config: TrainingConfig | None = None, **options: Any) -> TrainingRun:

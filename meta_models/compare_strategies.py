@@ -22,7 +22,7 @@ from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFaile
 from meta_models.metrics import PairedBootstrap, RankingStatistic, SumStatistic, paired_bootstrap
 from meta_models.persistence import load_model
 from meta_models.result import CALIBRATED, probability_columns
-from meta_models.run_folder import RunManifest, atomic_write, json_bytes, read_parquet
+from meta_models.run_folder import RunManifest, atomic_write, json_bytes, read_artifact
 from meta_models.schema import SITE_CLASSES
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
     folder.mkdir(parents=True, exist_ok=True)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
     costs = [_run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)]
-    tables = {name: read_parquet(folder / name / _OOF) for name in (SINGLE, ENSEMBLE)}
+    tables = {name: read_artifact(folder / name, _OOF) for name in (SINGLE, ENSEMBLE)}
     differences = compare_scores(tables[SINGLE], tables[ENSEMBLE], samples=config.bootstrap_samples, seed=config.seed)
     frame = pl.DataFrame([asdict(difference) for difference in differences], infer_schema_length=None)
     atomic_write(folder / "strategy_comparison.tsv", frame.write_csv(separator="\t").encode())

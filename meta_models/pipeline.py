@@ -30,7 +30,7 @@ from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSource
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import save_result
-from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers
+from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers, require_space
 from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
@@ -92,6 +92,7 @@ def _run(
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
+        require_space(folder.path, plan.disk_bytes)
     with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)

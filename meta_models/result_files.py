@@ -23,7 +23,7 @@ from meta_models.result import (
     Note,
     TrainingResult,
 )
-from meta_models.run_folder import RunFolder, read_parquet
+from meta_models.run_folder import RunFolder, read_artifact
 from meta_models.schema import BaseModel
 
 RESULT_FILE = "training_result.json"
@@ -156,7 +156,7 @@ def load_result(
     return TrainingResult(
         config=config,
         model=load_model(path / stored.model_file),
-        oof=read_parquet(path / OOF_FILE),
+        oof=read_artifact(path, OOF_FILE),
         memory=MemoryRecord(stored.predicted_peak, measured_peak),
         seconds=dict(seconds),
         fold_models=dict(_fold_models(path, stored)),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
-from meta_models.run_folder import as_arrow, atomic_path, hash_file, write_parquet
+from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
 from meta_models.schema import METADATA
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,10 @@ def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]
     InputError
         Naming the file that cannot be parsed.
     WriteError
-        If `folder` cannot be written to.
+        If `folder` cannot be written to; before anything is read where it has no room for half the size of the text.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    require_space(folder, sum(path.stat().st_size for path in paths) // 2)
     return tuple(_convert(path, folder / f"{number:05d}.parquet") for number, path in enumerate(paths))
 
 

@@ -32,11 +32,14 @@ from meta_models.run_folder import (
     hash_file,
     install_signal_handlers,
     library_versions,
+    require_space,
 )
 from meta_models.run_folder.writers import digest
 from meta_models.schema import WEIGHT
 
 logger = logging.getLogger(__name__)
+#: Bytes of the probabilities of a row, which stand in the parts and in the output: no compression makes them smaller.
+DISK_ROW_BYTES = 2 * 12
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
                 return ExitCode.DONE
             if config.out.exists() and not config.overwrite:
                 raise UsageError(f"{config.out} must not exist", "Found it, of other options", "Give --overwrite")
+            require_space(config.out, DISK_ROW_BYTES * work.table.n_rows)
             drift = _check_drift(work)
             parts = Parts.within(folder, work.key, work.table.n_rows, config.part_rows)
             reused = parts.compute(work.scorer, Progress("Predicting"))

@@ -23,6 +23,7 @@ from meta_models.run_folder.manifest import (
     UnitRecord,
     describe_input,
     library_versions,
+    read_artifact,
 )
 from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import install_signal_handlers
@@ -31,7 +32,6 @@ from meta_models.run_folder.writers import (
     as_arrow,
     json_bytes,
     parquet_bytes,
-    read_parquet,
     verify_parquet,
     write_parquet,
 )
@@ -58,7 +58,7 @@ __all__ = [
     "json_bytes",
     "library_versions",
     "parquet_bytes",
-    "read_parquet",
+    "read_artifact",
     "remove_temporaries",
     "require_space",
     "scratch_folder",

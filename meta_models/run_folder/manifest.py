@@ -13,11 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from meta_models.errors import UsageError
+from meta_models.errors import InputError, UsageError
 from meta_models.run_folder.atomic import atomic_write, hash_file
-from meta_models.run_folder.writers import json_bytes
+from meta_models.run_folder.writers import digest, json_bytes
 
 MANIFEST_NAME = "run_manifest.json"
 
@@ -90,6 +91,8 @@ class RunManifest(_Record):
         What the report says of the table, of screening and of the plan; kept for reports made later.
     analysed : tuple of str
         When, and by which command, the analysis was repeated or extended.
+    checksum : str
+        Hash of all else, set when the file is written: a figure that changed on disk is not taken for the run's.
     leftovers : tuple of str
         Artifacts of an earlier run that this one resumes; they are removed when it completes without rewriting them.
     error : str or None
@@ -116,6 +119,7 @@ class RunManifest(_Record):
     lines: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     analysed: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    checksum: str = ""
 
     @classmethod
     def start(cls, leftovers: tuple[str, ...] = ()) -> Self:
@@ -136,16 +140,19 @@ class RunManifest(_Record):
         Raises
         ------
         UsageError
-            If there is a file of that name that this package did not write, or not in this format.
+            If there is a file of that name that this package did not write, or not in this format, or that was altered.
         """
         path = folder / MANIFEST_NAME
         try:
-            return cls.model_validate_json(path.read_bytes())
+            manifest = cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
             reason = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
             raise UsageError(f"{path} must be the manifest of a run (format 1)", f"Found {reason}") from error
+        if manifest.checksum != manifest.own_checksum():
+            raise UsageError(f"{path} must be as it was written", "Found other content", "Start the run again")
+        return manifest
 
     def write(self, folder: Path) -> None:
         """Write it into `folder`, atomically.
@@ -155,7 +162,31 @@ class RunManifest(_Record):
         WriteError
             If that cannot be done.
         """
-        atomic_write(folder / MANIFEST_NAME, json_bytes(self.model_dump(mode="json")))
+        values = {**self.model_dump(mode="json"), "checksum": self.own_checksum()}
+        atomic_write(folder / MANIFEST_NAME, json_bytes(values))
+
+    def own_checksum(self) -> str:
+        """What `checksum` is for this content."""
+        return digest(self.model_dump(mode="json", exclude={"checksum"}))
+
+
+def read_artifact(folder: Path, name: str) -> pl.DataFrame:
+    """A Parquet artifact of the run in `folder`, after its hash was compared with the manifest's.
+
+    Page checksums leave out the footer, in which a column may lose its name.
+
+    Raises
+    ------
+    InputError
+        If it is missing, unfinished or altered.
+    UsageError
+        If the manifest is.
+    """
+    manifest = RunManifest.read(folder)
+    record = None if manifest is None else manifest.artifacts.get(name)
+    if record is None or record.sha256 is None or hash_file(folder / name) != record.sha256:
+        raise InputError(f"{folder / name} must be as the run wrote it", "Found none, or other content", "Train again")
+    return pl.read_parquet(folder / name, glob=False, hive_partitioning=False)
 
 
 def describe_input(path: Path, name: str | None = None) -> InputRecord:

@@ -213,6 +213,8 @@ class UnitStore:
             return UnitMiss(name, commit)
         if commit["key"] != key.sha256:
             return UnitMiss(name, _difference(commit["parts"], key.parts))
+        if (commit["name"], commit["parts"]) != (name, dict(key.parts)):
+            return UnitMiss(name, f"its {COMMIT_NAME} is damaged")
         for file, expected in sorted(commit["files"].items()):
             try:
                 found = sha256_of(folder / file)
@@ -234,7 +236,9 @@ def _read_commit(folder: Path) -> dict[str, Any] | str:
     if not isinstance(commit, dict) or commit.get("format") != _FORMAT:
         return f"its {COMMIT_NAME} has another format"
     files, parts = commit.get("files"), commit.get("parts")
-    if not (isinstance(files, dict) and isinstance(parts, dict) and isinstance(commit.get("key"), str)):
+    if not (
+        isinstance(files, dict) and isinstance(parts, dict) and isinstance(commit.get("key"), str) and "name" in commit
+    ):
         return f"its {COMMIT_NAME} is damaged"
     if not all(_NAME.fullmatch(file) and isinstance(sha256, str) for file, sha256 in files.items()):
         return f"its {COMMIT_NAME} is damaged"

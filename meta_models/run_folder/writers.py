@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meta_models.errors import InputError, WriteError
+from meta_models.errors import WriteError
 
 #: Rows of a row group: bounds the memory of writing and of verifying.
 ROW_GROUP_ROWS = 2**18
@@ -61,22 +61,6 @@ def parquet_bytes(table: Table) -> bytes:
     _write(sink, table, ROW_GROUP_ROWS)
     data: bytes = sink.getvalue().to_pybytes()
     return data
-
-
-def read_parquet(path: Path) -> pl.DataFrame:
-    """All of a Parquet file that :func:`write_parquet` wrote, its page checksums compared.
-
-    Raises
-    ------
-    InputError
-        If it is missing or damaged.
-    """
-    try:
-        frame = pl.from_arrow(pq.read_table(path, page_checksum_verification=True, partitioning=None))
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"The file {path} must be readable, as it was written", str(error), "Run again") from error
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def verify_parquet(path: Path, rows: int | None = None) -> None:

@@ -15,6 +15,9 @@ from meta_models.training.memory import most_mined
 from meta_models.training.selection import Choice, choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
+#: Bytes a row of three float32 scores in the units and of six probabilities, which no compression makes smaller.
+DISK_ROW_BYTES = 36
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -51,6 +54,11 @@ class Plan:
         """Predicted peak of the strategy chosen, in bytes."""
         return self.peaks[self.choice.name]
 
+    @property
+    def disk_bytes(self) -> int:
+        """Least number of bytes that training writes: the scores of the units and the out-of-fold table."""
+        return DISK_ROW_BYTES * self.profile.rows
+
     def selected(self) -> str:
         """The line that says what was selected."""
         return f"Selected: {self.strategy.describe(self.config)} ({self.choice.reason})"
@@ -82,6 +90,7 @@ class Plan:
                 for name, peak in self.peaks.items()
             },
             "units": [asdict(unit) for unit in self.units],
+            "disk_bytes": self.disk_bytes,
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
             "threads": {"count": self.cpus.count, "source": self.cpus.source},
             "device": {"name": self.device.name, "reason": self.device.reason},
