@@ -18,6 +18,7 @@ from meta_models.analysis.evaluation import best_base_overall, evaluate, standar
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.gene_ranking import gene_ranking
 from meta_models.analysis.runner import run_analyses, selected
+from meta_models.analysis.style import settings_in
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_tables
@@ -103,7 +104,7 @@ def _run(
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
-    with _phase("analysis", folder, sampler):
+    with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)

@@ -15,6 +15,7 @@ from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.options import AnalysisConfig
 from meta_models.analysis.runner import OUTCOMES, run_analyses, selected
+from meta_models.analysis.style import settings_in
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
@@ -131,7 +132,8 @@ def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> ExitCod
     threads = cpu_limit(run.result.config.threads).count
     again, why_not = make_retrainer(run.result, run.dataset, budget=budget.bytes, threads=threads)
     context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget=budget.bytes, threads=threads)
-    analyses = run_analyses(context)
+    with folder.scratch("figures") as figures, settings_in(figures):
+        analyses = run_analyses(context)
     sources = ReportSources(
         run.result,
         analyses,

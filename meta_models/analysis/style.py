@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meta_models.schema import SpliceClass
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SETTINGS = "MPLCONFIGDIR"
 #: Colours that differ for every common form of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#0072B2",
@@ -58,6 +61,21 @@ _RC: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
+
+
+@contextmanager
+def settings_in(folder: Path) -> Iterator[None]:
+    """Within the block matplotlib, imported for the first time, keeps its list of fonts in `folder`, not in the home.
+
+    Nor does it read settings of the user there, which would make other figures.
+    """
+    before = os.environ.get(_SETTINGS)
+    os.environ[_SETTINGS] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[_SETTINGS]
+        os.environ |= {} if before is None else {_SETTINGS: before}
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
         remove_temporaries(folder)
         if not keep:
             UnitStore(folder / _UNITS).clear()
-        with at_hard_stop(lambda: _keep_units(folder)):
+        with at_hard_stop(lambda: _leave(folder, lock)):
             yield folder
     except BaseException:
         _keep_units(folder)
@@ -65,6 +65,13 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
         raise
     lock.release()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(folder: Path, lock: FolderLock) -> None:
+    """Leave finished parts, or nothing, in a process that is about to end."""
+    _keep_units(folder)
+    lock.remove_files()
+    _remove_empty(folder)
 
 
 def _keep_units(folder: Path) -> None:

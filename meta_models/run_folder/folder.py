@@ -90,7 +90,7 @@ class RunFolder:
                 folder._delete_leftovers()
                 folder.units.clear()
             folder.update()
-            with at_hard_stop(folder._abandon), folder._outcome():
+            with at_hard_stop(lock.remove_files), at_hard_stop(folder._abandon), folder._outcome():
                 yield folder
         finally:
             remove_temporaries(path)
@@ -196,10 +196,8 @@ class RunFolder:
         self._close(RunState.FAILED, message)
 
     def _abandon(self) -> None:
-        """What :meth:`open` does at its end, for a process that is interrupted and cannot get there."""
+        """Mark the run ``interrupted``, for a process that cannot come to the end of the block."""
         self._close(RunState.INTERRUPTED, "A signal, while a native call did not come back")
-        for name in (HOLDER_NAME, LOCK_NAME):
-            (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def _outcome(self) -> Iterator[None]:

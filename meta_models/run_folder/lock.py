@@ -60,12 +60,16 @@ class FolderLock:
 
     def release(self) -> None:
         """Remove the lock's files and give it up."""
+        self.remove_files()
+        self._lock.release()
+
+    def remove_files(self) -> None:
+        """Remove the lock's files while it is held, by a process that is about to end."""
         for name in (HOLDER_NAME, LOCK_NAME):
             try:
                 (self._folder / name).unlink(missing_ok=True)
             except OSError as error:
                 logger.warning("%s cannot be removed: %s", self._folder / name, error)
-        self._lock.release()
 
 
 def _holder(folder: Path) -> str:

@@ -200,7 +200,7 @@ def test_overwrite_never_leaves_the_folder(finished, tmp_path):
     path = finished / "run_manifest.json"
     found = json.loads(path.read_text())
     found["artifacts"] |= {name: {} for name in ("../../secret", str(secret), "link/x")}
-    path.write_text(json.dumps(found))
+    RunManifest.model_validate(found).write(path.parent)
     with RunFolder.open(finished, overwrite=True):
         pass
     assert (secret.read_text(), (linked / "x").read_text()) == ("keep", "keep")
