@@ -15,8 +15,9 @@ from meta_models.run_folder import install_signal_handlers
 CODE = """
 import sys, time
 from pathlib import Path
-from meta_models.run_folder import RunFolder, install_signal_handlers
+from meta_models.run_folder import RunFolder, install_signal_handlers, signals
 out, stubborn = Path(sys.argv[1]), sys.argv[2] == "stubborn"
+if stubborn: signals.GRACE_SECONDS = 60
 with install_signal_handlers(), RunFolder.open(out) as folder:
     folder.write_text("done.txt", "kept")
     with folder.path_for("half.txt") as temporary:
