@@ -96,10 +96,9 @@ def test_a_foreign_pickle_is_opened_only_on_request(tmp_path):
 
 def test_importing_the_loader_imports_nothing_heavy():
     program = (
-        "import sys, time; start = time.perf_counter(); import meta_models.inference.ensemble_model_loader;"
-        "taken = time.perf_counter() - start;"
+        "import sys, meta_models.inference.ensemble_model_loader;"
         "heavy = {'xgboost', 'sklearn', 'matplotlib', 'shap', 'scipy', 'pandas'} & set(sys.modules);"
-        "sys.exit(f'{heavy} {taken}' if heavy or taken > 5 else 0)"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False,
                           env={"PYTHONPATH": ":".join(sys.path)})  # fmt: skip
