@@ -100,7 +100,7 @@ def test_the_report_of_all_analyses_works_in_a_browser(name: str, table: Path, t
     page = (out / "report.html").read_text(encoding="utf-8")
     outcomes = json.loads((out / "analysis_outcomes.json").read_text())
     pictures = sum(file.endswith(".png") for outcome in outcomes for file in outcome["artifacts"])
-    assert pictures > 25
+    assert pictures > 20
     for width in (390, 1280):
         folder = tmp_path / str(width)
         folder.mkdir()

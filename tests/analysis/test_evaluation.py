@@ -165,10 +165,7 @@ def test_strata() -> None:
     assert rows["screened genes"].families == 3
     assert "only 3 families" in rows["screened genes"].note
     assert rows["nothing"].meta is None
-    assert (
-        rows["nothing"].meta_reason
-        == "donor: no positives with a weight above 0; acceptor: no positives with a weight above 0"
-    )
+    assert rows["nothing"].meta_reason == "no positives with a weight above 0"
     assert rows["nothing"].lower is None
     assert list(standard_strata(frame.drop("screened", "chrom"), ("1",))) == ["all"]
 

@@ -9,6 +9,7 @@ from simulated_run import context_of, trained
 
 from meta_models.analysis.mining import Mining
 from meta_models.analysis.outcome import Status
+from meta_models.analysis.sheets import Drawing, draw
 from meta_models.result import MiningRecord
 
 
@@ -32,7 +33,8 @@ def test_progress_is_a_table_and_a_plot() -> None:
     table = pl.read_csv(io.BytesIO(context.writer.files["mining.csv"]))
     assert table.height == 6
     assert table.filter((pl.col("round") == 1) & (pl.col("fold") == -1))["mean"][0] == pytest.approx(0.75)
-    assert context.writer.files["performance_plots/mining.png"].startswith(b"\x89PNG")
+    drawn = draw(Drawing(outcome.code, outcome.sheets))
+    assert drawn["performance_plots/mining.png"].startswith(b"\x89PNG")
 
 
 def test_a_round_that_lowers_average_precision_is_said() -> None:
