@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_table(tmp_path_factory.mktemp("table"), make_frame(n_genes=42), files=2)
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def unrendered() -> Iterator[None]:
     """Figures are made but not drawn, which takes most of the time."""
     with pytest.MonkeyPatch.context() as patch:
@@ -44,12 +45,13 @@ def unrendered() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def runs(table: Path, tmp_path_factory: pytest.TempPathFactory, unrendered: None) -> dict[str, Path]:
+def runs(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A finished run of every strategy, with the default analyses."""
     folder = tmp_path_factory.mktemp("runs")
     for name in STRATEGIES:
         command = ["train", "--dataset", str(table), "--out-dir", str(folder / name), "--strategy", name, *OPTIONS]
-        assert main(command) == 0
+        with unrendered():
+            assert main(command) == 0
     return {name: folder / name for name in STRATEGIES}
 
 
@@ -83,7 +85,8 @@ def test_an_ensemble_is_analysed_further_without_its_training(
     file = run_dir / STRATEGIES["batch_ensemble"].model_file
     model = file.read_bytes()
     monkeypatch.setattr(fit_table, "train_boosters", None)
-    assert main(["analyse", str(run_dir), "--analyses", "all"]) == 0
+    with unrendered():
+        assert main(["analyse", str(run_dir), "--analyses", "all"]) == 0
     found = statuses(run_dir)
     assert {found[analysis.code] for analysis in ANALYSES if analysis.slow} <= {"passed", "finding"}
     assert artifacts(run_dir) > before
