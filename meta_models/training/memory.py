@@ -31,10 +31,11 @@ DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matri
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 25_000_000
 
-COMPARISON = 25_000_000  # for each thread: resamples of one opponent
+COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
 COMPARED_ROW_BYTES = 240  # out-of-fold table, and what one comparison sorts and sums by family
 BASE_ROW_BYTES = 80  # scores of a base model for a row that is compared, and their copies
 PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
+DRAWING = 110_000_000  # for each of several threads: a process that draws while the next analysis computes
 PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures
 AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
@@ -88,7 +89,7 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     """Peak in bytes of what comes after training: comparison, explanation, report; the tables that are scored then."""
     chosen, features = set(config.analyses), profile.features
     rows = max(profile.rows, profile.scored_rows)
-    draws = PICTURES if chosen - PLAIN else 0
+    draws = PICTURES + (DRAWING * threads if threads > 1 else 0) if chosen - PLAIN else 0
     explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
