@@ -38,9 +38,9 @@ def reversed_walk(walk: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[
 
 
 def without_peaks(value: Any) -> Any:
-    """`value` without predicted peaks: more threads are predicted to take more memory, and nothing else may differ."""
+    """`value` without predicted peaks, one of which the reason names: more threads are predicted to take more memory."""
     if isinstance(value, dict):
-        return {key: without_peaks(inner) for key, inner in value.items() if key != "predicted_peak"}
+        return {k: without_peaks(v) for k, v in value.items() if k not in ("predicted_peak", "strategy_reason")}
     return [without_peaks(inner) for inner in value] if isinstance(value, list) else value
 
 
