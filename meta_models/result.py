@@ -55,9 +55,13 @@ class BoosterRecord:
         Member of the ensemble, 0 in a single model.
     rounds : int
         Trees in the booster.
-    train_curve, stop_curve : tuple of float
-        Log-loss after each round on the rows trained on and on the inner genes that decide when to stop
-        (empty where there are none).
+    train_curve : tuple of float
+        Log-loss after each round on the rows trained on, weighted as they were.
+    held_out_curve : tuple of float
+        The same on rows not trained on: the inner genes that decide when to stop; where there are none the fold's
+        held-out genes, or a sample of the other members' genes. Empty where there is none of these either.
+    held_out_rounds : tuple of int
+        Rounds after which `held_out_curve` was taken; empty: after each.
     """
 
     fold: int
@@ -65,7 +69,8 @@ class BoosterRecord:
     target: SpliceClass
     rounds: int
     train_curve: tuple[float, ...] = ()
-    stop_curve: tuple[float, ...] = ()
+    held_out_curve: tuple[float, ...] = ()
+    held_out_rounds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,12 +78,14 @@ class Overfitting(Analysis):
 
 
 _GAPS = (
-    "Log-loss after the last round, on the rows trained on and on the inner genes that decided when to stop. The gap "
-    "is what the booster knows of its own genes only; fold -1 is the final model."
+    "Log-loss after the last round, weighted as in training, on the rows trained on and on rows that were not: the "
+    "inner genes that decide when to stop (--rounds early-stopping), else the fold's held-out genes, for the final "
+    "members of an ensemble a sample of the other members' genes. The gap is what the booster knows of its own genes "
+    "only; fold -1 is the final model."
 )
 _CURVES = (
-    "Log-loss by round, unweighted, one line per fold: solid on the rows trained on, dashed on the inner genes that "
-    "decide when to stop. A dashed line that rises while the solid one falls is overfitting."
+    "Log-loss by round, weighted as in training, one line per booster: solid on the rows trained on, dashed on rows "
+    "that were not. A dashed line that rises while the solid one falls is overfitting."
 )
 _SPREAD = "Average precision of each class in every held-out fold: lowest, median, highest, standard deviation."
 
@@ -92,16 +94,28 @@ def gap_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
     """Rounds, final losses and their gap, one row per booster."""
     rows = []
     for r in sorted(records, key=lambda r: (r.fold, r.member, r.target)):
-        train, stop = (_at_round(curve, r.rounds) for curve in (r.train_curve, r.stop_curve))
-        gap = None if train is None or stop is None else stop - train
-        rows.append((r.fold, r.member, r.target.label, r.rounds, train, stop, gap))
+        train, unseen = _at_round(r.train_curve, r.rounds), _unseen_loss(r)
+        gap = None if train is None or unseen is None else unseen - train
+        rows.append((r.fold, r.member, r.target.label, r.rounds, train, unseen, gap))
     schema = {"fold": pl.Int64, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
-    losses = dict.fromkeys(("train_loss", "inner_loss", "gap"), pl.Float64)
+    losses = dict.fromkeys(("train_loss", "held_out_loss", "gap"), pl.Float64)
     return pl.DataFrame(rows, schema={**schema, **losses}, orient="row")
 
 
 def _at_round(curve: Sequence[float], rounds: int) -> float | None:
     return curve[min(rounds, len(curve)) - 1] if curve and rounds else None
+
+
+def _held_out(record: BoosterRecord) -> dict[int, float]:
+    """Loss on rows not trained on, by the round that it was taken after."""
+    rounds = record.held_out_rounds or range(1, len(record.held_out_curve) + 1)
+    return dict(zip(rounds, record.held_out_curve, strict=True))
+
+
+def _unseen_loss(record: BoosterRecord) -> float | None:
+    """That after the last round of the booster, or the last that it was taken after."""
+    known = {at: loss for at, loss in _held_out(record).items() if at <= record.rounds}
+    return known[max(known)] if known else None
 
 
 def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
@@ -111,9 +125,9 @@ def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
             {
                 "round": np.arange(1, len(r.train_curve) + 1),
                 "train_loss": list(r.train_curve),
-                "inner_loss": [*r.stop_curve, *[None] * (len(r.train_curve) - len(r.stop_curve))],
+                "held_out_loss": [_held_out(r).get(at) for at in range(1, len(r.train_curve) + 1)],
             },
-            schema={"round": pl.Int64, "train_loss": pl.Float64, "inner_loss": pl.Float64},
+            schema={"round": pl.Int64, "train_loss": pl.Float64, "held_out_loss": pl.Float64},
         ).select(
             pl.lit(r.fold).alias("fold"),
             pl.lit(r.member).alias("member"),
@@ -161,30 +175,24 @@ def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass
     lines, named = [], set[str]()
     for r in records:
         final = r.fold < 0
+        held_out, train = _held_out(r), dict(enumerate(r.train_curve, start=1))
         pairs = (
-            (r.train_curve, False, "final model, its own rows" if final else "fold, rows trained on"),
-            (r.stop_curve, True, "fold, inner genes"),
+            (train, False, "final model, its own rows" if final else "fold, rows trained on"),
+            (held_out, True, "final model, other members' rows" if final else "fold, rows held out"),
         )
         for curve, dashed, name in pairs:
             if curve:
                 shown = "_" + name if name in named else name
                 named.add(name)
-                lines.append(
-                    _loss_line(
-                        curve,
-                        shown,
-                        style.GREEN if final else style.ORANGE if dashed else style.BLUE,
-                        r.rounds,
-                        points,
-                        dashed=dashed,
-                    )
-                )
+                colour = style.ORANGE if dashed else style.GREEN if final else style.BLUE
+                lines.append(_loss_line(curve, shown, colour, r.rounds, points, dashed=dashed))
     draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend="upper right")
     ax.set_yscale("log")
 
 
-def _loss_line(curve: Sequence[float], name: str, colour: str, rounds: int, points: int, *, dashed: bool) -> Line:
-    values = np.asarray(curve, dtype=np.float64)
+def _loss_line(curve: Mapping[int, float], name: str, colour: str, rounds: int, points: int, *, dashed: bool) -> Line:
+    x, values = np.array(list(curve), np.float64), np.array(list(curve.values()), np.float64)
     keep = np.unique(np.linspace(0, len(values) - 1, min(points, len(values))).astype(np.int64))
-    mark = (float(rounds), float(values[min(rounds, len(values)) - 1])) if dashed and rounds else None
-    return Line(name, (keep + 1).astype(np.float64), values[keep], colour, dashed=dashed, mark=mark)
+    at = int(np.searchsorted(x, rounds, side="right")) - 1
+    mark = (float(x[at]), float(values[at])) if dashed and at >= 0 else None
+    return Line(name, x[keep], values[keep], colour, dashed=dashed, mark=mark)

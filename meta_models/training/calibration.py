@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -23,9 +22,9 @@ from meta_models.model.calibrators import (
     apply_calibrators,
     blend_inputs,
     logit,
-    sigmoid,
 )
 from meta_models.schema import CLASSES, BaseModel, SpliceClass
+from meta_models.training.bounded_logistic import fit_bounded_logistic
 
 Floats = NDArray[np.float64]
 _EDGE = 1e-7
@@ -74,6 +73,7 @@ def fit_calibrators(
     weights: NDArray[np.float32],
     config: TrainingConfig,
     bases: BaseScores | None = None,
+    near: tuple[Calibrator, ...] | None = None,
 ) -> tuple[Calibrator, ...]:
     """One calibrator per class (or one shared by all) from the out-of-fold scores (n, K).
 
@@ -81,16 +81,20 @@ def fit_calibrators(
     ----------
     bases : BaseScores, optional
         Of the same rows; without them blending is Platt scaling with a slope that is not negative.
+    near : tuple of Calibrator (K,), optional
+        Fitted on about the same rows: fitting a blend sets out from there, and ends where it does anyway.
     """
     classes = range(scores.shape[1])
     truth = np.stack([labels == c for c in classes], axis=1)
     others = [np.empty((len(scores), 0), np.float32)] * len(classes) if bases is None else bases.values()
     columns: Sequence[tuple[int, ...]] = [()] * len(classes) if bases is None else bases.columns
+    starts = near or (None,) * len(classes)
     if config.calibrate_per_class:
-        fitted = [_fit(scores[:, c], truth[:, c], weights, others[c], config) for c in classes]
+        fitted = [_fit(scores[:, c], truth[:, c], weights, others[c], config, starts[c]) for c in classes]
     else:
         beside = np.stack(others, axis=1).reshape(scores.size, -1)
-        fitted = [_fit(scores.ravel(), truth.ravel(), np.repeat(weights, len(classes)), beside, config)] * len(classes)
+        repeated = np.repeat(weights, len(classes))
+        fitted = [_fit(scores.ravel(), truth.ravel(), repeated, beside, config, starts[0])] * len(classes)
     return tuple(_looking_at(calibrator, columns[c]) for c, calibrator in enumerate(fitted))
 
 
@@ -101,12 +105,13 @@ def fold_calibrators(
     folds: NDArray[np.int16],
     config: TrainingConfig,
     bases: BaseScores | None = None,
+    near: tuple[Calibrator, ...] | None = None,
 ) -> dict[int, tuple[Calibrator, ...]]:
-    """For each fold the calibrators fitted on the other folds."""
+    """For each fold the calibrators fitted on the other folds; `near` as in `fit_calibrators`."""
     outside = {int(fold): folds != fold for fold in np.unique(folds)}
     return {
         fold: fit_calibrators(
-            scores[rows], labels[rows], weights[rows], config, None if bases is None else bases.rows(rows)
+            scores[rows], labels[rows], weights[rows], config, None if bases is None else bases.rows(rows), near
         )
         for fold, rows in outside.items()
     }
@@ -143,11 +148,11 @@ def cross_fit(
 
 def _fit(
     scores: Floats, truth: NDArray[np.bool_], weights: NDArray[np.float32], others: NDArray[np.float32],
-    config: TrainingConfig,
+    config: TrainingConfig, near: Calibrator | None,
 ) -> Calibrator:  # fmt: skip
     scaled = weights.astype(np.float64) / weights.mean(dtype=np.float64)
     if config.calib_method == "blend":
-        return _fit_blend(scores, truth, scaled, others)
+        return _fit_blend(scores, truth, scaled, others, near if isinstance(near, BlendCalibrator) else None)
     return (
         _fit_isotonic(scores, truth, scaled) if config.calib_method == "isotonic" else _fit_platt(scores, truth, scaled)
     )
@@ -159,31 +164,15 @@ def _looking_at(calibrator: Calibrator, columns: tuple[int, ...]) -> Calibrator:
 
 
 def _fit_blend(
-    scores: Floats, truth: NDArray[np.bool_], weights: Floats, others: NDArray[np.float32]
-) -> BlendCalibrator:
-    """Logistic regression on the log-odds with coefficients that are not negative, by L-BFGS-B.
-
-    Sums run over one column at a time: their order, and so the result, does not depend on the number of threads.
-    """
+    scores: Floats, truth: NDArray[np.bool_], weights: Floats, others: NDArray[np.float32],
+    near: BlendCalibrator | None,
+) -> BlendCalibrator:  # fmt: skip
+    """Logistic regression on the log-odds with coefficients that are not negative."""
     inputs = blend_inputs(scores, others)
     share = weights / max(1.0, min(float(weights[truth].sum()), float(weights[~truth].sum())))
-
-    def loss(t: Floats) -> tuple[float, Floats]:
-        z = t[0] + sum(coefficient * values for coefficient, values in zip(t[1:], inputs, strict=True))
-        pull = share * (sigmoid(z) - truth)
-        value = float((share * (np.logaddexp(0.0, z) - truth * z)).sum()) + _RIDGE * float(t[1:] @ t[1:])
-        return value, np.array([pull.sum(), *((pull * values).sum() for values in inputs)]) + 2 * _RIDGE * _but_first(t)
-
-    bounds: list[Any] = [(None, None), *[(0.0, None)] * len(inputs)]
-    start = np.array([0.0, 1.0, *[0.0] * (len(inputs) - 1)])
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-7})
-    intercept, slope, *coefficients = found.x.tolist()
+    start = (0.0, 1.0, *[0.0] * others.shape[1]) if near is None else (near.intercept, near.slope, *near.weights)
+    intercept, slope, *coefficients = fit_bounded_logistic(inputs, truth, share, _RIDGE, np.array(start)).tolist()
     return BlendCalibrator(slope, intercept, np.array(coefficients), tuple(range(len(coefficients))))
-
-
-def _but_first(t: Floats) -> Floats:
-    """The coefficients: the intercept is not held down."""
-    return np.concatenate([[0.0], t[1:]])
 
 
 def _fit_platt(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> PlattCalibrator:

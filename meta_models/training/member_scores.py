@@ -12,7 +12,6 @@ from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
 from meta_models.model.calibrators import normalise
 from meta_models.model.inputs import Matrix, fill_missing
 from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.model.sketches import FeatureSketch
 from meta_models.progress import Progress
 from meta_models.result import ScoreFigures
 from meta_models.schema import CLASSES
@@ -36,13 +35,13 @@ class UnseenScores:
         One-vs-rest scores of each member; NaN where it may not score a row.
     missing : ndarray of int64 (n_features,)
         Missing values of each feature of the table.
-    sketches : mapping of str to FeatureSketch
-        The distribution of each feature of the table.
+    sample : RowSample
+        Rows of the table, whole.
     """
 
     scores: Scores
     missing: NDArray[np.int64]
-    sketches: Mapping[str, FeatureSketch]
+    sample: RowSample
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def score_out_of_batch(
         seen.put(rows, members, member_of_row, combine)
         trained = np.flatnonzero(member_of_row[rows] < len(models))
         unseen[:, rows][member_of_row[rows][trained], trained] = np.nan
-    return UnseenScores(unseen, table.missing, sample.sketches()), seen
+    return UnseenScores(unseen, table.missing, sample), seen
 
 
 def score_refit(
@@ -111,7 +110,7 @@ def score_refit(
             part = np.ascontiguousarray(matrix[inside])
             for member, models in enumerate(fold_models):
                 scores[member, rows][inside] = models[int(fold)].scores_of(part)
-    return UnseenScores(scores, table.missing, sample.sketches())
+    return UnseenScores(scores, table.missing, sample)
 
 
 def score_seen(

@@ -18,10 +18,12 @@ from training_tasks import make_task
 
 from meta_models.errors import InputError, UnitsFailed, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.metrics import log_loss
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model
 from meta_models.result import TrainingResult, probability_columns
 from meta_models.run_folder import UnitStore
+from meta_models.training.member_curves import WATCHED_ROWS
 from meta_models.training.memory import BatchMemory
 from meta_models.training.strategies import BatchEnsembleTrainingStrategy
 from meta_models.training.task import TrainingTask
@@ -297,3 +299,17 @@ def test_what_is_recorded_of_a_member(tmp_path: Path, frame: pl.DataFrame) -> No
     assert {b.member for b in result.boosters} == {0, 1, 2, 3}
     assert all(feature.missing_share == 0 for feature in result.features)
     assert sum(sum(f.gain.values()) for f in result.features) > 0
+
+
+def test_members_are_watched_on_genes_of_the_others(tmp_path: Path, frame: pl.DataFrame) -> None:
+    result = train(tmp_path, frame, n_estimators=16)
+    assert isinstance(result.model, EnsembleMetaModel)
+    fold = result.oof["fold"].to_numpy()
+    assert len(result.boosters) == 4 * 3
+    for booster in result.boosters:
+        others = np.flatnonzero(fold != booster.member)[:: max(1, len(fold) // WATCHED_ROWS)]
+        score = result.model.members[booster.member].predict_sigmoids(frame[others])[:, booster.target]
+        loss = log_loss(result.oof["label"].to_numpy()[others] == booster.target, np.column_stack([1 - score, score]))
+        assert booster.held_out_rounds[-1] == booster.rounds == 16
+        assert booster.held_out_curve[-1] == pytest.approx(loss.value, rel=1e-6)
+        assert booster.held_out_curve[-1] < booster.held_out_curve[0]

@@ -210,9 +210,9 @@ def _calibrate(
         return normalise(fit.scores), None, {}
     labels, weights = task.positions.labels, task.positions.weights
     bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config, bases)
-    calibrated = apply_by_fold(fit.scores, fit.fold, by_fold, bases)
-    return calibrated, fit_calibrators(fit.scores, labels, weights, task.config, bases), by_fold
+    final = fit_calibrators(fit.scores, labels, weights, task.config, bases)
+    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config, bases, final)
+    return apply_by_fold(fit.scores, fit.fold, by_fold, bases), final, by_fold
 
 
 def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:

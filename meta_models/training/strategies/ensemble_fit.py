@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.model.sketches import FeatureSketch
 from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, MiningRecord, Note
 from meta_models.schema import CLASSES, GENE
 from meta_models.training.batch_runner import BatchRun, TrainedMember
@@ -21,6 +20,7 @@ from meta_models.training.combination import FittedCombination, Members, cross_f
 from meta_models.training.families import FAMILIES
 from meta_models.training.folds import Folds
 from meta_models.training.jobs import task_info, total_gains
+from meta_models.training.member_curves import with_member_curves
 from meta_models.training.member_scores import (
     Codes,
     SeenScores,
@@ -32,6 +32,7 @@ from meta_models.training.member_scores import (
 )
 from meta_models.training.one_vs_rest import FINAL
 from meta_models.training.selection import OUT_OF_BATCH, Choice
+from meta_models.training.sketches import RowSample
 from meta_models.training.strategies.base import StrategyFit
 from meta_models.training.task import TrainingTask
 
@@ -76,7 +77,7 @@ class _Ensemble:
     combination_by_fold: Mapping[int, FittedCombination]
     seen: SeenScores
     missing: NDArray[np.int64]
-    sketches: Mapping[str, FeatureSketch]
+    sample: RowSample
 
 
 def fit_ensemble(
@@ -106,10 +107,10 @@ def fit_ensemble(
         fold=ensemble.fold_of_row,
         build=build,
         folds=tuple(_fold_records(task, run, ensemble, cv)),
-        boosters=tuple(_booster_records(run, cv)),
+        boosters=tuple(_booster_records(task, run, ensemble, cv)),
         gains=_gains(task, run),
         missing=ensemble.missing,
-        sketches=ensemble.sketches,
+        sketches=ensemble.sample.sketches(),
         notes=tuple(notes),
         fold_models=_fold_models(task, ensemble, cv),
         ensemble=record,
@@ -135,8 +136,7 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
         seen = score_seen(task, models, member_of_row, combination)
     return _Ensemble(
         models, calibrations, member_of_row, fold_of_row, fold_models, members, scores, combination, by_fold, seen,
-        unseen.missing,
-        unseen.sketches,
+        unseen.missing, unseen.sample,
     )  # fmt: skip
 
 
@@ -266,8 +266,11 @@ def _fold_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Ch
     return records
 
 
-def _booster_records(run: BatchRun, cv: Choice) -> list[BoosterRecord]:
-    """Boosters of folds (out of batch: those that told a batch's rounds, under its number), then the final ones."""
+def _booster_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) -> list[BoosterRecord]:
+    """Boosters of folds (out of batch: those that told a batch's rounds, under its number), then the final ones.
+
+    Out of batch the final ones are watched on one another's genes, for without folds that is all that none has seen.
+    """
     records = []
     for at, member in enumerate(run.members):
         fit = member.trained.fit
@@ -277,7 +280,10 @@ def _booster_records(run: BatchRun, cv: Choice) -> list[BoosterRecord]:
             inner = replace(record, fold=at, rounds=final[job.target].rounds)
             records.append(inner if cv.name == OUT_OF_BATCH else record)
         records += [booster_record(job, fit.fitted[job.name], at) for job in fit.final]
-    return records
+    if cv.name != OUT_OF_BATCH:
+        return records
+    sample = ensemble.sample
+    return with_member_curves(task, records, ensemble.models, ensemble.member_of_row, sample.rows, sample.features)
 
 
 def _mined(run: BatchRun) -> Iterator[tuple[int, MiningRecord]]:
