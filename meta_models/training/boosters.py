@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from meta_models.progress import Progress
 from meta_models.result import BoosterRecord
 from meta_models.run_folder import UnitHit, UnitStore
 from meta_models.schema import SpliceClass
+from meta_models.training.cores import choose_processes
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.memory import worker_count
 from meta_models.training.task import TrainingTask
@@ -19,6 +21,9 @@ from meta_models.training.unit_codec import decode, encode, unit_key
 from meta_models.workers import CAN_FORK, run_jobs
 
 logger = logging.getLogger(__name__)
+
+#: Rounds that tell how much threads are worth.
+PIECE = 3
 
 
 def train_boosters(
@@ -40,17 +45,24 @@ def train_boosters(
     found = [task.units.get(name, key) for name, key in keys.items()]
     done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
-    workers = worker_count(task.config, task.threads) if CAN_FORK and side_by_side else 1
-    threads = 1 if workers > 1 and len(waiting) > 1 else task.threads
-    work = partial(_timed_fit, task, table, threads)
+    most = worker_count(task.config, task.threads) if CAN_FORK and side_by_side else 1
+    processes = choose_processes(
+        len(waiting), most, task.threads, lambda n: _timed_fit(task, table, n, _piece(waiting[0]))[1]
+    )
+    work = partial(_timed_fit, task, table, 1 if processes > 1 else task.threads)
     with Progress(title, "boosters").started(len(jobs)) as progress:
         progress.advance(len(done))
-        for job, (fitted, seconds) in run_jobs(waiting, work, processes=workers):
+        for job, (fitted, seconds) in run_jobs(waiting, work, processes=processes):
             task.units.put(job.name, keys[job.name], encode(fitted), timing={"total": seconds})
             logger.info("%s: %d rounds in %.1f s", job.name, fitted.rounds, seconds)
             done[job.name] = fitted
             progress.advance()
     return done
+
+
+def _piece(job: BoosterJob) -> BoosterJob:
+    """The first rounds of `job`."""
+    return replace(job, rounds=min(job.rounds, PIECE), snapshots=())
 
 
 def _timed_fit(task: TrainingTask, table: Any, threads: int, job: BoosterJob) -> tuple[FittedBooster, float]:

@@ -36,8 +36,8 @@ def sample() -> ScreeningSample:
     return synthetic(genes=20)
 
 
-def ties_of(values: np.ndarray, sample: ScreeningSample, weights: np.ndarray | None = None) -> TieGroups:
-    rows = Rows.of(sample, quarters(sample, 0) // 2, weights)
+def ties_of(values: np.ndarray, sample: ScreeningSample) -> TieGroups:
+    rows = Rows.of(sample, quarters(sample, 0) // 2)
     return TieGroups.of(values.astype(np.float32), rows)
 
 
@@ -57,19 +57,6 @@ def test_correlations_are_those_of_numpy_and_sklearn(sample: ScreeningSample) ->
         y = np.isin(sample.labels[given_rows], classes)
         assert linear_correlation(ties)[t] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-7)
         assert rank_correlation(ties)[t] == pytest.approx(2 * roc_auc_score(y, x) - 1)
-
-
-def test_whole_weights_count_like_repeated_rows(sample: ScreeningSample) -> None:
-    weights = np.random.default_rng(2).integers(1, 4, len(sample.labels))
-    repeat = np.repeat(np.arange(len(weights)), weights)
-    many = dataclasses.replace(
-        sample,
-        **{f: getattr(sample, f)[repeat] for f in ("features", "labels", "genes", "families", "rows")},
-    )
-    values = column(sample)
-    weighted, repeated = ties_of(values, sample, weights.astype(float)), ties_of(values[repeat], many)
-    np.testing.assert_allclose(linear_correlation(weighted), linear_correlation(repeated))
-    np.testing.assert_allclose(rank_correlation(weighted), rank_correlation(repeated))
 
 
 def test_pattern_ap_is_that_of_the_better_direction(sample: ScreeningSample) -> None:
@@ -133,7 +120,7 @@ def test_what_is_scored_was_not_fitted_on() -> None:
     sample = synthetic()
     shuffled = dataclasses.replace(sample, labels=np.random.default_rng(0).permutation(sample.labels))
     base = np.flatnonzero([g in PROTECTED_GROUPS for g in sample.groups])
-    judge = BaseReference(shuffled, base, quarters(shuffled, 0), None, resamples=50, seed=0, threads=1)
+    judge = BaseReference(shuffled, base, quarters(shuffled, 0), resamples=50, seed=0, threads=1)
     assert judge.ap[2] == pytest.approx((sample.labels > 0).mean(), abs=0.03)
     values = np.random.default_rng(1).normal(size=len(sample.labels)).astype(np.float32)
     ties = ties_of(values, shuffled)
@@ -143,7 +130,7 @@ def test_what_is_scored_was_not_fitted_on() -> None:
 def test_addition_of_a_copy_of_a_base_score_is_nothing_and_of_the_label_nearly_all() -> None:
     sample = synthetic()
     base = np.flatnonzero([g in PROTECTED_GROUPS for g in sample.groups])
-    judge = BaseReference(sample, base, quarters(sample, 0), None, resamples=50, seed=0, threads=1)
+    judge = BaseReference(sample, base, quarters(sample, 0), resamples=50, seed=0, threads=1)
     for values, low, high in ((sample.features[:, 0], -0.2, 0.2), (sample.labels.astype(np.float32), 0.9, 1.0)):
         ties = ties_of(values, sample)
         for added in judge.addition(values, quantile_bins(ties)[ties.group]):

@@ -65,17 +65,16 @@ class BaseReference:
         Columns of `sample` that are protected because of their group.
     quarter : ndarray of intp, (n,)
         See :func:`quarters`.
-    weights : ndarray of float64, (n,), or None
     resamples : int
         Bootstrap samples behind the interval.
     seed, threads : int
     """
 
     def __init__(
-        self, sample: ScreeningSample, base: NDArray[np.intp], quarter: NDArray[np.intp], weights: Floats | None,
+        self, sample: ScreeningSample, base: NDArray[np.intp], quarter: NDArray[np.intp],
         *, resamples: int, seed: int, threads: int,
     ) -> None:  # fmt: skip
-        self._sample, self._quarter, self._weights, self._threads = sample, quarter, weights, threads
+        self._sample, self._quarter, self._threads = sample, quarter, threads
         _, self._family = np.unique(sample.families, return_inverse=True)
         n_families = int(self._family.max()) + 1 if len(self._family) else 0
         rng = np.random.default_rng(seed)
@@ -91,10 +90,7 @@ class BaseReference:
         self._loss = self._family_loss(probabilities)
         positive = POSITIVE[sample.labels]
         self.ap: Floats = np.array(
-            [
-                average_precision_score(positive[:, t], probabilities @ POSITIVE[:, t], sample_weight=weights)
-                for t in range(len(TARGETS))
-            ]
+            [average_precision_score(positive[:, t], probabilities @ POSITIVE[:, t]) for t in range(len(TARGETS))]
         )
 
     def addition(self, column: Float32s, bins: NDArray[np.intp]) -> tuple[Addition, ...]:
@@ -120,8 +116,7 @@ class BaseReference:
         rates = np.empty((len(bins), len(CLASSES)), dtype=np.float32)
         codes = bins * len(CLASSES) + self._sample.labels
         for fit_rows, rows in self._nested(half):
-            weights = None if self._weights is None else self._weights[fit_rows]
-            counts = np.bincount(codes[fit_rows], weights=weights, minlength=N_BINS * len(CLASSES))
+            counts = np.bincount(codes[fit_rows], minlength=N_BINS * len(CLASSES))
             shares = bin_rates(counts.reshape(N_BINS, len(CLASSES)).astype(np.float64))
             rates[rows] = np.log(np.maximum(shares, _LEAST_PROBABILITY))[bins[rows]]
         return rates
@@ -142,8 +137,7 @@ class BaseReference:
         return probabilities
 
     def _fit(self, inputs: Float32s, rows: NDArray[np.bool_], rounds: int) -> xgb.Booster:
-        weights = None if self._weights is None else self._weights[rows]
-        matrix = xgb.QuantileDMatrix(inputs, label=self._sample.labels[rows], weight=weights, nthread=self._threads)
+        matrix = xgb.QuantileDMatrix(inputs, label=self._sample.labels[rows], nthread=self._threads)
         return xgb.train({**_BOOSTER, "nthread": self._threads}, matrix, rounds)
 
     def _family_loss(self, probabilities: Floats) -> Floats:
@@ -151,8 +145,6 @@ class BaseReference:
         chance = np.clip(probabilities @ POSITIVE, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
         positive = POSITIVE[self._sample.labels].astype(bool)
         loss = -np.log(np.where(positive, chance, 1 - chance))
-        if self._weights is not None:
-            loss *= self._weights[:, None]
         return np.stack([np.bincount(self._family, weights=loss[:, t]) for t in range(len(TARGETS))], axis=1)
 
 

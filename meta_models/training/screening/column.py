@@ -39,8 +39,6 @@ class Rows:
     ----------
     codes : ndarray of intp, (n,)
         ``3 * half + label``.
-    weights : ndarray of float64, (n,), or None
-        None: all rows count the same.
     gene_order : ndarray of intp, (n,)
         Rows sorted by gene, then by row number.
     gene_starts : ndarray of intp, (n_genes,)
@@ -51,13 +49,12 @@ class Rows:
 
     sample: ScreeningSample
     codes: NDArray[np.intp]
-    weights: Floats | None
     gene_order: NDArray[np.intp]
     gene_starts: NDArray[np.intp]
     row_rank: Floats
 
     @classmethod
-    def of(cls, sample: ScreeningSample, half: NDArray[np.intp], weights: Floats | None) -> Rows:
+    def of(cls, sample: ScreeningSample, half: NDArray[np.intp]) -> Rows:
         """Sort out the rows of `sample`, whose families are in the `half` 0 or 1, (n,)."""
         order = np.lexsort((sample.rows, sample.genes))
         genes = sample.genes[order]
@@ -65,7 +62,7 @@ class Rows:
         rank = np.empty(len(order))
         rank[np.argsort(sample.rows, kind="stable")] = np.arange(len(order))
         codes = sample.labels.astype(np.intp) + len(CLASSES) * half
-        return cls(sample, codes, weights, order, starts, rank - rank.mean())
+        return cls(sample, codes, order, starts, rank - rank.mean())
 
     @cached_property
     def n_families(self) -> int:
@@ -75,11 +72,7 @@ class Rows:
     @cached_property
     def prevalence(self) -> Floats:
         """Share of the positive rows of each target, (3,)."""
-        counts = (
-            np.bincount(self.codes, weights=self.weights, minlength=2 * len(CLASSES))
-            .reshape(2, len(CLASSES))
-            .sum(axis=0)
-        )
+        counts = np.bincount(self.codes, minlength=2 * len(CLASSES)).reshape(2, len(CLASSES)).sum(axis=0)
         share: Floats = counts @ POSITIVE / counts.sum()
         return share
 
@@ -97,7 +90,7 @@ class TieGroups:
     group : ndarray of intp, (n,)
         Group of each row, G where it is null.
     counts : ndarray of float64, (G + 1, 2, 3)
-        (Weighted) rows by group, half and class; the last group is null.
+        Rows by group, half and class; the last group is null.
     """
 
     values: Floats
@@ -116,7 +109,7 @@ class TieGroups:
         starts = np.flatnonzero(new)
         group = np.full(len(column), len(starts), dtype=np.intp)
         group[order[:n_valid]] = np.cumsum(new) - 1
-        counts = np.bincount(group * 6 + rows.codes, weights=rows.weights, minlength=6 * (len(starts) + 1))
+        counts = np.bincount(group * 6 + rows.codes, minlength=6 * (len(starts) + 1))
         sizes = np.diff(starts, append=n_valid)
         return cls(ordered[starts].astype(np.float64), sizes, group, counts.reshape(-1, 2, 3).astype(np.float64))
 

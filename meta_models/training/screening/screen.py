@@ -47,14 +47,14 @@ def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
     """
     _check_protected(sample, config)
     quarter = quarters(sample, config.seed)
-    rows = Rows.of(sample, quarter // 2, None)
+    rows = Rows.of(sample, quarter // 2)
     columns = _look(sample, rows, config.leakage_threshold)
     shields = _shields(sample, columns, config)
     judge = None
     if any(not shields[j] and worst(c.evidence) in (Level.SUSPICIOUS, Level.ALONE) for j, c in enumerate(columns)):
         base = np.flatnonzero([group in PROTECTED_GROUPS for group in sample.groups])
         judge = BaseReference(
-            sample, base, quarter, None,
+            sample, base, quarter,
             resamples=config.bootstrap_samples, seed=config.seed, threads=config.threads or 1,
         )  # fmt: skip
     findings = _findings(TABLE, Case(tuple(table_evidence(rows))), keep=config.keep_leaky)
