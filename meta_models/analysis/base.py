@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from meta_models.analysis.evaluation import evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.explain import Contributions, explain, parts_of, require_memory, spread_sample
+from meta_models.analysis.fold_metrics import fold_metrics
 from meta_models.analysis.outcome import Outcome, ReportTable, Status
 from meta_models.analysis.scores import Scores
 from meta_models.analysis.sheets import Page, Sheet
@@ -133,6 +134,12 @@ class AnalysisContext:
             strata=strata,
             threads=self.threads,
         )
+
+    @cached_property
+    def fold_metrics(self) -> pl.DataFrame:
+        """The metrics of every fold and pooled."""
+        result = self.result
+        return fold_metrics(result.oof, result.bases, weighting=result.weighting, threads=self.threads)
 
     @property
     def known_evaluation(self) -> EvaluationTable | None:

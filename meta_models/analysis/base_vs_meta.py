@@ -10,7 +10,6 @@ import polars as pl
 
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.evaluation import fold_metrics
 from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
@@ -49,7 +48,7 @@ class BaseVersusMeta(Analysis):
         headline = evaluation.headline
         found.write("meta_evaluation_summary.json", _summary(context, evaluation))
         tsv = found.write("base_vs_meta_performance.tsv", evaluation.to_frame())
-        folds = fold_metrics(context.result.oof, context.result.bases, weighting=context.result.weighting)
+        folds = context.fold_metrics
         csv = found.write("gene_cv_metrics.csv", folds)
         (found.tell if headline.beats else found.warn)(headline.sentence())
         _warn_of_worse(found, evaluation)

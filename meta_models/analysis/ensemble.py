@@ -9,7 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.fold_metrics import fold_metrics
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.stability import spearman
 from meta_models.metrics import accuracy, decided
@@ -43,7 +42,7 @@ class Ensemble(Analysis):
         found = Findings(context.writer)
         file = found.write("ensemble_batches.csv", batch_table(record))
         found.tables.append(ReportTable("Batches", _measured(record), _BATCHES, file))
-        folds = cv_table(result, record)
+        folds = cv_table(context.fold_metrics, record)
         file = found.write("ensemble_cv_results.csv", folds)
         found.tables.append(ReportTable("Honest score of the ensemble", folds, _FOLDS[record.cv], file))
         gaps = gap_table(record)
@@ -102,12 +101,11 @@ def _measured(record: EnsembleRecord) -> pl.DataFrame:
     )
 
 
-def cv_table(result: TrainingResult, record: EnsembleRecord) -> pl.DataFrame:
+def cv_table(metrics: pl.DataFrame, record: EnsembleRecord) -> pl.DataFrame:
     """Metrics of each fold and pooled, base beside meta, with the number of members that scored it."""
-    table = fold_metrics(result.oof, result.bases, weighting=result.weighting)
     used = {str(fold): count for fold, count in record.members_by_fold.items()}
-    members = pl.Series("members_used", [used.get(fold) for fold in table["fold"]], pl.Int64)
-    return table.insert_column(table.columns.index("rows") + 1, members)
+    members = pl.Series("members_used", [used.get(fold) for fold in metrics["fold"]], pl.Int64)
+    return metrics.clone().insert_column(metrics.columns.index("rows") + 1, members)
 
 
 def gap_table(record: EnsembleRecord) -> pl.DataFrame:

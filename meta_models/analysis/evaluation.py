@@ -114,7 +114,8 @@ def evaluate(
     combiner_rows : int
         Most rows the logistic combiner is fitted on: all sites and a draw of the others.
     threads : int
-        Strata compared at the same time, in processes of their own; changes no figure.
+        Strata compared, and folds of the logistic combiner fitted, at the same time, in processes of their own;
+        changes no figure.
 
     Raises
     ------
@@ -124,7 +125,9 @@ def evaluate(
     by_fold = _opponent_by_fold(frame, bases, best_base, weighting)
     draws = _Resamples(bootstrap_samples, seed)
     with threadpool_limits(1, user_api="blas"):  # its threads would wait for one another, and sum in another order
-        trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed) if len(bases) > 1 else {}
+        trivial: Mapping[str, Scores] = {}
+        if len(bases) > 1:
+            trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed, threads)
         table = _Table(
             labels=frame["label"].to_numpy(),
             weight=_weight(frame, weighting),
@@ -227,6 +230,7 @@ def _combined(
     combiner_frame: pl.DataFrame | None,
     max_rows: int,
     seed: int,
+    threads: int,
 ) -> dict[str, Scores]:
     scores = [_scores(frame, base.columns) for base in bases]
     found: dict[str, Scores] = {MEAN_COMBINER: combiners.mean_of_scores(scores)}
@@ -235,7 +239,9 @@ def _combined(
     logistic: Scores | None = None
     if combiner_frame is None:
         fold = frame["fold"].to_numpy()
-        logistic = combiners.cross_fitted_logistic(labels, scores, fold, weight, max_rows=max_rows, seed=seed)
+        logistic = combiners.cross_fitted_logistic(
+            labels, scores, fold, weight, max_rows=max_rows, seed=seed, threads=threads
+        )
     else:
         fitted_on = [_scores(source, base.columns) for base in bases]
         model = combiners.fit_logistic(labels, fitted_on, weight, max_rows=max_rows, seed=seed)
