@@ -9,7 +9,8 @@ learning rate, row weights, and folds of whole families: five models and one on 
 
 - *single*, *ensemble* (in three batches), *external*: this project's strategies, the whole command with the comparison
   of base and meta-model; *pilot*: the single model with ``--max-features auto``.
-- *naive*: polars table in memory, float32 array, three ``XGBClassifier``, ``GroupKFold``.
+- *naive*: pandas table in memory, three ``XGBClassifier``, ``GroupKFold``; *lean*: the same from one float32 array,
+  which the table is let go for, as who minds memory would write it.
 - *bare*: the ``xgboost.train`` calls alone that the single model needs, on one quantised matrix in memory.
 - *hist*: scikit-learn's ``HistGradientBoostingClassifier``; *lightgbm*: ``LGBMClassifier`` (the extra ``benchmark``).
 
@@ -75,30 +76,35 @@ def features(table: Path) -> list[str]:
     return [c for c, t in schema.items() if t.is_numeric() and c not in METADATA]
 
 
-def load(table: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels, families and weights, as a user would take them from the whole table."""
+Loaded = tuple[Any, np.ndarray, np.ndarray, np.ndarray]
+
+
+def load(table: Path, *, as_frame: bool = False) -> Loaded:
+    """Features (float32, or a pandas table as it is), labels, families and weights of the whole table."""
     import polars as pl
 
     frame = pl.read_parquet(table / "*.parquet")
     labels = frame["splice_type"].replace_strict({n: k for k, n in enumerate(SCORES)}).to_numpy()
     groups = frame["gene_family"].to_numpy() if "gene_family" in frame.columns else frame["gene_id"].to_numpy()
     weights = frame["sampling_weight"].to_numpy() if "sampling_weight" in frame.columns else np.ones(len(labels))
-    return frame.select(features(table)).cast(pl.Float32).to_numpy(), labels, groups, weights.astype(np.float32)
+    columns = frame.select(features(table))
+    x = columns.to_pandas() if as_frame else columns.cast(pl.Float32).to_numpy()
+    return x, labels, groups, weights.astype(np.float32)
 
 
-def cross_validate(table: Path, folds: int, predict: Callable[..., np.ndarray]) -> Figures:
+def cross_validate(loaded: Loaded, folds: int, predict: Callable[..., np.ndarray]) -> Figures:
     """Out of fold on whole families, then once more on all rows; `predict(x, y, w, x_new)` trains and scores."""
     from sklearn.model_selection import GroupKFold
 
-    x, labels, groups, weights = load(table)
-    oof = np.zeros((len(labels), 3))
+    x, labels, groups, weights = loaded
+    oof, rows = np.zeros((len(labels), 3)), getattr(x, "iloc", x)
     for train, held_out in GroupKFold(folds).split(x, labels, groups):
-        oof[held_out] = predict(x[train], labels[train], weights[train], x[held_out])
-    predict(x, labels, weights, x[:1])
+        oof[held_out] = predict(rows[train], labels[train], weights[train], rows[held_out])
+    predict(x, labels, weights, rows[:1])
     return {"mean_ap": mean_ap(labels, oof / oof.sum(1, keepdims=True))}
 
 
-def naive(table: Path, rounds: int, folds: int) -> Figures:
+def naive(table: Path, rounds: int, folds: int, *, as_frame: bool = True) -> Figures:
     from xgboost import XGBClassifier
 
     signs = constraints(table)
@@ -110,7 +116,11 @@ def naive(table: Path, rounds: int, folds: int) -> Figures:
         fitted = [model.fit(x, y == k, sample_weight=w) for k, model in enumerate(models)]
         return np.column_stack([model.predict_proba(x_new)[:, 1] for model in fitted])
 
-    return cross_validate(table, folds, predict)
+    return cross_validate(load(table, as_frame=as_frame), folds, predict)
+
+
+def lean(table: Path, rounds: int, folds: int) -> Figures:
+    return naive(table, rounds, folds, as_frame=False)
 
 
 def hist(table: Path, rounds: int, folds: int) -> Figures:
@@ -122,7 +132,7 @@ def hist(table: Path, rounds: int, folds: int) -> Figures:
         model = HistGradientBoostingClassifier(max_iter=rounds, early_stopping=False, max_features=0.5, **same)
         return model.fit(x, y, sample_weight=w).predict_proba(x_new)
 
-    return cross_validate(table, folds, predict)
+    return cross_validate(load(table), folds, predict)
 
 
 def lightgbm(table: Path, rounds: int, folds: int) -> Figures:
@@ -134,7 +144,7 @@ def lightgbm(table: Path, rounds: int, folds: int) -> Figures:
         model = LGBMClassifier(n_estimators=rounds, num_leaves=16, subsample_freq=1, verbosity=-1, **same)
         return model.fit(x, y, sample_weight=w).predict_proba(x_new)
 
-    return cross_validate(table, folds, predict)
+    return cross_validate(load(table), folds, predict)
 
 
 def bare(table: Path, rounds: int, folds: int) -> Figures:
@@ -197,6 +207,7 @@ CONTESTANTS: dict[str, Callable[[Path, int, int], Figures]] = {
     "ensemble": lambda table, rounds, folds: ours(*BATCHES, str(genes_of(table) // 3 + 1))(table, rounds, folds),
     "external": ours("--strategy", "external_memory"),
     "naive": naive,
+    "lean": lean,
     "bare": bare,
     "hist": hist,
     "lightgbm": lightgbm,

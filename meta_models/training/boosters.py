@@ -16,6 +16,7 @@ from meta_models.schema import SpliceClass
 from meta_models.training.cores import choose_processes
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.memory import worker_count
+from meta_models.training.page_digests import PageDigests
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import decode, encode, unit_key
 from meta_models.workers import CAN_FORK, run_jobs
@@ -27,25 +28,25 @@ PIECE = 3
 
 
 def train_boosters(
-    task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str, *, side_by_side: bool = True
+    task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str, *, pages: PageDigests | None = None
 ) -> dict[str, FittedBooster]:
     """Train `jobs` (each a unit that is kept as soon as it is finished); the results by the name of the job.
 
     Parameters
     ----------
-    side_by_side : bool
-        Whether `table` may be used by forked processes, so that jobs can run at the same time with one thread each.
+    pages : PageDigests, optional
+        Of a `table` on disk, which forked processes may not use; they are verified before a booster is kept.
 
     Raises
     ------
     UnitsFailed, MemoryBudgetError
-        If the process of a job died.
+        If the process of a job died, or pages were changed while it trained.
     """
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
     found = [task.units.get(name, key) for name, key in keys.items()]
     done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
-    most = worker_count(task.config, task.threads) if CAN_FORK and side_by_side else 1
+    most = worker_count(task.config, task.threads) if CAN_FORK and pages is None else 1
     processes = choose_processes(
         len(waiting), most, task.threads, lambda n: _timed_fit(task, table, n, _piece(waiting[0]))[1]
     )
@@ -53,6 +54,8 @@ def train_boosters(
     with Progress(title, "boosters").started(len(jobs)) as progress:
         progress.advance(len(done))
         for job, (fitted, seconds) in run_jobs(waiting, work, processes=processes):
+            if pages is not None:
+                pages.verify()
             task.units.put(job.name, keys[job.name], encode(fitted), timing={"total": seconds})
             logger.info("%s: %d rounds in %.1f s", job.name, fitted.rounds, seconds)
             done[job.name] = fitted

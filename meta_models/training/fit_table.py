@@ -14,6 +14,7 @@ from meta_models.training.folds import Folds
 from meta_models.training.jobs import audit_task, task_problem
 from meta_models.training.matrix import Audit
 from meta_models.training.one_vs_rest import FittedProblem, fit_one_vs_rest
+from meta_models.training.page_digests import PageDigests
 from meta_models.training.task import TrainingTask
 
 ChangeJob = Callable[[BoosterJob], BoosterJob]
@@ -50,7 +51,8 @@ def fit_table(
     audit = audit_task(task) if audit is None else audit
     family = FAMILIES[task.config.family]
     table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
-    train = partial(_train_jobs, task, table, change, label, side_by_side=cache is None)
+    pages = None if cache is None else PageDigests.of(cache)
+    train = partial(_train_jobs, task, table, change, label, pages=pages)
     return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)
 
 
@@ -62,9 +64,9 @@ def _train_jobs(
     jobs: Sequence[BoosterJob],
     title: str,
     *,
-    side_by_side: bool,
+    pages: PageDigests | None,
 ) -> dict[str, FittedBooster]:
     """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
     changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
-    fitted = train_boosters(task, table, changed, f"{title}{label}", side_by_side=side_by_side)
+    fitted = train_boosters(task, table, changed, f"{title}{label}", pages=pages)
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

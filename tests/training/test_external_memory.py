@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder
 from meta_models.training import fit_table as fit_table_module
 from meta_models.training import matrix
+from meta_models.training.families import FittedBooster
+from meta_models.training.families.xgboost_binary import XGBoostBinary
 from meta_models.training.jobs import audit_task
 from meta_models.training.matrix import build_matrix, cut_values, joined, sample_size
 from meta_models.training.memory import cache_bytes
+from meta_models.training.page_digests import PageDigests
 from meta_models.training.strategies import STRATEGIES
 from meta_models.training.task import TrainingTask
 
@@ -183,3 +187,38 @@ def test_a_wide_table_has_a_smaller_sample(tmp_path: Path) -> None:
     assert sample_size(100, config) == config.cut_sample_rows
     assert sample_size(1167, config) * 1167 * 4 <= matrix.SAMPLE_BYTES
     assert sample_size(10**7, config) == config.max_bin
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove"])
+def test_a_booster_of_pages_that_changed_is_not_kept(tmp_path: Path, damage: str) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("matrix-1.page", "matrix-2.page"):
+        (cache / name).write_bytes(bytes(5_000))
+    pages = PageDigests.of(cache)
+    pages.verify()
+    if damage == "flip":
+        (cache / "matrix-2.page").write_bytes(bytes(2_500) + b"\x01" + bytes(2_499))
+    else:
+        (cache / "matrix-2.page").unlink()
+    with pytest.raises(UnitsFailed, match=r"matrix-2\.page"):
+        pages.verify()
+
+
+def test_pages_are_verified_before_a_booster_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task(tmp_path, make_frame(n_genes=30), "external_memory", n_estimators=3, rounds="fixed")
+    fit = XGBoostBinary.fit
+
+    def flipping(self: XGBoostBinary, *arguments: Any, **options: Any) -> FittedBooster:
+        fitted = fit(self, *arguments, **options)
+        if len(task.units.names()) == 2:
+            page = max((path for path in tmp_path.rglob("matrix*") if path.is_file()), key=lambda p: p.stat().st_size)
+            data = bytearray(page.read_bytes())
+            data[len(data) // 2] ^= 1
+            page.write_bytes(data)
+        return fitted
+
+    monkeypatch.setattr(XGBoostBinary, "fit", flipping)
+    with pytest.raises(UnitsFailed, match="Changed on disk"):
+        STRATEGIES["external_memory"].train(task)
+    assert len(task.units.names()) == 2
