@@ -174,7 +174,7 @@ class TrainingConfig(Configuration):
     max_features: PositiveInt | Literal["auto"] | None = Field(
         None,
         description="Train on the features that matter only: those that carry 99.9 % of the gain of short boosters on "
-        "a sample of each fold's training genes ('auto'), at most so many (a number), base scores always among them.",
+        "genes of two other folds or more ('auto'), at most so many (a number), base scores always among them.",
     )
     exclude_features: tuple[str, ...] = Field((), description="Features to leave out: names, or @FILE with one a line.")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,13 +14,14 @@ from training_tasks import make_task
 
 from meta_models.cli import main
 from meta_models.errors import ExitCode
-from meta_models.schema import CLASS_NAMES
-from meta_models.training.families import FAMILIES, BoosterJob
-from meta_models.training.folds import Folds
+from meta_models.training import pilot
+from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
+from meta_models.training.folds import Folds, make_folds
 from meta_models.training.jobs import audit_task
 from meta_models.training.one_vs_rest import FINAL
-from meta_models.training.pilot import SAMPLES, carrying, choose, draw_samples, pilot_jobs
+from meta_models.training.pilot import carrying, choose, choose_features, draw_rows, pilot_jobs
 from meta_models.training.strategies import STRATEGIES
+from meta_models.training.task import TrainingTask
 
 BASES = ("neither_score", "donor_score", "acceptor_score")
 
@@ -38,31 +41,59 @@ def test_the_fewest_features_that_carry_the_gain() -> None:
     assert carrying(np.zeros(6), always, None).tolist() == always.tolist()
 
 
-def test_agreement_is_the_overlap_of_the_samples() -> None:
+def test_a_fold_has_no_say_in_its_own_features() -> None:
+    never = np.zeros(3, bool)
+    half = 0.5 * (1 - np.eye(3))
+    kept = choose(dict(enumerate(half)), never, None).kept
+    assert {fold: features.tolist() for fold, features in kept.items()} == {
+        0: [True, False, False], 1: [False, True, False], 2: [False, False, True], FINAL: [True, True, True],
+    }  # fmt: skip
+
+
+def test_what_one_fold_alone_speaks_for_is_noise() -> None:
+    never, shares = np.zeros(3, bool), {0: np.array([0.6, 0.4, 0.0]), 1: np.array([0.7, 0.0, 0.3])}
+    assert choose(shares, never, None).kept[FINAL].tolist() == [True, False, False]
+    assert choose(shares, never, None).kept[1].tolist() == [True, True, False]  # of a single fold all is believed
+
+
+def test_agreement_is_the_overlap_of_what_two_folds_keep() -> None:
     never = np.zeros(3, bool)
     same, other = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
-    assert choose({(0, 1): same, (0, 2): same}, never, None).agreement == 1
-    found = choose({(0, 1): same, (0, 2): other}, never, None)
-    assert found.agreement == pytest.approx(1 / 3)
-    assert found.kept[0].all()
+    assert choose({0: same, 1: same, 2: same}, never, None).agreement == 1
+    assert choose({0: same, 1: same, 2: other}, never, None).agreement == pytest.approx((1 + 1 / 3 + 1 / 3) / 3)
 
 
-def test_samples_are_disjoint_and_keep_relatives_together() -> None:
-    groups = np.repeat(np.arange(500), 3)
-    sample = draw_samples(Folds(groups % 5, groups, groups), seed=1)
-    assert (sample.reshape(500, 3) == sample[::3, None]).all()
-    assert np.bincount(sample[::3]).tolist() == [380, 60, 60]
+@pytest.mark.parametrize(("families", "drawn"), [(1000, 60), (500, 40), (100, 20)])
+def test_some_families_of_each_fold_are_drawn_whole(families: int, drawn: int) -> None:
+    groups = np.repeat(np.arange(families), 3)
+    folds = Folds((groups % 5).astype(np.int16), groups, groups)
+    rows = draw_rows(folds, seed=1)
+    assert (rows.reshape(families, 3) == rows[::3, None]).all()
+    assert np.bincount(folds.of_row[rows][::3]).tolist() == [drawn] * 5
 
 
-def test_no_job_of_a_fold_sees_its_rows() -> None:
-    fold = np.random.default_rng(0).integers(0, 4, 300).astype(np.int16)
-    sample = np.random.default_rng(1).integers(0, SAMPLES + 1, 300).astype(np.int8)
-    jobs = pilot_jobs(fold, sample)
-    assert {held_out for held_out, _ in jobs} == {0, 1, 2, 3, FINAL}
-    for (held_out, number), group in jobs.items():
-        assert len(group) == len(CLASS_NAMES)
-        for job in group:
-            np.testing.assert_array_equal(job.train, (sample == number) & (fold != held_out))
+def test_a_class_that_does_not_vary_has_no_booster() -> None:
+    assert [job.target for job in pilot_jobs(3, np.array([0, 1, 2, 0]))] == [0, 1, 2]
+    assert [job.target for job in pilot_jobs(3, np.array([0, 2, 0, 0]))] == [0, 2]
+    assert pilot_jobs(3, np.zeros(5, int)) == []
+
+
+def test_boosters_of_a_fold_see_its_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task(tmp_path, noisy_frame(), max_features="auto")
+    folds = make_folds(task.positions, task.config)
+    seen: dict[int, set[str]] = {}
+    train = pilot.train_boosters
+
+    def watched(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
+        seen[jobs[0].fold] = set(task.genes())
+        return train(task, table, jobs, title)
+
+    monkeypatch.setattr(pilot, "train_boosters", watched)
+    choose_features(task)
+    assert sorted(seen) == [0, 1, 2]
+    for fold, genes in seen.items():
+        assert genes <= set(task.genes(folds.held_out(fold)))
+        assert len(genes) == 20
 
 
 def test_features_that_are_not_named_are_never_split_on(tmp_path: Path) -> None:
