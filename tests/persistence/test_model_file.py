@@ -161,16 +161,22 @@ def test_names_of_all_kinds_survive(tmp_path):
     assert again.info.genes == ("g,1", "gène")
 
 
-def test_every_bit_that_flips_is_noticed(tmp_path):
-    """Hashes and byte comparison leave no byte of the file unchecked."""
-    data = bytearray(dump_model(make("single-platt")))
-    file = tmp_path / "model.pkl"
-    for position in range(0, len(data), 37):
+def test_a_bit_that_flips_is_noticed_or_changes_nothing(tmp_path):
+    """Of a compressed entry some bits may flip and it still says the same: padding, and repeats told in another way."""
+    whole = dump_model(make("single-platt"))
+    data, file, harmless = bytearray(whole), tmp_path / "model.pkl", 0
+    positions = range(0, len(data), 13)
+    for position in positions:
         data[position] ^= 16
         file.write_bytes(data)
-        with pytest.raises(UnsafeModelFile):
-            load_model(file)
+        try:
+            assert dump_model(load_model(file)) == whole
+        except UnsafeModelFile:
+            pass
+        else:
+            harmless += 1
         data[position] ^= 16
+    assert harmless < len(positions) / 50
 
 
 def test_a_ratio_that_would_look_like_a_bomb_is_stored():
