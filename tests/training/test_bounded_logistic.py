@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from meta_models.training import bounded_logistic
 from meta_models.training.bounded_logistic import fit_bounded_logistic
 
 RIDGE = 1e-5
@@ -61,3 +62,37 @@ def test_no_input_is_the_share_of_the_class() -> None:
     _, truth, weights = problem(1)
     share = weights[truth].sum() / weights.sum()
     assert fit([], truth, weights)[0] == pytest.approx(np.log(share / (1 - share)), rel=1e-6)
+
+
+def test_derivatives_are_those_of_the_loss() -> None:
+    inputs, truth, weights = problem(2, rows=200)
+    columns, held = [np.ones(200), *inputs], np.array([0.0, *[0.2] * 4])
+    at, step = np.array([-1.0, 0.5, 0.2, 0.0, 0.1]), 1e-5
+
+    def value(t: np.ndarray) -> float:
+        return bounded_logistic._loss(t, columns, truth, weights, held)
+
+    def gradient(t: np.ndarray) -> np.ndarray:
+        return bounded_logistic._derivatives(t, columns, truth, weights, held)[0]
+
+    assert value(at) == pytest.approx(loss(at, inputs, truth, weights) + (0.1 - RIDGE) * (at[1:] ** 2).sum())
+    _, spread = bounded_logistic._derivatives(at, columns, truth, weights, held)
+    curvature = bounded_logistic._products(columns, spread) + np.diag(held)
+    for k, along in enumerate(step * np.eye(5)):
+        assert gradient(at)[k] == pytest.approx((value(at + along) - value(at - along)) / (2 * step), rel=1e-5)
+        np.testing.assert_allclose(
+            curvature[k], (gradient(at + along) - gradient(at - along)) / (2 * step), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_few_steps_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    derivatives = bounded_logistic._derivatives
+
+    def counted(*arguments: object) -> object:
+        taken.append(1)
+        return derivatives(*arguments)
+
+    monkeypatch.setattr(bounded_logistic, "_derivatives", counted)
+    fit(*problem(4))
+    assert len(taken) < 15
