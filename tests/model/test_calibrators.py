@@ -143,8 +143,15 @@ def test_a_blend_refuses_other_coefficients(slope, weights, columns):
         BlendCalibrator(slope, 0.0, np.array(weights), columns)
 
 
-@pytest.mark.parametrize("columns", [[0.5], [-1.0], [np.nan], [[0.0]]])
+@pytest.mark.parametrize("columns", [[0.5], [-1.0], [np.nan], [[0.0]], 0.0])
 def test_a_blend_refuses_columns_that_are_no_features(columns):
     arrays = BlendCalibrator(1.0, 0.0, np.array([1.0]), (0,)).to_arrays()
     with pytest.raises(ValueError):
         BlendCalibrator.from_arrays({**arrays, "columns": np.array(columns)})
+
+
+@pytest.mark.parametrize("name", ["slope", "intercept"])
+def test_a_blend_refuses_a_vector_for_a_number(name):
+    arrays = BlendCalibrator(1.0, 0.0, np.array([1.0]), (0,)).to_arrays()
+    with pytest.raises(ValueError, match="scalars"):
+        BlendCalibrator.from_arrays({**arrays, name: np.array([1.0])})

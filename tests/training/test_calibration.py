@@ -63,11 +63,13 @@ def test_weights_shift_the_calibrated_prevalence() -> None:
     assert np.average(calibrated[:, 1], weights=weights) == pytest.approx(share, rel=0.15)
 
 
-def test_a_falling_score_is_not_turned_round() -> None:
+@pytest.mark.parametrize("method", ["blend", "platt"])
+def test_a_falling_score_is_not_turned_round(method: str) -> None:
     rng = np.random.default_rng(0)
     labels = rng.choice(3, 5000).astype(np.uint8)
     scores = np.clip(0.5 - 0.3 * (labels[:, None] == np.arange(3)) + rng.normal(size=(5000, 3)) / 10, 0.01, 0.99)
-    for calibrator in fit_calibrators(scores, labels, np.ones(5000, np.float32), TrainingConfig()):
+    config = TrainingConfig(calib_method=method)
+    for calibrator in fit_calibrators(scores, labels, np.ones(5000, np.float32), config):
         values = calibrator(np.array([0.1, 0.9]))
         assert values[0] == values[1] == pytest.approx(1 / 3, abs=0.03)
 
@@ -145,6 +147,30 @@ def test_scores_without_an_error_get_finite_coefficients_that_keep_them_apart() 
     )
     assert np.isfinite(calibrated).all()
     assert calibrated[np.arange(len(labels)), labels].min() > 0.99
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_what_holds_coefficients_down_counts_against_the_rarer_side(flip: bool) -> None:
+    """Of two classes the blend of one is that of the other turned round, whichever is the rare one."""
+    rng = np.random.default_rng(6)
+    rare = rng.random(2000) < 0.01
+    score = np.clip(np.where(rare, 0.8, 0.1) + rng.normal(size=2000) / 20, 0.001, 0.999)
+    truth, scores = (~rare, 1 - score) if flip else (rare, score)
+    config = TrainingConfig()
+    both = np.column_stack([1 - scores, scores])
+    one, other = fit_calibrators(both, truth.astype(np.uint8), np.ones(2000, np.float32), config)
+    assert one.slope == pytest.approx(other.slope, rel=1e-6)
+    assert one.intercept == pytest.approx(-other.intercept, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["blend", "isotonic"])
+def test_where_a_fit_sets_out_from_does_not_matter(method: str) -> None:
+    scores, labels, bases = with_base_scores(4000)
+    weights, config = np.ones(len(labels), np.float32), TrainingConfig(calib_method=method)
+    first = fit_calibrators(scores, labels, weights, config, bases)
+    again = fit_calibrators(scores, labels, weights, config, bases, near=first)
+    x, base = scores[:50, 1], bases.values()[1][:50]
+    np.testing.assert_allclose(first[1](x, base), again[1](x, base), atol=1e-6)
 
 
 def test_a_base_model_that_is_not_among_the_features_is_not_blended() -> None:
