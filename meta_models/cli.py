@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return int(ExitCode.MEMORY)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        sys.stderr.write("interrupted (training and predict go on from here with --resume)\n")
         return int(ExitCode.SIGINT)
 
 

@@ -21,7 +21,7 @@ from meta_models.analysis.runner import run_analyses, selected
 from meta_models.analysis.style import settings_in
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import open_tables
+from meta_models.dataset.opening import Tables, open_tables
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
@@ -75,6 +75,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir))
+        _refuse_related(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
     return ExitCode.DONE
@@ -87,6 +88,7 @@ def _run(
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
+        _refuse_related(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         config = plan.config
@@ -202,11 +204,18 @@ def _evaluate_whole_genes(result: TrainingResult, table: Dataset, folder: RunFol
 def _evaluate_external(result: TrainingResult, table: Dataset, folder: RunFolder) -> EvaluationTable:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
     positions = read_positions(table)
-    genes, families = texts(result.oof["gene_id"]), texts(result.oof["family"])
-    refuse_overlap(genes, families, positions, table.source, table="--eval-dataset")
     frame = score_table(result.model, table, positions)
     best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
     return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
+
+
+def _refuse_related(tables: Tables) -> None:
+    """Refuse before anything is trained genes to evaluate on of which one is related to a training gene."""
+    if tables.external is None:
+        return
+    frame, external = tables.positions.frame, tables.external
+    genes, families = texts(frame["gene_id"]), texts(frame["family"])
+    refuse_overlap(genes, families, read_positions(external), external.source, table="--eval-dataset")
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:

@@ -93,6 +93,8 @@ def test_other_genes_are_evaluated_and_relatives_refused(
     headline = json.loads((tmp_path / "a" / "external_evaluation.json").read_text())["headline"]
     assert headline["best_base"]["meta"] > 0.3
     assert train(*options, "--out-dir", tmp_path / "b", "--eval-dataset", demo_table) == 3
+    assert [p.name for p in (tmp_path / "b").iterdir() if not p.name.startswith(".")] == ["run_manifest.json"]
+    assert train(*options, "--dry-run", "--eval-dataset", demo_table) == 3
     assert "shares 60 genes" in capsys.readouterr().err
 
 

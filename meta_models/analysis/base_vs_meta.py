@@ -50,7 +50,8 @@ class BaseVersusMeta(Analysis):
         tsv = found.write("base_vs_meta_performance.tsv", evaluation.to_frame())
         folds = context.fold_metrics
         csv = found.write("gene_cv_metrics.csv", folds)
-        (found.tell if headline.beats else found.warn)(headline.sentence())
+        won = headline.beats and not headline.winning_combiners
+        (found.tell if won else found.warn)(headline.sentence())
         _warn_of_worse(found, evaluation)
         found.tables.append(_headline_table(evaluation, tsv))
         found.tables.append(_strata_table(evaluation, tsv))

@@ -48,7 +48,7 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
     designs = {name: _design_interval(key, rows, figures) for name, figures in (("base", base), ("meta", meta))}
     known = ((name, found.reason) for name, found in designs.items() if found is not None)
     notes += [
-        f"{name}: no interval for all positions of these genes, {reason}"
+        f"{name}-model: what the sampling of the negatives adds to the uncertainty cannot be told, {reason}"
         for name, reason in known
         if reason is not None
     ]

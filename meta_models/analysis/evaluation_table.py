@@ -136,17 +136,17 @@ class Headline:
 
     def sentence(self) -> str:
         """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first."""
-        parts = [self._verdict(), self._figures(self.row, f"best base model ({self.best_base_text})")]
+        parts = [
+            self._verdict(),
+            *self._combiners(),
+            self._figures(self.row, f"best base model ({self.best_base_text})"),
+        ]
         if self.main.base != self.row.base:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
         if self.population == GENOMIC and (self.table.base, self.table.meta) != (self.row.base, self.row.meta):
             parts.append(self._figures(self.table, "best base model"))
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
-        parts += [
-            f"A trivial combiner, the {row.base_model}, is better than the meta-model: {row.base:.4f}."
-            for row in self.winning_combiners
-        ]
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
@@ -175,6 +175,13 @@ class Headline:
             combiners=tuple(EvaluationRow(**row) for row in values["combiners"]),
             chosen=dict(values["best_base_folds"]),
         )
+
+    def _combiners(self) -> list[str]:
+        """What to say, right after the verdict, of trivial combinations of the base scores that do better."""
+        return [
+            f"A trivial combiner, the {row.base_model}, is better than the meta-model: {row.base:.4f}."
+            for row in self.winning_combiners
+        ]
 
     def _verdict(self) -> str:
         if self.beats is None:

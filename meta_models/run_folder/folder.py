@@ -290,7 +290,11 @@ def _make(path: Path) -> None:
 
 
 def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
-    """The manifest of the run whose files lie in `path`; None where there is nothing but a killed run's traces."""
+    """The manifest of the run whose files lie in `path`.
+
+    None where there is nothing but traces of a run that was killed, or that ended before it had made anything: once the
+    table is mended, or the name, the same command works.
+    """
     try:
         names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))
     except OSError as error:
@@ -298,11 +302,13 @@ def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
     entries = [name for name in names if name not in {LOCK_NAME, HOLDER_NAME}]
     if not entries:
         return None
-    shown = ", ".join(entries[:3]) + (", ..." if len(entries) > 3 else "")
+    if not allowed and entries == [MANIFEST_NAME] and _ended_early(path):
+        return None
+    shown = ", ".join(entries[:3]) + (f" and {len(entries) - 3} more" if len(entries) > 3 else "")
     if not allowed:
         raise UsageError(
             f"The run folder {path} must be empty or absent",
-            f"Found {len(entries)} entries in it: {shown}",
+            f"Found in it: {shown}",
             "Use --resume to go on with an earlier run, --overwrite to start it again, or choose another --out-dir",
         )
     earlier = RunManifest.read(path)
@@ -313,6 +319,12 @@ def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
             "Choose another --out-dir, or empty the folder yourself",
         )
     return earlier
+
+
+def _ended_early(path: Path) -> bool:
+    """Whether the manifest in `path` is that of a run that failed or was interrupted."""
+    earlier = RunManifest.read(path)
+    return earlier is not None and earlier.state in (RunState.FAILED, RunState.INTERRUPTED)
 
 
 def _prune(folder: Path, root: Path) -> None:

@@ -147,11 +147,27 @@ def test_names_that_are_refused(out, name):
         folder.write_text(name, "")
 
 
+def test_a_run_that_ended_before_it_had_made_anything_is_no_obstacle(out):
+    def ends(error, made=()):
+        with RunFolder.open(out) as folder:
+            for name in made:
+                folder.write_text(name, "something")
+            raise error
+
+    for error in (InputError("no such table"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            ends(error)
+    with pytest.raises(InputError, match="later"):
+        ends(InputError("later"), made=["a.txt"])
+    with pytest.raises(UsageError, match=r"empty or absent.*Found in it: a\.txt, run_manifest\.json\."):
+        ends(InputError("never"))
+
+
 def test_not_empty(out):
     out.mkdir(parents=True)
     (out / "notes.txt").write_text("mine")
     with (
-        pytest.raises(UsageError, match=r"empty or absent.*1 entries in it: notes\.txt.*--resume"),
+        pytest.raises(UsageError, match=r"empty or absent.*Found in it: notes\.txt.*--resume"),
         RunFolder.open(out),
     ):
         pytest.fail("opened")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Floats32 = NDArray[np.float32]
 #: Values of which a quarter lies so far below the high end get a logarithmic axis.
 _MANY_DECADES = 100.0
+#: Ticks of a logarithmic axis besides 0.
+_TICKS = 4
 
 
 def draw_bars(
@@ -72,6 +74,8 @@ def draw_dependence(
     smallest = _smallest_of_many_decades(feature[np.isfinite(feature)])
     if smallest is not None:
         ax.set_xscale("symlog", linthresh=smallest, linscale=0.2)
+        ax.set_xticks(_decades(smallest, float(np.nanmax(feature))))
+        ax.set_xlim(left=0)
         ax.minorticks_off()
         ax.tick_params(axis="x", labelsize=7.5)
     return ax
@@ -84,6 +88,13 @@ def _smallest_of_many_decades(values: Floats32) -> float | None:
         return None
     low, middle, high = (float(q) for q in np.quantile(positive, (0.02, 0.25, 0.98)))
     return float(10 ** np.floor(np.log10(low))) if high > _MANY_DECADES * middle else None
+
+
+def _decades(smallest: float, largest: float) -> list[float]:
+    """0 and about `_TICKS` powers of ten up to `largest`: as many as there is room to name."""
+    powers = np.arange(np.log10(smallest), np.floor(np.log10(largest)) + 0.5)
+    step = -(-len(powers) // _TICKS)
+    return [0.0, *(10.0 ** powers[::-1][::step][::-1]).tolist()]
 
 
 @contextmanager
