@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+from pydantic.fields import FieldInfo
+
 from meta_models import __version__
 from meta_models.analysis.options import AnalysisConfig
 from meta_models.config import Configuration, TrainingConfig
@@ -92,8 +94,8 @@ def add_config_options(parser: argparse.ArgumentParser, kind: type[Configuration
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of options; flags win over it")
     for name, field in kind.model_fields.items():
         flag = "--" + name.replace("_", "-")
-        default = "" if field.is_required() or field.default in (None, (), False) else f" (default: {field.default})"
-        options: dict[str, Any] = {"dest": name, "help": f"{field.description}{default}".replace("%", "%%")}
+        help_text = f"{field.description}{_default(field)}"
+        options: dict[str, Any] = {"dest": name, "help": help_text.replace("%", "%%")}
         plain = _plain_type(field.annotation)
         if plain is bool:
             options["action"] = argparse.BooleanOptionalAction
@@ -168,9 +170,18 @@ def verify_command(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
+def _default(field: FieldInfo) -> str:
+    """What the help says of a default; nothing where there is none, or it goes without saying."""
+    value = None if field.is_required() else field.default
+    if value in (None, (), False):
+        return ""
+    return f" (default: {' '.join(map(str, value)) if isinstance(value, tuple) else value})"
+
+
 def _shape(name: str, plain: Any) -> dict[str, Any]:
     """How many values an option takes, and what they are called in the help."""
-    metavar = name.rsplit("_", 1)[-1].upper()
+    plain_names = {int: "N", float: "X", Path: "PATH"}
+    metavar = plain_names.get(plain, name.rsplit("_", 1)[-1].upper())
     if typing.get_origin(plain) is not tuple:
         return {"metavar": metavar}
     parts = typing.get_args(plain)

@@ -100,6 +100,13 @@ class FittedModel(ABC):
         self.calibrators = None if calibrators is None else tuple(calibrators)
         self.info = info
 
+    def __repr__(self) -> str:
+        """What it is, of how many members, features and training genes."""
+        return (
+            f"<{type(self).__name__}: {self.n_members} member{'s' * (self.n_members != 1)}, "
+            f"{len(self.feature_names):,} features, {len(self.info.genes):,} training genes>"
+        )
+
     @abstractmethod
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix with ``MISSING`` for NaN."""

@@ -127,3 +127,10 @@ def test_models_can_be_pickled():
 def test_info_refuses_unsorted_genes_and_another_class_order(fields):
     with pytest.raises(ValueError):
         ModelInfo(strategy="s", **fields)
+
+
+def test_what_it_is_in_a_line():
+    assert (
+        repr(single())
+        == f"<SigmoidMetaModel: 1 member, {len(FEATURES)} features, {len(single().info.genes)} training genes>"
+    )

@@ -104,6 +104,12 @@ def _require_scorers(run: BatchRun, cv: Choice) -> None:
 def _notes(packing: Packing, run: BatchRun, cv: Choice) -> Iterator[Note]:
     if run.failed:
         yield Note("warning", f"INCOMPLETE ENSEMBLE: {run.missing_text()}.")
+    if len(run.members) == 1:
+        yield Note(
+            "warning",
+            "One batch holds all genes, and an ensemble of one member is a single model. Lower --max-genes-per-batch "
+            "for more members.",
+        )
     how = (
         "every gene is scored by the members that were not trained on it"
         if cv.name == OUT_OF_BATCH
