@@ -10,7 +10,7 @@ import xgboost as xgb
 
 from meta_models.errors import UnsafeModelFile
 from meta_models.persistence import archive
-from meta_models.persistence.booster_check import check_booster
+from meta_models.persistence.booster_check import MalformedBooster, check_booster
 from meta_models.persistence.ubjson import MAX_DEPTH, MalformedUbjson, parse
 
 WHOLE = archive.write({"a.ubj": bytes(range(256)) * 4, "b.npy": bytes(500)})
@@ -101,3 +101,20 @@ def test_trees_of_a_single_leaf_are_trees() -> None:
     booster = xgb.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 2)
     assert '"num_nodes":"1"' in booster.save_raw("json").decode()
     check_booster(bytes(booster.save_raw("ubj")), n_features=2)
+
+
+def test_the_limit_is_what_the_entries_hold_together() -> None:
+    assert len(archive.Archive(WHOLE, max_bytes=1524).entries) == 2
+    with pytest.raises(UnsafeModelFile):
+        archive.Archive(WHOLE, max_bytes=1523)
+
+
+@pytest.mark.parametrize("score", [b"[0E-1]", b"[-5E1]", b"[1E+0]", b"[9E+0]"])
+def test_a_base_score_is_a_probability(score: bytes) -> None:
+    matrix = xgb.DMatrix(np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 2)
+    booster = xgb.train({"objective": "binary:logistic", "base_score": 0.5}, matrix, 2)
+    payload = bytes(booster.save_raw("ubj"))
+    assert payload.count(b"[5E-1]") == 1
+    check_booster(payload, n_features=2)
+    with pytest.raises(MalformedBooster, match="base_score"):
+        check_booster(payload.replace(b"[5E-1]", score), n_features=2)
