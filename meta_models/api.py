@@ -69,6 +69,9 @@ class TrainingRun:
             ) from None
         return cls(path, load(path / _MODELS), evaluation)
 
+    def __repr__(self) -> str:
+        return f"TrainingRun({str(self.folder)!r}, {self.model!r})"
+
     @property
     def headline(self) -> Headline:
         """The one comparison that counts; ``headline.sentence()`` says it in words."""

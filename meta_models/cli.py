@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from meta_models import __version__
 from meta_models.analysis.options import AnalysisConfig
-from meta_models.config import Configuration, TrainingConfig
+from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
 
@@ -102,7 +102,7 @@ def add_config_options(parser: argparse.ArgumentParser, kind: type[Configuration
         elif typing.get_origin(plain) is typing.Literal:
             options["choices"] = typing.get_args(plain)
         else:
-            options |= _shape(name, plain)
+            options |= _shape(name, plain) | _named_values(field)
         parser.add_argument(flag, **options)
 
 
@@ -186,6 +186,12 @@ def _shape(name: str, plain: Any) -> dict[str, Any]:
         return {"metavar": metavar}
     parts = typing.get_args(plain)
     return {"metavar": metavar, "nargs": "+" if Ellipsis in parts else len(parts)}
+
+
+def _named_values(field: FieldInfo) -> dict[str, Any]:
+    """What the values of an option are called, where the configuration says so."""
+    names = [note.names for note in field.metadata if isinstance(note, ValueNames)]
+    return {"metavar": names[0]} if names else {}
 
 
 def _plain_type(annotation: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,16 @@ REACH = 10.0
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class ValueNames:
+    """What the values of an option are called in the help; in the ``Annotated`` type of a field."""
+
+    names: tuple[str, ...]
+
+
+SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
 
 
 class Configuration(BaseModel):
@@ -39,8 +50,7 @@ class Configuration(BaseModel):
             return cls(**values)
         except ValidationError as error:
             lines = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'configuration'}: {e['msg']} (found {_shown(e)})"
-                for e in error.errors()
+                f"{_option(e) or 'configuration'}: {e['msg']} (found {_shown(e)})" for e in error.errors()
             )
             raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
 
@@ -85,7 +95,7 @@ class TrainingConfig(Configuration):
     verbose: bool = Field(default=False, description="Log details.")
 
     # ---- learner
-    family: str = Field("xgboost", description="Learner.")
+    family: str = Field("xgboost", description="Learner: xgboost.")
     n_estimators: PositiveInt = Field(200, description="Most boosting rounds of a booster.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="Shrinkage of each tree.")
     max_depth: Annotated[int, Field(ge=1, le=16)] = Field(4, description="Depth of a tree.")
@@ -158,7 +168,7 @@ class TrainingConfig(Configuration):
     base_train_chroms: tuple[str, ...] | None = Field(
         None, description="Chromosomes the base model was trained on (default: from dataset_info.json)."
     )
-    base_score_columns: tuple[str, ...] | None = Field(
+    base_score_columns: Annotated[tuple[str, str, str] | None, SCORE_NAMES] = Field(
         None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
     )
     bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
@@ -180,7 +190,9 @@ class TrainingConfig(Configuration):
 
     # ---- analysis
     analyses: tuple[str, ...] = Field(
-        ("default",), description="Analyses to run: codes, 'default' (all but the slow ones) or 'all'."
+        ("default",),
+        description="Analyses to run: default (all but the slow ones), all, or codes, which analysis_outcomes.json "
+        "lists; slow are group-ablation, learning-curve and shuffled-labels.",
     )
     targets: Path | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
     plot_points: Annotated[int, Field(ge=10)] = Field(800, description="Most points of a drawn curve.")
@@ -223,7 +235,11 @@ class TrainingConfig(Configuration):
     )
 
     # ---- strategy and resources
-    strategy: str = Field("auto", description="Training strategy; 'auto' chooses by genes and memory.")
+    strategy: str = Field(
+        "auto",
+        description="Training strategy: single_model, batch_ensemble, external_memory, or auto, which chooses by genes "
+        "and memory.",
+    )
     train_all_genes: bool = Field(default=False, description="Force the batch ensemble, which trains on every gene.")
     max_single_genes: PositiveInt = Field(4000, description="Most genes of a single model chosen by 'auto'.")
     max_single_gb: Annotated[float, Field(gt=0)] = Field(32.0, description="Most predicted GB of a single model.")
@@ -257,8 +273,6 @@ class TrainingConfig(Configuration):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.base_score_columns is not None and len(self.base_score_columns) != 3:
-            raise ValueError("base_score_columns needs three names: donor, acceptor, neither")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
         self._check_ensemble()
@@ -277,6 +291,12 @@ class TrainingConfig(Configuration):
             )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
+
+
+def _option(error: Any) -> str:
+    """Where an error is: a key of ``--config``, and the flag that is derived from it."""
+    where = ".".join(map(str, error["loc"]))
+    return where if error["type"] == "extra_forbidden" or not where else f"{where} (--{where.replace('_', '-')})"
 
 
 def _shown(error: Any) -> str:

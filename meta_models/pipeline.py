@@ -25,7 +25,7 @@ from meta_models.dataset.opening import Tables, open_tables
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
-from meta_models.inference.overlap import refuse_overlap, texts
+from meta_models.inference.overlap import refuse_overlap, require_genes, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSources, exit_code, save_report
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
@@ -75,9 +75,11 @@ def run_training(config: TrainingConfig) -> ExitCode:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir))
-        _refuse_related(tables)
+        _check_genes(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
+        if not plan.fits:
+            logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
 
 
@@ -88,7 +90,7 @@ def _run(
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        _refuse_related(tables)
+        _check_genes(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         config = plan.config
@@ -209,13 +211,14 @@ def _evaluate_external(result: TrainingResult, table: Dataset, folder: RunFolder
     return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
-def _refuse_related(tables: Tables) -> None:
-    """Refuse before anything is trained genes to evaluate on of which one is related to a training gene."""
-    if tables.external is None:
-        return
-    frame, external = tables.positions.frame, tables.external
-    genes, families = texts(frame["gene_id"]), texts(frame["family"])
-    refuse_overlap(genes, families, read_positions(external), external.source, table="--eval-dataset")
+def _check_genes(tables: Tables) -> None:
+    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them."""
+    frame, external, whole = tables.positions.frame, tables.external, tables.whole_genes
+    if external is not None:
+        genes, families = texts(frame["gene_id"]), texts(frame["family"])
+        refuse_overlap(genes, families, read_positions(external), external.source, table="--eval-dataset")
+    if whole is not None:
+        require_genes(frame["gene_id"], read_positions(whole).frame["gene_id"], whole.source)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
@@ -243,5 +246,4 @@ def _save_evaluation(
     folder.write_json(f"{name}.json", table.to_json())
     genes = gene_ranking(frame, _shared_bases(result, positions), weighting=positions.weighting)
     folder.write_text(f"{name}_per_gene.tsv", genes.write_csv(separator="\t"))
-    logger.info("%s: %s", name.replace("_", " ").capitalize(), table.headline.sentence())
     return table

@@ -14,12 +14,16 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
+from meta_models.analysis.registry import ANALYSES
 from meta_models.cli import main
+from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.training.families import FAMILIES
+from meta_models.training.strategies import STRATEGIES
 
 QUICK = ["--n-estimators", "6", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60"]
-VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "model_card.md", "timing.json"}
+VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "timing.json"}
 CORE_ARTIFACTS = {
     "model_multiclass.pkl", "training_summary.txt", "gene_cv_metrics.csv", "oof_predictions.parquet",
     "feature_manifest.csv", "global_excluded_features.txt", "leakage_screening.csv", "meta_evaluation_summary.json",
@@ -107,6 +111,14 @@ def test_every_position_of_the_training_genes(demo_table: Path, tmp_path: Path) 
     assert 0 < headline["best_base"]["meta"] <= 1
 
 
+def test_positions_of_other_genes_are_refused_before_anything_is_trained(
+    demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_demo_table(tmp_path / "other", n_genes=12, gene_offset=240, every_position=True)
+    assert train("--dataset", demo_table, "--dry-run", "--oof-dataset", other) == 3
+    assert "--oof-dataset must hold genes of the training table" in capsys.readouterr().err
+
+
 def test_the_plan_is_json_and_writes_nothing(
     demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +127,27 @@ def test_the_plan_is_json_and_writes_nothing(
     plan = json.loads(capsys.readouterr().out)
     assert plan["chosen"] == "single_model"
     assert plan["strategies"]["single_model"]["fits"]
+    assert plan["fits"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_says_that_nothing_fits(demo_table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--dataset", demo_table, "--dry-run", "--max-memory-gb", "0.1") == 0
+    said = capsys.readouterr()
+    assert not json.loads(said.out)["fits"]
+    assert "would not start" in said.err
+
+
+def test_the_help_names_every_strategy_learner_and_slow_analysis() -> None:
+    described = {name: field.description or "" for name, field in TrainingConfig.model_fields.items()}
+    assert all(name in described["strategy"] for name in STRATEGIES)
+    assert all(name in described["family"] for name in FAMILIES)
+    assert all(analysis.code in described["analyses"] for analysis in ANALYSES if analysis.slow)
+
+
+def test_a_bad_value_names_the_flag(demo_table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--dataset", demo_table, "--dry-run", "--max-depth", "0") == 2
+    assert "max_depth (--max-depth)" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- bad input

@@ -15,7 +15,7 @@ from meta_models.cli import main
 from meta_models.training import boosters
 
 #: Files that hold dates, durations, measured peaks, hosts or paths, and those of units.
-VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "model_card.md", "timing.json"}
+VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "timing.json"}
 OPTIONS = [
     "--n-estimators", "8", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60", "--threads", "1",
     "--permutation-rows", "90", "--analyses", "features", "base-vs-meta", "sites", "shap", "overfitting",

@@ -228,7 +228,13 @@ class Findings:
         self.draw_pages([Page(figure, name, title, caption)], pdf)
 
     def draw_pages(self, pages: Sequence[Page], pdf: str) -> None:
-        """Have `pages` drawn, each as PNG for the report where it has a file, and all of them as one PDF."""
+        """Have `pages` drawn, each as PNG for the report where it has a file, and all of them as one PDF.
+
+        A figure of several axes whose maker gave it no title of its own gets that of its page.
+        """
+        for page in pages:
+            if page.title and not page.figure.get_suptitle():
+                page.figure.suptitle(page.title, fontsize=11)
         self.sheets.append(Sheet(tuple(pages), pdf))
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:

@@ -52,16 +52,17 @@ class ErrorBins(Analysis):
             with style.style():
                 figure = _bin_figure(table.filter(pl.col("population") == scores.headline.name))
                 figure.suptitle(f"By {title}, {describe(scores.headline)}", fontsize=11)
-                found.draw(f"{FOLDER}/error_by_{name}.png", figure, f"Errors by {title}", _BINS)
+                found.draw(f"{FOLDER}/error_by_{name}.png", figure, f"Errors by {title}", _PLOT)
         spread = pl.concat([spread_table(scores, population) for population in scores.populations])
         file = found.write(f"{FOLDER}/prediction_spread.tsv", spread)
         found.tables.append(ReportTable("Spread of the predictions", spread, _SPREAD, file))
         return self.done(found)
 
 
+_PLOT = "An error is a position whose most probable class is not its own."
 _BINS = (
-    "An error is a position whose most probable class is not its own. Calibration error: mean probability of a site "
-    "minus the share of sites. Null where a bin has no rows or no sites of the class."
+    f"{_PLOT} Calibration error: mean probability of a site minus the share of sites. Null where a bin has no rows or "
+    "no sites of the class."
 )
 _SPREAD = "Quantiles of the probability of each true class (the first column) under base and meta-model, out of fold."
 

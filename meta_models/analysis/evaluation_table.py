@@ -16,6 +16,8 @@ ALL_ROWS = "all"
 BEST_BASE = "best base"
 MEAN_COMBINER = "mean of base scores"
 LOGISTIC_COMBINER = "logistic combiner"
+#: Figures from here on, such as counts a megabase, are shown with one decimal place.
+_LARGE = 10.0
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ class Headline:
         return None if self.row.lower is None else self.row.lower > 0
 
     @property
+    def weighted(self) -> bool:
+        """Whether weights make a difference; where every row stands for itself alone they make none."""
+        return self.population == GENOMIC and (self.table.base, self.table.meta) != (self.row.base, self.row.meta)
+
+    @property
     def winning_combiners(self) -> tuple[EvaluationRow, ...]:
         """Comparisons with trivial combiners whose figure is above the meta-model's."""
         return tuple(row for row in self.combiners if row.difference is not None and row.difference < 0)
@@ -134,6 +141,11 @@ class Headline:
             return next(iter(self.chosen))
         return ", ".join(f"{name} in {count} folds" for name, count in self.chosen.items())
 
+    @property
+    def where(self) -> str:
+        """What the figures of the headline are of, for people."""
+        return self._where(self.row)
+
     def sentence(self) -> str:
         """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first."""
         parts = [
@@ -143,7 +155,7 @@ class Headline:
         ]
         if self.main.base != self.row.base:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
-        if self.population == GENOMIC and (self.table.base, self.table.meta) != (self.row.base, self.row.meta):
+        if self.weighted:
             parts.append(self._figures(self.table, "best base model"))
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
@@ -185,20 +197,26 @@ class Headline:
 
     def _verdict(self) -> str:
         if self.beats is None:
-            why = self.row.reason or "no interval"
-            return f"Whether the meta-model beats the best base model cannot be told ({why})."
+            why = "" if self.row.reason else " (no interval)"
+            return f"Whether the meta-model beats the best base model cannot be told{why}."
         if self.beats:
             return "The meta-model beats the best base model."
         if self.row.upper is not None and self.row.upper < 0:
             return "The meta-model does NOT beat the best base model: it is worse."
         return "The meta-model does NOT beat the best base model: the interval of the difference includes 0."
 
-    @staticmethod
-    def _figures(row: EvaluationRow, opponent: str) -> str:
-        where = "all positions, weighted" if row.population == GENOMIC else "rows of the table"
-        start = (
-            f"Mean AP of donor and acceptor on {where}: meta-model {_shown(row.meta)}, {opponent} {_shown(row.base)}"
-        )
+    def _where(self, row: EvaluationRow) -> str:
+        if row.population != GENOMIC:
+            return "rows of the table"
+        return "all positions, weighted" if self.weighted else "all positions"
+
+    def _figures(self, row: EvaluationRow, opponent: str) -> str:
+        what = f"Mean AP of donor and acceptor on {self._where(row)}"
+        if row.difference is None and row is not self.row and row.reason == self.row.reason:
+            return f"{what}: no difference to the {opponent} either."
+        if row.base is None and row.meta is None:
+            return f"{what} cannot be computed ({row.reason})."
+        start = f"{what}: meta-model {shown(row.meta)}, {opponent} {shown(row.base)}"
         if row.difference is None:
             return f"{start} ({row.reason})."
         if row.lower is None:
@@ -256,5 +274,8 @@ class EvaluationTable:
         return cls(rows, Headline.from_json(values["headline"]), bootstrap["samples"], bootstrap["seed"])
 
 
-def _shown(value: float | None) -> str:
-    return "null" if value is None else f"{value:.4f}"
+def shown(value: float | None, sign: str = "") -> str:
+    """A figure for people, here and wherever figures stand in a text."""
+    if value is None:
+        return "–"
+    return f"{value:{sign},.1f}" if abs(value) >= _LARGE else f"{value:{sign}.4f}"

@@ -81,7 +81,7 @@ _GAPS = (
     "Log-loss after the last round, weighted as in training, on the rows trained on and on rows that were not: the "
     "inner genes that decide when to stop (--rounds early-stopping), else the fold's held-out genes, for the final "
     "members of an ensemble a sample of the other members' genes. The gap is what the booster knows of its own genes "
-    "only; fold -1 is the final model."
+    "only; 'final' is the model on all rows."
 )
 _CURVES = (
     "Log-loss by round, weighted as in training, one line per booster: solid on the rows trained on, dashed on rows "
@@ -96,10 +96,14 @@ def gap_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
     for r in sorted(records, key=lambda r: (r.fold, r.member, r.target)):
         train, unseen = _at_round(r.train_curve, r.rounds), _unseen_loss(r)
         gap = None if train is None or unseen is None else unseen - train
-        rows.append((r.fold, r.member, r.target.label, r.rounds, train, unseen, gap))
-    schema = {"fold": pl.Int64, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
+        rows.append((_fold_name(r), r.member, r.target.label, r.rounds, train, unseen, gap))
+    schema = {"fold": pl.String, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
     losses = dict.fromkeys(("train_loss", "held_out_loss", "gap"), pl.Float64)
     return pl.DataFrame(rows, schema={**schema, **losses}, orient="row")
+
+
+def _fold_name(record: BoosterRecord) -> str:
+    return "final" if record.fold < 0 else str(record.fold)
 
 
 def _at_round(curve: Sequence[float], rounds: int) -> float | None:
@@ -129,7 +133,7 @@ def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
             },
             schema={"round": pl.Int64, "train_loss": pl.Float64, "held_out_loss": pl.Float64},
         ).select(
-            pl.lit(r.fold).alias("fold"),
+            pl.lit(_fold_name(r)).alias("fold"),
             pl.lit(r.member).alias("member"),
             pl.lit(r.target.label).alias("class"),
             pl.all(),

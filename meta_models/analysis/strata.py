@@ -51,7 +51,7 @@ def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
     """Strata that a reader may look for and that this run has not, each with the reason."""
     names = tuple(strata)
     reasons = {
-        "base-train": "chromosomes of the base model's training are not known (--base-train-chroms)",
+        "base-train": "the base model's own training chromosomes: not known (--base-train-chroms), or none here",
         "gene type": f"gene types: the table has none, or only one with {LEAST_GENES} genes or more",
         "nt from a gene end": "distance to the gene's ends: no such features were kept, or rows cannot be read",
         "GC ": "GC content: no such feature was kept, or rows cannot be read",

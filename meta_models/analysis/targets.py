@@ -84,7 +84,7 @@ def read_targets(path: Path) -> tuple[Target, ...]:
 
 
 class Targets(Analysis):
-    """Compares the evaluation with ``--targets``."""
+    """Compares the evaluation with ``--targets``. A limit on a figure that there is not counts as missed."""
 
     code = "targets"
     title = "Targets"
@@ -101,10 +101,11 @@ class Targets(Analysis):
         found.tables.append(ReportTable("Limits, met or missed", table, caption, file))
         missed = table.filter(pl.col("status") == "missed")
         for row in missed.iter_rows(named=True):
-            value = row["reason"] if row["value"] is None else f"{row['value']:.4f}"
-            found.warn(
-                f"Target missed: {row['metric']}, {row['target']}, '{row['stratum']}' {row['limit']}: found {value}."
-            )
+            limit = f"{row['metric']}, {row['target']}, '{row['stratum']}' {row['limit']}"
+            if row["value"] is None:
+                found.warn(f"Target missed: {limit}: there is no such figure ({row['reason']}).")
+            else:
+                found.warn(f"Target missed: {limit}: found {row['value']:.4f}.")
         outcome = self.done(found)
         return Outcome(**{**outcome.__dict__, "missed_targets": missed.height})
 
@@ -115,7 +116,7 @@ def target_table(targets: tuple[Target, ...], evaluation: EvaluationTable) -> pl
     for target in targets:
         population = target.population or evaluation.headline.population
         row = _find(target, population, evaluation)
-        value, reason = _value(target, row)
+        value, reason = _value(target, row, evaluation)
         limit = f">= {target.at_least:g}" if target.at_least is not None else f"<= {target.at_most:g}"
         status = "met" if target.met_by(value) else "missed"
         rows.append(
@@ -133,8 +134,11 @@ def _find(target: Target, population: str, evaluation: EvaluationTable) -> Evalu
     return rows[0] if rows else None
 
 
-def _value(target: Target, row: EvaluationRow | None) -> tuple[float | None, str]:
+def _value(target: Target, row: EvaluationRow | None, evaluation: EvaluationTable) -> tuple[float | None, str]:
     if row is None:
-        return None, "there is no such figure in base_vs_meta_performance.tsv"
+        strata = dict.fromkeys(row.stratum for row in evaluation.rows)
+        if target.stratum not in strata:
+            return None, f"the strata of this table are {', '.join(strata)}"
+        return None, "base_vs_meta_performance.tsv has none of that metric, class and population"
     value = row.meta if target.quantity == "meta" else row.difference
     return value, "" if value is not None else (row.meta_reason or row.base_reason or row.note)

@@ -23,12 +23,14 @@ from meta_models.estimators.rows import (
     value_errors,
     without_weightless,
 )
-from meta_models.model import FittedModel
+from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
 from meta_models.model.calibrators import logit
 from meta_models.resources import cpu_count
+from meta_models.training.families import FAMILIES
 
 #: Defaults of the parameters: those of the command.
 DEFAULTS = TrainingConfig.from_mapping({})
+AnyModel = SigmoidMetaModel | EnsembleMetaModel
 _RENAMED = {"n_jobs": "threads", "random_state": "seed"}
 _SEEDS = 2**31 - 1
 
@@ -36,12 +38,12 @@ _SEEDS = 2**31 - 1
 class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Checks, and everything after `fit`; subclasses train."""
 
-    model_: FittedModel
+    model_: AnyModel
     classes_: NDArray[Any]
     oof_proba_: Floats
 
     @abstractmethod
-    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[FittedModel, Floats]:
+    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[AnyModel, Floats]:
         """Train on `rows`; the model, and cross-fitted probabilities (n, K) in the order of its classes."""
 
     def fit(
@@ -58,7 +60,8 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         groups : array (n,), optional
             Gene (or gene family) of each row. Rows of a group are never held out apart: whatever is fitted on held-out
             rows, calibration above all, is right for genes that were not trained on. Without it each row is on its own.
-            (In ``cross_val_predict`` pass them twice: ``groups=genes, params={"groups": genes}``.)
+            Where rows do share genes, calibration and ``oof_proba_`` are then too sure. (In ``cross_val_predict``
+            pass them twice: ``groups=genes, params={"groups": genes}``.)
         sample_weight : array (n,), optional
             Not negative; a row of weight 0 is left out.
 
@@ -81,6 +84,16 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.oof_proba_ = np.full((len(counted), len(self.classes_)), np.nan)
         self.oof_proba_[counted] = probabilities[:, self._numbers]
         return self
+
+    @property
+    def feature_importances_(self) -> Floats:
+        """Share (F,) of each feature in the gain of all trees; all 0 where nothing was split."""
+        check_is_fitted(self)
+        model, family = self.model_, FAMILIES[DEFAULTS.family]
+        members = model.members if isinstance(model, EnsembleMetaModel) else (model,)
+        boosters = [booster for member in members for booster in member.boosters]
+        gains = np.sum([family.gains(booster, self.n_features_in_) for booster in boosters], axis=0)
+        return np.asarray(gains / max(float(gains.sum()), np.finfo(np.float64).tiny))
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probabilities (n, K) of the classes in the order of ``classes_``; rows sum to 1.

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
-from meta_models.estimators.base import DEFAULTS
+from meta_models.estimators.base import DEFAULTS, AnyModel
 from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no_folds, rows_info, split_rows
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.estimators.single import MetaModelClassifier, train_single
-from meta_models.model import EnsembleMetaModel, FittedModel, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
 from meta_models.training.batches import pack_groups
 from meta_models.training.combination import FittedCombination
 
@@ -59,6 +59,8 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
         min_child_weight: float = DEFAULTS.min_child_weight,
         max_delta_step: float | None = DEFAULTS.max_delta_step,
         reg_lambda: float = DEFAULTS.reg_lambda,
+        trees_per_round: int = DEFAULTS.trees_per_round,
+        monotone: bool = DEFAULTS.monotone,
         subsample: float = DEFAULTS.subsample,
         colsample: float = DEFAULTS.colsample,
         max_bin: int = DEFAULTS.max_bin,
@@ -78,7 +80,8 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
         super().__init__(
             n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth,
             min_child_weight=min_child_weight, max_delta_step=max_delta_step, reg_lambda=reg_lambda,
-            subsample=subsample, colsample=colsample, max_bin=max_bin, cut_sample_rows=cut_sample_rows, rounds=rounds,
+            trees_per_round=trees_per_round, monotone=monotone, subsample=subsample, colsample=colsample,
+            max_bin=max_bin, cut_sample_rows=cut_sample_rows, rounds=rounds,
             early_stopping_rounds=early_stopping_rounds, early_stopping_share=early_stopping_share, n_folds=n_folds,
             calibrate=calibrate, calibrate_per_class=calibrate_per_class, calib_method=calib_method, device=device,
             n_jobs=n_jobs, random_state=random_state,
@@ -89,7 +92,7 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
         """How many members there are."""
         return self.model_.n_members
 
-    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[FittedModel, Floats]:
+    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[AnyModel, Floats]:
         batch = _batches(rows, config)
         n_batches = int(batch.max()) + 1
         if n_batches == 1:

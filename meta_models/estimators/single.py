@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from meta_models.config import TrainingConfig
-from meta_models.estimators.base import DEFAULTS, BaseMetaModelClassifier
+from meta_models.estimators.base import DEFAULTS, AnyModel, BaseMetaModelClassifier
 from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no_folds, split_rows
 from meta_models.estimators.rows import Floats, TrainingRows
-from meta_models.model import FittedModel
 
 
 class MetaModelClassifier(BaseMetaModelClassifier):
@@ -23,6 +22,11 @@ class MetaModelClassifier(BaseMetaModelClassifier):
     ----------
     n_estimators, learning_rate, max_depth, min_child_weight, max_delta_step, reg_lambda, subsample, colsample, max_bin
         Of the boosters.
+    trees_per_round : int
+        Trees grown side by side and averaged in each round.
+    monotone : bool
+        Where features are named as base scores (``donor_score``, ``<key>_donor_score``, ...) and labels as splice
+        sites: a higher score for a class never lowers its probability.
     cut_sample_rows : int
         Rows that set the bins.
     rounds : {"cross-validation", "early-stopping", "fixed"}
@@ -33,7 +37,8 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         Folds of whole groups, for calibration and rounds.
     calibrate, calibrate_per_class : bool
         Calibrate the probabilities; each class on its own.
-    calib_method : {"platt", "isotonic"}
+    calib_method : {"blend", "platt", "isotonic"}
+        Without such names ``"blend"`` is ``"platt"`` with a slope that is not negative.
     device : {"auto", "cpu", "cuda"}
     n_jobs : int or None
         Threads; None or -1 for all that this process may use.
@@ -63,6 +68,8 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         min_child_weight: float = DEFAULTS.min_child_weight,
         max_delta_step: float | None = DEFAULTS.max_delta_step,
         reg_lambda: float = DEFAULTS.reg_lambda,
+        trees_per_round: int = DEFAULTS.trees_per_round,
+        monotone: bool = DEFAULTS.monotone,
         subsample: float = DEFAULTS.subsample,
         colsample: float = DEFAULTS.colsample,
         max_bin: int = DEFAULTS.max_bin,
@@ -84,6 +91,8 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         self.min_child_weight = min_child_weight
         self.max_delta_step = max_delta_step
         self.reg_lambda = reg_lambda
+        self.trees_per_round = trees_per_round
+        self.monotone = monotone
         self.subsample = subsample
         self.colsample = colsample
         self.max_bin = max_bin
@@ -99,11 +108,11 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[FittedModel, Floats]:
+    def _train(self, rows: TrainingRows, config: TrainingConfig, threads: int) -> tuple[AnyModel, Floats]:
         return train_single(rows, config, threads, "single_model")
 
 
-def train_single(rows: TrainingRows, config: TrainingConfig, threads: int, strategy: str) -> tuple[FittedModel, Floats]:
+def train_single(rows: TrainingRows, config: TrainingConfig, threads: int, strategy: str) -> tuple[AnyModel, Floats]:
     """One model on all `rows`; and cross-fitted probabilities (n, K), NaN where nothing needs to be held out.
 
     Raises

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from meta_models.config import Configuration, PositiveInt, Share
+from meta_models.config import SCORE_NAMES, Configuration, PositiveInt, Share, ValueNames
 
 #: What the output is written as, by the end of its name.
 OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
@@ -35,15 +35,16 @@ class PredictConfig(Configuration):
     verbose: bool = Field(default=False, description="Log details.")
 
     # ---- what is predicted
-    prevalence: tuple[Prior, Prior, Prior] | None = Field(
+    prevalence: Annotated[tuple[Prior, Prior, Prior] | None, ValueNames(("NEITHER", "DONOR", "ACCEPTOR"))] = Field(
         None,
         description="Shares of neither, donor and acceptor that corrected_* are for "
         "(default: true_prevalence in dataset_info.json; without it there are no corrected_*).",
     )
-    only_uncertain: tuple[Probability, Probability] | None = Field(
-        None, description="LOW HIGH: apply the model only where the highest base site score lies between; else keep it."
+    only_uncertain: Annotated[tuple[Probability, Probability] | None, ValueNames(("LOW", "HIGH"))] = Field(
+        None,
+        description="Apply the model only where the highest base site score lies between LOW and HIGH; else keep that.",
     )
-    base_score_columns: tuple[str, str, str] | None = Field(
+    base_score_columns: Annotated[tuple[str, str, str] | None, SCORE_NAMES] = Field(
         None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
     )
 

@@ -40,6 +40,27 @@ def refuse_overlap(
             )
 
 
+def require_genes(trained: pl.Series, found: pl.Series, source: str) -> None:
+    """Refuse a table of which no row is of a gene that was trained on.
+
+    Parameters
+    ----------
+    trained, found : polars.Series
+        Gene of each row of the training table, and of the table `source`.
+
+    Raises
+    ------
+    InputError
+    """
+    genes = texts(trained)
+    if not genes & texts(found):
+        raise InputError(
+            "--oof-dataset must hold genes of the training table",
+            f"{source!r} has none of its {len(genes):,} genes",
+            "Give all positions of the training genes, or --eval-dataset for other genes",
+        )
+
+
 def texts(values: pl.Series) -> set[str]:
     """The different values of a text or categorical series."""
     return set(values.unique().cast(pl.String).to_list())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import CHUNK_BYTES, Dataset
-from meta_models.errors import InputError
+from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
 from meta_models.progress import Progress
@@ -51,15 +51,10 @@ def score_out_of_fold(
         If the table has no gene of the training.
     """
     of_gene = oof.group_by(GENE).agg(pl.col("fold").first()).with_columns(pl.col(GENE).cast(pl.String))
+    require_genes(oof[GENE], positions.frame[GENE], dataset.source)
     genes = positions.frame.select(pl.col(GENE).cast(pl.String))
     fold = genes.join(of_gene, on=GENE, how="left", maintain_order="left")["fold"]
     known = fold.is_not_null().to_numpy()
-    if not known.any():
-        raise InputError(
-            "--oof-dataset must hold genes of the training table",
-            f"{dataset.source!r} has none of its {of_gene.height} genes",
-            "Give all positions of the training genes, or --eval-dataset for other genes",
-        )
     kept = fold.filter(known).cast(pl.Int16).to_numpy()
     return _scored(models, kept, dataset.with_rows(known), positions.filter(known))
 

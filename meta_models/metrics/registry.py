@@ -103,10 +103,10 @@ METRICS: dict[str, MetricSpec] = {
             _FALSE_POSITIVES,
             higher_is_better=False,
         ),
-        _spec("class_f1", "F1", _class_f1),
+        _spec("class_f1", "F1 of the most probable class", _class_f1),
         _spec("expected_calibration_error", "expected calibration error", _calibration, higher_is_better=False),
         _spec("accuracy", "accuracy", _decision(accuracy), per_class=False),
-        _spec("macro_f1", "macro F1", _decision(macro_f1), per_class=False),
+        _spec("macro_f1", "macro F1 of the most probable class", _decision(macro_f1), per_class=False),
         _spec("log_loss", "log-loss", _loss(log_loss), per_class=False, higher_is_better=False),
         _spec("brier_score", "Brier score", _loss(brier_score), per_class=False, higher_is_better=False),
     )

@@ -30,7 +30,8 @@ _LENGTH = struct.Struct("<Q")
 OVERHEAD = len(PREFIX) + _LENGTH.size + len(SUFFIX)
 
 EXPECTED = "A model file written by meta_models is needed"
-ACTION = "Train the model again, or pass allow_pickle=True if you made the file yourself: a pickle can run any code"
+TRAIN_AGAIN = "Name a model_multiclass*.pkl of a run folder, or train the model again"
+ACTION = f"{TRAIN_AGAIN}, or pass allow_pickle=True if you made the file yourself: a pickle can run any code"
 
 
 def wrap(archive: bytes) -> bytes:
@@ -52,7 +53,7 @@ def unwrap(data: bytes) -> bytes:
         If anything but the archive differs from what :func:`wrap` writes, its length included.
     """
     if not is_wrapped(data):
-        raise UnsafeModelFile(EXPECTED, f"Found {_looks_like(data)}", ACTION)
+        raise UnsafeModelFile(EXPECTED, f"Found {_looks_like(data)}", ACTION if _is_pickle(data) else TRAIN_AGAIN)
     if len(data) < OVERHEAD:
         raise UnsafeModelFile(EXPECTED, f"Found a file cut off after {len(data)} bytes", "Copy or train it again")
     (length,) = _LENGTH.unpack_from(data, len(PREFIX))
@@ -63,12 +64,16 @@ def unwrap(data: bytes) -> bytes:
     return data[OVERHEAD - len(SUFFIX) : -len(SUFFIX)]
 
 
+def _is_pickle(data: bytes) -> bool:
+    return data[:1] == b"\x80" or data.endswith(b".")
+
+
 def _looks_like(data: bytes) -> str:
     if not data:
         return "an empty file"
     if PREFIX.startswith(data):
         return f"a file cut off after {len(data)} bytes"
-    if data[:1] == b"\x80" or data.endswith(b"."):
+    if _is_pickle(data):
         return "another pickle, which is not opened because opening it can run code"
     if data.startswith(b"PK"):
         return "a bare zip archive"

@@ -212,9 +212,12 @@ class BatchMemory:
         return self.parent + scores + models + int(_reading(self.profile.rows, self.profile.features))
 
     def peak(self) -> int:
-        """Predicted peak in bytes of the whole strategy, before batches are packed."""
+        """Predicted peak in bytes of the whole strategy, before batches are packed.
+
+        Where the budget has room for no batch at all it is that of batches which it does not bound.
+        """
         rows, genes = self.profile.rows, self.profile.genes
-        cap = max(1, self.row_cap)
+        cap = self.row_cap or rows
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit

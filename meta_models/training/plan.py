@@ -32,7 +32,7 @@ class Plan:
     peaks : dict of str to int
         Predicted peak of each strategy, in bytes.
     units : tuple of PlannedUnit
-        Batches of the strategy chosen; empty where it has none.
+        Batches of the strategy chosen; empty where it has none, or does not fit.
     """
 
     profile: DatasetProfile
@@ -53,6 +53,11 @@ class Plan:
     def predicted_peak(self) -> int:
         """Predicted peak of the strategy chosen, in bytes."""
         return self.peaks[self.choice.name]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the strategy chosen would be started."""
+        return self.predicted_peak <= self.budget.bytes
 
     @property
     def disk_bytes(self) -> int:
@@ -81,6 +86,7 @@ class Plan:
         return {
             "chosen": self.choice.name,
             "reason": self.choice.reason,
+            "fits": self.fits,
             "strategies": {
                 name: {
                     "title": STRATEGIES[name].describe(self.config),
@@ -113,7 +119,7 @@ def make_plan(
     UsageError
         If the table calls for a strategy that does not exist, or the device asked for cannot be used.
     InputError, MemoryBudgetError
-        If the table cannot be divided into the units of the strategy chosen.
+        If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
     rows = profile.rows + most_mined(profile, config)
     device = choose_device(rows, profile.features, config, present_gpu())
@@ -130,6 +136,6 @@ def make_plan(
             "Take --strategy single_model, or leave --max-features out",
         )
     units: tuple[PlannedUnit, ...] = ()
-    if positions is not None:
+    if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, cpus.count, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units)

@@ -146,6 +146,15 @@ def test_a_pickle_predicts_the_same(estimator, tmp_path):
 
 
 @each
+def test_importances_are_shares_of_the_gain(estimator):
+    X, y, genes = data()
+    importances = clone(estimator).fit(X, y, groups=genes).feature_importances_
+    assert importances.shape == (X.shape[1],)
+    assert importances.min() >= 0
+    assert importances.sum() == pytest.approx(1)
+
+
+@each
 def test_missing_values_are_told_from_small_ones(estimator):
     X, y, genes = data(n_classes=2)
     X[:, 3] = np.where(y == 1, np.nan, -100.0)

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, EvaluationRow, EvaluationTable
+from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, EvaluationRow, EvaluationTable, shown
 from meta_models.analysis.report.input import ReportInput
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE
 
-#: Below it a figure is shown with an exponent.
-_SMALL = 1e-3
 _UNKNOWN = "not recorded in `dataset_info.json`"
 
 
@@ -80,13 +78,12 @@ def _data(report: ReportInput) -> list[str]:
     oof, info, facts = report.result.oof, report.result.model.info, _facts(report)
     counts = np.bincount(oof["label"].to_numpy(), minlength=len(CLASS_NAMES))
     classes = ", ".join(f"{count:,} {name}" for name, count in zip(CLASS_NAMES, counts, strict=True))
-    chroms = report.result.base_train_chroms
     genes = f"{oof[GENE].n_unique():,} genes in {oof['family'].n_unique():,} families"
     return _bullets(
         (
             f"Table: {_name(report)}; {oof.height:,} positions ({classes}) of {genes}.",
             f"Base model: {facts.get('base_model') or _UNKNOWN}.",
-            f"Chromosomes that the base model was trained on: {', '.join(chroms) if chroms else 'not known'}.",
+            f"Chromosomes that the base model was trained on: {report.base_train_chroms}.",
             f"Weights of the rows: {info.weighting}.",
             f"Probabilities are right for the class shares {_shares(info.prevalence)}.",
         )
@@ -120,17 +117,9 @@ def _figures(table: EvaluationTable) -> list[str]:
 
 def _line(row: EvaluationRow) -> str:
     title = METRICS[row.metric].title if row.metric in METRICS else row.metric
-    bounds = (
-        "-" if row.lower is None or row.upper is None else f"{_number(row.lower, '+')} to {_number(row.upper, '+')}"
-    )
-    cells = (title, row.target, _number(row.base), _number(row.meta), _number(row.difference, "+"), bounds)
+    bounds = "–" if row.lower is None or row.upper is None else f"{shown(row.lower, '+')} to {shown(row.upper, '+')}"
+    cells = (title, row.target, shown(row.base), shown(row.meta), shown(row.difference, "+"), bounds)
     return f"| {' | '.join(cells)} |"
-
-
-def _number(value: float | None, sign: str = "") -> str:
-    if value is None:
-        return "null"
-    return f"{value:{sign}.1e}" if 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"
 
 
 def _limits(report: ReportInput) -> list[str]:

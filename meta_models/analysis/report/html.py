@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import polars as pl
 
-from meta_models.analysis.evaluation_table import GENOMIC, EvaluationTable, Headline
+from meta_models.analysis.evaluation_table import EvaluationTable, Headline, shown
 from meta_models.analysis.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 
@@ -100,7 +100,6 @@ def _card(title: str, headline: Headline) -> Card:
     state, verdict = ("unknown", "It cannot be told whether the meta-model beats the best base model")
     if headline.beats is not None:
         state, verdict = states[headline.beats]
-    where = "all positions (rows weighted)" if headline.population == GENOMIC else "rows of the table"
     interval = "no interval: " + (row.reason or row.note or "unknown")
     if row.lower is not None and row.upper is not None:
         interval = f"95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
@@ -108,12 +107,12 @@ def _card(title: str, headline: Headline) -> Card:
         title,
         state,
         verdict,
-        _figure(row.meta),
-        _figure(row.base),
+        shown(row.meta),
+        shown(row.base),
         headline.best_base_text,
-        _figure(row.difference, "+"),
+        shown(row.difference, "+"),
         interval,
-        f"Mean average precision of donor and acceptor, {where}",
+        f"Mean average precision of donor and acceptor, {headline.where}",
         _beside(headline),
     )
 
@@ -121,18 +120,14 @@ def _card(title: str, headline: Headline) -> Card:
 def _beside(headline: Headline) -> tuple[str, ...]:
     """The main base model, the other population and the trivial combiners, one line each."""
     rows = [(f"against the main base model ({headline.main.base_model})", headline.main)]
-    if headline.population == GENOMIC:
+    if headline.weighted:
         rows.append(("rows of the table, against the best base model", headline.table))
     rows += [(f"against the {row.base_model}", row) for row in headline.combiners]
     lines = []
     for name, row in rows:
         bounds = "" if row.lower is None or row.upper is None else f" (95 % {row.lower:+.4f} to {row.upper:+.4f})"
-        lines.append(f"{name}: {_figure(row.base)} → {_figure(row.meta)}, {_figure(row.difference, '+')}{bounds}")
+        lines.append(f"{name}: {shown(row.base)} → {shown(row.meta)}, {shown(row.difference, '+')}{bounds}")
     return tuple(lines)
-
-
-def _figure(value: float | None, sign: str = "") -> str:
-    return "null" if value is None else f"{value:{sign}.4f}"
 
 
 def page_table(table: ReportTable) -> PageTable:

@@ -142,12 +142,17 @@ class ReportInput:
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
             f"Rounds of the final boosters: {trained} (limit {config.n_estimators})",
             f"Row weights of the figures: {_WEIGHTING[result.weighting]}",
-            "Base model's own training chromosomes: "
-            + (", ".join(result.base_train_chroms) if result.base_train_chroms else "not known"),
+            f"Base model's own training chromosomes: {self.base_train_chroms}",
             *self.memory_lines(),
             "Seconds: "
             + (", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items()) or "not recorded"),
         )
+
+    @property
+    def base_train_chroms(self) -> str:
+        """Chromosomes that the base model was trained on, in words where none is known or named."""
+        chroms = self.result.base_train_chroms
+        return "not known" if chroms is None else ", ".join(chroms) or "none"
 
     @property
     def _missing_genes(self) -> tuple[str, ...]:

@@ -6,7 +6,15 @@ import textwrap
 from collections.abc import Sequence
 
 from meta_models.analysis.ensemble import consistency_lines, ensemble_lines, measured_lines
-from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, TABLE, EvaluationRow, EvaluationTable
+from meta_models.analysis.evaluation_table import (
+    ALL_ROWS,
+    BEST_BASE,
+    GENOMIC,
+    TABLE,
+    EvaluationRow,
+    EvaluationTable,
+    shown,
+)
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 
@@ -89,7 +97,7 @@ def _figures(evaluation: EvaluationTable) -> list[str]:
         named = "all positions (rows weighted)" if population == GENOMIC else "rows of the table"
         cells = [_cells(row, by_metric.get((row.metric, row.target))) for row in rows]
         lines += [f"{population}: {named}", *_aligned([_HEADER, *cells])]
-        lines += [f"  null, {row.metric} {row.target}: {row.reason}" for row in rows if row.reason]
+        lines += [f"  –, {row.metric} {row.target}: {row.reason}" for row in rows if row.reason]
         lines.append("")
     return lines[:-1]
 
@@ -98,15 +106,9 @@ _HEADER = ("metric", "class", "main base", "best base", "meta", "meta - best", "
 
 
 def _cells(row: EvaluationRow, main: float | None) -> tuple[str, ...]:
-    bounds = "-" if row.lower is None or row.upper is None else f"{_shown(row.lower, '+')} to {_shown(row.upper, '+')}"
+    bounds = "–" if row.lower is None or row.upper is None else f"{shown(row.lower, '+')} to {shown(row.upper, '+')}"
     title = METRICS[row.metric].title if row.metric in METRICS else row.metric
-    return title, row.target, _shown(main), _shown(row.base), _shown(row.meta), _shown(row.difference, "+"), bounds
-
-
-def _shown(value: float | None, sign: str = "") -> str:
-    if value is None:
-        return "null"
-    return f"{value:{sign},.1f}" if abs(value) >= 10 else f"{value:{sign}.4f}"
+    return title, row.target, shown(main), shown(row.base), shown(row.meta), shown(row.difference, "+"), bounds
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -166,7 +166,9 @@ class TrainingStrategy(ABC):
             memory=MemoryRecord(task.predicted_peak),
             weighting=task.positions.weighting,
             best_base_by_fold=_best_base(fit, task),
-            base_train_chroms=task.config.base_train_chroms or task.dataset.info.base_train_chroms,
+            base_train_chroms=task.config.base_train_chroms
+            if task.config.base_train_chroms is not None
+            else task.dataset.info.base_train_chroms,
             notes=(*(Note("info", text) for text in task.positions.notes), *notes, *fit.notes),
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
