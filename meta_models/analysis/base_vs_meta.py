@@ -11,6 +11,7 @@ import polars as pl
 from meta_models.analysis import style
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
+from meta_models.analysis.fold_metrics import shown_folds
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.analysis.strata import absent_strata
@@ -59,7 +60,9 @@ class BaseVersusMeta(Analysis):
         _warn_of_rows(found, context.result)
         found.tables.append(_headline_table(evaluation, tsv))
         found.tables.append(_strata_table(evaluation, tsv))
-        found.tables.append(_fold_table(folds, context.result.bases[0].name, csv))
+        main = context.result.bases[0].name
+        caption = f"One row per population and fold, then pooled; {main} is the main base model."
+        found.tables.append(ReportTable("Metrics of each fold", shown_folds(folds, main), caption, csv))
         with style.style():
             figure = _strata_figure(evaluation)
             name = "performance_plots/difference_by_stratum.png"
@@ -126,29 +129,6 @@ def _headline_table(evaluation: EvaluationTable, file: str) -> ReportTable:
         "bootstrap over families. The genomic population weights rows to the positions they stand for."
     )
     return ReportTable("All metrics, all rows", _frame(rows), caption, file)
-
-
-def _fold_table(folds: pl.DataFrame, main: str, file: str) -> ReportTable:
-    """Average precision and log-loss of meta-model and main base model; the file has every metric."""
-    counts = [c for c in ("population", "fold", "genes", "rows") if c in folds.columns]
-    metrics = {
-        "average_precision_donor": "AP donor",
-        "average_precision_acceptor": "AP acceptor",
-        "log_loss": "log-loss",
-    }
-    wanted = [
-        pl.col(f"{who}_{metric}").alias(f"{short}, {name}")
-        for metric, short in metrics.items()
-        for who, name in ((f"base_{main}", main), ("meta", "meta"))
-        if f"{who}_{metric}" in folds.columns
-    ]
-    shown = folds.select(*counts, *wanted)
-    return ReportTable(
-        "Metrics of each fold",
-        shown,
-        f"One row per population and fold, then pooled; {main} is the main base model.",
-        file,
-    )
 
 
 def _strata_table(evaluation: EvaluationTable, file: str) -> ReportTable:

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.fold_metrics import shown_folds
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.stability import spearman
 from meta_models.metrics import accuracy, decided
@@ -44,7 +45,8 @@ class Ensemble(Analysis):
         found.tables.append(ReportTable("Batches", _measured(record), _BATCHES, file))
         folds = cv_table(context.fold_metrics, record)
         file = found.write("ensemble_cv_results.csv", folds)
-        found.tables.append(ReportTable("Honest score of the ensemble", folds, _FOLDS[record.cv], file))
+        shown = shown_folds(folds, result.bases[0].name)
+        found.tables.append(ReportTable("Honest score of the ensemble", shown, _FOLDS[record.cv], file))
         gaps = gap_table(record)
         file = found.write("overfitting_analysis/batches_and_ensemble.csv", gaps)
         found.tables.append(ReportTable("Seen against unseen genes", gaps, _GAPS, file))

@@ -55,6 +55,23 @@ def fold_metrics(
     return pl.DataFrame([found[job] for job in jobs], infer_schema_length=None)
 
 
+def shown_folds(folds: pl.DataFrame, main: str) -> pl.DataFrame:
+    """What of `fold_metrics` fits on a page: average precision and log-loss, of meta-model and base model `main`."""
+    counts = [c for c in ("population", "fold", "genes", "rows", "members_used") if c in folds.columns]
+    metrics = {
+        "average_precision_donor": "AP donor",
+        "average_precision_acceptor": "AP acceptor",
+        "log_loss": "log-loss",
+    }
+    wanted = [
+        pl.col(f"{who}_{metric}").alias(f"{short}, {name}")
+        for metric, short in metrics.items()
+        for who, name in ((f"base_{main}", main), (META, META))
+        if f"{who}_{metric}" in folds.columns
+    ]
+    return folds.select(*counts, *wanted)
+
+
 @dataclass(frozen=True)
 class _Part:
     """The rows of a fold, or all."""
