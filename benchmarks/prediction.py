@@ -24,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reader import rows_of_chunk
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.served import ServedTable, open_served
@@ -40,20 +42,23 @@ def members_of(model: FittedModel, count: int) -> FittedModel:
     return EnsembleMetaModel(members, info=replace(model.info, sketches={}), calibrators=model.calibrators)
 
 
-def in_memory(model: FittedModel, matrix: np.ndarray) -> None:
+def in_memory(model: FittedModel, matrix: np.ndarray, threads: int) -> None:
     """All boosters on the matrix."""
+    model.set_threads(threads)
     members: tuple[SigmoidMetaModel, ...] = model.members if isinstance(model, EnsembleMetaModel) else (model,)
     for member in members:
         for booster in member.boosters:
             booster.inplace_predict(matrix, validate_features=False)
 
 
-def streamed(model: FittedModel, table: ServedTable, rows: int) -> None:
+def streamed(model: FittedModel, table: ServedTable, rows: int, threads: int) -> None:
     """The product on the same rows."""
     scorer = ChunkScorer(model, table)
-    done = 0
-    for frame in table.dataset.iter_frames(scorer.expressions(), table.chunk_rows, rows=slice(0, rows)):
-        done += scorer.score(frame).height
+    workers, for_each = shares(threads)
+    model.set_threads(for_each)
+    at_most = rows_of_chunk(len(table.features), workers)
+    frames = table.dataset.iter_frames(scorer.expressions(), at_most, rows=slice(0, rows))
+    done = sum(scored.height for scored in side_by_side(frames, scorer.score, workers))
     if done != rows:
         raise AssertionError(f"{done} of {rows} rows were scored")
 
@@ -65,16 +70,17 @@ def seconds(work: Callable[[], None]) -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()]) - start
 
 
-def compare(model: FittedModel, table: ServedTable, rows: int, repeats: int) -> dict[str, object]:
+def compare(model: FittedModel, table: ServedTable, rows: int, repeats: int, threads: int) -> dict[str, object]:
     """Ratios of `repeats` pairs after a warm-up."""
-    frames = table.dataset.iter_frames([pl.col(n) for n in model.feature_names], table.chunk_rows, rows=slice(0, rows))
+    columns, at_most = [pl.col(n) for n in model.feature_names], rows_of_chunk(len(table.features))
+    frames = table.dataset.iter_frames(columns, at_most, rows=slice(0, rows))
     matrix = pl.concat(frames).select(pl.all().cast(pl.Float32)).to_numpy(order="c")
     small = min(rows, 20_000)
-    in_memory(model, matrix[:small])
-    streamed(model, table, small)
+    in_memory(model, matrix[:small], threads)
+    streamed(model, table, small, threads)
     ratios = np.array(
         [
-            seconds(lambda: in_memory(model, matrix)) / seconds(lambda: streamed(model, table, rows))
+            seconds(lambda: in_memory(model, matrix, threads)) / seconds(lambda: streamed(model, table, rows, threads))
             for _ in range(repeats)
         ]
     )
@@ -106,8 +112,8 @@ def main() -> None:
         table = open_served(options.dataset, loaded.feature_names, work_dir=Path(folder))
         for count in options.members:
             model = members_of(loaded, count)
-            model.set_threads(cpu_limit(options.threads).count)
-            print(json.dumps(compare(model, table, min(options.rows, table.n_rows), options.repeats)), flush=True)
+            rows, threads = min(options.rows, table.n_rows), cpu_limit(options.threads).count
+            print(json.dumps(compare(model, table, rows, options.repeats, threads)), flush=True)
 
 
 if __name__ == "__main__":

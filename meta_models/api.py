@@ -23,6 +23,7 @@ from meta_models.inference.overlap import refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
+from meta_models.resources import cpu_count
 from meta_models.run_folder import read_artifact, write_parquet
 
 _DEFAULTS = TrainingConfig.from_mapping({})
@@ -184,7 +185,7 @@ def evaluate(
         )
         positions = read_positions(dataset)
         refuse_overlap(set(fitted.info.genes), set(fitted.info.families), positions, dataset.source)
-        frame = score_table(fitted, dataset, positions)
+        frame = score_table(fitted, dataset, positions, cpu_count(None))
     return compare_with_bases(
         frame,
         positions.bases,

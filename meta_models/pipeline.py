@@ -113,8 +113,8 @@ def _run(
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = _evaluate_whole_genes(result, tables.whole_genes, folder) if tables.whole_genes is not None else None
-        external = _evaluate_external(result, tables.external, folder) if tables.external is not None else None
+        whole = _evaluate_whole_genes(result, tables.whole_genes, folder, plan.cpus.count)
+        external = _evaluate_external(result, tables.external, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
@@ -190,23 +190,31 @@ def _memory_figures(
     )
 
 
-def _evaluate_whole_genes(result: TrainingResult, table: Dataset, folder: RunFolder) -> EvaluationTable:
+def _evaluate_whole_genes(
+    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
+) -> EvaluationTable | None:
     """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
+    if table is None:
+        return None
     if not result.fold_models:
         raise UsageError(
             f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
             action="Take --strategy single_model or --eval-dataset",
         )
     positions = read_positions(table)
-    frame = score_out_of_fold(result.fold_models, result.oof, table, positions)
+    frame = score_out_of_fold(result.fold_models, result.oof, table, positions, threads)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
     return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
 
 
-def _evaluate_external(result: TrainingResult, table: Dataset, folder: RunFolder) -> EvaluationTable:
+def _evaluate_external(
+    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
+) -> EvaluationTable | None:
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
+    if table is None:
+        return None
     positions = read_positions(table)
-    frame = score_table(result.model, table, positions)
+    frame = score_table(result.model, table, positions, threads)
     best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
     return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
 

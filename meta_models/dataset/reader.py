@@ -29,6 +29,13 @@ from meta_models.schema import (
 
 logger = logging.getLogger(__name__)
 CHUNK_BYTES = 32_000_000
+
+
+def rows_of_chunk(n_columns: int, parts: int = 1) -> int:
+    """Rows of a chunk of float32 columns, so that `parts` chunks together take `CHUNK_BYTES`; 1,024 at least."""
+    return max(1024, CHUNK_BYTES // (4 * max(1, n_columns) * parts))
+
+
 #: Rows of text read at a time.
 TEXT_ROWS = 50_000
 _ALL_ROWS = slice(None)
@@ -155,7 +162,7 @@ class Dataset:
         InputError
             If a file cannot be read.
         """
-        chunk_rows = chunk_rows or max(1024, CHUNK_BYTES // (4 * max(len(columns), 1)))
+        chunk_rows = chunk_rows or rows_of_chunk(len(columns))
         frames = self.iter_frames([pl.col(c) for c in columns], chunk_rows)
         yield from ahead(
             frame.select(pl.col(c).cast(pl.Float32) for c in columns).to_numpy(order="c") for frame in frames

@@ -14,6 +14,8 @@ from typing import Self
 
 import polars as pl
 
+from meta_models.dataset.read_ahead import side_by_side
+from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import WriteError
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.progress import Progress
@@ -111,14 +113,14 @@ class Parts:
     def __len__(self) -> int:
         return math.ceil(self.n_rows / self.part_rows)
 
-    def compute(self, scorer: ChunkScorer, progress: Progress) -> int:
-        """Score the rows of all parts that are not there yet; how many were there."""
+    def compute(self, scorer: ChunkScorer, progress: Progress, workers: int = 1) -> int:
+        """Score the rows of all parts that are not there yet, so many chunks side by side; how many were there."""
         missing = [number for number in range(len(self)) if self._get(number) is None]
         reused = len(self) - len(missing)
         with progress.started(self.n_rows):
             progress.advance(self.n_rows - sum(len(self._rows(number)) for number in missing))
             for first, last in _runs(missing):
-                self._stream(scorer, first, last, progress.advance)
+                self._stream(scorer, first, last, progress.advance, workers)
         return reused
 
     def frames(self) -> Iterator[pl.DataFrame]:
@@ -135,21 +137,32 @@ class Parts:
                 raise WriteError(f"Part {number} must be as it was written", "It was altered", "Run with --resume")
             yield pl.read_parquet(io.BytesIO(hit.read(_FILE)))
 
-    def _stream(self, scorer: ChunkScorer, first: int, last: int, advance: Callable[[int], None]) -> None:
+    def _stream(self, scorer: ChunkScorer, first: int, last: int, advance: Callable[[int], None], workers: int) -> None:
         """Score the consecutive parts `first` to `last` in one scan."""
-        rows = slice(self._rows(first).start, self._rows(last).stop)
         held: list[pl.DataFrame] = []
         number, missing = first, len(self._rows(first))
-        for frame in scorer.table.dataset.iter_frames(scorer.expressions(), scorer.table.chunk_rows, rows=rows):
+        for scored in side_by_side(self._chunks(scorer, first, last, workers), scorer.score, workers):
+            held.append(scored)
+            missing -= scored.height
+            advance(scored.height)
+            if not missing:
+                self._put(number, pl.concat(held))
+                held, number = [], number + 1
+                missing = len(self._rows(number))
+
+    def _chunks(self, scorer: ChunkScorer, first: int, last: int, workers: int) -> Iterator[pl.DataFrame]:
+        """The rows of these parts in chunks, none of which lies in two parts."""
+        dataset, at_most = scorer.table.dataset, rows_of_chunk(len(scorer.table.features), workers)
+        number, missing = first, len(self._rows(first))
+        rows = slice(self._rows(first).start, self._rows(last).stop)
+        for frame in dataset.iter_frames(scorer.expressions(), at_most, rows=rows):
             rest = frame
             while rest.height:
                 chunk, rest = rest[:missing], rest[missing:]
-                held.append(scorer.score(chunk))
+                yield chunk
                 missing -= chunk.height
-                advance(chunk.height)
                 if not missing:
-                    self._put(number, pl.concat(held))
-                    held, number = [], number + 1
+                    number += 1
                     missing = len(self._rows(number))
 
     def _put(self, number: int, frame: pl.DataFrame) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from meta_models.dataset.read_ahead import shares
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.chunk_scorer import APPLIED, SEEN, ChunkScorer
 from meta_models.inference.config import PredictConfig
@@ -52,12 +53,15 @@ class _Work:
         Everything that the scores depend on, for JSON.
     no_prior : str or None
         Why there is no prior correction.
+    workers : int
+        Chunks that are scored side by side.
     """
 
     config: PredictConfig
     scorer: ChunkScorer
     key: dict[str, object]
     no_prior: str | None
+    workers: int
 
     @property
     def table(self) -> ServedTable:
@@ -90,7 +94,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
             require_space(config.out, DISK_ROW_BYTES * work.table.n_rows)
             drift = _check_drift(work)
             parts = Parts.within(folder, work.key, work.table.n_rows, config.part_rows)
-            reused = parts.compute(work.scorer, Progress("Predicting"))
+            reused = parts.compute(work.scorer, Progress("Predicting"), work.workers)
             if config.resume:
                 logger.info("%d of %d parts were there already", reused, len(parts))
             _write(work, parts, drift, folder)
@@ -107,7 +111,8 @@ def _require_free(config: PredictConfig) -> None:
 def _prepare(config: PredictConfig, folder: Path) -> _Work:
     model_file = resolve(config.model)
     model = load_model_with_ensemble_support(model_file, verbose=config.verbose)
-    model.set_threads(cpu_limit(config.threads).count)
+    workers, for_each = shares(cpu_limit(config.threads).count)
+    model.set_threads(for_each)
     table = open_served(
         Path(config.dataset), model.feature_names, work_dir=folder / "input",
         base_score_columns=config.base_score_columns,
@@ -128,7 +133,7 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
     }
     logger.info("%d rows of %s, %d features", table.n_rows, table.dataset.source, len(model.feature_names))
     logger.info("%s", _prior_line(prior, model))
-    return _Work(config, scorer, key, prior if isinstance(prior, str) else None)
+    return _Work(config, scorer, key, prior if isinstance(prior, str) else None, workers)
 
 
 def _prior_line(prior: PriorCorrection | str, model: FittedModel) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import CHUNK_BYTES, Dataset
+from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reader import Dataset, rows_of_chunk
 from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
@@ -21,21 +22,21 @@ from meta_models.schema import CLASSES, GENE
 EXTERNAL = -1
 
 
-def score_table(model: FittedModel, dataset: Dataset, positions: Positions) -> pl.DataFrame:
+def score_table(model: FittedModel, dataset: Dataset, positions: Positions, threads: int) -> pl.DataFrame:
     """`positions.frame` with ``fold`` -1 and the model's raw and calibrated probabilities (Float32) of each row.
 
-    The features are read in chunks; what is held is one narrow row per position.
+    The features are read in chunks; what is held is one narrow row per position. The model keeps to `threads`.
 
     Raises
     ------
     InputError
         If the table lacks features of the model, or holds infinite values.
     """
-    return _scored({EXTERNAL: model}, np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions)
+    return _scored({EXTERNAL: model}, np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions, threads)
 
 
 def score_out_of_fold(
-    models: Mapping[int, FittedModel], oof: pl.DataFrame, dataset: Dataset, positions: Positions
+    models: Mapping[int, FittedModel], oof: pl.DataFrame, dataset: Dataset, positions: Positions, threads: int
 ) -> pl.DataFrame:
     """As `score_table`, each gene scored by the model of the fold that held it out in training.
 
@@ -56,33 +57,56 @@ def score_out_of_fold(
     fold = genes.join(of_gene, on=GENE, how="left", maintain_order="left")["fold"]
     known = fold.is_not_null().to_numpy()
     kept = fold.filter(known).cast(pl.Int16).to_numpy()
-    return _scored(models, kept, dataset.with_rows(known), positions.filter(known))
+    return _scored(models, kept, dataset.with_rows(known), positions.filter(known), threads)
 
 
 def _scored(
-    models: Mapping[int, FittedModel], fold: NDArray[np.int16], dataset: Dataset, positions: Positions
+    models: Mapping[int, FittedModel], fold: NDArray[np.int16], dataset: Dataset, positions: Positions, threads: int
 ) -> pl.DataFrame:
     names = next(iter(models.values())).feature_names
     present = resolve_columns(dataset.columns, names)
     numbers = {name for name in present if dataset.kind(name) in (Kind.NUMERIC, Kind.NULL)}
     expressions = [pl.col(n).cast(pl.Float32) if n in numbers else pl.col(n) for n in present]
-    chunk_rows = max(1024, CHUNK_BYTES // (4 * len(names)))
-    raw = np.empty((dataset.n_rows, len(CLASSES)), np.float32)
-    calibrated = np.empty_like(raw)
+    workers, for_each = shares(threads)
+    for model in models.values():
+        model.set_threads(for_each)
+    chunks = dataset.iter_frames(expressions, rows_of_chunk(len(names), workers))
+    scores = side_by_side(_numbered(chunks), lambda chunk: _of_chunk(models, fold, *chunk), workers)
+    both = np.empty((2, dataset.n_rows, len(CLASSES)), np.float32)
     first = 0
-    progress = Progress(f"Scoring {dataset.source}")
-    for frame in progress.track(dataset.iter_frames(expressions, chunk_rows), dataset.n_rows):
-        of_chunk = fold[first : first + frame.height]
-        for number in np.unique(of_chunk):
-            here = np.flatnonzero(of_chunk == number)
-            rows = frame if len(here) == frame.height else frame[here]
-            raw[first + here], calibrated[first + here] = models[int(number)].predict_both(rows)
-        first += frame.height
+    with Progress(f"Scoring {dataset.source}").started(dataset.n_rows) as progress:
+        for found in scores:
+            both[:, first : first + found.shape[1]] = found
+            first += found.shape[1]
+            progress.advance(found.shape[1])
+    for model in models.values():
+        model.set_threads(threads)
     columns = {
         name: values[:, c]
-        for prefix, values in ((RAW, raw), (CALIBRATED, calibrated))
+        for prefix, values in zip((RAW, CALIBRATED), both, strict=True)
         for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
     return positions.frame.with_columns(
         pl.Series("fold", fold), *(pl.Series(name, values) for name, values in columns.items())
     )
+
+
+def _numbered(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Each of `chunks` with the number of its first row."""
+    first = 0
+    for chunk in chunks:
+        yield first, chunk
+        first += chunk.height
+
+
+def _of_chunk(
+    models: Mapping[int, FittedModel], fold: NDArray[np.int16], first: int, chunk: pl.DataFrame
+) -> NDArray[np.float32]:
+    """Raw and calibrated probabilities, (2, n, 3), of a chunk whose first row is row `first` of the table."""
+    of_chunk = fold[first : first + chunk.height]
+    both = np.empty((2, chunk.height, len(CLASSES)), np.float32)
+    for number in np.unique(of_chunk):
+        here = np.flatnonzero(of_chunk == number)
+        rows = chunk if len(here) == chunk.height else chunk[here]
+        both[:, here] = models[int(number)].predict_both(rows)
+    return both

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.dataset.files import Kind
-from meta_models.dataset.reader import CHUNK_BYTES, Dataset, open_dataset
+from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.model.inputs import resolve_columns
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
 
@@ -41,11 +41,6 @@ class ServedTable:
     def n_rows(self) -> int:
         """Rows of the table."""
         return self.dataset.n_rows
-
-    @cached_property
-    def chunk_rows(self) -> int:
-        """Rows that are read at a time."""
-        return max(1024, CHUNK_BYTES // (4 * max(1, len(self.features))))
 
     @cached_property
     def passed_on(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import CHUNK_BYTES
+from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import InputError
 from meta_models.model.inputs import MISSING, fill_missing
 from meta_models.progress import Progress
@@ -66,7 +66,7 @@ class ArrayTable:
 
     def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
         """C-ordered chunks of all columns; `columns` says how many there are."""
-        step = max(1024, CHUNK_BYTES // (4 * len(columns)))
+        step = rows_of_chunk(len(columns))
         for start in range(0, self.n_rows, step):
             yield np.ascontiguousarray(self.values[start : start + step])
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reader import rows_of_chunk
 from meta_models.metrics import average_precision
 from meta_models.model import SigmoidMetaModel
 from meta_models.model.calibrators import normalise
@@ -84,15 +86,23 @@ def _scan(pool: MatchedPool, task: TrainingTask, folds: Folds, fit: FittedProble
     own = np.empty((len(labels), len(CLASSES)), np.float32)
     first = 0
     progress = Progress("Scoring all positions")
-    for chunk in progress.track(pool.dataset.iter_matrix(task.features), pool.dataset.n_rows):
-        rows = np.arange(first, first + len(chunk))
+    workers, for_each = shares(task.threads)
+    for model in models.values():
+        model.set_threads(for_each)
+
+    def scores_of(chunk: NDArray[np.float32]) -> NDArray[np.float32]:  # (n, models, 3)
+        return np.stack([model.predict_sigmoids(chunk).astype(np.float32) for model in models.values()], axis=1)
+
+    chunks = pool.dataset.iter_matrix(task.features, rows_of_chunk(len(task.features), workers))
+    for scored in progress.track(side_by_side(chunks, scores_of, workers), pool.dataset.n_rows):
+        rows = np.arange(first, first + len(scored))
         negative = labels[rows] == SpliceClass.NEITHER
-        for k, model in models.items():
-            scores, held_out = model.predict_sigmoids(chunk).astype(np.float32), fold[rows] == k
+        for at, k in enumerate(models):
+            scores, held_out = scored[:, at], fold[rows] == k
             own[rows[held_out]] = scores[held_out]
             hardest[k].add(rows, _site_score(scores), negative & ~held_out)
         hardest[FINAL].add(rows, _site_score(own[rows]), negative)
-        first += len(chunk)
+        first += len(rows)
     found = {k: held.sorted() for k, held in hardest.items()}
     precision = {k: _precision(labels[fold == k], own[fold == k]) for k in models}
     return PoolScan(
@@ -105,9 +115,7 @@ def _scan(pool: MatchedPool, task: TrainingTask, folds: Folds, fit: FittedProble
 def _model(task: TrainingTask, fit: FittedProblem, fold: int) -> SigmoidMetaModel:
     family = FAMILIES[task.config.family]
     boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(fold)]
-    model = SigmoidMetaModel(boosters, task.features, info=task_info(task, "mining"))
-    model.set_threads(task.threads)
-    return model
+    return SigmoidMetaModel(boosters, task.features, info=task_info(task, "mining"))
 
 
 def _site_score(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -56,7 +56,7 @@ def test_every_member_mines(result: TrainingResult) -> None:
 
 def test_scores_are_those_of_the_fold_models_on_whole_genes_too(task: TrainingTask, result: TrainingResult) -> None:
     assert task.pool is not None
-    whole = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions)
+    whole = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions, 2)
     assert whole.height == 30 * 60
     keys = ["gene_id", "position"]
     both = result.oof.select(*keys, *RAW).join(whole.select(*keys, *RAW), on=keys, suffix="_whole")

@@ -116,7 +116,7 @@ def test_figures_of_the_rounds_are_those_of_all_positions(tmp_path: Path) -> Non
     result = SINGLE.train(task)
     assert task.pool is not None
     chosen = {record.fold: record for record in result.mining if record.chosen}
-    frame = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions)
+    frame = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions, 2)
     for fold, record in chosen.items():
         if fold == FINAL:
             continue
