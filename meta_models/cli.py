@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return int(ExitCode.MEMORY)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted (training and predict go on from here with --resume)\n")
+        again = " (goes on from here with --resume)" if command in (train_command, predict_command) else ""
+        sys.stderr.write(f"interrupted{again}\n")
         return int(ExitCode.SIGINT)
 
 

@@ -50,7 +50,8 @@ class Configuration(BaseModel):
             return cls(**values)
         except ValidationError as error:
             lines = "; ".join(
-                f"{_option(e) or 'configuration'}: {e['msg']} (found {_shown(e)})" for e in error.errors()
+                f"{_option(e) or 'configuration'}: {_MESSAGES.get(e['type'], e['msg'])}{_found(e)}"
+                for e in error.errors()
             )
             raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
 
@@ -293,12 +294,19 @@ class TrainingConfig(Configuration):
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
 
 
+#: Instead of what pydantic says of errors of these types.
+_MESSAGES = {"extra_forbidden": "there is no such option", "missing": "must be given"}
+
+
 def _option(error: Any) -> str:
     """Where an error is: a key of ``--config``, and the flag that is derived from it."""
     where = ".".join(map(str, error["loc"]))
     return where if error["type"] == "extra_forbidden" or not where else f"{where} (--{where.replace('_', '-')})"
 
 
-def _shown(error: Any) -> str:
+def _found(error: Any) -> str:
+    """The bad value, where one value is bad."""
+    if not error["loc"] or error["type"] == "missing":
+        return ""
     text = repr(error.get("input"))
-    return text if len(text) <= 60 else text[:57] + "..."
+    return f" (found {text if len(text) <= 60 else text[:57] + '...'})"

@@ -77,7 +77,8 @@ def exit_code(analyses: AnalysisRun) -> ExitCode:
         failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
         raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
     if analyses.missed_targets:
-        raise TargetMissed("Every target must be met", f"{analyses.missed_targets} were missed", "See the report")
+        missed = [note.text for o in analyses.outcomes if o.missed_targets for note in o.findings]
+        raise TargetMissed("Every target must be met", " ".join(missed), "See the report")
     return ExitCode.DONE
 
 

@@ -119,6 +119,17 @@ def test_positions_of_other_genes_are_refused_before_anything_is_trained(
     assert "--oof-dataset must hold genes of the training table" in capsys.readouterr().err
 
 
+def test_a_missed_target_is_named_at_the_end(
+    demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("- {metric: average_precision, target: donor, at_least: 0.99999}\n")
+    options = ["--dataset", demo_table, "--analyses", "targets", "--targets", limits, *QUICK]
+    assert train(*options, "--out-dir", tmp_path / "a") == 5
+    assert "average_precision, donor, 'all' >= 0.99999: found 0." in capsys.readouterr().err
+    assert json.loads((tmp_path / "a" / "run_manifest.json").read_text())["state"] == "complete"
+
+
 def test_the_plan_is_json_and_writes_nothing(
     demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

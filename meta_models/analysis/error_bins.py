@@ -70,7 +70,7 @@ _SPREAD = "Quantiles of the probability of each true class (the first column) un
 def _bin_figure(table: pl.DataFrame) -> Figure:
     figure, axes = style.new_figure(1, 2, width=5.2, height=3.3)
     names = table["bin"].to_list()
-    drawn = (("log_loss", "log-loss", "log-loss"), ("share_of_errors", "share of all errors", "share"))
+    drawn = (("log_loss", "log-loss", "log-loss"), ("errors", "errors", "positions"))
     for ax, (column, title, label) in zip(axes[0], drawn, strict=True):
         base, meta = (table[f"{column}_{who}"].cast(pl.Float64).to_numpy() for who in ("base", "meta"))
         draw_bin_losses(ax, names, base, meta, title=title, y_label=label)

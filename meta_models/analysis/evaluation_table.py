@@ -18,6 +18,8 @@ MEAN_COMBINER = "mean of base scores"
 LOGISTIC_COMBINER = "logistic combiner"
 #: Figures from here on, such as counts a megabase, are shown with one decimal place.
 _LARGE = 10.0
+#: Those below it, such as calibration errors, with an exponent.
+_SMALL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -278,4 +280,6 @@ def shown(value: float | None, sign: str = "") -> str:
     """A figure for people, here and wherever figures stand in a text."""
     if value is None:
         return "–"
-    return f"{value:{sign},.1f}" if abs(value) >= _LARGE else f"{value:{sign}.4f}"
+    if abs(value) >= _LARGE:
+        return f"{value:{sign},.1f}"
+    return f"{value:{sign}.1e}" if 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"

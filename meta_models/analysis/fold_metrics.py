@@ -57,7 +57,7 @@ def fold_metrics(
 
 def shown_folds(folds: pl.DataFrame, main: str) -> pl.DataFrame:
     """What of `fold_metrics` fits on a page: average precision and log-loss, of meta-model and base model `main`."""
-    counts = [c for c in ("population", "fold", "genes", "rows", "members_used") if c in folds.columns]
+    counts = [c for c in ("population", "fold", "rows", "members_used") if c in folds.columns]
     metrics = {
         "average_precision_donor": "AP donor",
         "average_precision_acceptor": "AP acceptor",

@@ -85,7 +85,7 @@ def permutation_table(context: AnalysisContext) -> Permuted:
     how = (
         f"Loss of average precision on {len(rows):,} rows, a third of each class (permutation_rows), predicted {who}. "
         f"Features correlated above {TOGETHER} are shuffled together; after the first {config.permutation_features} by "
-        "gain (permutation_features) all that are left of a feature group. Purple: several at once."
+        "gain (permutation_features) all that are left of a feature group."
     )
     return Permuted(table.sort(order, "features", descending=[True, False]), by_feature, how, who == _SEEN)
 

@@ -174,7 +174,7 @@ def _beeswarm_figure(context: AnalysisContext, explained: Contributions, target:
         explained.values[target],
         explained.features,
         context.result.kept_features,
-        title=target.label,
+        title="",
         shown=shown,
         seed=context.config.seed,
     )

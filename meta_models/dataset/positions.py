@@ -235,7 +235,10 @@ def _weights(frame: pl.DataFrame, dataset: Dataset) -> tuple[pl.Series, str]:
         weights = frame[WEIGHT]
         bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
         if bad:
-            raise InputError(f"Column {WEIGHT!r} of {dataset.source!r} must be positive", f"Found {bad} other values")
+            raise InputError(
+                f"Column {WEIGHT!r} of {dataset.source!r} must be positive and finite in every row",
+                f"Found {bad} other values",
+            )
         return weights, "sampling_weight"
     labels = frame["label"].to_numpy()
     prevalence = dataset.info.true_prevalence

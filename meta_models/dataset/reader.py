@@ -308,11 +308,12 @@ def _renamed(schema: TableSchema, base_score_columns: Sequence[str] | None) -> d
 def _check(dataset: Dataset, required: Sequence[str]) -> None:
     missing = [c for c in required if c not in dataset.columns]
     if missing:
+        scores = not set(missing).isdisjoint(MAIN_BASE.columns)
         raise InputError(
             f"The table {dataset.source!r} needs the columns {', '.join(required)}",
             f"Missing: {', '.join(missing)} (it has {len(dataset.columns)} columns: "
             f"{', '.join(dataset.columns[:12])}{', ...' if len(dataset.columns) > 12 else ''})",
-            "Add them, or name the scores with --base-score-columns",
+            "Add them, or rename columns" + (", or give --base-score-columns" if scores else ""),
         )
     if dataset.n_rows == 0:
         raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")

@@ -24,8 +24,8 @@ class PredictConfig(Configuration):
     dataset: str = Field(description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent.")
     out: Path = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
     tracks: Path | None = Field(None, description="Folder for genome browser tracks of donor and acceptor probability.")
-    track_formats: tuple[Literal["bed", "bedgraph", "bigwig"], ...] = Field(
-        ("bed", "bedgraph", "bigwig"), description="Which tracks: bed, bedgraph, bigwig."
+    track_formats: tuple[Literal["bed", "bedgraph", "bigwig"], ...] | None = Field(
+        None, description="Which tracks: bed, bedgraph, bigwig (default: all, bigwig where pyBigWig is installed)."
     )
     chrom_sizes: Path | None = Field(
         None, description="Sizes of the chromosomes for bigWig (name, tab, size); else the last position of the table."

@@ -12,7 +12,7 @@ import polars as pl
 
 from meta_models.dataset.read_ahead import shares
 from meta_models.errors import ExitCode, InputError, UsageError
-from meta_models.inference.chunk_scorer import APPLIED, SEEN, ChunkScorer
+from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkScorer
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
@@ -23,10 +23,11 @@ from meta_models.inference.prior import PriorCorrection, choose_prior
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
 from meta_models.inference.track_positions import TrackPositions
-from meta_models.inference.tracks import read_chrom_sizes, require_tracks, write_tracks
+from meta_models.inference.tracks import chosen_formats, read_chrom_sizes, require_tracks, write_tracks
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
+from meta_models.result import CALIBRATED
 from meta_models.run_folder import (
     atomic_path,
     describe_input,
@@ -118,7 +119,8 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
         base_score_columns=config.base_score_columns,
     )  # fmt: skip
     if config.tracks is not None:
-        require_tracks(config.track_formats, table.passed_on)
+        config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
+        require_tracks(config.track_formats or (), table.passed_on)
     prior = choose_prior(model.info, config.prevalence, table.dataset.info.true_prevalence)
     correction = prior if isinstance(prior, PriorCorrection) else None
     selective = config.only_uncertain is not None
@@ -236,8 +238,9 @@ def _write_tracks(work: _Work, parts: Parts, folder: Path) -> tuple[Path, ...]:
     for frame in parts.frames():
         positions.add(frame)
     sizes = None if config.chrom_sizes is None else read_chrom_sizes(config.chrom_sizes)
-    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats, sizes)
-    logger.info("Tracks: %s", ", ".join(map(str, written)))
+    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), sizes)
+    kind = CALIBRATED if work.scorer.prior is None else CORRECTED
+    logger.info("Tracks of %s_*: %s", kind, ", ".join(map(str, written)))
     return written
 
 

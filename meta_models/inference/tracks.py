@@ -29,6 +29,16 @@ _DIGITS = 6
 _BED_SCORE = 1000
 
 
+def chosen_formats(asked: Sequence[str] | None) -> tuple[str, ...]:
+    """The formats to write: those asked for, or all that can be written here; says which one cannot."""
+    if asked is not None:
+        return tuple(asked)
+    if find_spec("pyBigWig") is None:
+        logger.info("No bigWig tracks: they need pyBigWig (meta-models[genomics])")
+        return ("bed", "bedgraph")
+    return ("bed", "bedgraph", "bigwig")
+
+
 def require_tracks(formats: Sequence[str], columns: Iterable[str]) -> None:
     """Refuse at the start what could not be written at the end.
 

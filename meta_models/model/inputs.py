@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.schema import is_kmer
+from meta_models.schema import METADATA, is_kmer
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ def resolve_columns(found: Sequence[str], names: Sequence[str]) -> tuple[str, ..
             raise InputError("Column names must be unique", f"Found more than once: {_listed(clash)}")
     absent = [n for n in names if n not in available]
     if missing := [n for n in absent if not is_kmer(n)]:
-        raise _mismatch(missing, sorted(available - set(names)), len(names))
+        raise _mismatch(missing, sorted(available - METADATA - set(names)), len(names))
     if absent:
         logger.info("%d k-mer columns that the table lacks count 0: %s", len(absent), _listed(absent))
     return present

@@ -116,3 +116,10 @@ def test_positions_count_from_one(tmp_path):
     frame = served_frame().with_columns(genomic_position=pl.col("position"))
     with pytest.raises(InputError, match="counts from 1"):
         predict(tmp_path, frame, track_formats=("bed",))
+
+
+def test_without_pybigwig_the_other_tracks_are_written(monkeypatch):
+    assert tracks.chosen_formats(None)[:2] == ("bed", "bedgraph")
+    monkeypatch.setattr(tracks, "find_spec", lambda name: None)
+    assert tracks.chosen_formats(None) == ("bed", "bedgraph")
+    assert tracks.chosen_formats(["bigwig"]) == ("bigwig",)  # which is refused then
