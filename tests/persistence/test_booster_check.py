@@ -67,6 +67,39 @@ def test_depth_is_bounded(monkeypatch):
         check_booster(payload, n_features=5)
 
 
+@pytest.mark.parametrize("version", [[3, 2], [3, 2, 0, 0], [3, 2, 10_000], [3, -1, 0], [3, 2, "0"]])
+def test_a_version_is_three_small_numbers(version):
+    with pytest.raises(MalformedBooster, match="version must be three numbers"):
+        booster_check._check_version(version)
+    booster_check._check_version([3, 2, 9_999])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("sum_hessian", -1.0, "sum_hessian must not be negative"),
+        ("split_indices", 5, "split_indices must be below 5"),
+        ("split_indices", -1, "split_indices must be below 5"),
+        ("base_weights", np.inf, "base_weights must be finite"),
+    ],
+)
+def test_values_of_nodes_are_in_range(name, value, words):
+    booster = xgb.train({"objective": "binary:logistic", "nthread": 1, "max_depth": 2}, table("none"), 1)
+    tree = parse(bytes(booster.save_raw("ubj")))["learner"]["gradient_booster"]["model"]["trees"][0]
+    booster_check._check_nodes([tree], 5)
+    changed = {**tree, name: tree[name].copy()}
+    changed[name][0] = value
+    with pytest.raises(MalformedBooster, match=words):
+        booster_check._check_nodes([changed], 5)
+
+
+@pytest.mark.parametrize("length", [b"L\0\0\0\0\0\0\0\4", b"L\x7f\xff\xff\xff\xff\xff\xff\xff", b"i\xff"])
+def test_a_text_that_is_longer_than_the_data_is_refused(length):
+    assert parse(b"S" + LENGTH_3 + b"abc") == "abc"
+    with pytest.raises(MalformedUbjson, match="length"):
+        parse(b"S" + length + b"abc")
+
+
 LENGTH_3 = b"L\0\0\0\0\0\0\0\3"
 
 
