@@ -34,7 +34,7 @@ def chosen_formats(asked: Sequence[str] | None) -> tuple[str, ...]:
     if asked is not None:
         return tuple(asked)
     if find_spec("pyBigWig") is None:
-        logger.info("No bigWig tracks: they need pyBigWig (meta-models[genomics])")
+        logger.warning("No bigWig tracks: they need pyBigWig (meta-models[genomics])")
         return ("bed", "bedgraph")
     return ("bed", "bedgraph", "bigwig")
 
