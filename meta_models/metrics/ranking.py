@@ -8,6 +8,7 @@ sparse product and two cumulated sums, and never a sort.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,11 @@ from meta_models.metrics.weights import as_weight
 
 #: Recall counts as reached within this relative tolerance, for sums of floats.
 _RECALL_TOLERANCE = 1e-12
+#: Below every weight that counts.
+_TINY = np.finfo(np.float64).tiny
+
+#: Indices of a threshold in each resample.
+_Here = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class CumulatedCounts:
         if not len(self.true):
             return np.full_like(self.negatives, np.nan)
         precision = self.true + self.false
-        np.divide(self.true, precision, out=precision, where=precision > 0)
+        np.maximum(precision, _TINY, out=precision)  # 0 / 0 is 0; a division under a mask takes ten times as long
+        np.divide(self.true, precision, out=precision)
         return ratio(np.einsum("jr,jr->r", self.positives, precision), self.total_positives)
 
     def roc_auc(self) -> Floats:
@@ -69,16 +76,25 @@ class CumulatedCounts:
         if not len(self.true):
             return np.full_like(self.negatives, np.nan)
         k = self.total_positives
-        at = np.argmax(self.true + self.false >= k, axis=0)
-        here = (at, np.arange(len(k)))
+        here = self._first(lambda at: self.true[at] + self.false[at] >= k)
         group = self.positives[here] + self.tied[here]
         start = self.true[here] + self.false[here] - group
         inside = np.where(group > 0, np.clip(ratio(k - start, group), 0.0, 1.0), 0.0)
         return ratio(self.true[here] - self.positives[here] * (1.0 - inside), k)
 
-    def _at_recall(self, recall: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        at = np.argmax(self.true >= recall * self.total_positives * (1 - _RECALL_TOLERANCE), axis=0)
-        return at, np.arange(len(self.negatives))
+    def _at_recall(self, recall: float) -> _Here:
+        level = recall * self.total_positives * (1 - _RECALL_TOLERANCE)
+        return self._first(lambda at: self.true[at] >= level)
+
+    def _first(self, reached: Callable[[_Here], NDArray[np.bool_]]) -> _Here:
+        """The first threshold of each resample for which `reached` holds, as it does for all below it and the last."""
+        resample = np.arange(len(self.negatives))
+        low, high = np.zeros(len(resample), np.intp), np.full(len(resample), len(self.true) - 1)
+        while np.any(low < high):
+            middle = (low + high) // 2
+            yes = reached((middle, resample))
+            low, high = np.where(yes, low, middle + 1), np.where(yes, middle, high)
+        return low, resample
 
     def precision_at_recall(self, recall: float) -> Floats:
         """Precision at the highest threshold that reaches `recall`, (R,); NaN without positives."""
