@@ -17,7 +17,7 @@ from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.evaluation import best_base_overall, evaluate, standard_strata
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.gene_ranking import gene_ranking
-from meta_models.analysis.runner import run_analyses, selected
+from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.analysis.style import settings_in
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
@@ -27,7 +27,15 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, require_genes, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
-from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSources, exit_code, save_report
+from meta_models.reporting import (
+    EXTERNAL,
+    SCREENING,
+    WHOLE_GENES,
+    ReportSources,
+    require_analyses,
+    require_targets,
+    save_report,
+)
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import save_result
@@ -69,7 +77,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
             folder.scratch("input") as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
         ):
-            return _run(config, folder, work_dir, budget, sampler)
+            analyses = _run(config, folder, work_dir, budget, sampler)
+    return require_targets(analyses)
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
@@ -85,7 +94,7 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
 
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
-) -> ExitCode:
+) -> AnalysisRun:
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
@@ -123,7 +132,8 @@ def _run(
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
     model_file, screening = plan.strategy.model_file, screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
-    return exit_code(analyses)
+    require_analyses(analyses)
+    return analyses
 
 
 @contextmanager

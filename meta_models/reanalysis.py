@@ -14,14 +14,22 @@ from pathlib import Path
 from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.options import AnalysisConfig
-from meta_models.analysis.runner import OUTCOMES, run_analyses, selected
+from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.analysis.style import settings_in
 from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
-from meta_models.reporting import EXTERNAL, SCREENING, WHOLE_GENES, ReportSources, exit_code, save_report
+from meta_models.reporting import (
+    EXTERNAL,
+    SCREENING,
+    WHOLE_GENES,
+    ReportSources,
+    require_analyses,
+    require_targets,
+    save_report,
+)
 from meta_models.resources import MemoryBudget, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import StoredResult, load_result, read_stored
@@ -73,7 +81,8 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
         run = _Finished(run_dir, manifest, stored, result, dataset)
         with _opened(run, options) as folder:
-            return _analyse(run, folder, budget)
+            analyses = _analyse(run, folder, budget)
+    return require_targets(analyses)
 
 
 def _verify(run_dir: Path, name: str, manifest: RunManifest) -> None:
@@ -128,7 +137,7 @@ def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManif
     return dataset
 
 
-def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> ExitCode:
+def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> AnalysisRun:
     threads = cpu_limit(run.result.config.threads).count
     again, why_not = make_retrainer(run.result, run.dataset, budget=budget.bytes, threads=threads)
     context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget=budget.bytes, threads=threads)
@@ -143,7 +152,8 @@ def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> ExitCod
         external=_evaluation(run.path, EXTERNAL),
     )
     save_report(sources, folder)
-    return exit_code(analyses)
+    require_analyses(analyses)
+    return analyses
 
 
 def _evaluation(path: Path, name: str) -> EvaluationTable | None:

@@ -63,19 +63,27 @@ def save_report(sources: ReportSources, folder: RunFolder) -> None:
     logger.info("Report: %s", folder.path / PAGE)
 
 
-def exit_code(analyses: AnalysisRun) -> ExitCode:
-    """``ExitCode.DONE``. Everything is written by now; what failed or was missed still ends the command with its code.
+def require_analyses(analyses: AnalysisRun) -> None:
+    """Call it where all else is written: a run without one of its analyses is not complete.
 
     Raises
     ------
     UnitsFailed
         If an analysis failed.
-    TargetMissed
-        If a target was missed.
     """
     if analyses.failed:
         failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
         raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
+
+
+def require_targets(analyses: AnalysisRun) -> ExitCode:
+    """``ExitCode.DONE``. Call it where the run is complete, which it is also where the model is not good enough.
+
+    Raises
+    ------
+    TargetMissed
+        If a target was missed.
+    """
     if analyses.missed_targets:
         missed = [note.text for o in analyses.outcomes if o.missed_targets for note in o.findings]
         raise TargetMissed("Every target must be met", " ".join(missed), "See the report")

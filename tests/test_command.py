@@ -128,6 +128,7 @@ def test_a_missed_target_is_named_at_the_end(
     assert train(*options, "--out-dir", tmp_path / "a") == 5
     assert "average_precision, donor, 'all' >= 0.99999: found 0." in capsys.readouterr().err
     assert (tmp_path / "a" / "report.html").is_file()
+    assert json.loads((tmp_path / "a" / "run_manifest.json").read_text())["state"] == "complete"
 
 
 def test_the_plan_is_json_and_writes_nothing(

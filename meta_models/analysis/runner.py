@@ -18,7 +18,7 @@ from meta_models.analysis.outcome import Outcome, Status
 from meta_models.analysis.registry import ANALYSES
 from meta_models.analysis.sheets import Drawing, Files, draw
 from meta_models.config import TrainingConfig
-from meta_models.errors import ExitCode, UsageError, WriteError
+from meta_models.errors import UsageError, WriteError
 from meta_models.workers import Background
 
 log = logging.getLogger(__name__)
@@ -54,13 +54,6 @@ class AnalysisRun:
     def missed_targets(self) -> int:
         """Limits of the user that were missed."""
         return sum(outcome.missed_targets for outcome in self.outcomes)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """4 where an analysis failed, else 5 where a limit was missed, else 0."""
-        if self.failed:
-            return ExitCode.UNITS_FAILED
-        return ExitCode.TARGET_MISSED if self.missed_targets else ExitCode.DONE
 
 
 def selected(config: TrainingConfig, analyses: Sequence[Analysis] = ANALYSES) -> frozenset[str]:
