@@ -30,7 +30,7 @@ import polars as pl
 from meta_models.errors import ExitCode
 from meta_models.resources import tree_pss
 
-QUICK = ("--n-estimators", "2", "--n-folds", "2", "--max-depth", "4", "--bootstrap-samples", "20",
+QUICK = ("--n-estimators", "2", "--n-folds", "2", "--bootstrap-samples", "20",
          "--screening-share", "0.01", "--shap-rows", "300", "--permutation-rows", "200")  # fmt: skip
 #: name, rows, float features, k-mer counts (uint8), type of the floats
 SHAPES = (
@@ -48,7 +48,7 @@ t = pd.read_parquet(sys.argv[1])
 y = t.pop("splice_type").map({"neither": 0, "donor": 1, "acceptor": 2})
 g = t.pop("gene_id")
 X = t.select_dtypes("number")
-m = xgb.XGBClassifier(n_estimators=2, max_depth=4, tree_method="hist", n_jobs=2)
+m = xgb.XGBClassifier(n_estimators=2, max_depth=6, tree_method="hist", n_jobs=2)
 cross_val_predict(m, X, y, groups=g, cv=GroupKFold(2), method="predict_proba")
 m.fit(X, y)
 """
@@ -113,7 +113,7 @@ def _cpu_seconds() -> float:
 
 
 def _cells(table: Path) -> int:
-    scan = pl.scan_parquet(table)
+    scan = pl.scan_parquet(table / "*.parquet")
     numbers = sum(dtype.is_numeric() for dtype in scan.collect_schema().dtypes())
     return int(scan.select(pl.len()).collect().item()) * numbers
 

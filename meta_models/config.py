@@ -99,7 +99,7 @@ class TrainingConfig(Configuration):
     family: str = Field("xgboost", description="Learner: xgboost.")
     n_estimators: PositiveInt = Field(200, description="Most boosting rounds of a booster.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="Shrinkage of each tree.")
-    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(4, description="Depth of a tree.")
+    max_depth: Annotated[int, Field(ge=1, le=16)] = Field(6, description="Depth of a tree.")
     min_child_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Least sum of hessians of a leaf.")
     max_delta_step: Annotated[float, Field(ge=0)] | None = Field(
         None,
@@ -115,7 +115,7 @@ class TrainingConfig(Configuration):
         description="A higher score of a base model for a class never lowers the probability of that class, all else "
         "being equal, and one for neither never raises that of a site.",
     )
-    subsample: Share = Field(0.5, description="Share of the rows drawn for each tree.")
+    subsample: Share = Field(0.8, description="Share of the rows drawn for each tree.")
     colsample: Share = Field(0.5, description="Share of the features drawn for each tree.")
     max_bin: Annotated[int, Field(ge=2, le=65535)] = Field(256, description="Bins of a quantised feature.")
     cut_sample_rows: PositiveInt = Field(
