@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     compare.set_defaults(command=compare_command)
-    add_config_options(compare, TrainingConfig)
+    add_config_options(compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run"))
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
@@ -90,10 +90,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_config_options(parser: argparse.ArgumentParser, kind: type[Configuration]) -> None:
-    """Add ``--config`` and one option for each field of the configuration `kind`."""
+def add_config_options(
+    parser: argparse.ArgumentParser, kind: type[Configuration], *, without: Sequence[str] = ()
+) -> None:
+    """Add ``--config`` and one option for each field of the configuration `kind`, but those `without`."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of options; flags win over it")
     for name, field in kind.model_fields.items():
+        if name in without:
+            continue
         flag = "--" + name.replace("_", "-")
         help_text = f"{field.description}{_default(field)}"
         options: dict[str, Any] = {"dest": name, "help": help_text.replace("%", "%%")}

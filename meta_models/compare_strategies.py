@@ -19,7 +19,14 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.reader import open_dataset
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFailed, UsageError
-from meta_models.metrics import PairedBootstrap, RankingStatistic, SumStatistic, paired_bootstrap
+from meta_models.metrics import (
+    FamilyStatistic,
+    MeanStatistic,
+    PairedBootstrap,
+    RankingStatistic,
+    SumStatistic,
+    paired_bootstrap,
+)
 from meta_models.persistence import load_model
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.run_folder import RunManifest, atomic_write, json_bytes, read_artifact
@@ -32,6 +39,7 @@ MODEL_FILES = {SINGLE: "model_multiclass.pkl", ENSEMBLE: "model_multiclass_all_g
 #: Rows that are scored to measure the cost of prediction, and how often; the fastest counts.
 PREDICTED_ROWS, REPEATS = 20_000, 3
 _OOF = "oof_predictions.parquet"
+AP, MEAN = "average_precision", "mean"
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,11 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
     differences = compare_scores(tables[SINGLE], tables[ENSEMBLE], samples=config.bootstrap_samples, seed=config.seed)
     frame = pl.DataFrame([asdict(difference) for difference in differences], infer_schema_length=None)
     atomic_write(folder / "strategy_comparison.tsv", frame.write_csv(separator="\t").encode())
-    record = {"differences": [asdict(d) for d in differences], "costs": [asdict(c) for c in costs]}
+    record = {
+        "verdict": verdict(differences[0]),
+        "differences": [asdict(d) for d in differences],
+        "costs": [asdict(c) for c in costs],
+    }
     atomic_write(folder / "strategy_comparison.json", json_bytes(record))
     for line in summary_lines(differences, costs):
         logger.info("%s", line)
@@ -114,7 +126,7 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
 
 
 def compare_scores(single: pl.DataFrame, ensemble: pl.DataFrame, *, samples: int, seed: int) -> list[Difference]:
-    """Differences of two out-of-fold tables of the same rows.
+    """Differences of two out-of-fold tables of the same rows, that in mean average precision first.
 
     Raises
     ------
@@ -134,12 +146,17 @@ def compare_scores(single: pl.DataFrame, ensemble: pl.DataFrame, *, samples: int
     scores = [table.select(probability_columns(CALIBRATED)).to_numpy() for table in (single, ensemble)]
     found = []
     for population, weight in populations.items():
-        for target in SITE_CLASSES:
-            one, two = (RankingStatistic(labels == target, s[:, target], weight, codes, len(families)) for s in scores)
-            boot = paired_bootstrap(
-                one, two, "average_precision", families_with_sites=one.families_with_sites, samples=samples, seed=seed
-            )
-            found.append(_difference(population, "average_precision", target.label, boot))
+        ranked = [
+            [RankingStatistic(labels == c, s[:, c], weight, codes, len(families)) for c in SITE_CLASSES] for s in scores
+        ]
+        with_sites = [statistic.families_with_sites for statistic in ranked[0]]
+        compared: list[tuple[str, FamilyStatistic, FamilyStatistic, int]] = [
+            (MEAN, MeanStatistic(ranked[0]), MeanStatistic(ranked[1]), min(with_sites))
+        ]
+        compared += [(c.label, *pair) for c, *pair in zip(SITE_CLASSES, *ranked, with_sites, strict=True)]
+        for target, one, two, count in compared:
+            boot = paired_bootstrap(one, two, AP, families_with_sites=count, samples=samples, seed=seed)
+            found.append(_difference(population, AP, target, boot))
         first, second = (SumStatistic(labels, s, weight, codes, len(families)) for s in scores)
         boot = paired_bootstrap(
             first, second, "log_loss", families_with_sites=len(families), samples=samples, seed=seed
@@ -149,7 +166,8 @@ def compare_scores(single: pl.DataFrame, ensemble: pl.DataFrame, *, samples: int
 
 
 def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[str]:
-    """For the terminal."""
+    """For the terminal: the verdict, every difference, what each strategy took."""
+    yield verdict(differences[0])
     for d in differences:
         if d.single is None or d.ensemble is None or d.difference is None:
             yield f"{d.population} {d.metric} {d.target}: null ({d.reason})"
@@ -166,6 +184,17 @@ def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[
             f"{cost.training_seconds_per_100k_rows:.1f} s per 100,000 rows), peak {peak}, "
             f"model {cost.model_bytes / 1e6:.1f} MB, prediction {cost.seconds_per_100k_rows:.2f} s per 100,000 rows"
         )
+
+
+def verdict(mean: Difference) -> str:
+    """What the difference in mean average precision says."""
+    if mean.lower is None or mean.upper is None:
+        return f"Which strategy is better cannot be told: {mean.reason}."
+    if mean.lower > 0:
+        return "The ensemble is better than the single model."
+    if mean.upper < 0:
+        return "The single model is better than the ensemble."
+    return "Neither strategy is shown to be better: the interval of the difference includes 0."
 
 
 def _difference(population: str, metric: str, target: str, boot: PairedBootstrap) -> Difference:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +18,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.cli import main
-from meta_models.compare_strategies import compare_scores
+from meta_models.compare_strategies import compare_scores, verdict
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 
 #: Files that hold dates, durations, measured peaks, hosts or paths.
@@ -142,6 +144,7 @@ def test_differences_of_strategies_are_paired() -> None:
     )
     same = compare_scores(oof, oof, samples=50, seed=0)
     assert [(d.population, d.metric, d.target) for d in same] == [
+        ("table", "average_precision", "mean"),
         ("table", "average_precision", "donor"),
         ("table", "average_precision", "acceptor"),
         ("table", "log_loss", "all"),
@@ -149,9 +152,22 @@ def test_differences_of_strategies_are_paired() -> None:
     assert all(d.difference == d.lower == d.upper == 0 for d in same)
     blunt = oof.with_columns(pl.lit(1 / 3).alias(name) for name in scores)
     worse = compare_scores(oof, blunt, samples=50, seed=0)
-    assert all(d.upper is not None and d.upper < 0 for d in worse[:2])
-    assert worse[2].lower is not None
-    assert worse[2].lower > 0
+    assert all(d.upper is not None and d.upper < 0 for d in worse[:3])
+    assert worse[0].ensemble == pytest.approx((worse[1].ensemble + worse[2].ensemble) / 2)
+    assert worse[3].lower is not None
+    assert worse[3].lower > 0
+    assert verdict(worse[0]) == "The single model is better than the ensemble."
+    assert verdict(compare_scores(blunt, oof, samples=50, seed=0)[0]) == "The ensemble is better than the single model."
+    assert verdict(same[0]).startswith("Neither strategy is shown to be better")
+    assert verdict(replace(same[0], lower=None, reason="no sites")).endswith("cannot be told: no sites.")
+
+
+def test_comparing_strategies_has_no_option_for_one_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare-strategies", "--help"])
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert "--max-genes-per-batch" in options
+    assert not {"--strategy", "--train-all-genes", "--dry-run"} & options
 
 
 @pytest.mark.slow

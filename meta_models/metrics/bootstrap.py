@@ -6,7 +6,7 @@ resamples are exact, not approximated. Base and meta-model see the same :class:`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -177,6 +177,34 @@ class RankingStatistic:
             "precision_at_recall_95": counts.precision_at_recall(0.95),
             "false_positives_per_megabase_at_recall_95": counts.false_positives_per_megabase(0.95),
         }
+
+
+class MeanStatistic:
+    """The mean of figures that several statistics of the same families share, of the classes say.
+
+    Parameters
+    ----------
+    parts : sequence of FamilyStatistic
+        At least one. A figure is undefined where it is undefined in one of them.
+    """
+
+    def __init__(self, parts: Sequence[FamilyStatistic]) -> None:
+        self._parts = tuple(parts)
+
+    @property
+    def n_families(self) -> int:
+        """Number of families."""
+        return self._parts[0].n_families
+
+    @property
+    def block_rows(self) -> int:
+        """That of the largest part."""
+        return max(part.block_rows for part in self._parts)
+
+    def __call__(self, multiplicity: Floats) -> dict[str, Floats]:
+        """Mean figures by name."""
+        found = [part(multiplicity) for part in self._parts]
+        return {name: np.mean([figures[name] for figures in found], axis=0) for name in found[0]}
 
 
 def paired_bootstrap(
