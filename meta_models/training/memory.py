@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
-from meta_models.schema import CLASSES, SpliceClass
+from meta_models.schema import CLASSES, FeatureGroup, SpliceClass
 from meta_models.training.matrix import PAGE_BYTES, sample_size
 from meta_models.training.rounds import CANDIDATES
 from meta_models.training.screen_table import HELD_BYTES
@@ -30,6 +30,8 @@ DEVICE_HOST = 300_000_000  # what CUDA holds of the host's memory
 DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matrix goes over to a GPU
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 WORKER = 25_000_000
+BIN_BYTES = 16  # sums of gradients and hessians of a bin, which a booster holds for each node that it has split
+KMER_BINS = 16  # distinct counts of a k-mer
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
 COMPARED_ROW_BYTES = 240  # out-of-fold table, and what one comparison sorts and sums by family
@@ -49,12 +51,16 @@ NODE_BYTES = 150  # a node of a member's tree, loaded, and its copy among the me
 FULL_DEPTH = 7  # deeper trees are hardly ever full
 
 
-def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int) -> int:
-    """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis."""
+def single_model_peak(rows: int, features: int, config: TrainingConfig, workers: int, *, kmers: int = 0) -> int:
+    """Peak in bytes of training on `rows` x `features` with `workers` boosters at a time, before any analysis.
+
+    Of the features so many are `kmers`, which have few bins.
+    """
     matrix = BYTES_PER_VALUE * rows * features
     if config.device == "cuda":
         matrix += DEVICE_HOST + DEVICE_COPY * rows * features
-    boosters = FITTED_ROW_BYTES * rows + workers * (WORKER + WORKER_ROW_BYTES * rows)
+    booster = WORKER + WORKER_ROW_BYTES * rows + _histograms(rows, features, kmers, config)
+    boosters = FITTED_ROW_BYTES * rows + workers * booster
     sample = _sample(rows, features, config)
     training = sample + matrix + max(_reading(rows, features), boosters)
     return int(_held(rows, config) + max(training, _assembling(rows, sample)))
@@ -70,7 +76,8 @@ def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, thread
     page = min(PAGE_BYTES, 4 * rows * features)
     quantised = BYTES_PER_VALUE / 4 * page
     building = min(SCAN_BYTES, 2 * rows * features) + CHUNK_BYTES + 2 * page + quantised
-    boosters = 3 * quantised + WORKER + (FITTED_ROW_BYTES + WORKER_ROW_BYTES) * rows
+    histograms = _histograms(rows, features, _kmers(profile), config)
+    boosters = 3 * quantised + WORKER + (FITTED_ROW_BYTES + WORKER_ROW_BYTES) * rows + histograms
     sample = _sample(rows, features, config)
     training = _held(rows, config) + max(sample + max(building, boosters), _assembling(rows, sample))
     return _with_other_phases(int(training), profile, config, threads)
@@ -79,7 +86,8 @@ def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, thread
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
     rows = profile.rows + most_mined(profile, config)
-    training = single_model_peak(rows, profile.features, config, worker_count(config, threads))
+    workers = worker_count(config, threads)
+    training = single_model_peak(rows, profile.features, config, workers, kmers=_kmers(profile))
     if AGAIN & set(config.analyses):
         training += analysis_peak(profile, config, threads) - PROCESS
     return _with_other_phases(training, profile, config, threads)
@@ -111,6 +119,19 @@ def _held(rows: int, config: TrainingConfig) -> float:
     """Bytes of the process and of its rows."""
     snapshots = CANDIDATES if config.rounds == "cross-validation" else 0
     return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows
+
+
+def _kmers(profile: DatasetProfile) -> int:
+    return profile.features_by_group.get(FeatureGroup.KMER.value, 0)
+
+
+def _histograms(rows: int, features: int, kmers: int, config: TrainingConfig) -> float:
+    """Bytes of the histograms of a booster's full tree; those of a GPU lie on it."""
+    if config.device == "cuda":
+        return 0.0
+    most = min(config.max_bin, rows)
+    bins = most * (features - kmers) + min(KMER_BINS, most) * kmers
+    return float(BIN_BYTES * bins * ((1 << min(config.max_depth, FULL_DEPTH)) - 1))
 
 
 def _sample(rows: int, features: int, config: TrainingConfig) -> float:
@@ -194,7 +215,8 @@ class BatchMemory:
         share = rows / self.profile.rows
         mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
         workers = worker_count(self.config, self.threads)
-        return single_model_peak(int(rows + mined), self.profile.features, self.config, workers) + int(pool)
+        features, kmers = self.profile.features, _kmers(self.profile)
+        return single_model_peak(int(rows + mined), features, self.config, workers, kmers=kmers) + int(pool)
 
     def parallel(self, unit_peak: int, batches: int) -> int:
         """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""

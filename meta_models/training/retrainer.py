@@ -14,7 +14,7 @@ from meta_models.config import TrainingConfig
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.result import TrainingResult
-from meta_models.schema import CLASS_NAMES
+from meta_models.schema import CLASS_NAMES, FeatureGroup
 from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import AUTO, CPU, with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
@@ -150,9 +150,10 @@ def make_retrainer(
     A run that was trained on a GPU may be analysed where there is none.
     """
     config, features = result.config, len(result.kept_features)
+    kmers = sum(record.group is FeatureGroup.KMER for record in result.features if record.name in result.kept_features)
     wanted = CPU if config.device == CPU else AUTO
     config = with_device(config.model_copy(update={"device": wanted}), table.n_rows, features)
-    peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads))
+    peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads), kmers=kmers)
     if peak > budget:
         return None, (
             f"one model of all rows takes {peak / 1e9:.1f} GB, and the memory budget is {budget / 1e9:.1f} GB "
