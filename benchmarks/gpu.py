@@ -1,6 +1,6 @@
 """Training on a GPU at the reference size, and the same small run on CPU and GPU.
 
-    python benchmarks/gpu.py [--rows 3729279] [--features 1142] [--rounds 200] [--seconds 400] [--json FILE]
+    python benchmarks/gpu.py [--rows 3729279] [--features 1142] [--rounds 200] [--max-depth 6] [--json FILE]
     python benchmarks/gpu.py --small demo [--json FILE]
 
 Needs no network and no data. *Reference size*: chunks of a simulated table (small counts and floats, 400 rows a gene)
@@ -158,7 +158,8 @@ def reference(options: argparse.Namespace, device: str, rounds: int) -> dict[str
     """Build and train on `device`."""
     started, threads = time.monotonic(), cpu_limit(options.threads).count
     table = SimulatedTable(options.rows, options.features, threads)
-    config = TrainingConfig(n_estimators=rounds, n_folds=options.folds, device=device)
+    same = {"max_depth": options.max_depth, "subsample": options.subsample}
+    config = TrainingConfig(n_estimators=rounds, n_folds=options.folds, device=device, **same)
     with PeakSampler(memory_budget().bytes) as sampler:
         matrix, figures = build(table, config, threads)
         say(f"{device}: {figures['audit']:.1f} s to check, {figures['matrix']:.1f} s to build")
@@ -230,6 +231,8 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=1_142)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--max-depth", type=int, default=TrainingConfig().max_depth)
+    parser.add_argument("--subsample", type=float, default=TrainingConfig().subsample)
     parser.add_argument("--seconds", type=float, default=np.inf, help="begin no booster after so many")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cpu-rounds", type=int, default=0, help="as many rounds of one fold on the CPU, too")

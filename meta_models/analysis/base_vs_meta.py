@@ -161,6 +161,9 @@ def _strata_figure(evaluation: EvaluationTable) -> Figure:
         chosen = {row.stratum: row for row in rows if row.target == target}
         intervals = [_interval(name, chosen.get(name)) for name in strata]
         draw_intervals(ax, intervals, title=target, x_label="AP, meta minus best base", colour=colour)
+    limits = [ax.get_xlim() for ax in axes[0]]
+    for ax in axes[0]:
+        ax.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[0][1].set_yticklabels([])
     figure.suptitle(f"Difference by stratum, {population} population", fontsize=11)
     return figure
