@@ -1,11 +1,11 @@
 """The small parts, each beside the shortest way there by the libraries alone; ratios are in brackets.
 
     python -m pip install '.[test,benchmark]'
-    python -m pytest -n 0 benchmarks/parts.py [--table TABLE]
+    python -m pytest -n 0 benchmarks/parts.py [--table TABLE] [--rounds 50] [--shap-rows 500]
 
 TABLE is a file or folder of Parquet; without it, it is the demo table. Groups: *reader* (all features as float32, the
 peer holds them all at once), *matrix* (the quantised matrix; the peer from floats in memory), *oof* (out-of-fold scores
-of all rows from those of the folds), *bootstrap* (average precision of 200 resamples of families), *shap* (500 rows)
+of all rows from those of the folds), *bootstrap* (average precision of 200 resamples of families), *shap*
 and *prediction* (probabilities of 10,000 rows).
 """
 
@@ -35,7 +35,8 @@ from meta_models.training.matrix import audit_features
 from meta_models.training.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
 CONFIG = TrainingConfig(n_estimators=50)
-RESAMPLES, SHAP_ROWS, PREDICTED = 200, 500, 10_000
+PARAMETERS = {"objective": "binary:logistic", "max_depth": CONFIG.max_depth}
+RESAMPLES, PREDICTED = 200, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,13 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     boosters = []
     for k in range(3):
         matrix.set_label((labels == k).astype(np.float32))
-        boosters.append(xgb.train({"objective": "binary:logistic", "max_depth": 4}, matrix, CONFIG.n_estimators))
+        boosters.append(xgb.train(PARAMETERS, matrix, request.config.getoption("--rounds")))
     info = ModelInfo(strategy="single_model", genes=(), families=(), base_models=("main",), weighting="none")
     model = SigmoidMetaModel(boosters, dataset.features, info=info)
-    return SimpleNamespace(dataset=dataset, positions=positions, x=x, labels=labels, boosters=boosters, model=model)
+    explained = np.arange(min(request.config.getoption("--shap-rows"), len(x)))
+    return SimpleNamespace(
+        dataset=dataset, positions=positions, x=x, labels=labels, boosters=boosters, model=model, explained=explained
+    )
 
 
 @pytest.mark.benchmark(group="reader")
@@ -144,14 +148,14 @@ def test_bootstrap_sklearn(benchmark: Any, given: SimpleNamespace) -> None:
 
 @pytest.mark.benchmark(group="shap")
 def test_shap(benchmark: Any, given: SimpleNamespace) -> None:
-    rows, parts = np.arange(min(SHAP_ROWS, len(given.x))), parts_of(given.model)
+    rows, parts = given.explained, parts_of(given.model)
     found = benchmark.pedantic(lambda: explain(parts, given.model, rows, given.x[rows]), rounds=3)
     assert found.largest_error < 1e-3
 
 
 @pytest.mark.benchmark(group="shap")
 def test_shap_xgboost(benchmark: Any, given: SimpleNamespace) -> None:
-    matrix = xgb.DMatrix(given.x[:SHAP_ROWS])
+    matrix = xgb.DMatrix(given.x[given.explained])
     benchmark.pedantic(lambda: [b.predict(matrix, pred_contribs=True) for b in given.boosters], rounds=3)
 
 

@@ -16,7 +16,7 @@ from meta_models.model.calibrators import logit
 from meta_models.schema import CLASSES, SpliceClass
 
 if TYPE_CHECKING:
-    from xgboost import Booster
+    from xgboost import Booster, DMatrix
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +156,10 @@ def explain(
     values = np.zeros((len(CLASSES), *features.shape), dtype=np.float32)
     bias = np.zeros(len(CLASSES))
     importance = np.zeros((len(parts), len(CLASSES), features.shape[1]))
+    chunks = _chunks(matrix)
     for m, part in enumerate(parts):
         for target in CLASSES:
-            for start, chunk in _contributions(part.boosters[target], matrix):
+            for start, chunk in _contributions(part.boosters[target], chunks):
                 values[target, start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
                 importance[m, target] += np.abs(chunk[:, :-1]).sum(axis=0, dtype=np.float64)
                 last_bias = float(chunk[0, -1])
@@ -178,10 +179,10 @@ def contributions_to(
     With `approximate`, by walking each tree once (Saabas 2014): many times faster, and nearly the same ranking of
     features; single rows may differ.
     """
-    matrix = fill_missing(features)
+    chunks = _chunks(fill_missing(features))
     values = np.zeros(features.shape, dtype=np.float32)
     for part in parts:
-        for start, chunk in _contributions(part.boosters[target], matrix, approximate=approximate):
+        for start, chunk in _contributions(part.boosters[target], chunks, approximate=approximate):
             values[start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
     return values
 
@@ -190,12 +191,18 @@ def _weighted(values: Floats32, weight: float) -> Floats32:
     return values if weight == 1 else values * np.float32(weight)
 
 
-def _contributions(booster: Booster, matrix: Floats32, *, approximate: bool = False) -> Iterator[tuple[int, Floats32]]:
-    """Start and contributions (m, F + 1), the bias last, of consecutive chunks of rows."""
+def _chunks(matrix: Floats32) -> list[tuple[int, DMatrix]]:
+    """Start of consecutive chunks of rows, and the rows as XGBoost takes them, made once for all boosters."""
     from xgboost import DMatrix
 
-    for start in range(0, len(matrix), CHUNK_ROWS):
-        chunk = DMatrix(matrix[start : start + CHUNK_ROWS])
+    return [(start, DMatrix(matrix[start : start + CHUNK_ROWS])) for start in range(0, len(matrix), CHUNK_ROWS)]
+
+
+def _contributions(
+    booster: Booster, chunks: Sequence[tuple[int, DMatrix]], *, approximate: bool = False
+) -> Iterator[tuple[int, Floats32]]:
+    """Start and contributions (m, F + 1), the bias last, of each chunk of rows."""
+    for start, chunk in chunks:
         values = booster.predict(chunk, pred_contribs=True, approx_contribs=approximate, validate_features=False)
         yield start, values
 
