@@ -35,7 +35,13 @@ from meta_models.training.matrix import audit_features
 from meta_models.training.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
 CONFIG = TrainingConfig(n_estimators=50)
-PARAMETERS = {"objective": "binary:logistic", "max_depth": CONFIG.max_depth}
+PARAMETERS = {
+    "objective": "binary:logistic",
+    "max_depth": CONFIG.max_depth,
+    "learning_rate": CONFIG.learning_rate,
+    "subsample": CONFIG.subsample,
+    "colsample_bytree": CONFIG.colsample,
+}
 RESAMPLES, PREDICTED = 200, 10_000
 
 
