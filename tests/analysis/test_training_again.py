@@ -58,7 +58,7 @@ class Cheater:
 
 def quick() -> TrainingResult:
     result = trained()
-    return replace(result, config=result.config.model_copy(update={"n_estimators": 12, "learning_rate": 0.2}))
+    return replace(result, config=result.config.model_copy(update={"n_estimators": 40, "learning_rate": 0.1}))
 
 
 @cache
@@ -101,7 +101,7 @@ def test_each_group_is_added_once_and_the_useful_ones_help() -> None:
     sentences = [note.text for note in outcome.findings]
     assert "Adding k-mers" in sentences[1]
     assert "they help" not in sentences[1]
-    assert "12 rounds" in outcome.reason
+    assert "40 rounds" in outcome.reason
 
 
 def test_the_learning_curve_rises_over_nested_draws() -> None:
