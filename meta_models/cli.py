@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return int(ExitCode.MEMORY)
     except KeyboardInterrupt:
-        again = " (goes on from here with --resume)" if command in (train_command, predict_command) else ""
+        resumable = (train_command, predict_command, compare_command)
+        again = " (goes on from here with --resume)" if command in resumable else ""
         sys.stderr.write(f"interrupted{again}\n")
         return int(ExitCode.SIGINT)
 

@@ -126,7 +126,7 @@ def test_a_missed_target_is_named_at_the_end(
     limits.write_text("- {metric: average_precision, target: donor, at_least: 0.99999}\n")
     options = ["--dataset", demo_table, "--analyses", "targets", "--targets", limits, *QUICK]
     assert train(*options, "--out-dir", tmp_path / "a") == 5
-    assert "average_precision, donor, 'all' >= 0.99999: found 0." in capsys.readouterr().err
+    assert "average_precision, donor, stratum 'all', genomic population >= 0.99999: found 0." in capsys.readouterr().err
     assert (tmp_path / "a" / "report.html").is_file()
     assert json.loads((tmp_path / "a" / "run_manifest.json").read_text())["state"] == "complete"
 

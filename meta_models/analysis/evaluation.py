@@ -182,7 +182,7 @@ class _Table:
         index = np.flatnonzero(self.strata[stratum])
         families, family = np.unique(self.families[index], return_inverse=True)
         weight = None if population == TABLE or self.weight is None else self.weight[index]
-        thinned = population == TABLE and self.weight is not None
+        thinned = population == TABLE and self.weight is not None and bool(np.any(self.weight != 1))
         part = Rows(self.labels[index], weight, family, len(families), thinned=thinned)
         draws = Draws.make(len(families), *self.draws) if len(index) else None
         of_meta = figures_of(part, self.meta[index], draws)

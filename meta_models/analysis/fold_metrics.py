@@ -50,7 +50,7 @@ def fold_metrics(
     populations = (TABLE, GENOMIC) if weighted else (TABLE,)
     parts = _parts(frame, columns, weighted=weighted)
     jobs = [(population, fold) for population in populations for fold in parts]
-    work = partial(_record, parts, weighted=weighted)
+    work = partial(_record, parts)
     found = dict(run_jobs(jobs, work, processes=threads))
     return pl.DataFrame([found[job] for job in jobs], infer_schema_length=None)
 
@@ -96,11 +96,12 @@ def _parts(frame: pl.DataFrame, columns: Mapping[str, Sequence[str]], *, weighte
     }
 
 
-def _record(parts: Mapping[str, _Part], job: tuple[str, str], *, weighted: bool) -> dict[str, Any]:
+def _record(parts: Mapping[str, _Part], job: tuple[str, str]) -> dict[str, Any]:
     population, fold = job
     part = parts[fold]
     weight = part.weight if population == GENOMIC else None
-    rows = Rows(part.labels, weight, np.zeros(len(part.labels), np.int64), 1, thinned=weighted and weight is None)
+    thinned = population == TABLE and part.weight is not None and bool(np.any(part.weight != 1))
+    rows = Rows(part.labels, weight, np.zeros(len(part.labels), np.int64), 1, thinned=thinned)
     record: dict[str, Any] = {
         "population": population,
         "fold": fold,

@@ -55,7 +55,12 @@ class Importance(Analysis):
                 )
             with style.style():
                 figure = _permutation_figure(permuted.table)
-                found.draw(f"{FOLDER}/permutation_importance.png", figure, "Permutation importance", permuted.how)
+                found.draw(
+                    f"{FOLDER}/permutation_importance.png",
+                    figure,
+                    "Permutation importance",
+                    f"{permuted.how} {_TOGETHER}",
+                )
         with style.style():
             for target in SITE_CLASSES:
                 title = f"Importance for {target.label}, by method"
@@ -188,10 +193,13 @@ def _methods_figure(table: pl.DataFrame, target: SpliceClass) -> Figure:
     return figure
 
 
+_TOGETHER = "Blue: one feature; purple: features that are correlated, permuted together."
+
+
 def _short(names: str) -> str:
     """The first of several features, and how many more there are."""
     first, *more = names.split(" + ")
-    return f"{first} and {len(more)} like it" if more else first
+    return f"{first} and {len(more)} correlated" if more else first
 
 
 def _permutation_figure(table: pl.DataFrame) -> Figure:

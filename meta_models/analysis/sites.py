@@ -39,7 +39,8 @@ class Sites(Analysis):
         ):
             table = self._table(context, rows, base, meta)
             file = found.write(f"{name}_sites.tsv", table)
-            caption = f"{len(rows):,} positions; the {explained} with the largest change come first and are explained."
+            most = min(explained, len(rows))
+            caption = f"{len(rows):,} positions; the {most} with the largest change come first and are explained."
             shown = table.head(explained)
             found.tables.append(ReportTable(f"{name.capitalize()} sites, largest change first", shown, caption, file))
         _tell(found, counts, scores.headline)

@@ -101,7 +101,8 @@ class Targets(Analysis):
         found.tables.append(ReportTable("Limits, met or missed", table, caption, file))
         missed = table.filter(pl.col("status") == "missed")
         for row in missed.iter_rows(named=True):
-            limit = f"{row['metric']}, {row['target']}, '{row['stratum']}' {row['limit']}"
+            where = f"stratum {row['stratum']!r}, {row['population']} population"
+            limit = f"{row['metric']}, {row['target']}, {where} {row['limit']}"
             if row["value"] is None:
                 found.warn(f"Target missed: {limit}: there is no such figure ({row['reason']}).")
             else:

@@ -185,7 +185,7 @@ def stability_index(training: NDArray[np.float64], table: NDArray[np.float64]) -
 
 
 def _explained(index: float, limit: float, sketch: FeatureSketch, median: float, spread: float, *, absent: bool) -> str:
-    text = f"population-stability index {index:.2f} (far from {limit:.2f})"
+    text = f"population-stability index {index:.2f}, above {limit:.2f} (--psi-alarm and what chance adds)"
     if absent:
         return f"{text}: the column is absent and counts 0"
     if sketch.spread and spread and not 1 / _SCALE < spread / sketch.spread < _SCALE:

@@ -319,6 +319,16 @@ def test_fold_metrics() -> None:
     assert set(fold_metrics(frame, BASES, weighting="none")["population"]) == {TABLE}
 
 
+def test_rows_that_stand_for_themselves_make_a_megabase() -> None:
+    """A table of every position has weights, too: all of them are 1."""
+    frame = oof().with_columns(weight=pl.lit(1.0))
+    metric = "false_positives_per_megabase_at_recall_95"
+    for row in run(frame, weighting="sampling_weight").select(metric=metric, target="donor", stratum="all"):
+        assert row.meta is not None, row.meta_reason
+    folds = fold_metrics(frame, BASES, weighting="sampling_weight")
+    assert folds[f"meta_{metric}_donor"].null_count() == 0
+
+
 def test_fold_metrics_are_null_with_a_reason() -> None:
     frame = oof().filter((pl.col("fold") != 1) | (pl.col("label") != 1))
     row = fold_metrics(frame, BASES, weighting="none").row(1, named=True)
