@@ -76,8 +76,8 @@ with install_signal_handlers(), RunFolder.open(Path(sys.argv[1])) as folder:
     with folder.path_for("half.txt") as temporary, folder.scratch("cache") as cache:
         temporary.write_text("half"); (cache / "page").write_text("x")
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL)
-        print(child.pid, flush=True)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as a call that never looks at them
+        print(child.pid, flush=True)
         ctypes.CDLL(None).sleep(60)
 """
 
