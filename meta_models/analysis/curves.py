@@ -95,6 +95,7 @@ class _Drawer:
         self.draws = Draws.make(int(families.max(initial=0)) + 1, context.config.bootstrap_samples, context.config.seed)
 
     def pr_page(self, population: Population) -> Figure:
+        """Precision-recall curves of `population`, an axis for each class."""
         figure, axes = style.new_figure(1, len(DRAWN))
         for ax, target in zip(axes[0], DRAWN, strict=True):
             positive = self.scores.is_class(target)
@@ -106,6 +107,7 @@ class _Drawer:
         return figure
 
     def roc_page(self, population: Population) -> Figure:
+        """ROC curves of `population`, an axis for each class: whole above, low false positive rates below."""
         figure, axes = style.new_figure(2, len(DRAWN))
         for column, target in enumerate(DRAWN):
             lines = self._lines(target, population, "AUC", roc_auc, roc_curve_points, _roc_band)

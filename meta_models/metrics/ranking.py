@@ -58,7 +58,7 @@ class CumulatedCounts:
         if not len(self.true):
             return np.full_like(self.negatives, np.nan)
         precision = self.true + self.false
-        np.maximum(precision, _TINY, out=precision)  # 0 / 0 is 0; a division under a mask takes ten times as long
+        np.maximum(precision, _TINY, out=precision)  # 0 / 0 is 0; a division under a mask is far slower
         np.divide(self.true, precision, out=precision)
         return ratio(np.einsum("jr,jr->r", self.positives, precision), self.total_positives)
 
