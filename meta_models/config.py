@@ -97,7 +97,9 @@ class TrainingConfig(Configuration):
 
     # ---- learner
     family: str = Field("xgboost", description="Learner: xgboost.")
-    n_estimators: PositiveInt = Field(200, description="Most boosting rounds of a booster.")
+    n_estimators: PositiveInt = Field(
+        200, description="Most boosting rounds of a booster, in the folds and in the final model."
+    )
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="Shrinkage of each tree.")
     max_depth: Annotated[int, Field(ge=1, le=16)] = Field(6, description="Depth of a tree.")
     min_child_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Least sum of hessians of a leaf.")
