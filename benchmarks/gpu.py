@@ -31,13 +31,12 @@ import xgboost as xgb
 
 from meta_models.cli import main as command
 from meta_models.config import TrainingConfig
-from meta_models.progress import Progress
 from meta_models.resources import PeakSampler, cpu_limit, memory_budget
 from meta_models.training.devices import choose_device, device_peak, present_gpu
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.families.xgboost_binary import _parameters
 from meta_models.training.folds import split_groups
-from meta_models.training.matrix import audit_features, sample_size
+from meta_models.training.matrix import feature_bins, sample_size
 from meta_models.training.memory import single_model_peak
 from meta_models.training.one_vs_rest import Problem, fit_one_vs_rest
 
@@ -137,9 +136,9 @@ def build(table: SimulatedTable, config: TrainingConfig, threads: int) -> tuple[
     started = time.monotonic()
     n = sample_size(table.n_features, config)
     rows = np.sort(np.random.default_rng(0).choice(table.n_rows, min(n, table.n_rows), replace=False))
-    audit = audit_features(table, names, rows, Progress("Checking the features"))
+    bins = feature_bins(table, names, rows, config)
     audited = time.monotonic()
-    matrix = FAMILIES["xgboost"].prepare(table, names, audit, config, threads=threads)
+    matrix = FAMILIES["xgboost"].prepare(table, names, bins, config, threads=threads)
     return matrix, {"audit": audited - started, "matrix": time.monotonic() - audited}
 
 

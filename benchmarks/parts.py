@@ -28,10 +28,9 @@ from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SigmoidMetaModel
-from meta_models.progress import Progress
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import make_folds
-from meta_models.training.matrix import audit_features
+from meta_models.training.matrix import feature_bins
 from meta_models.training.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
 CONFIG = TrainingConfig(n_estimators=50)
@@ -84,8 +83,8 @@ def test_matrix(benchmark: Any, given: SimpleNamespace) -> None:
     features, rows = given.dataset.features, np.arange(len(given.x))
 
     def build() -> xgb.DMatrix:
-        audit = audit_features(given.dataset, features, rows, Progress("Checking"))
-        return FAMILIES["xgboost"].prepare(given.dataset, features, audit, CONFIG, threads=2)
+        bins = feature_bins(given.dataset, features, rows, CONFIG)
+        return FAMILIES["xgboost"].prepare(given.dataset, features, bins, CONFIG, threads=2)
 
     assert benchmark(build).num_row() == len(given.x)
 

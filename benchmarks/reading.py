@@ -24,7 +24,7 @@ from meta_models.dataset.reader import open_dataset
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
 from meta_models.training.families.xgboost_binary import _parameters
-from meta_models.training.matrix import audit_features, build_matrix, cut_sample, sample_size
+from meta_models.training.matrix import build_matrix, cut_sample, feature_bins, sample_size
 
 CONFIG = TrainingConfig()
 
@@ -51,10 +51,10 @@ def main() -> None:
         scores = positions.frame["donor_score"].to_numpy()
         rows = cut_sample(scores, sample_size(len(features), CONFIG), CONFIG.seed)
         _, reading = timed("one pass", lambda: sum(map(len, dataset.iter_matrix(features))))
-        audit, check = timed("check", lambda: audit_features(dataset, features, rows, Progress("")))
+        bins, check = timed("check", lambda: feature_bins(dataset, features, rows, CONFIG))
         matrix, build = timed(
             "matrix",
-            lambda: build_matrix(dataset, features, audit.sample, CONFIG, threads=threads, progress=Progress("")),
+            lambda: build_matrix(dataset, features, bins, CONFIG, threads=threads, progress=Progress("")),
         )
         matrix.set_label((positions.labels == 1).astype("float32"))
         matrix.set_weight(positions.weights)

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
-from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, BaseModel, base_models
 from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
 from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, split_groups
-from meta_models.training.matrix import ArrayTable, audit_features, cut_sample
+from meta_models.training.matrix import ArrayTable, cut_sample, feature_bins
 from meta_models.training.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
 from meta_models.training.unit_codec import library_versions, parameters
 
@@ -46,8 +45,8 @@ def fit_rows(
     config = with_device(config, len(rows.X), len(rows.features))
     family, table = FAMILIES[config.family], ArrayTable(rows.X)
     sample = cut_sample(_interest(rows, config.seed), config.cut_sample_rows, config.seed)
-    audit = audit_features(table, rows.features, sample, Progress("Checking the features"))
-    prepared = family.prepare(table, rows.features, audit, config, threads=threads)
+    bins = feature_bins(table, rows.features, sample, config)
+    prepared = family.prepare(table, rows.features, bins, config, threads=threads)
 
     def train(jobs: Sequence[BoosterJob], _: str) -> dict[str, FittedBooster]:
         return {job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs}

@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meta_models.training.boosters import train_boosters
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds
-from meta_models.training.jobs import audit_task, task_problem
-from meta_models.training.matrix import Audit
+from meta_models.training.jobs import audit_task, task_bins, task_problem
 from meta_models.training.one_vs_rest import FittedProblem, fit_one_vs_rest
 from meta_models.training.page_digests import PageDigests
 from meta_models.training.task import TrainingTask
@@ -29,7 +31,7 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    audit: Audit | None = None,
+    bins: NDArray[np.float32] | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
@@ -39,8 +41,8 @@ def fit_table(
 
     Parameters
     ----------
-    audit : Audit, optional
-        Of the features of `task`, if it was made already.
+    bins : ndarray of float32 (at most ``max_bin``, n_features), optional
+        Of the features of `task`, if they are known already.
     cache : Path, optional
         Folder that holds the matrix; without it, it is held in memory.
     change : callable
@@ -48,9 +50,9 @@ def fit_table(
     label : str
         Whose boosters these are, for the progress line.
     """
-    audit = audit_task(task) if audit is None else audit
+    bins = task_bins(task, audit_task(task)) if bins is None else bins
     family = FAMILIES[task.config.family]
-    table = family.prepare(task.dataset, task.features, audit, task.config, threads=task.threads, cache=cache)
+    table = family.prepare(task.dataset, task.features, bins, task.config, threads=task.threads, cache=cache)
     pages = None if cache is None else PageDigests.of(cache)
     train = partial(_train_jobs, task, table, change, label, pages=pages)
     return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)

@@ -15,13 +15,13 @@ from meta_models.schema import CLASSES, FAMILY
 from meta_models.training.constraints import score_constraints
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds
-from meta_models.training.matrix import Audit, audit_features, cut_sample, sample_size
+from meta_models.training.matrix import Audit, audit_features, cut_sample, cut_values, sample_size
 from meta_models.training.one_vs_rest import FINAL, Problem, held_out_jobs
 from meta_models.training.task import TrainingTask
 from meta_models.training.unit_codec import library_versions, parameters
 
 __all__ = [
-    "FINAL", "audit_task", "fold_jobs", "task_info", "task_problem", "total_gains",
+    "FINAL", "audit_task", "fold_jobs", "task_bins", "task_info", "task_problem", "total_gains",
 ]  # fmt: skip
 
 
@@ -29,6 +29,11 @@ def audit_task(task: TrainingTask) -> Audit:
     """One pass over the features of `task`: missing and infinite values, and the sample that sets the bins."""
     sample = cut_sample(highest_scores(task), sample_size(len(task.features), task.config), task.config.seed)
     return audit_features(task.dataset, task.features, sample, Progress("Checking the features"))
+
+
+def task_bins(task: TrainingTask, audit: Audit) -> NDArray[np.float32]:
+    """The bins of the features of `task`; with them, the sample that they come from need not be held."""
+    return cut_values(audit.sample, task.config.max_bin)
 
 
 def highest_scores(task: TrainingTask) -> NDArray[np.float32]:

@@ -162,6 +162,14 @@ def audit_features(
     return Audit(missing, fill_missing(sample), sample_rows)
 
 
+def feature_bins(
+    table: FeatureTable, features: tuple[str, ...], sample_rows: NDArray[np.int64], config: TrainingConfig
+) -> NDArray[np.float32]:
+    """The `cut_values` of some rows of `table`, after :func:`audit_features` of all; raises what that raises."""
+    sample = audit_features(table, features, sample_rows, Progress("Checking the features")).sample
+    return cut_values(sample, config.max_bin)
+
+
 def cut_values(sample: NDArray[np.float32], max_bin: int) -> NDArray[np.float32]:
     """Rows (at most `max_bin`, n_features) whose distinct values are the bins of each feature.
 
@@ -219,15 +227,17 @@ class _Chunks(xgb.DataIter):
 
 
 def build_matrix(
-    dataset: FeatureTable, features: tuple[str, ...], sample: NDArray[np.float32], config: TrainingConfig, *,
+    dataset: FeatureTable, features: tuple[str, ...], bins: NDArray[np.float32], config: TrainingConfig, *,
     threads: int, progress: Progress, cache: Path | None = None,
 ) -> xgb.DMatrix:  # fmt: skip
-    """Stream the table into one quantised matrix, binned by the quantiles of `sample`.
+    """Stream the table into one quantised matrix.
 
     Missing values go in as a low sentinel: the matrix then takes 2 bytes a value instead of 5.
 
     Parameters
     ----------
+    bins : ndarray of float32 (at most ``max_bin``, n_features)
+        Made by `cut_values`.
     cache : Path, optional
         A folder for the pages of the matrix, which then stay on disk and are read for each level of each tree. The
         matrix is of no use in a forked process: XGBoost's threads, which read the pages, do not live on there.
@@ -238,7 +248,7 @@ def build_matrix(
         If a file cannot be read.
     """
     kind = xgb.QuantileDMatrix if cache is None else xgb.ExtMemQuantileDMatrix
-    ref = xgb.QuantileDMatrix(cut_values(sample, config.max_bin), max_bin=config.max_bin, nthread=threads)
+    ref = xgb.QuantileDMatrix(bins, max_bin=config.max_bin, nthread=threads)
     tracker = progress.started((_PASSES if cache is None else _PASSES_EXTERNAL) * dataset.n_rows)
 
     def chunks() -> Iterator[NDArray[np.float32]]:

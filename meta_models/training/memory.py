@@ -61,9 +61,8 @@ def single_model_peak(rows: int, features: int, config: TrainingConfig, workers:
         matrix += DEVICE_HOST + DEVICE_COPY * rows * features
     booster = WORKER + WORKER_ROW_BYTES * rows + _histograms(rows, features, kmers, config)
     boosters = FITTED_ROW_BYTES * rows + workers * booster
-    sample = _sample(rows, features, config)
-    training = sample + matrix + max(_reading(rows, features), boosters)
-    return int(_held(rows, config) + max(training, _assembling(rows, sample)))
+    training = max(_checking(rows, features, config), matrix + max(_reading(rows, features), boosters))
+    return int(_held(rows, config) + max(training, RESULT_ROW_BYTES * rows))
 
 
 def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
@@ -78,8 +77,8 @@ def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, thread
     building = min(SCAN_BYTES, 2 * rows * features) + CHUNK_BYTES + 2 * page + quantised
     histograms = _histograms(rows, features, _kmers(profile), config)
     boosters = 3 * quantised + WORKER + (FITTED_ROW_BYTES + WORKER_ROW_BYTES) * rows + histograms
-    sample = _sample(rows, features, config)
-    training = _held(rows, config) + max(sample + max(building, boosters), _assembling(rows, sample))
+    checking = _checking(rows, features, config)
+    training = _held(rows, config) + max(checking, building, boosters, RESULT_ROW_BYTES * rows)
     return _with_other_phases(int(training), profile, config, threads)
 
 
@@ -134,19 +133,15 @@ def _histograms(rows: int, features: int, kmers: int, config: TrainingConfig) ->
     return float(BIN_BYTES * bins * ((1 << min(config.max_depth, FULL_DEPTH)) - 1))
 
 
-def _sample(rows: int, features: int, config: TrainingConfig) -> float:
-    """Bytes of the sample that sets the bins."""
-    return 4.0 * min(rows, sample_size(features, config)) * features
+def _checking(rows: int, features: int, config: TrainingConfig) -> float:
+    """Bytes of what checks the features and takes the sample that sets the bins, and of sketches of that sample."""
+    sample = 4.0 * min(rows, sample_size(features, config)) * features
+    return max(2 * sample, sample + _reading(rows, features))
 
 
 def _reading(rows: int, features: int) -> float:
     """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes."""
     return min(SCAN_BYTES, 2 * rows * features) + 3 * min(CHUNK_BYTES, 4 * rows * features)
-
-
-def _assembling(rows: int, sample: float) -> float:
-    """Bytes of the out-of-fold table and of the sketches of the sample, once the matrix is gone."""
-    return 2 * sample + RESULT_ROW_BYTES * rows
 
 
 def cache_bytes(rows: int, features: int) -> int:

@@ -20,7 +20,7 @@ from meta_models.schema import CLASS_NAMES
 from meta_models.training.boosters import train_boosters
 from meta_models.training.families import FAMILIES, BoosterJob
 from meta_models.training.folds import Folds, make_folds
-from meta_models.training.jobs import audit_task, total_gains
+from meta_models.training.jobs import audit_task, task_bins, total_gains
 from meta_models.training.one_vs_rest import FINAL
 from meta_models.training.task import TrainingTask
 
@@ -150,8 +150,8 @@ def _shares_of(task: TrainingTask, fold: int, rows: NDArray[np.bool_]) -> Floats
     jobs = pilot_jobs(fold, pilot.positions.labels)
     if not jobs:
         return np.zeros(len(task.features))
-    family, audit = FAMILIES[task.config.family], audit_task(pilot)
-    table = family.prepare(pilot.dataset, pilot.features, audit, pilot.config, threads=pilot.threads)
+    family, bins = FAMILIES[task.config.family], task_bins(pilot, audit_task(pilot))
+    table = family.prepare(pilot.dataset, pilot.features, bins, pilot.config, threads=pilot.threads)
     gains = total_gains(pilot, jobs, train_boosters(pilot, table, jobs, f"Choosing features, fold {fold}"))
     totals = gains.sum(0)
     return np.asarray((gains / np.where(totals > 0, totals, 1)).mean(1))

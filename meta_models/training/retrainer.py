@@ -18,7 +18,7 @@ from meta_models.schema import CLASS_NAMES, FeatureGroup
 from meta_models.training.constraints import score_constraints
 from meta_models.training.devices import AUTO, CPU, with_device
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
-from meta_models.training.matrix import FeatureTable, audit_features, cut_sample, release_memory, sample_size
+from meta_models.training.matrix import FeatureTable, cut_sample, feature_bins, release_memory, sample_size
 from meta_models.training.memory import single_model_peak, worker_count
 from meta_models.training.row_weights import row_weights
 from meta_models.workers import CAN_FORK, run_jobs
@@ -105,9 +105,9 @@ class Retrainer:
             columns = [column for base in self._result.bases for column in base.columns[1:]]
             highest = self._result.oof.select(highest=pl.max_horizontal(columns))["highest"].to_numpy()
             sample = cut_sample(highest, sample_size(len(features), self._config), self._config.seed)
-            audit = audit_features(self._table, features, sample, Progress("Checking the features"))
+            bins = feature_bins(self._table, features, sample, self._config)
             family = FAMILIES[self._config.family]
-            matrix = family.prepare(self._table, features, audit, self._config, threads=self._threads)
+            matrix = family.prepare(self._table, features, bins, self._config, threads=self._threads)
             self._held = features, matrix
         return self._held[1]
 

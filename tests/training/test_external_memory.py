@@ -21,7 +21,7 @@ from meta_models.training import fit_table as fit_table_module
 from meta_models.training import matrix
 from meta_models.training.families import FittedBooster
 from meta_models.training.families.xgboost_binary import XGBoostBinary
-from meta_models.training.jobs import audit_task
+from meta_models.training.jobs import audit_task, task_bins
 from meta_models.training.matrix import build_matrix, cut_values, joined, sample_size
 from meta_models.training.memory import cache_bytes
 from meta_models.training.page_digests import PageDigests
@@ -52,7 +52,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("sampling", [1.0, 0.5])
 def test_pages_give_the_trees_of_the_matrix_in_memory(tmp_path: Path, small_pages: None, sampling: float) -> None:
     task = make_task(tmp_path, make_frame(n_genes=60))
-    sample = audit_task(task).sample
+    bins = task_bins(task, audit_task(task))
     label = (task.positions.labels == 1).astype(np.float32)
     weight = (np.arange(len(label)) % 3 > 0).astype(np.float32)
     parameters = {
@@ -64,7 +64,7 @@ def test_pages_give_the_trees_of_the_matrix_in_memory(tmp_path: Path, small_page
         if cache is not None:
             cache.mkdir()
         table = build_matrix(
-            SmallChunks(task), task.features, sample, task.config, threads=2, progress=Progress("test"), cache=cache
+            SmallChunks(task), task.features, bins, task.config, threads=2, progress=Progress("test"), cache=cache
         )
         table.set_label(label)
         table.set_weight(weight)
@@ -134,10 +134,10 @@ def test_space_is_checked_before_anything_is_written(tmp_path: Path, monkeypatch
 def test_the_pages_take_no_more_disk_than_was_asked_for(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame(n_genes=300, n_features=60))
     (tmp_path / "cache").mkdir()
+    bins, cache = task_bins(task, audit_task(task)), tmp_path / "cache"
     table = build_matrix(
-        task.dataset, task.features, audit_task(task).sample, task.config, threads=1, progress=Progress("test"),
-        cache=tmp_path / "cache",
-    )  # fmt: skip
+        task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"), cache=cache
+    )
     on_disk = sum(file.stat().st_size for file in (tmp_path / "cache").iterdir())
     assert 0.6 < on_disk / cache_bytes(table.num_row(), table.num_col()) <= 1
 

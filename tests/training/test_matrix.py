@@ -12,7 +12,7 @@ from training_tasks import make_task
 from meta_models.errors import InputError
 from meta_models.model.inputs import fill_missing
 from meta_models.progress import Progress
-from meta_models.training.matrix import audit_features, build_matrix, cut_sample, cut_values
+from meta_models.training.matrix import audit_features, build_matrix, cut_sample, cut_values, feature_bins
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
 
@@ -20,6 +20,10 @@ PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth"
 def audit(task, sample_rows=None):
     rows = np.arange(task.dataset.n_rows) if sample_rows is None else sample_rows
     return audit_features(task.dataset, task.features, rows, Progress("test"))
+
+
+def all_bins(task):
+    return feature_bins(task.dataset, task.features, np.arange(task.dataset.n_rows), task.config)
 
 
 def test_the_audit_counts_missing_values_and_takes_the_sample(tmp_path: Path) -> None:
@@ -43,11 +47,10 @@ def test_infinite_values_name_column_and_count(tmp_path: Path, value: float) -> 
 
 def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame())
-    streamed = build_matrix(
-        task.dataset, task.features, audit(task).sample, task.config, threads=1, progress=Progress("test")
-    )
+    bins = all_bins(task)
+    streamed = build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"))
     features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
-    bins = cut_values(audit(task).sample, task.config.max_bin)
+    np.testing.assert_array_equal(bins, cut_values(fill_missing(features), task.config.max_bin))
     reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
     memory = xgb.QuantileDMatrix(features, ref=reference, max_bin=task.config.max_bin)
     label = (task.positions.labels == 1).astype(np.float32)
@@ -61,15 +64,15 @@ def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(tmp_path: P
 def test_rows_of_weight_zero_do_not_change_the_trees(tmp_path: Path) -> None:
     """The reason why one matrix may serve all folds."""
     task = make_task(tmp_path, make_frame())
-    sample = audit(task).sample
+    bins = all_bins(task)
     rows = np.flatnonzero(np.arange(task.dataset.n_rows) % 3 > 0)
     mask = np.zeros(task.dataset.n_rows, bool)
     mask[rows] = True
     label = (task.positions.labels == 2).astype(np.float32)
-    whole = build_matrix(task.dataset, task.features, sample, task.config, threads=1, progress=Progress("a"))
+    whole = build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("a"))
     whole.set_label(label)
     whole.set_weight(mask.astype(np.float32))
-    reference = xgb.QuantileDMatrix(cut_values(sample, task.config.max_bin), max_bin=task.config.max_bin)
+    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
     subset = xgb.QuantileDMatrix(
         fill_missing(task.dataset.read_rows(rows, task.features)), ref=reference, max_bin=task.config.max_bin
     )
@@ -93,7 +96,7 @@ def test_an_interrupt_inside_the_build_is_not_lost(
 ) -> None:
     """XGBoost reads the table through ctypes, where an exception that is no `Exception` has no effect."""
     task = make_task(tmp_path, make_frame())
-    sample = audit(task).sample
+    bins = all_bins(task)
     calls = 0
 
     def interrupted(chunk: np.ndarray) -> np.ndarray:
@@ -105,4 +108,4 @@ def test_an_interrupt_inside_the_build_is_not_lost(
 
     monkeypatch.setattr("meta_models.training.matrix.fill_missing", interrupted)
     with pytest.raises(interrupt):
-        build_matrix(task.dataset, task.features, sample, task.config, threads=1, progress=Progress("test"))
+        build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"))

@@ -17,7 +17,7 @@ from meta_models.errors import ExitCode
 from meta_models.training import pilot
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.folds import Folds, make_folds
-from meta_models.training.jobs import audit_task
+from meta_models.training.jobs import audit_task, task_bins
 from meta_models.training.one_vs_rest import FINAL
 from meta_models.training.pilot import carrying, choose, choose_features, draw_rows, pilot_jobs
 from meta_models.training.strategies import STRATEGIES
@@ -101,7 +101,8 @@ def test_features_that_are_not_named_are_never_split_on(tmp_path: Path) -> None:
     allowed = np.zeros(len(task.features), bool)
     allowed[[1, 4, 9, 30]] = True
     family, everything = FAMILIES["xgboost"], np.ones(task.dataset.n_rows, bool)
-    table = family.prepare(task.dataset, task.features, audit_task(task), task.config, threads=1)
+    bins = task_bins(task, audit_task(task))
+    table = family.prepare(task.dataset, task.features, bins, task.config, threads=1)
     job = BoosterJob("one", 0, 1, everything, ~everything, ~everything, 40, features=allowed)
     fitted = family.fit(table, job, task.positions.labels, None, task.config, threads=1)
     gains = family.gains(family.load(fitted.payload), len(task.features))

@@ -20,7 +20,7 @@ from meta_models.result import probability_columns
 from meta_models.training.boosters import train_boosters
 from meta_models.training.families import FAMILIES
 from meta_models.training.folds import make_folds
-from meta_models.training.jobs import audit_task, fold_jobs
+from meta_models.training.jobs import audit_task, fold_jobs, task_bins
 from meta_models.training.strategies import STRATEGIES
 
 
@@ -81,7 +81,8 @@ def test_held_out_scores_are_those_of_the_fold_model(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame(n_genes=40))
     folds = make_folds(task.positions, task.config)
     jobs = fold_jobs(task, folds)[:3]
-    table = FAMILIES["xgboost"].prepare(task.dataset, task.features, audit_task(task), task.config, threads=1)
+    bins = task_bins(task, audit_task(task))
+    table = FAMILIES["xgboost"].prepare(task.dataset, task.features, bins, task.config, threads=1)
     fitted = train_boosters(task, table, jobs, "test")
     features = task.dataset.read_rows(np.flatnonzero(jobs[0].score), task.features)
     for job in jobs:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.training.matrix import Audit, FeatureTable
+from meta_models.training.matrix import FeatureTable
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,13 @@ class LearnerFamily(ABC):
 
     @abstractmethod
     def prepare(
-        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int,
-        cache: Path | None = None,
+        self, table: FeatureTable, features: tuple[str, ...], bins: NDArray[np.float32], config: TrainingConfig, *,
+        threads: int, cache: Path | None = None,
     ) -> Any:  # fmt: skip
-        """Bring the features into the form that serves all jobs; with `cache`, a folder, kept there, not in memory."""
+        """Bring the features into the form that serves all jobs; with `cache`, a folder, kept there, not in memory.
+
+        `bins` is what :func:`~meta_models.training.matrix.cut_values` makes of a sample of the rows.
+        """
 
     @abstractmethod
     def fit(

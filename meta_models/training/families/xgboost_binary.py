@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.progress import Progress
 from meta_models.training.families.base import BoosterJob, FittedBooster, LearnerFamily
-from meta_models.training.matrix import Audit, FeatureTable, build_matrix
+from meta_models.training.matrix import FeatureTable, build_matrix
 
 _CLIP = 1e-7
 #: Weight in column sampling of a feature that may be used; with it one of weight 0 is never drawn before one of these.
@@ -25,12 +25,12 @@ class XGBoostBinary(LearnerFamily):
     name: ClassVar[str] = "xgboost"
 
     def prepare(
-        self, table: FeatureTable, features: tuple[str, ...], audit: Audit, config: TrainingConfig, *, threads: int,
-        cache: Path | None = None,
+        self, table: FeatureTable, features: tuple[str, ...], bins: NDArray[np.float32], config: TrainingConfig, *,
+        threads: int, cache: Path | None = None,
     ) -> xgb.DMatrix:  # fmt: skip
         """One quantised matrix of the whole table."""
         progress = Progress("Building the matrix")
-        return build_matrix(table, features, audit.sample, config, threads=threads, progress=progress, cache=cache)
+        return build_matrix(table, features, bins, config, threads=threads, progress=progress, cache=cache)
 
     def fit(
         self, table: xgb.DMatrix, job: BoosterJob, labels: NDArray[np.integer],

@@ -17,8 +17,8 @@ from meta_models.training.boosters import booster_record
 from meta_models.training.families import FAMILIES
 from meta_models.training.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.folds import Folds, make_folds
-from meta_models.training.jobs import audit_task, task_info, total_gains
-from meta_models.training.matrix import Audit, release_memory
+from meta_models.training.jobs import audit_task, task_bins, task_info, total_gains
+from meta_models.training.matrix import release_memory
 from meta_models.training.memory import profile_peak
 from meta_models.training.mining import train_mined
 from meta_models.training.one_vs_rest import FINAL, FittedProblem
@@ -49,7 +49,9 @@ class SingleModelStrategy(TrainingStrategy):
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = make_folds(task.positions, task.config)
         audit = audit_task(task)
-        fit = self._train(task, folds, audit, as_it_is)
+        missing, sketches, bins = audit.missing, sketch_audit(task, audit), task_bins(task, audit)
+        del audit  # a sample of rows, which is not to lie beside the matrix
+        fit = self._train(task, folds, bins, as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
         release_memory()
@@ -60,8 +62,8 @@ class SingleModelStrategy(TrainingStrategy):
             folds=tuple(folds.record(job.fold, job.stop) for job in fit.first_of_fold),
             boosters=tuple(booster_record(job, fit.fitted[job.name]) for job in (*fit.held_out, *fit.final)),
             gains=total_gains(task, fit.final, fit.fitted),
-            missing=audit.missing,
-            sketches=sketch_audit(task, audit),
+            missing=missing,
+            sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
             notes=() if mined is None else mined.notes,
             mining=() if mined is None else mined.records,
@@ -73,11 +75,13 @@ class SingleModelStrategy(TrainingStrategy):
 
     def _train_round(self, task: TrainingTask, folds: Folds, change: ChangeJob) -> FittedProblem:
         """Train on a table that mined rows were added to."""
-        return self._train(task, folds, audit_task(task), change)
+        return self._train(task, folds, None, change)
 
-    def _train(self, task: TrainingTask, folds: Folds, audit: Audit, change: ChangeJob) -> FittedProblem:
+    def _train(
+        self, task: TrainingTask, folds: Folds, bins: NDArray[np.float32] | None, change: ChangeJob
+    ) -> FittedProblem:
         with self._cache(task) as cache:
-            return fit_table(task, folds, audit=audit, cache=cache, change=change)  # the matrix goes before its folder
+            return fit_table(task, folds, bins=bins, cache=cache, change=change)  # the matrix goes before its folder
 
     def _model(
         self, task: TrainingTask, fit: FittedProblem, fold: int, rows: NDArray[np.bool_] | None = None
