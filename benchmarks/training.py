@@ -14,8 +14,10 @@ learning rate, row weights, and folds of whole families: five models and one on 
 - *bare*: the ``xgboost.train`` calls alone that the single model needs, on one quantised matrix in memory.
 - *hist*: scikit-learn's ``HistGradientBoostingClassifier``; *lightgbm*: ``LGBMClassifier`` (the extra ``benchmark``).
 
-``mean AP`` is out of fold, of donor and acceptor, on the rows of the table. ``training`` is what comes before any
-analysis: reading, screening, training. ``x bare`` compares it (of others: the wall) with the bare calls.
+``mean AP`` is out of fold, of donor and acceptor, on the rows of the table; ``weighted`` is the same, and ``log-loss``
+that of all classes, with rows weighted up to all positions. Below are their differences to the naive pipeline, with
+95 % intervals of a bootstrap over families. ``training`` is what comes before any analysis: reading, screening,
+training. ``x bare`` compares it (of others: the wall) with the bare calls.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from typing import Any
 import numpy as np
 
 SCORES = ("neither", "donor", "acceptor")
+SAMPLES = 500  # of the bootstrap
 EXPANSIONS = {
     "sampled": ["--negatives-per-site", "10"],
     "positions": ["--kmer", "3", "4"],
@@ -79,15 +82,17 @@ def features(table: Path) -> list[str]:
 Loaded = tuple[Any, np.ndarray, np.ndarray, np.ndarray]
 
 
-def load(table: Path, *, as_frame: bool = False) -> Loaded:
+def load(table: Path, *, as_frame: bool = False, values: bool = True) -> Loaded:
     """Features (float32, or a pandas table as it is), labels, families and weights of the whole table."""
     import polars as pl
 
-    frame = pl.read_parquet(table / "*.parquet")
+    scan = pl.scan_parquet(table / "*.parquet")
+    others = [c for c in ("splice_type", "gene_family", "gene_id", "sampling_weight") if c in scan.collect_schema()]
+    frame = scan.collect() if values else scan.select(others).collect()
     labels = frame["splice_type"].replace_strict({n: k for k, n in enumerate(SCORES)}).to_numpy()
     groups = frame["gene_family"].to_numpy() if "gene_family" in frame.columns else frame["gene_id"].to_numpy()
     weights = frame["sampling_weight"].to_numpy() if "sampling_weight" in frame.columns else np.ones(len(labels))
-    columns = frame.select(features(table))
+    columns = frame.select(features(table) if values else ())
     x = columns.to_pandas() if as_frame else columns.cast(pl.Float32).to_numpy()
     return x, labels, groups, weights.astype(np.float32)
 
@@ -101,7 +106,7 @@ def cross_validate(loaded: Loaded, folds: int, predict: Callable[..., np.ndarray
     for train, held_out in GroupKFold(folds).split(x, labels, groups):
         oof[held_out] = predict(rows[train], labels[train], weights[train], rows[held_out])
     predict(x, labels, weights, rows[:1])
-    return {"mean_ap": mean_ap(labels, oof / oof.sum(1, keepdims=True))}
+    return {"mean_ap": mean_ap(labels, oof / oof.sum(1, keepdims=True)), "scores": oof}
 
 
 def naive(table: Path, rounds: int, folds: int, *, as_frame: bool = True) -> Figures:
@@ -189,6 +194,7 @@ def _figures(run: Path) -> Figures:
     scores = oof.select([f"raw_{name}" for name in SCORES]).to_numpy()
     return {
         "mean_ap": mean_ap(oof["label"].to_numpy(), scores),
+        "scores": scores,
         "training": sum(phases[name] for name in ("reading", "screening", "training")),
         "phases": phases,
     }
@@ -220,11 +226,12 @@ def genes_of(table: Path) -> int:
     return int(pl.scan_parquet(table / "*.parquet").select(pl.col("gene_id").n_unique()).collect().item())
 
 
-def measure(name: str, table: Path, options: argparse.Namespace) -> Figures:
+def measure(name: str, table: Path, folder: Path, options: argparse.Namespace) -> Figures:
     """Wall and CPU seconds and peak memory (summed proportional set size, every 0.2 s) of a contestant's processes."""
     from meta_models.resources import tree_pss
 
-    command = [sys.executable, __file__, str(table), "--contestant", name]
+    scores = folder / f"{name}.npy"
+    command = [sys.executable, __file__, str(table), "--contestant", name, "--scores", str(scores)]
     command += ["--rounds", str(options.rounds), "--folds", str(options.folds)]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -244,7 +251,37 @@ def measure(name: str, table: Path, options: argparse.Namespace) -> Figures:
     if process.returncode:
         raise SystemExit(f"{name} ended with {process.returncode}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall": wall, "cpu": cpu, "peak_gb": peak / 1e9, **json.loads(output.strip().splitlines()[-1])}
+    figures = {"wall": wall, "cpu": cpu, "peak_gb": peak / 1e9, **json.loads(output.strip().splitlines()[-1])}
+    return figures | ({"scores": np.load(scores)} if scores.exists() else {})
+
+
+WEIGHTED = {"weighted": ("average_precision", "mean"), "log_loss": ("log_loss", "all")}
+
+
+def compare(table: Path, runs: dict[str, Figures]) -> None:
+    """Add weighted figures to `runs`, and their differences to the naive pipeline with intervals; scores are let go."""
+    from meta_models.analysis.figures import Figures as Scored
+    from meta_models.analysis.figures import Rows, figures_of
+    from meta_models.metrics import Draws, interval_of
+
+    _, labels, groups, weights = load(table, values=False)
+    names, family = np.unique(groups, return_inverse=True)
+    rows = Rows(labels.astype(np.uint8), weights.astype(np.float64), family, len(names))
+    draws = Draws.make(len(names), SAMPLES, seed=0)
+    scored: dict[str, Scored] = {}
+    for name, run in runs.items():
+        if (scores := run.pop("scores", None)) is not None:
+            scored[name] = figures_of(rows, scores / scores.sum(1, keepdims=True), draws)
+            run |= {column: scored[name].points[key].value for column, key in WEIGHTED.items()}
+    for name in scored if "naive" in scored else ():
+        for column, key in WEIGHTED.items():
+            both = scored[name], scored["naive"]
+            interval = interval_of(both[0].replicates[key] - both[1].replicates[key], both[0].families[key[1]])
+            runs[name][f"{column} - naive"] = [
+                runs[name][column] - runs["naive"][column],
+                interval.lower,
+                interval.upper,
+            ]
 
 
 def expanded(tool: Path, raw: Path, folder: Path) -> list[Path]:
@@ -257,8 +294,8 @@ def expanded(tool: Path, raw: Path, folder: Path) -> list[Path]:
 def report(table: Path, runs: dict[str, Figures]) -> None:
     """A line for each contestant."""
     naive_, bare_ = runs.get("naive"), runs.get("bare")
-    print(f"\n{table}\n{'':10}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}{'mean AP':>9}{'training':>9}"
-          f"{'x naive':>9}{'peak x':>9}{'x bare':>9}")  # fmt: skip
+    print(f"\n{table}\n{'':10}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}{'mean AP':>9}{'weighted':>9}{'log-loss':>9}"
+          f"{'training':>9}{'x naive':>9}{'peak x':>9}{'x bare':>9}")  # fmt: skip
     for name, f in runs.items():
         training = f.get("training", f["wall"])
         ratios = (
@@ -266,8 +303,19 @@ def report(table: Path, runs: dict[str, Figures]) -> None:
             f["peak_gb"] / naive_["peak_gb"] if naive_ else np.nan,
             training / bare_["training"] if bare_ else np.nan,
         )
-        values = (f["wall"], f["cpu"], f["peak_gb"], f.get("mean_ap", np.nan), training, *ratios)
-        print(f"{name:10}" + "".join(f"{v:9.4f}" if k == 3 else f"{v:9.2f}" for k, v in enumerate(values)), flush=True)
+        quality = [np.nan if f.get(column) is None else f[column] for column in ("mean_ap", *WEIGHTED)]
+        cost = "".join(f"{v:9.2f}" for v in (f["wall"], f["cpu"], f["peak_gb"]))
+        good = f"{quality[0]:9.4f}{quality[1]:9.4f}{quality[2]:9.2g}"
+        print(f"{name:10}{cost}{good}" + "".join(f"{v:9.2f}" for v in (training, *ratios)), flush=True)
+    for name, f in runs.items():
+        for column in WEIGHTED if name != "naive" else ():
+            if found := f.get(f"{column} - naive"):
+                print(f"{name} - naive, {column.replace('_', '-')}: " + " to ".join(_signed(v) for v in found[1:])
+                      + f" around {_signed(found[0])}", flush=True)  # fmt: skip
+
+
+def _signed(value: float | None) -> str:
+    return "?" if value is None else f"{value:+.2g}"
 
 
 def main() -> None:
@@ -280,14 +328,19 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--scores", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
-        print(json.dumps(CONTESTANTS[options.contestant](options.tables[0], options.rounds, options.folds)))
+        figures = CONTESTANTS[options.contestant](options.tables[0], options.rounds, options.folds)
+        if (scores := figures.pop("scores", None)) is not None:
+            np.save(options.scores, scores)
+        print(json.dumps(figures))
         return
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for table in [*options.tables, *(expanded(*options.expand, Path(folder)) if options.expand else ())]:
-            found[str(table)] = {name: measure(name, table, options) for name in options.only}
+            found[str(table)] = {name: measure(name, table, Path(folder), options) for name in options.only}
+            compare(table, found[str(table)])
             report(table, found[str(table)])
     if options.json:
         options.json.write_text(
