@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, GENOMIC, EvaluationRow, EvaluationTable, shown
-from meta_models.analysis.report.input import ReportInput
+from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable, shown
+from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE
 
@@ -98,15 +98,15 @@ def _shares(shares: Sequence[float] | None) -> str:
 
 def _scores(report: ReportInput) -> list[str]:
     lines = []
-    for title, table in (("Out of fold", report.run.evaluation), ("On the external table", report.external)):
+    tables = (
+        (f"{WHOLE_GENES}, out of fold", report.whole_genes),
+        ("On the external table", report.external),
+        ("On the training table, out of fold", report.run.evaluation),
+    )
+    for title, table in tables:
         if table is not None:
-            lines += [f"{title}, {_population(table)}, against the best base model:", "", *_figures(table), ""]
+            lines += [f"{title}, {table.headline.where}, against the best base model:", "", *_figures(table), ""]
     return lines[:-1] if lines else ["Base and meta-model were not compared in this run."]
-
-
-def _population(table: EvaluationTable) -> str:
-    genomic = table.headline.population == GENOMIC
-    return "all positions (rows weighted)" if genomic else "rows of the table, which may be down-sampled"
 
 
 def _figures(table: EvaluationTable) -> list[str]:

@@ -10,9 +10,10 @@ from importlib.resources import files
 
 import polars as pl
 
-from meta_models.analysis.evaluation_table import EvaluationTable, Headline, shown
+from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
 from meta_models.analysis.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.metrics import METRICS
 
 #: Rows of a table shown on the page; the caption says how many there are and which file has them all.
 SHOWN_ROWS = 200
@@ -68,6 +69,7 @@ def render_report(report: ReportInput) -> str:
     return environment.from_string(source).render(
         report=report,
         cards=_cards(report),
+        elsewhere=_elsewhere(report),
         status=Status,
         printed_rows=PRINTED_ROWS,
         parameters=_mapping_table(report.result.config.model_dump(mode="json"), "Parameters"),
@@ -89,6 +91,36 @@ def _cards(report: ReportInput) -> list[Card]:
         ("Cross-validation, out of fold", report.run.evaluation),
     ]
     return [_card(title, evaluation.headline) for title, evaluation in named if evaluation is not None]
+
+
+def _elsewhere(report: ReportInput) -> list[ReportTable]:
+    """The figures of other tables than that of training; its own stand with the analyses."""
+    named = (
+        (f"{WHOLE_GENES}, out of fold", report.whole_genes, "oof_dataset_evaluation.tsv"),
+        ("External table, genes not trained on", report.external, "external_evaluation.tsv"),
+    )
+    return [_metrics_table(title, evaluation, file) for title, evaluation, file in named if evaluation is not None]
+
+
+def _metrics_table(title: str, evaluation: EvaluationTable, file: str) -> ReportTable:
+    """Every metric on all rows, against the best base model."""
+    headline = evaluation.headline
+    rows = evaluation.select(population=headline.population, stratum=ALL_ROWS, base_model=BEST_BASE)
+    columns = {
+        "metric": [METRICS[row.metric].title for row in rows],
+        "class": [row.target for row in rows],
+        "best base": [row.base for row in rows],
+        "meta": [row.meta for row in rows],
+        "difference": [row.difference for row in rows],
+        "lower": [row.lower for row in rows],
+        "upper": [row.upper for row in rows],
+        "families": [row.families for row in rows],
+        "without a figure because": [row.reason for row in rows],
+    }
+    floats = dict.fromkeys(("best base", "meta", "difference", "lower", "upper"), pl.Float64)
+    frame = pl.DataFrame(columns, schema_overrides={**floats, "without a figure because": pl.String})
+    caption = f"{headline.where[0].upper()}{headline.where[1:]}; 95 % intervals of the difference over families."
+    return ReportTable(title, frame, caption, file)
 
 
 def _card(title: str, headline: Headline) -> Card:

@@ -94,7 +94,8 @@ def _figures(evaluation: EvaluationTable) -> list[str]:
         rows = evaluation.select(population=population, stratum=ALL_ROWS, base_model=BEST_BASE)
         beside = evaluation.select(population=population, stratum=ALL_ROWS, base_model=main)
         by_metric = {(row.metric, row.target): row.base for row in beside}
-        named = "all positions (rows weighted)" if population == GENOMIC else "rows of the table"
+        whole = "all positions (rows weighted)" if evaluation.headline.weighted else "all positions"
+        named = whole if population == GENOMIC else "rows of the table"
         cells = [_cells(row, by_metric.get((row.metric, row.target))) for row in rows]
         lines += [f"{population}: {named}", *_aligned([_HEADER, *cells])]
         lines += [f"  –, {row.metric} {row.target}: {row.reason}" for row in rows if row.reason]
