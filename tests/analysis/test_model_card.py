@@ -57,3 +57,17 @@ def test_warnings_stand_among_the_limits(report):
 def test_no_evaluation_is_no_figure(report):
     bare = replace(report, run=replace(report.run, evaluation=None))
     assert "were not compared in this run" in render_model_card(bare)
+
+
+def test_every_position_stands_before_the_table(report):
+    other = finished_run("none")[1].evaluation
+    assert other is not None
+    card = render_model_card(replace(report, whole_genes=other))
+    scores = card.partition("## Scores on genes")[2].partition("## Limits")[0]
+    titles = [line for line in scores.splitlines() if line.endswith("against the best base model:")]
+    assert titles == [
+        "On every position of the training genes, out of fold, rows of the table, against the best base model:",
+        "On the training table, out of fold, all positions, weighted, against the best base model:",
+    ]
+    first = scores.partition(titles[1])[0]
+    assert f"| {other.headline.row.base:.4f} | {other.headline.row.meta:.4f} |" in first

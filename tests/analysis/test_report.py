@@ -161,6 +161,12 @@ def test_an_external_table_comes_first(report: ReportInput) -> None:
     assert render_summary(both).splitlines()[3].startswith("On the external table:")
     page = render_report(both)
     assert page.index("External table, genes not trained on") < page.index("Cross-validation, out of fold")
+    own = page.partition('id="elsewhere"')[2].partition("</section>")[0]
+    row = report.run.evaluation.headline.row  # type: ignore[union-attr]
+    assert f"{row.meta:.4g}" in own
+    assert f"{row.lower:.4g}" in own
+    assert "external_evaluation.tsv" in own
+    assert 'id="elsewhere"' not in render_report(report)
 
 
 @needs_chromium
