@@ -5,6 +5,7 @@
     python benchmarks/memory.py --table worm=DATA/worm/master --table chr1=DATA/human_chr1/master
     python benchmarks/memory.py --growth              # rows x 1, 2, 4, 8: the exponent of time and memory
     python benchmarks/memory.py --naive               # beside what a user would write: pandas and XGBClassifier
+    python benchmarks/memory.py --naive --rows 1500000 --times 8       # 12 million rows alone: it does not fit 12 GB
 
 Every run is a process of its own with few rounds; peaks are those of its ``run_manifest.json``, in which those of its
 phases stand, too. Growth is told by CPU seconds, which other work on the machine hardly changes. The naive pipeline may
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,10 +151,10 @@ def compare(tables: dict[str, Path], scratch: Path, options: tuple[str, ...]) ->
     return good
 
 
-def growth(scratch: Path, options: tuple[str, ...], first: int, naive_gb: float | None) -> None:
+def growth(scratch: Path, options: tuple[str, ...], sizes: Sequence[int], naive_gb: float | None) -> None:
     """Print time and memory over rows, and the exponent of each (least squares of the logarithms)."""
     series: dict[str, list[Measured]] = {}
-    for rows in (first * times for times in GROWTH):
+    for rows in sizes:
         table = synthetic(scratch / f"rows{rows}", rows, 40, 64, pl.Float32)
         for strategy in ("single_model", "external_memory"):
             found = run(table, scratch / f"out{rows}-{strategy}", "--strategy", strategy, *options)
@@ -172,6 +173,8 @@ def _growth_lines(name: str, found: list[Measured]) -> Iterator[str]:
             f"  {one.cpu:7.1f} CPU s;"
             f" per M cells {one.cpu / one.cells * 1e6:6.2f} CPU s, {one.peak / one.cells:6.1f} MB"
         )
+    if len(found) == 1:
+        return
     cells = np.array([one.cells for one in found], float)
     per_cell, fixed = np.polyfit(cells, [one.peak for one in found], 1)
     exponent = np.polyfit(np.log(cells), np.log([one.cpu for one in found]), 1)[0]
@@ -189,6 +192,7 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--naive", action="store_true", help="growth, beside the naive pipeline")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the smallest table of --growth")
+    parser.add_argument("--times", type=int, nargs="+", default=GROWTH, help="of these rows, the sizes of --growth")
     parser.add_argument("--most-gb", type=float, default=12.0, help="memory at which the naive pipeline is stopped")
     parser.add_argument("--analyses", nargs="+", default=["default"])
     arguments = parser.parse_args()
@@ -196,7 +200,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if arguments.growth or arguments.naive:
-            growth(scratch, options, arguments.rows, arguments.most_gb if arguments.naive else None)
+            sizes = [arguments.rows * times for times in arguments.times]
+            growth(scratch, options, sizes, arguments.most_gb if arguments.naive else None)
             return
         tables = {name: Path(path) for name, _, path in (text.partition("=") for text in arguments.table)}
         for name, *shape in SHAPES:
