@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from meta_models.errors import MemoryBudgetError
-from meta_models.resources import PeakSampler, apply_address_space_limit, tree_memory, tree_pss
+from meta_models.resources import PeakSampler, apply_address_space_limit, tree_memory, tree_pss, usage
 from meta_models.resources.guard import GUARD_SIGNAL
 
 MB = 2**20
@@ -53,6 +53,30 @@ def test_tree_memory_of_a_process_that_is_gone():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert tree_pss(ended.pid) == 0
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_the_tree_has_children_of_every_thread_and_their_children(monkeypatch, lists):
+    monkeypatch.setattr(usage, "_LISTS_CHILDREN", lists and usage._LISTS_CHILDREN)
+    program = (
+        "import subprocess, sys, threading\n"
+        "start = lambda: print(subprocess.Popen(['sh', '-c', 'sleep 60 & echo $!; wait']).pid, flush=True)\n"
+        "thread = threading.Thread(target=start); thread.start(); thread.join(); sys.stdin.read()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        others = {int(parent.stdout.readline()), int(parent.stdout.readline())}
+        assert sorted(usage.tree_pids(parent.pid)) == sorted({parent.pid, *others})
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+    assert usage.tree_pids(parent.pid) == []
 
 
 def test_falls_back_to_resident_size_and_says_so(monkeypatch):
