@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,14 @@ class ValueNames:
 
 
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+
+#: Options that leave the model as it is: how a run is started, what it may use, what is looked at afterwards.
+_BESIDE_THE_MODEL = frozenset({
+    "out_dir", "eval_dataset", "oof_dataset", "overwrite", "resume", "dry_run", "verbose", "bootstrap_samples",
+    "base_train_chroms", "analyses", "targets", "plot_points", "shap_rows", "explained_sites", "importance_rows",
+    "permutation_rows", "permutation_features", "parallel_batches", "max_memory_gb", "strict_memory", "cache_dir",
+    "threads", "device",
+})  # fmt: skip
 
 
 class Configuration(BaseModel):
@@ -273,6 +282,15 @@ class TrainingConfig(Configuration):
         if self.max_delta_step is not None:
             return self.max_delta_step
         return max(1.0, REACH / (self.learning_rate * self.n_estimators))
+
+    def differences(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
+        """Options that make another model than those of `earlier`, the configuration of a run, in words."""
+        values = self.model_dump(mode="json")
+        return tuple(
+            f"--{name.replace('_', '-')} {values[name]} (was {earlier[name]})"
+            for name in type(self).model_fields
+            if name not in _BESIDE_THE_MODEL and name in earlier and earlier[name] != values[name]
+        )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -39,7 +40,15 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import save_result
-from meta_models.run_folder import MemoryFigures, RunFolder, describe_input, install_signal_handlers, require_space
+from meta_models.run_folder import (
+    MemoryFigures,
+    RunFolder,
+    RunManifest,
+    RunState,
+    describe_input,
+    install_signal_handlers,
+    require_space,
+)
 from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
@@ -73,12 +82,24 @@ def run_training(config: TrainingConfig) -> ExitCode:
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
         with (
-            RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
+            RunFolder.open(
+                config.out_dir, overwrite=config.overwrite, resume=config.resume, accept=partial(_same_model, config)
+            ) as folder,
             folder.scratch("input") as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
         ):
             analyses = _run(config, folder, work_dir, budget, sampler)
     return require_targets(analyses)
+
+
+def _same_model(config: TrainingConfig, earlier: RunManifest) -> None:
+    """Refuse to resume a complete run with options of another model, which would take the place of its own."""
+    if config.resume and earlier.state is RunState.COMPLETE and (found := config.differences(earlier.config)):
+        raise UsageError(
+            f"The run in {config.out_dir} is complete, and --resume goes on with the same model",
+            f"Found {', '.join(found)}",
+            "Give the options of that run, --overwrite to replace it, or another --out-dir",
+        )
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
+from meta_models import config
 from meta_models.analysis.registry import ANALYSES
 from meta_models.cli import main
 from meta_models.config import TrainingConfig
@@ -290,3 +292,29 @@ def test_a_further_base_model_with_gaps_is_a_feature_that_is_neither_blended_nor
     assert "other_donor_score" in model.feature_names
     main_scores = ("neither_score", "donor_score", "acceptor_score")
     assert [c.columns for c in model.calibrators] == [(model.feature_names.index(name),) for name in main_scores]
+
+
+def test_a_complete_run_is_not_resumed_into_another_model(
+    run_folder: Path, demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What only looks at the model differently, and what a run may use, can be added."""
+    out = tmp_path / "out"
+    shutil.copytree(run_folder, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    options = ["--dataset", demo_table, "--out-dir", out, *QUICK, "--resume"]
+    assert train(*options, "--max-depth", "3") == 2
+    message = capsys.readouterr().err
+    assert "--max-depth 3 (was 6)" in message
+    assert "--overwrite to replace it" in message
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert {path for path in after if after[path] != before.get(path)} == set()
+    assert train(*options, "--analyses", "features", "--threads", "1") == 0
+    units = json.loads((out / "run_manifest.json").read_text())["units"]
+    assert {unit["reused"] for unit in units.values()} == {True}
+    manifest = json.loads((out / "run_manifest.json").read_text())
+    manifest["config"]["max_depth"] = 3
+    assert TrainingConfig.from_mapping(manifest["config"]).differences(manifest["config"]) == ()
+
+
+def test_every_option_that_may_differ_is_one() -> None:
+    assert TrainingConfig.model_fields.keys() >= config._BESIDE_THE_MODEL

@@ -252,14 +252,14 @@ class EvaluationTable:
             field.name: {"str": pl.String, "str | None": pl.String, "int": pl.Int64}.get(str(field.type), pl.Float64)
             for field in fields(EvaluationRow)
         }
-        return pl.DataFrame([asdict(row) for row in self.rows], schema=types)
+        return pl.DataFrame([vars(row) for row in self.rows], schema=types)
 
     def to_json(self) -> dict[str, Any]:
         """Headline and rows as plain values; a null figure stands with its reason."""
         return {
             "bootstrap": {"samples": self.bootstrap_samples, "seed": self.seed, "unit": "family", "level": 0.95},
             "headline": self.headline.to_json(),
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [dict(vars(row)) for row in self.rows],
         }
 
     @classmethod
