@@ -35,8 +35,8 @@ def test_what_was_written_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(4, 1), (6, 1), (8, 1), (8, 3), (10, 1), (10, 3), (10, 0), (20, 1)],
-    ids=["disk", "first", "fewer here", "more here", "fewer", "more", "none", "comment"],
+    [(0, 0), (0, 2**16 - 1), (4, 1), (6, 1), (8, 1), (8, 3), (10, 1), (10, 3), (10, 0), (20, 1)],
+    ids=["low sign", "high sign", "disk", "first", "fewer here", "more here", "fewer", "more", "none", "comment"],
 )
 def test_the_end_record_says_one_thing(field: int, value: int) -> None:
     with pytest.raises(UnsafeModelFile):
