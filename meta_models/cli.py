@@ -52,9 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.SIGINT)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names: a misspelt one is an error, not another option."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
+    parser = _Parser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser(

@@ -206,7 +206,11 @@ class TrainingConfig(Configuration):
         description="Analyses to run: default (all but the slow ones), all, or codes, which analysis_outcomes.json "
         "lists; slow are group-ablation, learning-curve and shuffled-labels.",
     )
-    targets: Path | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
+    targets: Path | None = Field(
+        None,
+        description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
+        "weights; exit code 5 when one is missed.",
+    )
     plot_points: Annotated[int, Field(ge=10)] = Field(800, description="Most points of a drawn curve.")
     shap_rows: PositiveInt = Field(2000, description="Rows explained by SHAP, spread over classes and genes.")
     explained_sites: Annotated[int, Field(ge=0)] = Field(

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -43,8 +42,6 @@ from meta_models.result_files import save_result
 from meta_models.run_folder import (
     MemoryFigures,
     RunFolder,
-    RunManifest,
-    RunState,
     describe_input,
     install_signal_handlers,
     require_space,
@@ -82,24 +79,27 @@ def run_training(config: TrainingConfig) -> ExitCode:
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
         with (
-            RunFolder.open(
-                config.out_dir, overwrite=config.overwrite, resume=config.resume, accept=partial(_same_model, config)
-            ) as folder,
+            RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             folder.scratch("input") as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
         ):
-            analyses = _run(config, folder, work_dir, budget, sampler)
+            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
     return require_targets(analyses)
 
 
-def _same_model(config: TrainingConfig, earlier: RunManifest) -> None:
-    """Refuse to resume a complete run with options of another model, which would take the place of its own."""
-    if config.resume and earlier.state is RunState.COMPLETE and (found := config.differences(earlier.config)):
-        raise UsageError(
-            f"The run in {config.out_dir} is complete, and --resume goes on with the same model",
-            f"Found {', '.join(found)}",
-            "Give the options of that run, --overwrite to replace it, or another --out-dir",
-        )
+def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
+    """`config`, with the analyses that were added to the run which is resumed; says which options are other ones."""
+    earlier = folder.earlier
+    if not config.resume or earlier is None:
+        return config
+    if found := config.differences(earlier.config):
+        logger.warning("Resumed with other options than before: %s. What they change is made again", ", ".join(found))
+    if not earlier.analysed:
+        return config
+    added = TrainingConfig.from_mapping({**earlier.config, "resume": False, "overwrite": False})
+    more = tuple(code for code in added.analyses if code not in config.analyses)
+    folder.update(analysed=earlier.analysed)
+    return config.model_copy(update={"analyses": (*config.analyses, *more), "targets": config.targets or added.targets})
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:

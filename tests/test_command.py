@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -241,7 +240,7 @@ def test_a_folder_that_cannot_be_written(demo_table: Path, tmp_path: Path) -> No
         (["--n-folds", "1"], "n_folds"),
         (["--n-estimators", "none"], "n_estimators"),
         (["--learning-rate", "nan"], "learning_rate"),
-        (["--strategy", "quantum"], "quantum"),
+        (["--strategy", "quantum"], "Take one of batch_ensemble, external_memory, single_model, or auto"),
         (["--family", "forest"], "forest"),
         (["--analyses", "astrology"], "astrology"),
         (["--exclude-features", "no_such_column"], "no_such_column"),
@@ -253,6 +252,13 @@ def test_bad_options_end_with_2(
 ) -> None:
     assert train("--dataset", demo_table, "--out-dir", tmp_path / "out", *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_options_are_taken_by_their_whole_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train("--dataset", "demo", "--out-dir", tmp_path / "out", "--max-dept", "4")
+    assert ended.value.code == 2
+    assert "--max-dept" in capsys.readouterr().err
 
 
 def test_unknown_keys_of_a_config_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,26 +300,25 @@ def test_a_further_base_model_with_gaps_is_a_feature_that_is_neither_blended_nor
     assert [c.columns for c in model.calibrators] == [(model.feature_names.index(name),) for name in main_scores]
 
 
-def test_a_complete_run_is_not_resumed_into_another_model(
+def test_a_resumed_run_keeps_what_was_added_and_says_what_is_made_again(
     run_folder: Path, demo_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What only looks at the model differently, and what a run may use, can be added."""
-    out = tmp_path / "out"
-    shutil.copytree(run_folder, out)
-    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    options = ["--dataset", demo_table, "--out-dir", out, *QUICK, "--resume"]
-    assert train(*options, "--max-depth", "3") == 2
-    message = capsys.readouterr().err
-    assert "--max-depth 3 (was 6)" in message
-    assert "--overwrite to replace it" in message
-    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert {path for path in after if after[path] != before.get(path)} == set()
-    assert train(*options, "--analyses", "features", "--threads", "1") == 0
-    units = json.loads((out / "run_manifest.json").read_text())["units"]
-    assert {unit["reused"] for unit in units.values()} == {True}
-    manifest = json.loads((out / "run_manifest.json").read_text())
-    manifest["config"]["max_depth"] = 3
-    assert TrainingConfig.from_mapping(manifest["config"]).differences(manifest["config"]) == ()
+    out, limits = tmp_path / "out", tmp_path / "limits.yaml"
+    options = ["--dataset", demo_table, "--out-dir", out, *QUICK, "--analyses", "features"]
+    assert train(*options) == 0
+    limits.write_text("- {metric: average_precision, target: donor, at_least: 0.01}\n")
+    assert main(["analyse", str(out), "--analyses", "bins", "--targets", str(limits)]) == 0
+    added = hashes(out / "bins_and_targets")
+    assert "targets.tsv" in added
+    for _ in range(2):
+        capsys.readouterr()
+        assert train(*options, "--resume") == 0
+        assert "other options" not in capsys.readouterr().out
+        assert hashes(out / "bins_and_targets") == added
+        units = json.loads((out / "run_manifest.json").read_text())["units"]
+        assert {unit["reused"] for unit in units.values()} == {True}
+    assert train(*options, "--resume", "--max-depth", "3", "--threads", "1") == 0
+    assert "Resumed with other options than before: --max-depth 3 (was 6)." in capsys.readouterr().out
 
 
 def test_every_option_that_may_differ_is_one() -> None:

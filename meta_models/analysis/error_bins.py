@@ -64,7 +64,7 @@ _BINS = (
     f"{_PLOT} Calibration error: mean probability of a site minus the share of sites. Null where a bin has no rows or "
     "no sites of the class."
 )
-_SPREAD = "Quantiles of the probability of each true class (the first column) under base and meta-model, out of fold."
+_SPREAD = "Quantiles of the probability of each true class (true_class) under base and meta-model, out of fold."
 
 
 def _bin_figure(table: pl.DataFrame) -> Figure:

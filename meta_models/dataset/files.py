@@ -113,12 +113,13 @@ def discover(source: Path) -> tuple[Path, ...]:
     try:
         mode = source.stat().st_mode
     except (OSError, ValueError) as error:
-        raise InputError("--dataset must exist", f"Found nothing readable at {str(source)!r} ({error})") from None
+        missing = f"Found nothing readable there ({error})"
+        raise InputError(f"The table {str(source)!r} must exist", missing, "Check the path") from None
     if stat.S_ISREG(mode):
         _require_table_suffix(source)
         return (source,)
     if not stat.S_ISDIR(mode):
-        raise InputError("--dataset must be a file or a folder", f"Found a special file at {str(source)!r}")
+        raise InputError(f"The table {str(source)!r} must be a file or a folder", "Found a special file")
     found = sorted(_walk(source))
     foreign = [p for p in found if not str(p).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES)]
     if foreign:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -43,23 +43,17 @@ class RunFolder:
         What stands in ``run_manifest.json``; change it with :meth:`update`.
     units : UnitStore
         Checkpoints; what is looked up and put there is recorded in the manifest.
+    earlier : RunManifest or None
+        Manifest of the run whose folder was taken, as it was found.
     """
 
-    def __init__(self, path: Path, manifest: RunManifest) -> None:
-        self.path, self.manifest = path, manifest
+    def __init__(self, path: Path, manifest: RunManifest, earlier: RunManifest | None = None) -> None:
+        self.path, self.manifest, self.earlier = path, manifest, earlier
         self.units = UnitStore(path / UNITS_FOLDER, self._record_unit)
 
     @classmethod
     @contextmanager
-    def open(
-        cls,
-        path: Path,
-        *,
-        overwrite: bool = False,
-        resume: bool = False,
-        extend: bool = False,
-        accept: Callable[[RunManifest], None] | None = None,
-    ) -> Iterator[Self]:
+    def open(cls, path: Path, *, overwrite: bool = False, resume: bool = False, extend: bool = False) -> Iterator[Self]:
         """Make or take `path`, lock it, and keep its manifest up to the outcome of the block.
 
         Leaving the block verifies all artifacts and marks the run ``complete``; ``KeyboardInterrupt`` and
@@ -76,8 +70,6 @@ class RunFolder:
             Keep the units. Artifacts stay until they are rewritten; those that are not go when the run completes.
         extend : bool
             Add to an earlier run: its manifest goes on, and all its artifacts stay; see :meth:`supersede`.
-        accept : callable, optional
-            Given the manifest of an earlier run before anything of it is touched; may raise.
 
         Raises
         ------
@@ -95,9 +87,7 @@ class RunFolder:
         try:
             remove_temporaries(path)
             earlier = _earlier_run(path, allowed=overwrite or resume or extend)
-            if earlier is not None and accept is not None:
-                accept(earlier)
-            folder = cls(path, _continued(earlier, path) if extend else _started(earlier))
+            folder = cls(path, _continued(earlier, path) if extend else _started(earlier), earlier)
             if overwrite:
                 folder._delete_leftovers()
                 folder.units.clear()

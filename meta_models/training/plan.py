@@ -92,6 +92,7 @@ class Plan:
                     "title": STRATEGIES[name].describe(self.config),
                     "predicted_peak_bytes": peak,
                     "fits": peak <= self.budget.bytes,
+                    "cache_bytes": STRATEGIES[name].cache_bytes(self.profile.rows, self.profile.features),
                 }
                 for name, peak in self.peaks.items()
             },

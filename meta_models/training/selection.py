@@ -55,6 +55,11 @@ def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str,
             )
         return Choice(BATCHES, "forced by --train-all-genes")
     if config.strategy != "auto":
+        if config.strategy not in peaks:
+            known = ", ".join(sorted(peaks))
+            raise UsageError(
+                "--strategy must name a strategy", f"Found {config.strategy!r}", f"Take one of {known}, or auto"
+            )
         return Choice(config.strategy, f"named by --strategy {config.strategy}")
     if profile.genes > config.max_single_genes:
         return Choice(BATCHES, f"{profile.genes:,} genes, more than --max-single-genes {config.max_single_genes:,}")

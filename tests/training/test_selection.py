@@ -46,7 +46,13 @@ def test_a_named_strategy_is_taken(profile) -> None:
     assert choose_strategy(profile, TrainingConfig(strategy="batch_ensemble"), PEAKS, 1).name == "batch_ensemble"
 
 
-@pytest.mark.parametrize("options", [{"strategy": "quantum"}, {"train_all_genes": True}])
-def test_nothing_is_swapped_for_a_strategy_that_does_not_exist(profile, options: dict) -> None:
-    with pytest.raises(UsageError, match="calls for the strategy"):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strategy": "quantum"}, "Take one of single_model, or auto"),
+        ({"train_all_genes": True}, "calls for the strategy"),
+    ],
+)
+def test_nothing_is_swapped_for_a_strategy_that_does_not_exist(profile, options: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
         choose_strategy(profile, TrainingConfig(**options), {"single_model": 1}, 10**12)

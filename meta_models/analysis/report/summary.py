@@ -90,7 +90,8 @@ def _figures(evaluation: EvaluationTable) -> list[str]:
     """One block per population, the headline's first, of every metric over all rows."""
     lines = []
     main = evaluation.headline.main.base_model
-    for population in (p for p in (GENOMIC, TABLE) if evaluation.select(population=p)):
+    both = (GENOMIC, TABLE) if evaluation.headline.weighted else (evaluation.headline.population,)
+    for population in (p for p in both if evaluation.select(population=p)):
         rows = evaluation.select(population=population, stratum=ALL_ROWS, base_model=BEST_BASE)
         beside = evaluation.select(population=population, stratum=ALL_ROWS, base_model=main)
         by_metric = {(row.metric, row.target): row.base for row in beside}

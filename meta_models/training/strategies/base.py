@@ -111,6 +111,10 @@ class TrainingStrategy(ABC):
         """`config` with the settings that this strategy was made with, where it has any."""
         return config
 
+    def cache_bytes(self, rows: int, features: int) -> int:  # noqa: ARG002
+        """Most bytes on disk, in the run folder or ``--cache-dir``, that training takes and gives back."""
+        return 0
+
     @abstractmethod
     def predict_peak(
         self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize

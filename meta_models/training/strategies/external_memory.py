@@ -38,9 +38,13 @@ class ExternalMemoryStrategy(SingleModelStrategy):
         """Peak memory of the process tree in bytes."""
         return external_memory_peak(profile, config, threads)
 
+    def cache_bytes(self, rows: int, features: int) -> int:
+        """Bytes of the pages of the matrix."""
+        return cache_bytes(rows, features)
+
     @contextmanager
     def _cache(self, task: TrainingTask) -> Iterator[Path | None]:
-        need = cache_bytes(task.dataset.n_rows, len(task.features))
+        need = self.cache_bytes(task.dataset.n_rows, len(task.features))
         with scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir) as folder:
             try:
                 yield folder
