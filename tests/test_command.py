@@ -141,6 +141,10 @@ def test_the_plan_is_json_and_writes_nothing(
     assert plan["chosen"] == "single_model"
     assert plan["strategies"]["single_model"]["fits"]
     assert plan["fits"]
+    cells = plan["dataset"]["rows"] * plan["dataset"]["features"]
+    on_disk = {name: found["cache_bytes"] / cells for name, found in plan["strategies"].items()}
+    assert on_disk.pop("external_memory") > 1
+    assert set(on_disk.values()) == {0}
     assert list(tmp_path.iterdir()) == []
 
 
