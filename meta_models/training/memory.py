@@ -39,7 +39,7 @@ BASE_ROW_BYTES = 80  # scores of a base model for a row that is compared, and th
 PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
 PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
 DRAWING = 110_000_000  # for each of several threads: a process that draws while the next analysis computes
-PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures, or with one
+PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures, or with the one
 AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
 SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
@@ -97,7 +97,9 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     """Peak in bytes of what comes after training: comparison, explanation, report; the tables that are scored then."""
     chosen, features = set(config.analyses), profile.features
     rows = max(profile.rows, profile.scored_rows)
-    draws = PICTURES + (DRAWING * threads if threads > 1 else 0) if chosen - PLAIN else PICTURE
+    draws = PICTURE * ("base-vs-meta" in chosen)
+    if chosen - PLAIN:
+        draws = PICTURES + (DRAWING * threads if threads > 1 else 0)
     explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0

@@ -72,7 +72,9 @@ def draw_dependence(
     ax.axhline(0, color="#9ca3af", lw=1)
     ax.set(title=title, xlabel="value of the feature", ylabel="contribution")
     smallest = _smallest_of_many_decades(feature[np.isfinite(feature)])
-    if smallest is not None:
+    if smallest is None:
+        ax.locator_params(axis="x", nbins=4)  # distances have six digits
+    else:
         ax.set_xscale("symlog", linthresh=smallest, linscale=0.2)
         ax.set_xticks(_decades(smallest, float(np.nanmax(feature))))
         ax.set_xlim(left=0)
