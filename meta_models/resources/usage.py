@@ -77,7 +77,7 @@ def tree_pids(pid: int) -> list[int]:
     """`pid` and its descendants; none where it is gone.
 
     The kernel's own list of children is read: psutil would go through all processes of the machine, which takes longer
-    than a sample may where there are thousands.
+    than a sample may where there are thousands. The list may miss a child while others come and go.
     """
     if not _LISTS_CHILDREN:
         return _tree_by_parents(pid)
@@ -112,7 +112,7 @@ def _tree_by_parents(pid: int) -> list[int]:
 
 def kill_children() -> None:
     """Kill all descendants of this process."""
-    for child in tree_pids(os.getpid())[1:]:
+    for child in _tree_by_parents(os.getpid())[1:]:  # the kernel's lists may miss one
         with suppress(psutil.Error):
             psutil.Process(child).kill()
 

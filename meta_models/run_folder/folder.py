@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -92,7 +93,8 @@ class RunFolder:
                 folder._delete_leftovers()
                 folder.units.clear()
             folder.update()
-            with at_hard_stop(lock.remove_files), at_hard_stop(folder._abandon), folder._outcome():
+            last = partial(remove_temporaries, path)  # of what the main thread has begun meanwhile
+            with at_hard_stop(lock.remove_files), at_hard_stop(last), at_hard_stop(folder._abandon), folder._outcome():
                 yield folder
         finally:
             remove_temporaries(path)

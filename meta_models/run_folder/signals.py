@@ -18,11 +18,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that a process has to end in order; a command is gone two seconds after the signal.
 GRACE_SECONDS = 1.0
 _ENOUGH = b"\0"
-_cleaners: list[Callable[[], None]] = []
+_cleaners: list[Callable[[], object]] = []
 
 
 @contextmanager
-def at_hard_stop(clean: Callable[[], None]) -> Iterator[None]:
+def at_hard_stop(clean: Callable[[], object]) -> Iterator[None]:
     """Within the block, `clean` is called before a process ends that could not end in order.
 
     It is called in another thread, while the main thread is in a native call that does not come back.
