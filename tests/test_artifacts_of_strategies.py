@@ -39,6 +39,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unrendered() -> Iterator[None]:
     """Figures are made but not drawn, which takes most of the time."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "settled", lambda figure: figure)
         patch.setattr(style, "png_bytes", lambda figure: b"\x89PNG\r\n\x1a\n")
         patch.setattr(style, "pdf_bytes", lambda pages: b"%PDF")
         yield

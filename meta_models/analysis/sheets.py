@@ -57,7 +57,9 @@ def draw(drawing: Drawing) -> Files:
     files: Files = {}
     with style.style():
         for sheet in drawing.sheets:
-            files |= {page.file: style.png_bytes(page.figure) for page in sheet.pages if page.file}
+            figures = [style.settled(page.figure) for page in sheet.pages]
+            pages = zip(sheet.pages, figures, strict=True)
+            files |= {page.file: style.png_bytes(figure) for page, figure in pages if page.file}
             if sheet.pdf:
-                files[sheet.pdf] = style.pdf_bytes([page.figure for page in sheet.pages])
+                files[sheet.pdf] = style.pdf_bytes(figures)
     return files

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meta_models.analysis.layout import settle
 from meta_models.schema import SpliceClass
 
 if TYPE_CHECKING:
@@ -94,20 +95,27 @@ def new_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * n_columns, height * n_rows), layout="constrained")
+    figure = Figure(figsize=(width * n_columns, height * n_rows))
     FigureCanvasAgg(figure)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     return figure, [list(row) for row in axes]
 
 
-def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG, the same bytes each time; the layout is settled here, and stays for the PDF."""
+def settled(figure: Figure) -> Figure:
+    """The figure with its layout, which PNG and PDF share."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure.set_dpi(DPI)
+    settle(figure, FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    return figure
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG, the same bytes each time."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()  # not by savefig, which goes through all artists twice
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    figure.set_layout_engine("none")
     return buffer.getvalue()
 
 

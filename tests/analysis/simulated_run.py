@@ -239,7 +239,11 @@ def unrendered() -> Iterator[None]:
     def stub(signature: bytes) -> Callable[[Figure | Sequence[Figure]], bytes]:
         return lambda figures: signature + str(np.size(figures)).encode()
 
-    with patch.object(style, "png_bytes", stub(b"\x89PNG\r\n\x1a\n")), patch.object(style, "pdf_bytes", stub(b"%PDF")):
+    with (
+        patch.object(style, "settled", lambda figure: figure),
+        patch.object(style, "png_bytes", stub(b"\x89PNG\r\n\x1a\n")),
+        patch.object(style, "pdf_bytes", stub(b"%PDF")),
+    ):
         yield
 
 

@@ -1,0 +1,89 @@
+"""The layout of figures: nothing is cut off, and nothing stands on anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from meta_models.analysis import style
+from meta_models.analysis.plots.bins import draw_bin_losses
+from meta_models.analysis.plots.features import draw_bars, draw_beeswarm
+from meta_models.analysis.shap_values import add_group_legend
+from meta_models.schema import FeatureGroup
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+RNG = np.random.default_rng(5)
+NAMES = [f"honeybee400_donor_{'x' * length}" for length in range(8)]
+
+
+def bars() -> Figure:
+    """Long names on the left of every axis, titles of two lines, a legend below, one place without axes."""
+    figure, axes = style.new_figure(2, 3, width=4.0, height=2.6)
+    for ax in [ax for row in axes for ax in row][:-1]:
+        draw_bars(ax, NAMES, RNG.random(len(NAMES)), ["red"] * len(NAMES), title="first\nsecond", x_label="gain")
+    axes[1][2].set_axis_off()
+    figure.suptitle("Importance", fontsize=11)
+    add_group_legend(figure, set(FeatureGroup))
+    return figure
+
+
+def bins() -> Figure:
+    """Names of bins aslant below the axes, large numbers beside them."""
+    figure, axes = style.new_figure(2, 2, width=4.0, height=2.8)
+    for ax in (ax for row in axes for ax in row):
+        names = ["0.001 to 0.0123", "1,000 to 25,000 nt"]
+        draw_bin_losses(ax, names, 1e5 * RNG.random(2), RNG.random(2), title="errors", y_label="positions")
+    return figure
+
+
+def beeswarm() -> Figure:
+    """A colour bar, which shap takes from the room of the axes."""
+    figure, axes = style.new_figure(1, 1, width=7.0, height=3.0)
+    values, features = RNG.normal(size=(2, 60, len(NAMES))).astype(np.float32)
+    draw_beeswarm(axes[0][0], values, features, NAMES, title="", shown=6, seed=0)
+    figure.suptitle("Contributions", fontsize=11)
+    return figure
+
+
+def boxes(figure: Figure) -> list[Bbox]:
+    """What axes with their labels, the title and the legends cover, in pixels."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    found = [ax.get_tightbbox(renderer) for ax in figure.axes]
+    others = [*figure.legends, *figure.findobj(lambda artist: artist is getattr(figure, "_suptitle", None))]
+    return [box for box in [*found, *(other.get_window_extent(renderer) for other in others)] if box is not None]
+
+
+@pytest.mark.parametrize("make", [bars, bins, beeswarm])
+def test_all_labels_have_room(make: Callable[[], Figure]) -> None:
+    with style.style():
+        figure = style.settled(make())
+        after = boxes(figure)
+    assert len(after) >= 3
+    (left, bottom), (right, top) = figure.bbox.get_points()
+    for box in after:
+        assert left <= box.x0 < box.x1 <= right
+        assert bottom <= box.y0 < box.y1 <= top
+    assert not [pair for pair in combinations(after, 2) if pair[0].overlaps(pair[1])]
+
+
+def test_axes_are_of_one_size() -> None:
+    with style.style():
+        figure = style.settled(bars())
+    sizes = np.array([ax.get_position().size for ax in figure.axes])
+    assert np.ptp(sizes, axis=0) == pytest.approx([0.0, 0.0])
+
+
+def test_the_layout_stays_when_it_is_settled_again() -> None:
+    with style.style():
+        figure = style.settled(bins())
+        first = [ax.get_position().bounds for ax in figure.axes]
+        second = [ax.get_position().bounds for ax in style.settled(figure).axes]
+    assert np.asarray(second) == pytest.approx(np.asarray(first), abs=0.002)
