@@ -79,7 +79,7 @@ def _head(figure: Figure, renderer: RendererBase, gap: float) -> float:
     if not figure.get_suptitle():
         return 0.0
     title = figure.suptitle(figure.get_suptitle(), y=1 - gap / figure.bbox.height, va="top")
-    return float(title.get_window_extent(renderer).height) + gap
+    return float(title.get_window_extent(renderer).height) + 2 * gap
 
 
 def _foot(figure: Figure, renderer: RendererBase, gap: float) -> float:
