@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import polars as pl
+
 import meta_models
 from meta_models.dataset.demo import write_demo_table
 
@@ -14,6 +16,9 @@ print(run.oof().head())  # one row per position, scored by a model that never sa
 model = meta_models.load("results/quickstart/model_multiclass*.pkl")
 others = write_demo_table(Path("others"), n_genes=12, seed=1, every_position=True)
 print(meta_models.evaluate(model, others).headline.sentence())
+
+# Predict: polars, pandas and Arrow tables are matched by column name; (n, 3) for neither, donor, acceptor.
+print(model.predict_proba(pl.read_parquet(f"{others}/*.parquet", n_rows=3)))
 
 # The same training as a scikit-learn estimator: groups are the genes.
 oof = run.oof()

@@ -81,6 +81,10 @@ def _figure(table: pl.DataFrame) -> Figure:
         lines = [_line(table, fold, column) for fold in folds] + [_line(part, _ALL, column) for part in members]
         draw_lines(ax, lines, title=column, x_label="round of mining", y_label="average precision", legend=None)
         ax.set_xticks(sorted(set(table["round"])))
+    kinds = {str(line.get_linestyle()): line for line in axes[0][0].lines}
+    names = {"-": "all folds together", "--": "each fold"}
+    labels = [names[kind] for kind in kinds]
+    figure.legend(list(kinds.values()), labels, loc="outside lower center", ncols=len(labels), fontsize=8.5)
     return figure
 
 

@@ -4,6 +4,7 @@ import pytest
 from simulated_run import finished_run
 
 from meta_models.analysis.report import ReportInput, render_model_card
+from meta_models.result import MiningRecord
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,13 @@ def test_licences_and_shares_are_told(report):
     assert "- scores: GPLv3" in card
     assert "Base model: SomeAI." in card
     assert "neither 0.998, donor 0.001, acceptor 0.001" in card
+
+
+def test_mined_negatives_are_told(report):
+    rounds = [MiningRecord(1, fold, 70 + fold, 5, 0.01, 0.9, 0.8, chosen=fold < 1) for fold in (-1, 0, 1)]
+    card = render_model_card(replace(report, result=replace(report.result, mining=tuple(rounds))))
+    assert "trained on besides: 69 negatives." in card
+    assert "negatives." not in render_model_card(report)
 
 
 def test_what_is_not_known_is_said(report):

@@ -82,12 +82,20 @@ def _data(report: ReportInput) -> list[str]:
     return _bullets(
         (
             f"Table: {_name(report)}; {oof.height:,} positions ({classes}) of {genes}.",
+            *_mined(report),
             f"Base model: {facts.get('base_model') or _UNKNOWN}.",
             f"Chromosomes that the base model was trained on: {report.base_train_chroms}.",
             f"Weights of the rows: {info.weighting}.",
             f"Probabilities are right for the class shares {_shares(info.prevalence)}.",
         )
     )
+
+
+def _mined(report: ReportInput) -> list[str]:
+    """What the final model was trained on besides the table."""
+    final = [record for record in report.result.mining if record.fold < 0 and record.chosen]
+    mined = sum(record.mined for record in final)
+    return [f"Mined from all positions of these genes and trained on besides: {mined:,} negatives."] if final else []
 
 
 def _shares(shares: Sequence[float] | None) -> str:

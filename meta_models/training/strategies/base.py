@@ -192,7 +192,8 @@ class TrainingStrategy(ABC):
             raise MemoryBudgetError(
                 f"{self.title} must fit into the memory budget of {budget / 1e9:.2f} GB",
                 f"Its predicted peak is {predicted_peak / 1e9:.2f} GB",
-                "Raise --max-memory-gb, take another --strategy (--dry-run shows what each needs), or --sample-genes",
+                "Raise --max-memory-gb, take another --strategy or fewer --analyses (--dry-run shows what each needs), "
+                "or --sample-genes",
             )
 
 
