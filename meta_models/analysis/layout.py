@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Inches around each of the axes with its labels.
 _GAP = 0.05
+#: The most that labels may take of the width or height of a figure.
+_MOST = 0.75
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,40 @@ def settle(figure: Figure, renderer: RendererBase) -> None:
     head, foot = _head(figure, renderer, gap), _foot(figure, renderer, gap)
     rows, columns = around[0].place.get_gridspec().get_geometry()
 
-    left = gap + max(o.left for o in around if o.place.is_first_col())
-    right = gap + max(o.right for o in around if o.place.is_last_col())
-    across = 2 * gap + _between(
-        [o.right for o in around if not o.place.is_last_col()], [o.left for o in around if not o.place.is_first_col()]
+    left, right, wspace = _shares(
+        width,
+        columns,
+        gap + max(o.left for o in around if o.place.is_first_col()),
+        2 * gap
+        + _between(
+            [o.right for o in around if not o.place.is_last_col()],
+            [o.left for o in around if not o.place.is_first_col()],
+        ),
+        gap + max(o.right for o in around if o.place.is_last_col()),
     )
-    top = gap + head + max(o.top for o in around if o.place.is_first_row())
-    bottom = gap + foot + max(o.bottom for o in around if o.place.is_last_row())
-    down = 2 * gap + _between(
-        [o.bottom for o in around if not o.place.is_last_row()], [o.top for o in around if not o.place.is_first_row()]
+    bottom, top, hspace = _shares(
+        height,
+        rows,
+        gap + foot + max(o.bottom for o in around if o.place.is_last_row()),
+        2 * gap
+        + _between(
+            [o.bottom for o in around if not o.place.is_last_row()],
+            [o.top for o in around if not o.place.is_first_row()],
+        ),
+        gap + head + max(o.top for o in around if o.place.is_first_row()),
     )
-    wide = (width - left - right - (columns - 1) * across) / columns
-    high = (height - top - bottom - (rows - 1) * down) / rows
-    figure.subplots_adjust(
-        left=left / width,
-        right=1 - right / width,
-        wspace=across / wide,
-        bottom=bottom / height,
-        top=1 - top / height,
-        hspace=down / high,
-    )
+    figure.subplots_adjust(left=left, right=right, wspace=wspace, bottom=bottom, top=top, hspace=hspace)
+
+
+def _shares(size: float, count: int, before: float, between: float, after: float) -> tuple[float, float, float]:
+    """Where `count` axes begin and end in `size`, as shares of it, and the gaps between them, as shares of one of them.
+
+    Labels get `_MOST` of the size: what is longer, as a name of 200 letters, runs over its neighbours.
+    """
+    labels = before + (count - 1) * between + after
+    kept = min(1.0, _MOST * size / labels)
+    one = (size - kept * labels) / count
+    return kept * before / size, 1 - kept * after / size, kept * between / one
 
 
 def _overhang(figure: Figure, ax: Axes, renderer: RendererBase) -> _Overhang | None:

@@ -172,6 +172,7 @@ class _Curve:
 
     @classmethod
     def of(cls, is_positive: NDArray[np.bool_], values: NDArray[np.floating], weights: Floats) -> _Curve:
+        """The curve over the values of the positives that have a weight."""
         used = is_positive & (weights > 0)
         thresholds, at = np.unique(values[used], return_inverse=True)
         block = np.searchsorted(thresholds, values[~is_positive], side="right")

@@ -75,6 +75,7 @@ class _Reader:
         self.values_left = len(data) // BYTES_PER_VALUE + FREE_VALUES
 
     def value(self, depth: int) -> Value:
+        """The value that begins here, with at most `depth` levels below it."""
         self.values_left -= 1
         if depth == 0 or self.values_left < 0:
             raise MalformedUbjson(

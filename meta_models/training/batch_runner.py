@@ -108,6 +108,7 @@ class _Runner:
         self._splits: dict[str, str] = {}
 
     def run(self) -> BatchRun:
+        """Train all batches; one that fails is split in two once."""
         logger.info("%d batches, %d at a time with %d threads each", len(self._waiting), self._parallel, self._threads)
         pool: UnitPool[BatchWork, TrainedBatch] = UnitPool(train_batch, threads=self._threads)
         with Progress("Training batches", "batches").started(len(self._waiting)) as progress, pool:

@@ -81,6 +81,16 @@ def test_axes_are_of_one_size() -> None:
     assert np.ptp(sizes, axis=0) == pytest.approx([0.0, 0.0])
 
 
+def test_names_that_are_too_long_leave_room_for_the_bars() -> None:
+    with style.style():
+        figure, axes = style.new_figure(1, 3, width=4.3, height=3.9)
+        for ax in axes[0]:
+            draw_bars(ax, ["x" * 300, "y"], np.array([1.0, 2.0]), ["red"] * 2, title="t", x_label="")
+        drawn = style.png_bytes(style.settled(figure))
+    assert drawn.startswith(b"\x89PNG")
+    assert sum(ax.get_position().width for ax in figure.axes) == pytest.approx(0.25)
+
+
 def test_the_layout_stays_when_it_is_settled_again() -> None:
     with style.style():
         figure = style.settled(bins())
