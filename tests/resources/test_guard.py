@@ -60,7 +60,10 @@ def test_the_tree_has_children_of_every_thread_and_their_children(monkeypatch, l
     monkeypatch.setattr(usage, "_LISTS_CHILDREN", lists and usage._LISTS_CHILDREN)
     program = (
         "import subprocess, sys, threading\n"
-        "start = lambda: print(subprocess.Popen(['sh', '-c', 'sleep 60 & echo $!; wait']).pid, flush=True)\n"
+        "def start():\n"
+        "    shell = subprocess.Popen(['sh', '-c', 'sleep 60 & echo $!; wait'], stdout=subprocess.PIPE, text=True)\n"
+        "    sys.stdout.write(f'{shell.pid} {shell.stdout.readline()}')\n"
+        "    sys.stdout.flush()\n"
         "thread = threading.Thread(target=start); thread.start(); thread.join(); sys.stdin.read()"
     )
     parent = subprocess.Popen(
@@ -71,7 +74,7 @@ def test_the_tree_has_children_of_every_thread_and_their_children(monkeypatch, l
         start_new_session=True,
     )
     try:
-        others = {int(parent.stdout.readline()), int(parent.stdout.readline())}
+        others = {int(pid) for pid in parent.stdout.readline().split()}
         assert sorted(usage.tree_pids(parent.pid)) == sorted({parent.pid, *others})
     finally:
         os.killpg(parent.pid, signal.SIGKILL)
