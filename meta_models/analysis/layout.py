@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _GAP = 0.05
 #: The most that labels may take of the width or height of a figure.
 _MOST = 0.75
+_MOST_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,22 @@ class _Overhang:
 
 
 def settle(figure: Figure, renderer: RendererBase) -> None:
-    """Move the grid of axes so that labels, title and the legends of the figure have room; all axes are of one size."""
+    """Move the grid of axes so that labels, title and the legends of the figure have room; all axes are of one size.
+
+    Where axes of another height get other ticks, whose numbers may be longer, it looks again.
+    """
+    for _ in range(_MOST_LOOKS):
+        before = _ticks(figure)
+        _move(figure, renderer)
+        if _ticks(figure) == before:
+            return
+
+
+def _ticks(figure: Figure) -> list[list[float]]:
+    return [list(ax.yaxis.get_majorticklocs()) for ax in figure.axes]
+
+
+def _move(figure: Figure, renderer: RendererBase) -> None:
     width, height = figure.bbox.size
     gap = _GAP * figure.dpi
     around = [found for ax in figure.axes if (found := _overhang(figure, ax, renderer)) is not None]
@@ -64,6 +80,17 @@ def settle(figure: Figure, renderer: RendererBase) -> None:
         gap + head + max(o.top for o in around if o.place.is_first_row()),
     )
     figure.subplots_adjust(left=left, right=right, wspace=wspace, bottom=bottom, top=top, hspace=hspace)
+
+
+def keep_label_positions(figure: Figure) -> None:
+    """Leave the labels of all axes where the last drawing put them; the next one need not look for it again."""
+    from matplotlib.transforms import blended_transform_factory
+
+    for ax in figure.axes:
+        x, y = ax.xaxis.label.get_position()
+        ax.xaxis.set_label_coords(x, y / figure.dpi, blended_transform_factory(ax.transAxes, figure.dpi_scale_trans))
+        x, y = ax.yaxis.label.get_position()
+        ax.yaxis.set_label_coords(x / figure.dpi, y, blended_transform_factory(figure.dpi_scale_trans, ax.transAxes))
 
 
 def _shares(size: float, count: int, before: float, between: float, after: float) -> tuple[float, float, float]:

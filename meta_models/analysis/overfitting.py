@@ -176,6 +176,8 @@ def _loss_figure(records: Sequence[BoosterRecord], points: int) -> Figure:
 
 
 def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass, points: int) -> None:
+    from meta_models.analysis.plots.logarithmic import make_logarithmic
+
     lines, named = [], set[str]()
     for r in records:
         final = r.fold < 0
@@ -191,7 +193,7 @@ def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass
                 colour = style.ORANGE if dashed else style.GREEN if final else style.BLUE
                 lines.append(_loss_line(curve, shown, colour, r.rounds, points, dashed=dashed))
     draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend="upper right")
-    ax.set_yscale("log")
+    make_logarithmic(ax, "y", minor=True)
 
 
 def _loss_line(curve: Mapping[int, float], name: str, colour: str, rounds: int, points: int, *, dashed: bool) -> Line:

@@ -8,13 +8,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from meta_models.analysis.layout import settle
+import numpy as np
+
+from meta_models.analysis.layout import keep_label_positions, settle
 from meta_models.schema import SpliceClass
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
 _SETTINGS = "MPLCONFIGDIR"
@@ -43,6 +46,7 @@ _RC: dict[Any, Any] = {
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # where it stands anyway; left open, every label of every axis is measured again to find it
     "axes.labelsize": 9.5,
     "axes.edgecolor": "#4b5563",
     "axes.spines.top": False,
@@ -55,6 +59,8 @@ _RC: dict[Any, Any] = {
     "legend.frameon": True,
     "legend.framealpha": 0.88,
     "legend.edgecolor": "#e5e7eb",
+    "xtick.bottom": False,  # the grid shows where
+    "ytick.left": False,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "lines.linewidth": 1.8,
@@ -92,6 +98,7 @@ def new_figure(
     n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4
 ) -> tuple[Figure, list[list[Axes]]]:
     """A figure of `n_rows` by `n_columns` axes, each `width` by `height` inches; not registered anywhere."""
+    import matplotlib.backends.backend_pdf  # noqa: F401 - once here, not in each child that draws
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -103,20 +110,27 @@ def new_figure(
 
 def settled(figure: Figure) -> Figure:
     """The figure with its layout, which PNG and PDF share."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure.set_dpi(DPI)
-    settle(figure, FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    settle(figure, _agg(figure).get_renderer())  # type: ignore[no-untyped-call]
     return figure
 
 
 def png_bytes(figure: Figure) -> bytes:
     """The figure as PNG, the same bytes each time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
-    buffer = io.BytesIO()  # not by savefig, which goes through all artists twice
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    canvas = _agg(figure)  # not savefig: it goes through all artists twice, and keeps an empty alpha channel
+    canvas.draw()  # type: ignore[no-untyped-call]
+    keep_label_positions(figure)
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "png", dpi=(DPI, DPI), compress_level=3)
     return buffer.getvalue()
+
+
+def _agg(figure: Figure) -> FigureCanvasAgg:
+    """The canvas that :func:`new_figure` gave it: its renderer knows the sizes of the texts that it has measured."""
+    return cast("FigureCanvasAgg", figure.canvas)
 
 
 def pdf_bytes(pages: Sequence[Figure]) -> bytes:

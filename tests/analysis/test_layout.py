@@ -44,6 +44,16 @@ def bins() -> Figure:
     return figure
 
 
+def few_rounds() -> Figure:
+    """Numbers that are longer once the axes are as high as they stay."""
+    figure, axes = style.new_figure(1, 2, width=5.2, height=3.3)
+    names = ["0 to 0.001", *["0.001 to 0.01"] * 9]
+    for ax in axes[0]:
+        draw_bin_losses(ax, names, np.linspace(0, 1.56, 10), RNG.random(10), title="log-loss", y_label="log-loss")
+    figure.suptitle("By score", fontsize=11)
+    return figure
+
+
 def beeswarm() -> Figure:
     """A colour bar, which shap takes from the room of the axes."""
     figure, axes = style.new_figure(1, 1, width=7.0, height=3.0)
@@ -61,7 +71,7 @@ def boxes(figure: Figure) -> list[Bbox]:
     return [box for box in [*found, *(other.get_window_extent(renderer) for other in others)] if box is not None]
 
 
-@pytest.mark.parametrize("make", [bars, bins, beeswarm])
+@pytest.mark.parametrize("make", [bars, bins, few_rounds, beeswarm])
 def test_all_labels_have_room(make: Callable[[], Figure]) -> None:
     with style.style():
         figure = style.settled(make())
@@ -89,6 +99,24 @@ def test_names_that_are_too_long_leave_room_for_the_bars() -> None:
         drawn = style.png_bytes(style.settled(figure))
     assert drawn.startswith(b"\x89PNG")
     assert sum(ax.get_position().width for ax in figure.axes) == pytest.approx(0.25)
+
+
+def label_positions(figure: Figure) -> np.ndarray:
+    """Of the labels of all axes, in inches."""
+    labels = [axis.label for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    points = [label.get_transform().transform(label.get_position()) for label in labels]
+    return np.asarray(points) / figure.dpi
+
+
+def test_labels_of_axes_stand_in_the_pdf_where_they_stand_in_the_png() -> None:
+    with style.style():
+        figure = style.settled(bins())
+        FigureCanvasAgg(figure).draw()
+        drawn = label_positions(figure)
+        style.png_bytes(figure)
+        style.pdf_bytes([figure])
+    assert label_positions(figure) == pytest.approx(drawn, abs=0.005)
+    assert np.ptp(drawn, axis=0).min() > 1
 
 
 def test_the_layout_stays_when_it_is_settled_again() -> None:

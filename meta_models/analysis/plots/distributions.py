@@ -56,12 +56,13 @@ def draw_histogram(
     legend: bool = True,
 ) -> Axes:
     """Outlines of histograms over the same `edges` (b + 1,), logarithmic in height."""
+    from meta_models.analysis.plots.logarithmic import make_logarithmic
+
     for name, values in weights.items():
         ax.stairs(values, edges, color=colours[name], label=name, lw=1.6)
         ax.stairs(values, edges, color=colours[name], fill=True, alpha=0.10)
     heights = np.concatenate(list(weights.values()))
-    ax.set_yscale("log")
-    ax.minorticks_off()
+    make_logarithmic(ax, "y")
     least = heights[heights > 0].min(initial=1.0)
     ax.set(
         title=title,

@@ -66,6 +66,8 @@ def draw_dependence(
     title: str,
 ) -> Axes:
     """Contribution over the feature's value, a colour for each group of rows; missing values are left out."""
+    from meta_models.analysis.plots.logarithmic import plain
+
     for name, mask in groups.items():
         known = mask & np.isfinite(feature)
         ax.scatter(feature[known], values[known], s=9, alpha=0.55, color=colours[name], label=name, lw=0)
@@ -76,7 +78,8 @@ def draw_dependence(
         ax.locator_params(axis="x", nbins=4)  # distances have six digits
     else:
         ax.set_xscale("symlog", linthresh=smallest, linscale=0.2)
-        ax.set_xticks(_decades(smallest, float(np.nanmax(feature))))
+        ticks = _decades(smallest, float(np.nanmax(feature)))
+        ax.set_xticks(ticks, [plain(tick) for tick in ticks])
         ax.set_xlim(left=0)
         ax.minorticks_off()
         ax.tick_params(axis="x", labelsize=7.5)

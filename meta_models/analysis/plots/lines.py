@@ -77,6 +77,8 @@ def draw_pr(ax: Axes, lines: Sequence[Line], *, title: str, chance: float | None
 
 def draw_roc(ax: Axes, lines: Sequence[Line], *, title: str, least_rate: float | None = None) -> Axes:
     """True over false positive rate; with `least_rate` the false positive rate is logarithmic from there."""
+    from meta_models.analysis.plots.logarithmic import make_logarithmic
+
     label = "false positive rate"
     grid = np.geomspace(least_rate, 1, 200) if least_rate is not None else np.linspace(0, 1, 2)
     ax.plot(grid, grid, color="#9ca3af", ls=":", lw=1.2)
@@ -90,7 +92,6 @@ def draw_roc(ax: Axes, lines: Sequence[Line], *, title: str, least_rate: float |
         legend=None if logarithmic else "lower right",
     )
     if logarithmic:
-        ax.set_xscale("log")
-        ax.minorticks_off()  # hundreds of ticks, drawn and measured again and again
+        make_logarithmic(ax, "x")
     ax.set(xlim=(least_rate, 1.0) if logarithmic else (-0.01, 1.01), ylim=(-0.02, 1.03))
     return ax
