@@ -14,6 +14,7 @@ import polars as pl
 from meta_models.analysis.evaluation import evaluate as compare_with_bases
 from meta_models.analysis.evaluation import standard_strata
 from meta_models.analysis.evaluation_table import EvaluationTable, Headline
+from meta_models.analysis.runner import selected
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
@@ -27,6 +28,7 @@ from meta_models.resources import cpu_count
 from meta_models.run_folder import read_artifact, write_parquet
 
 _DEFAULTS = TrainingConfig.from_mapping({})
+COMPARISON = "base-vs-meta"
 _SUMMARY = "meta_evaluation_summary.json"
 _OOF = "oof_predictions.parquet"
 _MODELS = "model_multiclass*.pkl"
@@ -101,7 +103,7 @@ def train(config: TrainingConfig | None = None, **options: Any) -> TrainingRun:
     Raises
     ------
     UsageError
-        For unknown options, bad values, or no ``out_dir``.
+        For unknown options, bad values, or no ``dataset`` or ``out_dir``.
     InputError, MemoryBudgetError, WriteError
         If the table cannot be trained on, does not fit, or the folder cannot be written.
     UnitsFailed, TargetMissed
@@ -109,8 +111,13 @@ def train(config: TrainingConfig | None = None, **options: Any) -> TrainingRun:
     """
     given = {} if config is None else {name: getattr(config, name) for name in config.model_fields_set}
     chosen = TrainingConfig.from_mapping({**given, **options})
+    chosen.require_dataset()
     if chosen.out_dir is None:
         raise UsageError("train() needs the folder to write to", "out_dir is missing", "Give out_dir")
+    if COMPARISON not in selected(chosen):
+        raise UsageError(
+            f"train() returns the comparison {COMPARISON!r}", "analyses leaves it out", "Add it to analyses"
+        )
     if chosen.dry_run:
         raise UsageError("train() trains", "dry_run is set", "Take the command meta-models train --dry-run for a plan")
     run_training(chosen)
@@ -172,6 +179,8 @@ def evaluate(
 
     Raises
     ------
+    UsageError
+        If the table has no base model `best_base` with a score in every row.
     InputError
         If the table is not as the contract says, lacks features of the model, or shares genes or families with those
         the model was trained on.
@@ -184,6 +193,9 @@ def evaluate(
             source, work_dir=Path(work_dir) / "text", base_score_columns=base_score_columns, label=label
         )
         positions = read_positions(dataset)
+        known = [base.name for base in positions.bases]
+        if best_base is not None and best_base not in known:
+            raise UsageError(f"best_base must be among {', '.join(known)}", f"Found {best_base!r}")
         refuse_overlap(set(fitted.info.genes), set(fitted.info.families), positions, dataset.source)
         frame = score_table(fitted, dataset, positions, cpu_count(None))
     return compare_with_bases(

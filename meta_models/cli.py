@@ -8,8 +8,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from pydantic.fields import FieldInfo
 
@@ -53,10 +54,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Takes options by their whole names: a misspelt one is an error, not another option."""
+    """Takes options by their whole names: a misspelt one is an error, not another option, and its message is short."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but what a command does not know is its own error: the whole program cannot tell more."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            near = [name for word in unknown for name in get_close_matches(word, self._option_string_actions, n=1)]
+            meant = f" (did you mean {' '.join(near)}?)" if near else ""
+            self.error(f"there is no option {' '.join(unknown)}{meant}")
+        return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message alone: the usage of ``train`` fills a screen."""
+        self.exit(ExitCode.USAGE, f"error: {message}. See {self.prog} --help\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     compare.set_defaults(command=compare_command)
-    add_config_options(compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run"))
+    add_config_options(
+        compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
+    )
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
@@ -139,6 +155,7 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
 def train_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models train``."""
     config = config_from(arguments, TrainingConfig)
+    config.require_dataset()
     if config.out_dir is None and not config.dry_run:
         raise UsageError("--out-dir must name the run folder", "It is missing", "Give --out-dir DIR or --dry-run")
     _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
@@ -150,6 +167,7 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
 def compare_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models compare-strategies``."""
     config = config_from(arguments, TrainingConfig)
+    config.require_dataset()
     _set_up_logging(sys.stdout, everything=True, units=False)
     from meta_models.compare_strategies import compare_strategies
 

@@ -106,6 +106,12 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
     """
     if config.out_dir is None:
         raise UsageError("--out-dir must name the folder of the comparison", "It is missing", "Give --out-dir DIR")
+    for name in ("max_features", "targets"):
+        if getattr(config, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} is not for both strategies", f"Found {flag}", "Train the one that it is meant for"
+            )
     folder = config.out_dir
     folder.mkdir(parents=True, exist_ok=True)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)

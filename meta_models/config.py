@@ -139,7 +139,7 @@ class TrainingConfig(Configuration):
     early_stopping_rounds: PositiveInt = Field(
         50, description="Early stopping: rounds without gain on a fold's inner genes after which its booster stops."
     )
-    early_stopping_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+    early_stopping_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
     training_weights: Literal["none", "sampling", "balanced", "effective"] = Field(
@@ -287,6 +287,17 @@ class TrainingConfig(Configuration):
             return self.max_delta_step
         return max(1.0, REACH / (self.learning_rate * self.n_estimators))
 
+    def require_dataset(self) -> None:
+        """See that the table was named: nobody trains on the built-in one by leaving out an option.
+
+        Raises
+        ------
+        UsageError
+            If it was not.
+        """
+        if "dataset" not in self.model_fields_set:
+            raise UsageError("--dataset must name the table", "It is missing", "Give --dataset PATH or --dataset demo")
+
     def differences(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
         """Options that make another model than those of `earlier`, the configuration of a run, in words."""
         values = self.model_dump(mode="json")
@@ -300,8 +311,13 @@ class TrainingConfig(Configuration):
     def _check(self) -> Self:
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        self._check_mining()
         self._check_ensemble()
         return self
+
+    def _check_mining(self) -> None:
+        if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
+            raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
 
     def _check_ensemble(self) -> None:
         if self.ensemble_cv == "out-of-batch" and self.ensemble_method != "voting":

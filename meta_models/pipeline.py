@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.analysis.base import AnalysisContext
-from meta_models.analysis.evaluation import best_base_overall, evaluate, standard_strata
+from meta_models.analysis.evaluation import best_base_overall, choose_best_base, evaluate, standard_strata
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.gene_ranking import gene_ranking
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
@@ -27,6 +27,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, require_genes, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
+from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     EXTERNAL,
     SCREENING,
@@ -37,7 +38,7 @@ from meta_models.reporting import (
     save_report,
 )
 from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
-from meta_models.result import TrainingResult
+from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import (
     MemoryFigures,
@@ -49,7 +50,7 @@ from meta_models.run_folder import (
 from meta_models.schema import BaseModel
 from meta_models.training.families import FAMILIES
 from meta_models.training.plan import Plan, make_plan
-from meta_models.training.pool import Pool
+from meta_models.training.pool import Pool, require_features
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screen_table import Screened, screen_table
 from meta_models.training.task import TrainingTask
@@ -105,7 +106,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir))
-        _check_genes(tables)
+        _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
@@ -120,7 +121,7 @@ def _run(
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        _check_genes(tables)
+        notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         config = plan.config
@@ -131,11 +132,13 @@ def _run(
     with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
         _save_screening(screened, folder)
+        _check_features(tables, screened.features)
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder)
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
+        result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
@@ -182,7 +185,8 @@ def _save_screening(screened: Screened, folder: RunFolder) -> None:
 
 def _screening_lines(screened: Screened) -> tuple[str, ...]:
     removed = ", ".join(screened.report.excluded) or "none"
-    reported = len({finding.feature for finding in screened.report.suspicious()} - set(screened.report.excluded))
+    told = {finding.feature for finding in screened.report.suspicious()}
+    reported = len(told.intersection(screened.features))
     counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
     return (f"Screening looked at {len(screened.genes)} genes: {counts}",)
 
@@ -235,6 +239,13 @@ def _evaluate_whole_genes(
     positions = read_positions(table)
     frame = score_out_of_fold(result.fold_models, result.oof, table, positions, threads)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
+    shared = _shared_bases(result, positions)
+    if lacking := set(best.values()) - {base.name for base in shared}:
+        best = choose_best_base(result.oof, shared, weighting=result.weighting)
+        logger.warning(
+            "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
+            " and ".join(sorted(lacking)), " ".join(positions.notes),
+        )  # fmt: skip
     return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
 
 
@@ -250,14 +261,32 @@ def _evaluate_external(
     return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
-def _check_genes(tables: Tables) -> None:
-    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them."""
+def _check_tables(tables: Tables) -> tuple[Note, ...]:
+    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
+
+    Returns what a reader of their figures should know.
+    """
     frame, external, whole = tables.positions.frame, tables.external, tables.whole_genes
+    found: list[Note] = []
     if external is not None:
         genes, families = texts(frame["gene_id"]), texts(frame["family"])
-        refuse_overlap(genes, families, read_positions(external), external.source, table="--eval-dataset")
+        positions = read_positions(external)
+        refuse_overlap(genes, families, positions, external.source, table="--eval-dataset")
+        found += [Note("warning", f"--eval-dataset: {note}") for note in positions.notes]
     if whole is not None:
-        require_genes(frame["gene_id"], read_positions(whole).frame["gene_id"], whole.source)
+        positions = read_positions(whole)
+        require_genes(frame["gene_id"], positions.frame["gene_id"], whole.source)
+        found += [Note("warning", f"--oof-dataset: {note}") for note in positions.notes]
+    return tuple(found)
+
+
+def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
+    """Before anything is trained: the features that are kept stand in the other tables, too."""
+    for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
+        if table is not None:
+            logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
+    if tables.pool is not None:
+        require_features(tables.pool, features)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
@@ -280,6 +309,7 @@ def _save_evaluation(
         frame, _shared_bases(result, positions), weighting=positions.weighting,
         bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
         strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
+        combiner_weighting=result.weighting,
     )  # fmt: skip
     folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
     folder.write_json(f"{name}.json", table.to_json())

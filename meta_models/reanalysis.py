@@ -143,6 +143,10 @@ def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> Analysi
     context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget=budget.bytes, threads=threads)
     with folder.scratch("figures") as figures, settings_in(figures):
         analyses = run_analyses(context)
+    for name, option in ((WHOLE_GENES, "oof_dataset"), (EXTERNAL, "eval_dataset")):
+        if getattr(run.result.config, option) is not None and not (run.path / f"{name}.json").is_file():
+            flag = f"--{option.replace('_', '-')}"
+            logger.warning("The run ended before it was evaluated on %s; train --resume does that", flag)
     sources = ReportSources(
         run.result,
         analyses,

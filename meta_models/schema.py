@@ -56,6 +56,14 @@ METADATA: frozenset[str] = frozenset(
     }
 )  # fmt: skip
 
+#: Metadata that is text, also where all of its values look like numbers.
+TEXT: frozenset[str] = frozenset(
+    {
+        GENE, FAMILY, LABEL, CHROM, STRAND, GENE_TYPE, SEQUENCE,
+        "gene_name", "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id",
+    }
+)  # fmt: skip
+
 _BASE_SCORE = re.compile(r"(?:(?P<key>.+)_)?(?P<kind>donor|acceptor|neither)_score")
 _KMER = re.compile(r"\d+mer_[ACGTN]+")
 

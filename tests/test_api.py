@@ -64,7 +64,10 @@ def test_a_run_is_frozen_and_opened_again(run: TrainingRun) -> None:
     ("options", "words"),
     [
         ({"dataset": "demo"}, "out_dir is missing"),
-        ({"out_dir": "x", "dry_run": True}, "dry_run"),
+        ({"out_dir": "x"}, "--dataset must name the table"),
+        ({"dataset": "demo", "out_dir": "x", "dry_run": True}, "dry_run"),
+        ({"dataset": "demo", "out_dir": "x", "analyses": ("genes",)}, "the comparison 'base-vs-meta'"),
+        ({"dataset": "demo", "out_dir": "x", "mining_rounds": 2}, "mining_rounds needs mine_negatives"),
         ({"out_dir": "x", "max_dept": 3}, "max_dept"),
         ({"out_dir": "x", "max_depth": 0}, "max_depth"),
     ],
@@ -124,3 +127,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     seconds, *modules = found.stdout.split()
     assert float(seconds) < 0.1
     assert not {"numpy", "polars", "xgboost", "sklearn", "pydantic"} & set(modules)
+
+
+def test_a_base_model_that_is_not_there_is_no_opponent(run: TrainingRun, tmp_path: Path) -> None:
+    other = make_frame(seed=9).with_columns(gene_id="X" + pl.col("gene_id"))
+    with pytest.raises(UsageError, match="best_base must be among main"):
+        evaluate(run.model, other, best_base="mian")

@@ -167,7 +167,18 @@ def test_comparing_strategies_has_no_option_for_one_of_them(capsys: pytest.Captu
         main(["compare-strategies", "--help"])
     options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert "--max-genes-per-batch" in options
-    assert not {"--strategy", "--train-all-genes", "--dry-run"} & options
+    assert not {"--strategy", "--train-all-genes", "--dry-run", "--max-features", "--targets"} & options
+
+
+def test_comparing_strategies_refuses_what_one_of_them_has_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("max_features: auto\n")
+    arguments = ["--dataset", "demo", "--config", str(file), "--out-dir", str(tmp_path / "out")]
+    assert main(["compare-strategies", *arguments]) == 2
+    assert "--max-features is not for both strategies" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

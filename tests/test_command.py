@@ -262,7 +262,28 @@ def test_options_are_taken_by_their_whole_names(tmp_path: Path, capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         train("--dataset", "demo", "--out-dir", tmp_path / "out", "--max-dept", "4")
     assert ended.value.code == 2
-    assert "--max-dept" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said == (
+        "error: there is no option --max-dept 4 (did you mean --max-depth?). See meta-models train --help\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], [], ["train", "--device", "best"], ["verify-model"]])
+def test_what_is_no_command_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert "--help" in said
+
+
+@pytest.mark.parametrize("command", ["train", "compare-strategies"])
+def test_a_table_must_be_named(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--out-dir", str(tmp_path / "out")]) == 2
+    assert "--dataset must name the table" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_unknown_keys_of_a_config_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -327,3 +348,59 @@ def test_a_resumed_run_keeps_what_was_added_and_says_what_is_made_again(
 
 def test_every_option_that_may_differ_is_one() -> None:
     assert TrainingConfig.model_fields.keys() >= config._BESIDE_THE_MODEL
+
+
+def test_a_base_score_that_rounding_put_below_zero_counts_as_zero(tmp_path: Path) -> None:
+    frame = make_frame().with_columns(
+        neither_score=pl.when(pl.int_range(pl.len()) % 9 == 0).then(-6e-8).otherwise(pl.col("neither_score"))
+    )
+    out, other = tmp_path / "out", make_frame(seed=5).with_columns(
+        gene_id="X" + pl.col("gene_id"), neither_score=pl.col("neither_score") - 6e-8
+    )  # fmt: skip
+    options = ("--analyses", "base-vs-meta", "--eval-dataset", write_table(tmp_path / "other", other), *QUICK)
+    assert train("--dataset", write_table(tmp_path / "table", frame), "--out-dir", out, *options) == 0
+    assert pl.read_parquet(out / "oof_predictions.parquet")["neither_score"].min() == 0
+    assert (out / "external_evaluation.json").exists()
+
+
+def test_the_best_base_model_may_lack_scores_on_every_position(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = make_frame()
+    perfect = {name: (pl.col("splice_type") == name).cast(pl.Float32) for name in ("neither", "donor", "acceptor")}
+    frame = frame.with_columns(**{f"alt_{name}_score": values for name, values in perfect.items()})
+    gap = frame.with_columns(alt_donor_score=pl.when(pl.int_range(pl.len()) > 0).then(pl.col("alt_donor_score")))
+    table, whole, out = write_table(tmp_path / "table", frame), write_table(tmp_path / "whole", gap), tmp_path / "out"
+    options = ("--oof-dataset", whole, "--analyses", "base-vs-meta", *QUICK)
+    assert train("--dataset", table, "--out-dir", out, *options) == 0
+    said = capsys.readouterr().out
+    assert "alt cannot be compared with in --oof-dataset" in said
+    assert "column 'alt_donor_score' has 1 missing values" in said
+    headline = json.loads((out / "oof_dataset_evaluation.json").read_text())["headline"]
+    assert set(headline["best_base_folds"]) == {"main"}
+
+
+@pytest.mark.parametrize("option", ["--eval-dataset", "--oof-dataset"])
+def test_a_second_table_that_lacks_a_feature_costs_no_training(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame, other = make_frame(), make_frame(seed=3).drop("feature_1")
+    if option == "--eval-dataset":
+        other = other.with_columns(gene_id="X" + pl.col("gene_id"))
+    out, second = tmp_path / "out", write_table(tmp_path / "second", other)
+    assert train("--dataset", write_table(tmp_path / "table", frame), "--out-dir", out, option, second, *QUICK) == 3
+    assert "feature_1" in capsys.readouterr().err
+    assert not (out / "model_multiclass.pkl").exists()
+    assert not list(out.glob("units/*"))
+
+
+def test_a_base_model_that_is_no_opponent_elsewhere_is_told_in_the_report(tmp_path: Path) -> None:
+    three = ("neither", "donor", "acceptor")
+    frame = make_frame().with_columns(pl.col(f"{name}_score").alias(f"alt_{name}_score") for name in three)
+    gap = pl.when(pl.int_range(pl.len()) > 0).then(pl.col("alt_donor_score"))
+    other = frame.with_columns(gene_id="X" + pl.col("gene_id"), alt_donor_score=gap)
+    out, second = tmp_path / "out", write_table(tmp_path / "second", other)
+    options = ("--eval-dataset", second, "--analyses", "base-vs-meta", *QUICK)
+    assert train("--dataset", write_table(tmp_path / "table", frame), "--out-dir", out, *options) == 0
+    warnings = (out / "training_summary.txt").read_text().split("Warnings")[1]
+    assert "--eval-dataset: Base model 'alt' is no opponent" in " ".join(warnings.split())

@@ -11,6 +11,7 @@ from mining_tables import all_positions, sampled
 from tables import write_table
 
 from meta_models.config import TrainingConfig
+from meta_models.errors import InputError
 from meta_models.pipeline import run_training
 
 
@@ -57,3 +58,18 @@ def test_the_batch_ensemble_mines_and_is_evaluated_on_whole_genes(tmp_path: Path
     genes = pl.read_csv(run / "oof_dataset_evaluation_per_gene.tsv", separator="\t")
     assert genes["rows"].to_list() == [40] * 60
     assert not list(run.rglob("mined-*.parquet"))
+
+
+def test_a_pool_with_a_gap_in_a_base_score_is_told_of_as_that(tmp_path: Path) -> None:
+    options = config(tmp_path)
+    full = pl.read_parquet(tmp_path / "full").with_columns(
+        pl.col(f"{name}_score").alias(f"alt_{name}_score") for name in ("neither", "donor", "acceptor")
+    )
+    gap = pl.when(pl.int_range(pl.len()) > 0).then(pl.col("alt_donor_score")).alias("alt_donor_score")
+    table, pool = (
+        write_table(tmp_path / "with-alt", sampled(full)),
+        write_table(tmp_path / "gap", full.with_columns(gap)),
+    )
+    given = {"dataset": str(table), "mine_negatives": str(pool), "oof_dataset": None}
+    with pytest.raises(InputError, match=r"every base score .* 'alt_donor_score' has 1 missing values"):
+        run_training(TrainingConfig.from_mapping({**options.model_dump(), **given}))

@@ -162,7 +162,7 @@ class AnalysisContext:
         parts = parts_of(model)
         if parts is None or not isinstance(model, SigmoidMetaModel | EnsembleMetaModel):
             raise LookupError("this model is not made of boosters")
-        require_memory(self.config.shap_rows, len(self.result.kept_features), self.budget)
+        require_memory(min(self.config.shap_rows, len(self.scores.labels)), len(self.result.kept_features), self.budget)
         rows = spread_sample(self.scores.labels, self.scores.genes, self.config.shap_rows, self.config.seed)
         return explain(parts, model, rows, self.read_rows(rows))
 

@@ -62,8 +62,8 @@ class Ensemble(Analysis):
 
 
 _BATCHES = (
-    "One row per member. Unseen figures are those of the member alone, uncalibrated, on genes that it knows nothing "
-    "of. Peak memory and seconds are those of its process."
+    "One row per member. Unseen figures are those of the member alone (calibrated with --calibrate-members only), on "
+    "genes that it knows nothing of. Peak memory and seconds are those of its process."
 )
 _FOLDS = {
     "out-of-batch": "A fold is a batch: its genes are scored by all members but its own. Base models beside.",
@@ -155,6 +155,7 @@ def ensemble_lines(result: TrainingResult) -> tuple[str, ...]:
     record = result.ensemble
     if record is None:
         return ()
+    how = "members calibrated" if result.config.calibrate_members else "uncalibrated"
     batches = [member.unseen.accuracy for member in record.members if member.unseen.accuracy is not None]
     sizes = [member.rows for member in record.members]
     alone = _spread([member.unseen.average_precision for member in record.members])
@@ -163,9 +164,9 @@ def ensemble_lines(result: TrainingResult) -> tuple[str, ...]:
         f"Ensemble Batches: {len(record.members)} ({record.method}), rows {min(sizes):,} to {max(sizes):,}, "
         f"genes {sum(member.genes for member in record.members):,}"
         + (f", {len(record.missing_genes):,} genes MISSING" if record.missing_genes else ""),
-        f"Average Batch Accuracy: {_spread(batches)} (each member alone, on genes that it never saw; uncalibrated)",
-        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds ({record.cv}; uncalibrated)",
-        f"Average Batch AP: {alone} (donor and acceptor, rows of the table, uncalibrated, unseen genes)",
+        f"Average Batch Accuracy: {_spread(batches)} (each member alone, on genes that it never saw; {how})",
+        f"Ensemble CV Accuracy: {_spread(_fold_accuracies(result))} over folds ({record.cv}; {how})",
+        f"Average Batch AP: {alone} (donor and acceptor, rows of the table, {how}, unseen genes)",
         f"Ensemble AP: {unseen} on unseen genes, {seen} on those that it was trained on",
     )
 

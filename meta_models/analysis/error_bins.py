@@ -78,7 +78,7 @@ def _bin_figure(table: pl.DataFrame) -> Figure:
 
 
 def _score_bins(scores: Scores) -> tuple[_Codes, list[str]]:
-    edges = np.array(SCORE_EDGES)
+    edges = np.array(SCORE_EDGES, np.float32)  # as the scores, which else lie below an edge that they are equal to
     highest = scores.main_base[:, [c.value for c in SITE_CLASSES]].max(axis=1)
     codes = np.clip(np.searchsorted(edges, highest, side="right") - 1, 0, len(edges) - 2)
     return codes.astype(np.int64), [f"{a:g} to {b:g}" for a, b in pairwise(edges)]
@@ -94,11 +94,11 @@ def _length_bins(context: AnalysisContext) -> tuple[_Codes, list[str]]:
         np.maximum.at(length, scores.genes, np.nan_to_num(values.astype(np.float64)))
         unit = "nt"
     elif POSITION in scores.frame.columns:
-        position = scores.frame[POSITION].to_numpy().astype(np.float64)
-        low = np.full(size, np.inf)
-        np.minimum.at(low, scores.genes, position)
-        np.maximum.at(length, scores.genes, position)
-        length, unit = length - low + 1, "nt spanned by rows"
+        position = scores.frame[POSITION].cast(pl.Float64).to_numpy()
+        low, high = np.full(size, np.nan), np.full(size, np.nan)
+        np.fmin.at(low, scores.genes, position)
+        np.fmax.at(high, scores.genes, position)
+        length, unit = np.nan_to_num(high - low + 1), "nt spanned by rows"
     else:
         length, unit = np.bincount(scores.genes, minlength=size).astype(np.float64), "rows"
     edges = np.unique(np.quantile(length, np.linspace(0, 1, _GENE_BINS + 1)))

@@ -86,6 +86,7 @@ def evaluate(
     strata: Mapping[str, pl.Expr] | None = None,
     prediction: str = CALIBRATED,
     combiner_frame: pl.DataFrame | None = None,
+    combiner_weighting: str = "none",
     combiner_rows: int = MAX_COMBINER_ROWS,
     threads: int = 1,
 ) -> EvaluationTable:
@@ -111,6 +112,8 @@ def evaluate(
     combiner_frame : polars.DataFrame, optional
         Rows to fit the logistic combiner on (the OOF table, for an external one); by default it is cross-fitted over
         the folds of `frame`. Combiners exist where there are two base models or more.
+    combiner_weighting : str
+        As `weighting`, of `combiner_frame`.
     combiner_rows : int
         Most rows the logistic combiner is fitted on: all sites and a draw of the others.
     threads : int
@@ -127,7 +130,8 @@ def evaluate(
     with threadpool_limits(1, user_api="blas"):  # its threads would wait for one another, and sum in another order
         trivial: Mapping[str, Scores] = {}
         if len(bases) > 1:
-            trivial = _combined(frame, bases, weighting, combiner_frame, combiner_rows, seed, threads)
+            of_frame = combiner_weighting if combiner_frame is not None else weighting
+            trivial = _combined(frame, bases, of_frame, combiner_frame, combiner_rows, seed, threads)
         table = _Table(
             labels=frame["label"].to_numpy(),
             weight=_weight(frame, weighting),

@@ -25,10 +25,14 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """Held-out calls of one class and scorer: the threshold of each fold, and which rows are called, (n,)."""
+    """Held-out calls of one class and scorer: the threshold of each fold, and which rows are called, (n,).
+
+    A fold is `unserved` where it holds true sites and all others hold none, from which a threshold could be chosen.
+    """
 
     thresholds: dict[int, float]
     called: _Mask
+    unserved: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,16 @@ class Ranking:
         chosen = np.ones(len(self.order), np.bool_) if inside is None else inside[self.order]
         thresholds: dict[int, float] = {}
         called = np.zeros(len(self.order), np.bool_)
+        unserved = []
         for fold in np.unique(self.folds[chosen]):
             held_out = self.folds == fold
             best = self._best(chosen & ~held_out)
             if best is not None:
                 thresholds[int(fold)] = best
                 called[self.order[chosen & held_out & (self.values >= best)]] = True
-        return CrossFitted(thresholds, called)
+            elif self.positives[chosen & held_out].any():
+                unserved.append(int(fold))
+        return CrossFitted(thresholds, called, tuple(unserved))
 
     def _best(self, used: _Mask) -> float | None:
         """The score of best F1 on the rows `used`, by rank; None where they hold no true site."""
@@ -95,7 +102,7 @@ def operating_points(context: AnalysisContext) -> pl.DataFrame:
     masks = frame.select(**{name: expression.fill_null(value=False) for name, expression in strata.items()})
     inside = {ALL_ROWS: np.ones(frame.height, np.bool_), **{name: masks[name].to_numpy() for name in masks.columns}}
     rows = [row for population in context.scores.populations for row in _points(context, population, inside)]
-    schema = {**dict.fromkeys(_KEYS, pl.String), **dict.fromkeys(_FIGURES, pl.Float64)}
+    schema = {**dict.fromkeys(_KEYS, pl.String), **dict.fromkeys(_FIGURES, pl.Float64), "reason": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -111,20 +118,22 @@ def _points(
             common = ranking.cross_fitted()
             for stratum, inside in strata.items():
                 own = common if stratum == ALL_ROWS else ranking.cross_fitted(inside)
-                found = _f1(positive, weights, inside & common.called, inside)[0] if common.thresholds else None
+                found = None if common.unserved else _f1(positive, weights, inside & common.called, inside)[0]
                 yield population.name, stratum, target.label, name, *_figures(own, positive, weights, inside, found)
 
 
 def _figures(
     fitted: CrossFitted, positive: _Mask, weights: _Floats, inside: _Mask, common: float | None
-) -> tuple[float | None, ...]:
-    """The columns of one row, in the order of `_FIGURES`."""
+) -> tuple[float | str | None, ...]:
+    """The columns of one row, in the order of `_FIGURES`, and why figures are null."""
     chosen = list(fitted.thresholds.values())
     true, called = (float(weights[mask].sum()) for mask in (inside & positive, inside & fitted.called))
-    if not chosen or true == 0:
-        return (*[None] * 7, true, called)
+    if true == 0:
+        return (*[None] * 7, true, called, "no true sites")
+    if fitted.unserved:
+        return (*[None] * 6, common, true, None, "all true sites are in one fold: none to choose a threshold on")
     figures = _f1(positive, weights, inside & fitted.called, inside)
-    return (float(np.mean(chosen)), min(chosen), max(chosen), *figures, common, true, called)
+    return (float(np.mean(chosen)), min(chosen), max(chosen), *figures, common, true, called, "")
 
 
 def _f1(

@@ -72,8 +72,8 @@ class Overfitting(Analysis):
             rounds = [r.rounds for r in folds if r.target is target]
             if len(rounds) > 1 and max(rounds) > _UNLIKE_ROUNDS * min(rounds):
                 found.tell(
-                    f"The folds disagree on the rounds of {target.label}: {min(rounds)} to {max(rounds)}. The inner "
-                    "genes that decide when to stop are few."
+                    f"The folds disagree on the rounds of {target.label}: {min(rounds)} to {max(rounds)}. The genes "
+                    "that decide on them are few."
                 )
 
 

@@ -19,6 +19,8 @@ from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, Fea
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from meta_models.result import TrainingResult
+
 FOLDER = "shap_analysis"
 GROUP_COLOURS: dict[FeatureGroup, str] = {
     FeatureGroup.BASE: style.BLUE,
@@ -56,7 +58,7 @@ class ShapValues(Analysis):
         found.tables.append(ReportTable("Stability of the ranking", agreement.table, agreement.how, file))
         with style.style():
             self._pictures(context, found, explained)
-        _tell_error(found, explained, members=len(parts))
+        _tell_error(found, explained, context.result)
         genes = context.result.oof[GENE].gather(explained.rows).n_unique()
         return self.done(
             found,
@@ -127,12 +129,17 @@ _DEPENDS = (
 )
 
 
-def _tell_error(found: Findings, explained: Contributions, *, members: int) -> None:
+def _tell_error(found: Findings, explained: Contributions, result: TrainingResult) -> None:
     error = f"largest {explained.largest_error:.2g}, mean {explained.mean_error:.2g} in log-odds"
-    if members > 1:
+    if result.ensemble is not None:
+        left_out = "not to the log-odds of the mean probability"
+        if result.ensemble.method == "stacking":
+            left_out += "; what the stacked model adds to that, of other classes too, is left out"
+        if result.config.calibrate_members:
+            left_out += "; calibration of the members is left out"
         found.tell(
-            f"Contributions are weighted sums over {members} members. They add up to the mean log-odds of the members, "
-            f"not to the log-odds of the mean probability; additivity error: {error}."
+            f"Contributions are weighted sums over {len(result.ensemble.members)} members. They add up to the weighted "
+            f"log-odds of the members, {left_out}; additivity error: {error}."
         )
     elif explained.largest_error > _EXACT:
         found.warn(f"Contributions do not add up to the model's log-odds: {error}.")

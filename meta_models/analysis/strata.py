@@ -66,7 +66,8 @@ def _with_features(result: TrainingResult, rows: RowSource | None) -> pl.DataFra
     if rows is None or not wanted:
         return result.oof
     values = rows.read_rows(np.arange(result.oof.height, dtype=np.int64), wanted)
-    return result.oof.with_columns(pl.Series(name, values[:, k]) for k, name in enumerate(wanted))
+    columns = (pl.Series(name, values[:, k]).fill_nan(None) for k, name in enumerate(wanted))
+    return result.oof.with_columns(columns)  # NaN would count as larger than every number
 
 
 def _gene_types(frame: pl.DataFrame) -> dict[str, pl.Expr]:
@@ -88,7 +89,8 @@ def _certainty(base: BaseModel) -> dict[str, pl.Expr]:
 
 
 def _gc_thirds(frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    low, high = (float(np.quantile(frame[_GC].drop_nans().to_numpy(), q)) for q in (1 / 3, 2 / 3))
+    known = frame[_GC].drop_nulls().drop_nans().to_numpy()
+    low, high = (float(np.quantile(known, q)) for q in (1 / 3, 2 / 3)) if len(known) else (0.0, 0.0)
     gc = pl.col(_GC)
     if not low < high:
         return {}

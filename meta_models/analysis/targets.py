@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
 import yaml
@@ -26,7 +26,8 @@ class Target(BaseModel):
     metric : str
         Name in :data:`meta_models.metrics.METRICS`.
     target : str
-        ``donor``, ``acceptor``, ``mean`` (of these two) or ``all`` (metrics over all three classes).
+        ``donor``, ``acceptor``, ``mean`` (of these two; the default) or ``all`` (metrics over all three classes, which
+        have no other).
     stratum : str
         ``all`` or a stratum of ``base_vs_meta_performance.tsv``.
     population : str or None
@@ -47,12 +48,24 @@ class Target(BaseModel):
     at_least: Annotated[float | None, Field(allow_inf_nan=False)] = None
     at_most: Annotated[float | None, Field(allow_inf_nan=False)] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_all_classes(cls, entry: Any) -> Any:
+        """The only target of a metric over all classes need not be named."""
+        if isinstance(entry, dict) and "target" not in entry:
+            metric = METRICS.get(str(entry.get("metric")))
+            return entry | {"target": "all"} if metric is not None and not metric.per_class else entry
+        return entry
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("give at_least or at_most, one of them")
         if self.metric not in METRICS:
             raise ValueError(f"metric must be one of {', '.join(METRICS)}")
+        if METRICS[self.metric].per_class == (self.target == "all"):
+            known = "donor, acceptor or mean" if self.target == "all" else "all"
+            raise ValueError(f"{self.metric} has the target {known}")
         return self
 
     def met_by(self, value: float | None) -> bool:

@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
-from meta_models.schema import METADATA
+from meta_models.schema import METADATA, TEXT
 
 logger = logging.getLogger(__name__)
 ROW_GROUP_ROWS = 16_384
@@ -22,6 +22,8 @@ _GZIP = b"\x1f\x8b"
 
 def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]:
     """Write each CSV/TSV file (also .gz) as Parquet into `folder`, with the types of all its values.
+
+    Names of genes, chromosomes and the like are text, also where they look like numbers.
 
     Raises
     ------
@@ -38,11 +40,12 @@ def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]
 def _convert(path: Path, target: Path) -> TableFile:
     logger.info("converting %s to Parquet", path)
     separator = "\t" if ".tsv" in path.name.lower() else ","
-    _check_lines(path, separator)
+    texts = {name: pl.String for name in _column_names(path, separator) if name in TEXT}
     with reading(path):
         scan = pl.scan_csv(
-            path, separator=separator, infer_schema_length=None, null_values=_NULLS, glob=False, encoding="utf8"
-        )
+            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=_NULLS, glob=False,
+            encoding="utf8",
+        )  # fmt: skip
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
         scan = scan.with_columns(pl.col(wide).cast(pl.Float64))
         schema = as_arrow(scan.collect_schema().to_frame()).schema
@@ -53,14 +56,15 @@ def _convert(path: Path, target: Path) -> TableFile:
     return read_footer(target, origin=path, sha256=hash_file(target))
 
 
-def _check_lines(path: Path, separator: str) -> None:
-    """Refuse what polars would mend in silence: lines with too few fields, and names that stand there twice."""
+def _column_names(path: Path, separator: str) -> list[str]:
+    """Names of the columns; refuses what polars would mend in silence: lines with too few fields, names twice."""
     with reading(path), path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         lines = pa.CompressedInputStream(file, "gzip") if packed else pa.PythonFile(file)
         names = _read_lines(lines, separator)
     check_names(names, path)
+    return names
 
 
 def _read_lines(lines: pa.NativeFile, separator: str) -> list[str]:

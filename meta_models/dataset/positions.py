@@ -46,7 +46,8 @@ class Positions:
     frame : polars.DataFrame
         ``gene_id``, ``family`` (gene_family, or gene_id where null or absent), and where the table has them ``chrom``,
         ``gene_type``, ``strand`` (all Categorical), ``position``, ``genomic_position`` (Int64); ``label`` (UInt8,
-        :class:`~meta_models.schema.SpliceClass`), ``weight`` (Float32), the scores of each base model (Float32).
+        :class:`~meta_models.schema.SpliceClass`), ``weight`` (Float32), the scores of each base model (Float32, from 0
+        to 1: what rounding put just outside is clipped).
     weighting : str
         Where ``weight`` comes from: ``"sampling_weight"``, ``"true_prevalence"`` or ``"none"`` (then it is 1).
     bases : tuple of BaseModel
@@ -135,6 +136,7 @@ def read_positions(dataset: Dataset) -> Positions:
     _check_genes(frame, dataset)
     frame = frame.with_columns(_family(frame).alias("family"), _labels(frame[LABEL], dataset).alias("label"))
     bases, notes = _usable_bases(frame, dataset)
+    frame = frame.with_columns(pl.col(column).clip(0, 1) for base in bases for column in base.columns)
     weights, weighting = _weights(frame, dataset)
     kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
     frame = frame.select(*kept, weights.alias("weight"), *(column for base in bases for column in base.columns))
@@ -230,16 +232,25 @@ def _score_fault(scores: pl.Series) -> str | None:
     return f"column {scores.name!r} has {outside} values outside 0 to 1" if outside else None
 
 
+def require_weights(weights: pl.Series, source: str) -> None:
+    """See that every row of the table `source` has a weight.
+
+    Raises
+    ------
+    InputError
+        If one is missing, not finite or not above 0.
+    """
+    bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
+    if bad:
+        raise InputError(
+            f"Column {WEIGHT!r} of {source!r} must be positive and finite in every row", f"Found {bad} other values"
+        )
+
+
 def _weights(frame: pl.DataFrame, dataset: Dataset) -> tuple[pl.Series, str]:
     if WEIGHT in frame.columns:
-        weights = frame[WEIGHT]
-        bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
-        if bad:
-            raise InputError(
-                f"Column {WEIGHT!r} of {dataset.source!r} must be positive and finite in every row",
-                f"Found {bad} other values",
-            )
-        return weights, "sampling_weight"
+        require_weights(frame[WEIGHT], dataset.source)
+        return frame[WEIGHT], "sampling_weight"
     labels = frame["label"].to_numpy()
     prevalence = dataset.info.true_prevalence
     if prevalence is None:

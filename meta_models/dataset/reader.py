@@ -28,7 +28,7 @@ from meta_models.schema import (
 )
 
 logger = logging.getLogger(__name__)
-CHUNK_BYTES = 32_000_000
+CHUNK_BYTES = 8_000_000
 
 
 def rows_of_chunk(n_columns: int, parts: int = 1) -> int:
@@ -40,7 +40,7 @@ def rows_of_chunk(n_columns: int, parts: int = 1) -> int:
 TEXT_ROWS = 50_000
 _ALL_ROWS = slice(None)
 #: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
-SCAN_BYTES = 128_000_000
+SCAN_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,12 @@ def open_dataset(
     renamed = _renamed(schema, base_score_columns)
     dataset = Dataset(label or str(source), files, schema, read_info(source), renamed)
     _check(dataset, required)
+    if BaseModel(MAIN_BASE.name) in dataset.bases:
+        raise InputError(
+            f"{MAIN_BASE.name!r} is the name of the base model of donor_score, acceptor_score and neither_score",
+            f"Found {', '.join(BaseModel(MAIN_BASE.name).columns)} in {dataset.source!r}, too",
+            "Rename those columns",
+        )
     return dataset
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.positions import require_weights
 from meta_models.errors import InputError
 from meta_models.inference.prior import PriorCorrection
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable
@@ -76,6 +77,7 @@ class ChunkScorer:
         if self.uncertain is not None:
             columns.append(pl.Series(APPLIED, applied))
         if self.labels:
+            require_weights(chunk[HIDDEN_WEIGHT], self.table.dataset.source)
             columns += [_labels(chunk[HIDDEN_LABEL], self.table), chunk[HIDDEN_WEIGHT]]
         return pl.DataFrame([*chunk.select(self.table.passed_on).get_columns(), *columns])
 
@@ -89,7 +91,7 @@ class ChunkScorer:
                     f"Found {bad} of {chunk.height} rows with a missing or other value in {name!r}",
                     "Mend the column",
                 )
-        return frame.to_numpy()
+        return frame.to_numpy().clip(0, 1)
 
     def _applied(self, base: Floats) -> NDArray[np.bool_]:
         if self.uncertain is None:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from meta_models.dataset.positions import codes
+from meta_models.dataset.positions import codes, require_weights
 from meta_models.inference.served import ServedTable
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.sketches import effective_rows, weighted_quantiles
@@ -109,6 +109,8 @@ def check_drift(
         return DriftReport(0, weighted=False, features=(), reason="the model file holds no sketches of its features")
     weighted = model.info.weighting == "sampling_weight" and table.has(WEIGHT)
     sample = _sample(table, rows, weighted=weighted)
+    if weighted:
+        require_weights(sample[WEIGHT], table.dataset.source)
     weights = sample[WEIGHT].to_numpy() if weighted else np.ones(sample.height)
     genes = sample["cluster"].to_numpy()
     found = []

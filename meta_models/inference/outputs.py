@@ -29,7 +29,7 @@ def write_rows(path: Path, frames: Iterator[pl.DataFrame]) -> None:
     OSError
         If the file system refuses.
     """
-    if ".tsv" in path.suffixes or path.name.lower().endswith((".tsv", ".tsv.gz")):
+    if path.name.lower().endswith((".tsv", ".tsv.gz")):
         with _text_file(path) as file:
             for number, frame in enumerate(frames):
                 frame.write_csv(file, separator="\t", include_header=number == 0)

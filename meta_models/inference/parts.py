@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import math
@@ -65,8 +66,16 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
         lock.release()
         _remove_empty(folder)
         raise
+    _clear(folder)
     lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove_empty(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything but the lock, which is still held: nobody else's files can be among it."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _leave(folder: Path, lock: FolderLock) -> None:
@@ -84,8 +93,12 @@ def _keep_units(folder: Path) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
+    """Remove the folder, unless it holds something, or another process is there already."""
+    try:
         folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ logger = logging.getLogger(__name__)
 DISK_ROW_BYTES = 2 * 12
 
 
+#: Options that change no score, but what else is written or refused.
+_BESIDE_THE_SCORES = {
+    "tracks", "track_formats", "chrom_sizes", "strict", "drift_rows", "psi_alarm", "missing_alarm"
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Work:
     """What is to be scored with what; made by `_prepare`.
@@ -63,6 +69,12 @@ class _Work:
     key: dict[str, object]
     no_prior: str | None
     workers: int
+
+    @property
+    def finished_key(self) -> str:
+        """Of all that is written and of what it is refused for: the scores, tracks, and limits of the features."""
+        asked = self.config.model_dump(mode="json", include=_BESIDE_THE_SCORES)
+        return digest({**self.key, **asked})
 
     @property
     def table(self) -> ServedTable:
@@ -87,7 +99,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
         _require_free(config)
         with parts_folder(config.out, keep=config.resume) as folder:
             work = _prepare(config, folder)
-            if config.resume and is_finished(config.out, digest(work.key)):
+            if config.resume and is_finished(config.out, work.finished_key):
                 logger.info("%s is there already, of the same model, table and options", config.out)
                 return ExitCode.DONE
             if config.out.exists() and not config.overwrite:
@@ -199,7 +211,7 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
         write_report(
             config.out,
             {
-                "key": digest(work.key),
+                "key": work.finished_key,
                 "output_sha256": hash_file(temporary),
                 "rows": rows,
                 "rows_seen_in_training": seen if named else None,

@@ -221,11 +221,11 @@ def blend_inputs(p: NDArray[np.float64], others: NDArray[np.floating] | None) ->
     ----------
     p : ndarray of float64 (n,)
     others : ndarray (n, B), or None
-        Base scores; NaN or a negative number where one is missing.
+        Base scores, which rounding may have put a little below 0; NaN or ``MISSING`` where one is missing.
     """
     own = logit(np.asarray(p, dtype=np.float64))
     columns = () if others is None else (others[:, b].astype(np.float64) for b in range(others.shape[1]))
-    return [own, *(np.where(column >= 0, logit(column), own) for column in columns)]
+    return [own, *(np.where(column > -1, logit(column), own) for column in columns)]
 
 
 #: Every kind of calibrator by the name that stands in the model file.

@@ -69,7 +69,7 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
             "rows": frame.height,
             "dataset": _dataset_facts(task.dataset.info),
         },
-        prevalence=_prevalence(frame, weighted=task.config.calibrate or task.training_weights is not None),
+        prevalence=_prevalence(frame["label"].to_numpy(), _probability_weights(task, rows)),
     )
 
 
@@ -78,10 +78,15 @@ def _dataset_facts(info: DatasetInfo) -> dict[str, Json]:
     return {"name": info.name, "base_model": info.base_model_name, "licences": list(info.licences)}
 
 
-def _prevalence(frame: pl.DataFrame, *, weighted: bool) -> tuple[float, float, float]:
-    """Share of each class among rows weighted as calibration (without it: training) weights them."""
-    weights = frame["weight"].to_numpy().astype(np.float64) if weighted else np.ones(frame.height)
-    sums = np.bincount(frame["label"].to_numpy(), weights, len(CLASSES))
+def _probability_weights(task: TrainingTask, rows: NDArray[np.bool_] | None) -> NDArray[np.float32] | None:
+    """Weights of the `rows` for which probabilities are right: those of calibration, without it those of training."""
+    weights = task.positions.weights if task.config.calibrate else task.training_weights
+    return weights if weights is None or rows is None else weights[rows]
+
+
+def _prevalence(labels: NDArray[np.uint8], weights: NDArray[np.float32] | None) -> tuple[float, float, float]:
+    """Share of each class among weighted rows."""
+    sums = np.bincount(labels, None if weights is None else weights.astype(np.float64), len(CLASSES))
     neither, donor, acceptor = (sums / sums.sum()).tolist()
     return neither, donor, acceptor
 

@@ -92,14 +92,35 @@ def match_pool(pool: Pool, table: Positions, features: tuple[str, ...]) -> Match
     )
 
 
+def require_features(pool: Dataset, features: tuple[str, ...]) -> None:
+    """See that the table that is mined has every one of `features`.
+
+    Raises
+    ------
+    InputError
+        If it lacks some.
+    """
+    _require_none([c for c in features if c not in pool.features], pool)
+
+
 def _require_columns(pool: Pool, table: Positions, features: tuple[str, ...]) -> None:
     absent = [c for c in features if c not in pool.dataset.features]
     absent += [c for c in table.frame.columns if c not in pool.positions.frame.columns and c not in absent]
+    if absent and set(absent) <= set(pool.dataset.columns):
+        raise InputError(
+            "--mine-negatives must have every base score of the training table in every row",
+            " ".join(pool.positions.notes),
+            f"Mend {pool.dataset.source!r}",
+        )
+    _require_none(absent, pool.dataset)
+
+
+def _require_none(absent: list[str], pool: Dataset) -> None:
     if absent:
         shown = ", ".join(absent[:20]) + (", ..." if len(absent) > 20 else "")
         raise InputError(
             "--mine-negatives must have the columns of the training table",
-            f"{pool.dataset.source!r} lacks {len(absent)}: {shown}",
+            f"{pool.source!r} lacks {len(absent)}: {shown}",
             "Make both tables from the same features",
         )
 

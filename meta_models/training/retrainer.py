@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: Most rounds, and the highest learning rate that makes up for fewer rounds than the run had.
 ROUNDS, FASTEST = 60, 0.3
+#: Share of the memory budget up to which a retraining is started: the analysis holds something, too.
+_STARTED = 0.9
 
 
 def cheap_setting(config: TrainingConfig) -> TrainingConfig:
@@ -64,10 +66,13 @@ class Retrainer:
         """How models are trained here, in words for the report."""
         run, here = self._result.config, self._config
         mined = " Mined negatives are left out." if self._result.mining else ""
+        narrowed = ""
+        if run.max_features is not None:
+            narrowed = " Features are those that any fold kept: held-out genes took part in choosing them."
         return (
             "Trained again as one model, out of fold on the same folds, without calibration: "
             f"{here.n_estimators} rounds at learning rate {here.learning_rate:g} (the run: {run.n_estimators} at "
-            f"{run.learning_rate:g}).{mined}"
+            f"{run.learning_rate:g}).{mined}{narrowed}"
         )
 
     def retrain(
@@ -154,7 +159,7 @@ def make_retrainer(
     wanted = CPU if config.device == CPU else AUTO
     config = with_device(config.model_copy(update={"device": wanted}), table.n_rows, features)
     peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads), kmers=kmers)
-    if peak > budget:
+    if peak > _STARTED * budget:
         return None, (
             f"one model of all rows takes {peak / 1e9:.1f} GB, and the memory budget is {budget / 1e9:.1f} GB "
             "(--max-memory-gb)"

@@ -21,7 +21,8 @@ from meta_models.training.task import TrainingTask
 _PARAMETERS = (
     "family", "learning_rate", "max_depth", "min_child_weight", "reg_lambda", "subsample", "colsample",
     "trees_per_round", "monotone",
-    "max_bin", "cut_sample_rows", "early_stopping_rounds", "training_weights", "thin_negatives", "device", "seed",
+    "max_bin", "cut_sample_rows", "early_stopping_rounds", "training_weights", "thin_negatives", "thin_below",
+    "device", "seed",
 )  # fmt: skip
 
 

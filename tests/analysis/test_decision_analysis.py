@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
+from simulated_run import context_of
 
 from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.operating_points import Ranking, operating_points
+from meta_models.result import TrainingResult
 
 
 def test_the_threshold_of_a_fold_does_not_see_its_rows() -> None:
@@ -77,3 +81,23 @@ def test_equal_scores_are_called_together() -> None:
     fitted = Ranking.of(positive, scores, np.ones(8), np.repeat([0, 1], 4).astype(np.int16)).cross_fitted()
     assert fitted.thresholds == {0: 0.5, 1: 0.5}
     assert fitted.called.sum() == 6
+
+
+def test_sites_of_one_fold_only_give_no_threshold_and_no_figure() -> None:
+    folds = np.repeat([0, 1], 4).astype(np.int16)
+    positive = np.array([True, True, False, False, False, False, False, False])
+    fitted = Ranking.of(positive, np.linspace(1, 0, 8), np.ones(8), folds).cross_fitted()
+    assert fitted.unserved == (0,)
+
+
+def test_a_stratum_whose_sites_are_in_one_fold_is_null_with_a_reason(result: TrainingResult) -> None:
+    fold = result.oof["fold"].to_numpy()
+    alone = result.oof.with_columns(chrom=pl.Series(np.where(fold == fold[0], "chr1", "chr9")))
+    context = context_of(replace(result, oof=alone, base_train_chroms=("chr1",)))
+    points = operating_points(context).filter(
+        (pl.col("stratum") == "base-train chromosomes") & (pl.col("class") == "donor")
+    )
+    assert points.height
+    assert points["f1"].null_count() == points.height
+    assert points["f1_at_common_threshold"].null_count() == 0
+    assert set(points["reason"]) == {"all true sites are in one fold: none to choose a threshold on"}

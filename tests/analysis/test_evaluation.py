@@ -366,3 +366,15 @@ def test_main_base_model_on_real_tables(table: str, on_table: float, on_all_posi
     assert found.headline.row.base == pytest.approx(on_all_positions, abs=3e-3)
     assert found.headline.row.difference == 0.0
     assert found.headline.beats is False
+
+
+def test_the_combiner_of_an_external_table_is_fitted_with_the_weights_of_its_own_rows() -> None:
+    training, external = oof(0), oof(1).with_columns(fold=pl.lit(-1, pl.Int16)).drop("screened")
+    of = {"population": TABLE, "stratum": "all", "base_model": LOGISTIC_COMBINER, "target": "all", "metric": "log_loss"}
+    options = {"best_base": "other", "bootstrap_samples": 2, "combiner_frame": training}
+    weighted, plain, both = (
+        one(run(external, weighting=ours, combiner_weighting=its, **options), **of).base
+        for ours, its in (("none", "sampling_weight"), ("none", "none"), ("sampling_weight", "sampling_weight"))
+    )
+    assert weighted != plain
+    assert weighted == both

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from simulated_run import context_of
 
@@ -64,6 +66,24 @@ def test_spread_is_of_weighted_quantiles(context: AnalysisContext) -> None:
     assert (table["q50"] <= table["q95"]).all()
 
 
+def test_a_missing_position_leaves_the_bins_of_the_other_genes(result: TrainingResult) -> None:
+    known = pl.when(pl.int_range(pl.len()) > 0).then(pl.col("position"))
+    features = tuple(f for f in result.features if f.name != "gene_length")
+    outcome = ErrorBins().run(
+        context_of(replace(result, features=features, oof=result.oof.with_columns(position=known)))
+    )
+    names = outcome.tables[1].frame["bin"].to_list()
+    assert len(names) > 1
+    assert not any("nan" in name for name in names)
+
+
+def test_a_score_on_an_edge_is_above_it(result: TrainingResult) -> None:
+    scores = pl.lit(0.01, pl.Float32)
+    oof = result.oof.with_columns(donor_score=scores, acceptor_score=scores, neither_score=pl.lit(0.98, pl.Float32))
+    table = ErrorBins().run(context_of(replace(result, oof=oof))).tables[0].frame
+    assert set(table.filter(pl.col("rows") > 0)["bin"]) == {"0.01 to 0.05"}
+
+
 @pytest.mark.parametrize("dropped", [(), ("gene_length",), ("gene_length", "position")])
 def test_gene_length_comes_from_what_there_is(result: TrainingResult, dropped: tuple[str, ...]) -> None:
     if "gene_length" in dropped:
@@ -84,3 +104,19 @@ def test_strata_are_subsets_that_complete_one_another(context: AnalysisContext) 
     assert sum(size for name, size in sizes.items() if name.startswith("GC ")) == frame.height
     assert sum(size for name, size in sizes.items() if "gene end" in name) == frame.height
     assert all(sizes.values())
+
+
+def test_rows_whose_value_is_not_known_are_in_no_stratum_of_it(context: AnalysisContext) -> None:
+    def with_gaps(index: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        values = read_rows(index, names).copy()
+        values[:7] = np.nan
+        return values
+
+    read_rows = context.rows.read_rows
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(context.rows, "read_rows", with_gaps)
+        frame, strata = with_strata(context.result, context.rows)
+    for word in ("GC ", "gene end"):
+        inside = [frame.filter(expression).height for name, expression in strata.items() if word in name]
+        assert len(inside) > 1
+        assert sum(inside) == frame.height - 7

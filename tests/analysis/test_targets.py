@@ -70,3 +70,13 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.yaml"):
         read_targets(tmp_path / "nowhere.yaml")
+
+
+def test_a_limit_that_no_figure_can_meet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text("- {metric: log_loss, at_most: 0.1}\n")
+    assert [limit.target for limit in read_targets(path)] == ["all"]
+    for entry in ("metric: accuracy, target: donor", "metric: average_precision, target: all"):
+        path.write_text(f"- {{{entry}, at_least: 0.5}}\n")
+        with pytest.raises(UsageError, match="has the target"):
+            read_targets(path)

@@ -174,3 +174,10 @@ def test_a_gene_in_two_files_and_positions_that_repeat(tmp_path: Path) -> None:
     FRAME.write_parquet(tmp_path / "a.parquet")
     FRAME.write_parquet(tmp_path / "b.parquet")
     assert refusal(tmp_path) == ""
+
+
+def test_no_other_base_model_has_the_name_of_the_main_one(tmp_path: Path) -> None:
+    three = ("neither", "donor", "acceptor")
+    frame = make_frame().with_columns(pl.col(f"{name}_score").alias(f"main_{name}_score") for name in three)
+    write_table(tmp_path / "table", frame)
+    assert "'main' is the name of the base model" in refusal(tmp_path / "table")

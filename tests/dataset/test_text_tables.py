@@ -14,6 +14,7 @@ from reading import refusal
 from tables import make_frame
 
 from meta_models.dataset.convert import convert_text
+from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.errors import WriteError
 
@@ -118,3 +119,16 @@ def test_what_was_converted_carries_checksums_and_is_compared_before_each_pass(t
     path.write_bytes(damaged(path.read_bytes(), 1000))
     with pytest.raises(WriteError, match="as it was written"):
         list(dataset.iter_matrix(dataset.features))
+
+
+def test_names_are_text_also_where_they_look_like_numbers(tmp_path: Path) -> None:
+    number = pl.col("gene_id").str.slice(1)
+    first = FRAME.with_columns(gene_id=number, chrom=pl.lit("1"), strand=pl.lit("-1"))
+    second = FRAME.with_columns(gene_id="E" + number, chrom=pl.lit("X"), strand=pl.lit("+"))
+    first.filter(pl.col("splice_type") == "neither").with_columns(splice_type=pl.lit("0")).write_csv(tmp_path / "1.csv")
+    second.write_csv(tmp_path / "x.csv")
+    positions = read_positions(open_dataset(tmp_path, work_dir=tmp_path / "_work"))
+    genes = positions.frame["gene_id"].cast(pl.String)
+    assert genes.min() == "0000"
+    assert genes.max() == "E0007"
+    assert set(positions.frame["chrom"].cast(pl.String)) == {"1", "X"}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -143,3 +144,12 @@ def test_a_model_without_sketches_says_so(tmp_path, caplog):
     (tmp_path / "out.parquet").unlink()
     with pytest.raises(InputError, match="--strict needs a model"):
         predict(tmp_path, served_frame(), strict=True)
+
+
+@pytest.mark.parametrize("weight", [None, float("nan"), float("inf"), 0.0])
+def test_a_weight_that_is_none_is_refused(tmp_path, weight):
+    first = pl.int_range(pl.len()) == 0
+    frame = served_frame().with_columns(sampling_weight=pl.when(first).then(pl.lit(weight)).otherwise(2.0))
+    weighted = model().with_info(replace(model().info, weighting="sampling_weight"))
+    with pytest.raises(InputError, match=r"'sampling_weight' .* must be positive and finite in every row"):
+        drift_of(tmp_path, frame, weighted)

@@ -17,6 +17,7 @@ from meta_models.errors import InputError, UsageError
 from meta_models.inference import parts
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
+from meta_models.run_folder.lock import FolderLock
 
 
 @pytest.fixture
@@ -263,3 +264,40 @@ def test_the_module_is_the_command():
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "--only-uncertain" in shown
     assert "--resume" in shown
+
+
+def test_scores_that_rounding_put_below_zero_are_zero(place, tmp_path):
+    frame = served_frame().with_columns(neither_score=pl.lit(-6e-8, pl.Float32))
+    found = pl.read_parquet(predict(other_table(place, tmp_path, frame)))
+    assert found["base_neither"].to_list() == [0.0] * frame.height
+
+
+def test_what_was_asked_for_later_is_not_taken_for_done(place, tmp_path):
+    predict(place)
+    with pytest.raises(UsageError, match="other options"):
+        predict(place, tracks=tmp_path / "tracks", resume=True)
+    with pytest.raises(UsageError, match="other options"):
+        predict(place, strict=True, resume=True)
+    first = predict(place, tracks=tmp_path / "tracks", overwrite=True).read_bytes()
+    assert list((tmp_path / "tracks").iterdir())
+    assert predict(place, tracks=tmp_path / "tracks", resume=True).read_bytes() == first
+
+
+def test_the_end_of_the_name_says_the_format(place, tmp_path):
+    assert pl.read_parquet(predict(place, out=tmp_path / "scores.tsv.parquet")).height == served_frame().height
+
+
+def test_parts_are_removed_while_nobody_else_can_begin(place, tmp_path, monkeypatch):
+    seen = []
+
+    def watched(folder, **options):
+        with pytest.raises(UsageError, match="in use"):
+            FolderLock(tmp_path / ".scored.parquet.parts").acquire()
+        seen.append(folder.name)
+        remove(folder, **options)
+
+    remove = parts.shutil.rmtree
+    monkeypatch.setattr(parts.shutil, "rmtree", watched)
+    predict(place)
+    assert "units" in seen
+    assert not list(tmp_path.glob(".*parts"))

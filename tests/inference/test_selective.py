@@ -6,6 +6,7 @@ import pytest
 from served_tables import model, served_frame, write_model, write_served
 from sklearn.metrics import average_precision_score
 
+from meta_models.errors import InputError
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
 
@@ -81,3 +82,10 @@ def test_an_unknown_label_is_refused(tmp_path):
     frame = served_frame().with_columns(splice_type=pl.lit("exon"))
     with pytest.raises(InputError, match="Found 'exon' in"):
         predict(tmp_path, frame)
+
+
+def test_a_missing_weight_is_refused(tmp_path):
+    frame = served_frame().with_columns(sampling_weight=pl.when(pl.int_range(pl.len()) > 0).then(2.0))
+    with pytest.raises(InputError, match="Found 1 other values"):
+        predict(tmp_path, frame)
+    assert not list(tmp_path.glob("out*"))

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from meta_models.model import IdentityCalibrator, IsotonicCalibrator, PlattCalibrator, apply_calibrators, normalise
-from meta_models.model.calibrators import CALIBRATORS, BlendCalibrator
+from meta_models.model import (
+    MISSING,
+    IdentityCalibrator,
+    IsotonicCalibrator,
+    PlattCalibrator,
+    apply_calibrators,
+    normalise,
+)
+from meta_models.model.calibrators import CALIBRATORS, BlendCalibrator, blend_inputs, logit
 
 P = np.array([0.0, 1e-9, 0.1, 0.5, 0.9, 1.0])
 EXAMPLES = [
@@ -155,3 +162,10 @@ def test_a_blend_refuses_a_vector_for_a_number(name):
     arrays = BlendCalibrator(1.0, 0.0, np.array([1.0]), (0,)).to_arrays()
     with pytest.raises(ValueError, match="scalars"):
         BlendCalibrator.from_arrays({**arrays, name: np.array([1.0])})
+
+
+def test_a_score_below_zero_by_rounding_is_there_and_a_missing_one_is_not():
+    others = np.array([[-6e-8], [0.0], [np.nan], [MISSING]], dtype=np.float32)
+    own, base = blend_inputs(np.full(4, 0.7), others)
+    np.testing.assert_array_equal(base[:2], logit(np.zeros(2)))
+    np.testing.assert_array_equal(base[2:], own[2:])

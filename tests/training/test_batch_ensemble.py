@@ -25,7 +25,7 @@ from meta_models.result import TrainingResult, probability_columns
 from meta_models.run_folder import UnitStore
 from meta_models.training.member_curves import WATCHED_ROWS
 from meta_models.training.memory import BatchMemory
-from meta_models.training.strategies import BatchEnsembleTrainingStrategy
+from meta_models.training.strategies import STRATEGIES, BatchEnsembleTrainingStrategy
 from meta_models.training.task import TrainingTask
 
 NAME = "batch_ensemble"
@@ -313,3 +313,12 @@ def test_members_are_watched_on_genes_of_the_others(tmp_path: Path, frame: pl.Da
         assert booster.held_out_rounds[-1] == booster.rounds == 16
         assert booster.held_out_curve[-1] == pytest.approx(loss.value, rel=1e-6)
         assert booster.held_out_curve[-1] < booster.held_out_curve[0]
+
+
+def test_a_batch_that_can_hold_nothing_out_takes_all_rounds(tmp_path: Path) -> None:
+    related = pl.when(pl.col("gene_id") < "G0012").then(pl.lit("large")).otherwise("gene_id")
+    table = make_frame(24, 40).with_columns(gene_family=related)
+    options = {"rounds": "cross-validation", "max_genes_per_batch": 6, "n_estimators": 32}
+    model = STRATEGIES["batch_ensemble"].train(make_task(tmp_path, table, "batch_ensemble", **options)).model
+    rounds = {len(member.info.genes): {b.num_boosted_rounds() for b in member.boosters} for member in model.members}
+    assert rounds[12] == {32}

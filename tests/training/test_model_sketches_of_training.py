@@ -42,3 +42,11 @@ def test_rows_of_the_sample_stand_for_the_table():
     assert set(stood_for.tolist()) == {1.0, 9.0}
     assert (stood_for[np.argsort(-scores[sample])[:100]] == 1).all()
     assert rows_stood_for(scores, np.arange(1000)).tolist() == [1.0] * 1000
+
+
+@pytest.mark.parametrize(("calibrate", "shares"), [(False, [1 / 3] * 3), (True, None)])
+def test_the_shares_are_those_for_which_the_probabilities_are_right(tmp_path, calibrate, shares):
+    frame = make_frame()
+    task = make_task(tmp_path, frame, calibrate=calibrate, training_weights="balanced")
+    info = STRATEGIES["single_model"].train(task).model.info
+    assert info.prevalence == pytest.approx(shares or [(frame["splice_type"] == c).mean() for c in CLASS_NAMES])

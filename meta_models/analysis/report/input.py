@@ -130,8 +130,11 @@ class ReportInput:
         oof = result.oof.filter(~pl.col(GENE).cast(pl.String).is_in(self._missing_genes))
         features = len(result.kept_features)
         genes, families = (oof[column].n_unique() for column in (GENE, "family"))
-        rounds = {r.target.label: r.rounds for r in result.boosters if r.fold < 0}
-        trained = ", ".join(f"{name} {count}" for name, count in rounds.items()) or "not recorded"
+        rounds: dict[str, list[int]] = {}
+        for booster in result.boosters:
+            if booster.fold < 0:
+                rounds.setdefault(booster.target.label, []).append(booster.rounds)
+        trained = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items()) or "not recorded"
         held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
         ensemble = result.ensemble
         scored = () if ensemble is None else (f"Ensemble scored by {ensemble.cv} ({ensemble.cv_reason})",)
@@ -172,3 +175,8 @@ _WEIGHTING = {
     "true_prevalence": "class ratio of true_prevalence: genomic figures are the headline, the table's beside them",
     "none": "none known: figures are of the table's rows, which may be down-sampled and flatter the meta-model",
 }
+
+
+def _span(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"

@@ -25,6 +25,8 @@ from meta_models.training.screening.report import TABLE, ScreeningFinding, Scree
 from meta_models.training.screening.sample import ScreeningSample, quarters
 
 _BLOCK = 16
+#: Of the bootstrap that decides on removal: no option, so that how an evaluation is shown changes no model.
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def screen(sample: ScreeningSample, config: TrainingConfig) -> ScreeningReport:
         base = np.flatnonzero([group in PROTECTED_GROUPS for group in sample.groups])
         judge = BaseReference(
             sample, base, quarter,
-            resamples=config.bootstrap_samples, seed=config.seed, threads=config.threads or 1,
+            resamples=RESAMPLES, seed=config.seed, threads=config.threads or 1,
         )  # fmt: skip
     findings = _findings(TABLE, Case(tuple(table_evidence(rows))), keep=config.keep_leaky)
     excluded: dict[str, str] = {}
