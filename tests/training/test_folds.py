@@ -93,7 +93,7 @@ def test_what_is_told_of_a_fold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "groups", "stopping"), [(0.1, 40, 4), (0.25, 40, 10), (0.6, 40, 20), (0.1, 4, 1), (0.1, 2, 1)]
+    ("share", "groups", "stopping"), [(0.1, 40, 4), (0.25, 40, 10), (0.5, 40, 20), (0.1, 4, 1), (0.1, 2, 1)]
 )
 def test_a_share_of_the_groups_only_decides_when_to_stop(share: float, groups: int, stopping: int) -> None:
     """No less than one, no more than half of them."""
