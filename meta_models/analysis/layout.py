@@ -105,8 +105,6 @@ def _shares(size: float, count: int, before: float, between: float, after: float
 
 
 def _overhang(figure: Figure, ax: Axes, renderer: RendererBase) -> _Overhang | None:
-    if legend := ax.get_legend():
-        legend.set_in_layout(False)  # it stands within
     spec, box = ax.get_subplotspec(), ax.get_tightbbox(renderer, for_layout_only=True)
     if spec is None or box is None:
         return None

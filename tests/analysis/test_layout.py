@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from meta_models.analysis import style
 from meta_models.analysis.plots.bins import draw_bin_losses
+from meta_models.analysis.plots.distributions import Reliability, draw_reliability
 from meta_models.analysis.plots.features import draw_bars, draw_beeswarm
 from meta_models.analysis.shap_values import add_group_legend
 from meta_models.schema import FeatureGroup
@@ -54,6 +55,17 @@ def few_rounds() -> Figure:
     return figure
 
 
+def reliability() -> Figure:
+    """A legend below the axes."""
+    figure, axes = style.new_figure(1, 3, width=4.0, height=4.4)
+    shares = np.linspace(0, 1, 5)
+    curves = [Reliability(f"scorer {k}", shares, shares, "red") for k in range(4)]
+    for ax in axes[0]:
+        draw_reliability(ax, curves, title="donor")
+    figure.suptitle("Reliability", fontsize=11)
+    return figure
+
+
 def beeswarm() -> Figure:
     """A colour bar, which shap takes from the room of the axes."""
     figure, axes = style.new_figure(1, 1, width=7.0, height=3.0)
@@ -67,11 +79,14 @@ def boxes(figure: Figure) -> list[Bbox]:
     """What axes with their labels, the title and the legends cover, in pixels."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     found = [ax.get_tightbbox(renderer) for ax in figure.axes]
+    for ax in figure.axes:
+        if (legend := ax.get_legend()) is not None:  # in the layout or not
+            assert legend.get_window_extent(renderer).y0 >= 0
     others = [*figure.legends, *figure.findobj(lambda artist: artist is getattr(figure, "_suptitle", None))]
     return [box for box in [*found, *(other.get_window_extent(renderer) for other in others)] if box is not None]
 
 
-@pytest.mark.parametrize("make", [bars, bins, few_rounds, beeswarm])
+@pytest.mark.parametrize("make", [bars, bins, few_rounds, reliability, beeswarm])
 def test_all_labels_have_room(make: Callable[[], Figure]) -> None:
     with style.style():
         figure = style.settled(make())
