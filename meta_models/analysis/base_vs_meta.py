@@ -156,7 +156,7 @@ def _strata_figure(evaluation: EvaluationTable) -> Figure:
     population = evaluation.headline.population
     rows = evaluation.select(population=population, metric=AP, base_model=BEST_BASE)
     strata = list(dict.fromkeys(row.stratum for row in rows))
-    figure, axes = style.new_figure(1, 2, width=5.6, height=0.9 + 0.3 * len(strata))
+    figure, axes = style.new_figure(1, 2, width=5.6, height=0.9 + 0.3 * len(strata), share_y=True)
     for ax, target, colour in zip(axes[0], ("donor", "acceptor"), (style.BLUE, style.ORANGE), strict=True):
         chosen = {row.stratum: row for row in rows if row.target == target}
         intervals = [_interval(name, chosen.get(name)) for name in strata]
@@ -164,7 +164,6 @@ def _strata_figure(evaluation: EvaluationTable) -> Figure:
     limits = [ax.get_xlim() for ax in axes[0]]
     for ax in axes[0]:
         ax.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
-    axes[0][1].set_yticklabels([])
     figure.suptitle(f"Difference by stratum, {population} population", fontsize=11)
     return figure
 

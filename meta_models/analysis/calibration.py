@@ -130,7 +130,7 @@ def _shown_scores(scores: Scores) -> dict[str, _Floats]:
 
 
 def _reliability_page(scores: Scores, population: Population) -> Figure:
-    figure, axes = style.new_figure(1, len(DRAWN), height=4.1)
+    figure, axes = style.new_figure(1, len(DRAWN), height=4.1, share_y=True)
     colours = [*style.OPPONENT_COLOURS[: len(scores.opponents)], style.SKY, style.META_COLOUR]
     for ax, target in zip(axes[0], DRAWN, strict=True):
         named = zip(_shown_scores(scores).items(), colours, strict=True)

@@ -96,7 +96,7 @@ class _Drawer:
 
     def pr_page(self, population: Population) -> Figure:
         """Precision-recall curves of `population`, an axis for each class."""
-        figure, axes = style.new_figure(1, len(DRAWN))
+        figure, axes = style.new_figure(1, len(DRAWN), share_y=True)
         for ax, target in zip(axes[0], DRAWN, strict=True):
             positive = self.scores.is_class(target)
             lines = self._lines(target, population, "AP", average_precision, pr_curve_points, _pr_band)
@@ -108,7 +108,7 @@ class _Drawer:
 
     def roc_page(self, population: Population) -> Figure:
         """ROC curves of `population`, an axis for each class: whole above, low false positive rates below."""
-        figure, axes = style.new_figure(2, len(DRAWN))
+        figure, axes = style.new_figure(2, len(DRAWN), share_y=True)
         for column, target in enumerate(DRAWN):
             lines = self._lines(target, population, "AUC", roc_auc, roc_curve_points, _roc_band)
             note_if_empty(draw_roc(axes[0][column], lines, title=target.label), lines)

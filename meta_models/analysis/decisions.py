@@ -75,7 +75,7 @@ def _f1_page(context: AnalysisContext, points: pl.DataFrame) -> Figure:
     families = scores.families
     draws = Draws.make(int(families.max(initial=0)) + 1, context.config.bootstrap_samples, context.config.seed)
     weights = population.weights_or_ones(len(scores.labels))
-    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.6)
+    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.6, share_y=True)
     chosen = points.filter((pl.col("population") == population.name) & (pl.col("stratum") == "all"))
     for ax, target in zip(axes[0], SITE_CLASSES, strict=True):
         positive = scores.is_class(target)
@@ -100,7 +100,7 @@ def _confusion_pages(scores: Scores) -> list[Figure]:
 
 def _confusion_page(scores: Scores, population: Population) -> Figure:
     shown = scores.scorers
-    figure, axes = style.new_figure(1, len(shown), width=4.2, height=3.6)
+    figure, axes = style.new_figure(1, len(shown), width=4.2, height=3.6, share_y=True)
     for ax, (name, values) in zip(axes[0], shown.items(), strict=True):
         called = normalised(values).argmax(axis=1)
         draw_confusion(ax, confusion(scores.labels, called, population.weights), CLASS_NAMES, title=name)
@@ -109,7 +109,7 @@ def _confusion_page(scores: Scores, population: Population) -> Figure:
 
 
 def _top_k_page(scores: Scores) -> Figure:
-    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.4)
+    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.4, share_y=True)
     weights = scores.headline.weights_or_ones(len(scores.labels))
     for ax, target in zip(axes[0], SITE_CLASSES, strict=True):
         known = scores.is_class(target).any()

@@ -140,11 +140,11 @@ def _sentence(step: Step) -> str:
 
 
 def _figure(steps: Sequence[Step]) -> Figure:
-    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.4, height=1.0 + 0.45 * len(steps))
+    height = 1.0 + 0.45 * len(steps)
+    figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.4, height=height, share_y=True)
     for ax, target, colour in zip(axes[0], SITE_CLASSES, (style.BLUE, style.ORANGE), strict=True):
         intervals = [_interval(step, target.label) for step in steps]
         draw_intervals(ax, intervals, title=target.label, x_label="gain in average precision", colour=colour)
-    axes[0][1].set_yticklabels([])
     return figure
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from meta_models.analysis.layout import keep_label_positions, settle
+from meta_models.analysis.layout import settle
 from meta_models.schema import SpliceClass
 
 if TYPE_CHECKING:
@@ -95,16 +95,21 @@ def style() -> Iterator[None]:
 
 
 def new_figure(
-    n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4
+    n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4, share_y: bool = False
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of `n_rows` by `n_columns` axes, each `width` by `height` inches; not registered anywhere."""
+    """A figure of `n_rows` by `n_columns` axes, each `width` by `height` inches; not registered anywhere.
+
+    With `share_y` the axes of a row have one y axis, which is labelled at the first.
+    """
     import matplotlib.backends.backend_pdf  # noqa: F401 - once here, not in each child that draws
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * n_columns, height * n_rows))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey="row" if share_y else False)
+    for inner in axes[:, 1:].flat if share_y else ():
+        inner.yaxis.label.set_visible(False)
     return figure, [list(row) for row in axes]
 
 
@@ -121,7 +126,6 @@ def png_bytes(figure: Figure) -> bytes:
 
     canvas = _agg(figure)  # not savefig: it goes through all artists twice, and keeps an empty alpha channel
     canvas.draw()  # type: ignore[no-untyped-call]
-    keep_label_positions(figure)
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "png", dpi=(DPI, DPI), compress_level=3)
