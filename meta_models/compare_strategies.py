@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from meta_models.metrics import (
     PairedBootstrap,
     RankingStatistic,
     SumStatistic,
+    heavy_row_share,
     paired_bootstrap,
 )
 from meta_models.persistence import load_model
@@ -159,10 +160,11 @@ def compare_scores(single: pl.DataFrame, ensemble: pl.DataFrame, *, samples: int
         compared: list[tuple[str, FamilyStatistic, FamilyStatistic, int]] = [
             (MEAN, MeanStatistic(ranked[0]), MeanStatistic(ranked[1]), min(with_sites))
         ]
+        weak = _undecided(labels, scores, weight)
         compared += [(c.label, *pair) for c, *pair in zip(SITE_CLASSES, *ranked, with_sites, strict=True)]
         for target, one, two, count in compared:
             boot = paired_bootstrap(one, two, AP, families_with_sites=count, samples=samples, seed=seed)
-            found.append(_difference(population, AP, target, boot))
+            found.append(_difference(population, AP, target, boot, weak.get(target)))
         first, second = (SumStatistic(labels, s, weight, codes, len(families)) for s in scores)
         boot = paired_bootstrap(
             first, second, "log_loss", families_with_sites=len(families), samples=samples, seed=seed
@@ -203,7 +205,25 @@ def verdict(mean: Difference) -> str:
     return "Neither strategy is shown to be better: the interval of the difference includes 0."
 
 
-def _difference(population: str, metric: str, target: str, boot: PairedBootstrap) -> Difference:
+def _undecided(
+    labels: NDArray[np.uint8], scores: Sequence[NDArray[np.float32]], weight: NDArray[np.float32] | None
+) -> dict[str, str]:
+    """Why the average precision of a class, or the mean of both, says nothing, where a few heavy rows decide it."""
+    if weight is None:
+        return {}
+    found = {}
+    for target in SITE_CLASSES:
+        heavy = [heavy_row_share(labels == target, s[:, target], weight) for s in scores]
+        found |= {target.label: h.text for h in heavy if h.decisive}
+    return found | ({MEAN: "; ".join(f"{name}: {text}" for name, text in found.items())} if found else {})
+
+
+def _difference(
+    population: str, metric: str, target: str, boot: PairedBootstrap, null_because: str | None = None
+) -> Difference:
+    if null_because is not None:
+        nothing = (None,) * 5
+        return Difference(population, metric, target, *nothing, boot.families, null_because, *nothing[:4])
     interval = boot.difference_interval
     return Difference(
         population, metric, target, boot.base, boot.meta, boot.difference, interval.lower, interval.upper,

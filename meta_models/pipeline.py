@@ -30,7 +30,9 @@ from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     EXTERNAL,
+    SCREENED_GENES,
     SCREENING,
+    SCREENING_EXCLUDED,
     WHOLE_GENES,
     ReportSources,
     require_analyses,
@@ -178,7 +180,8 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text(SCREENING, screened.report.csv())
-    folder.write_text("global_excluded_features.txt", screened.report.excluded_text())
+    folder.write_text(SCREENING_EXCLUDED, screened.report.excluded_text())
+    folder.write_text(SCREENED_GENES, "".join(f"{gene}\n" for gene in screened.genes))
     for line in _screening_lines(screened):
         logger.info("%s", line)
 
@@ -188,7 +191,7 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
     told = {finding.feature for finding in screened.report.suspicious()}
     reported = len(told.intersection(screened.features))
     counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
-    return (f"Screening looked at {len(screened.genes)} genes: {counts}",)
+    return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
 
 
 def _task(

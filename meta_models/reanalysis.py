@@ -23,14 +23,16 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.reporting import (
     EXTERNAL,
+    SCREENED_GENES,
     SCREENING,
+    SCREENING_EXCLUDED,
     WHOLE_GENES,
     ReportSources,
     require_analyses,
     require_targets,
     save_report,
 )
-from meta_models.resources import MemoryBudget, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
 from meta_models.result import TrainingResult
 from meta_models.result_files import StoredResult, load_result, read_stored
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, describe_input, install_signal_handlers
@@ -38,6 +40,18 @@ from meta_models.run_folder.manifest import now
 from meta_models.training.retrainer import make_retrainer
 
 logger = logging.getLogger(__name__)
+
+_ADVICE = "Raise --max-memory-gb if the machine has more, or lower --shap-rows and --threads"
+#: What the report names besides the artifacts of the analyses: files, and evaluations on other tables.
+_NAMED = (
+    SCREENING,
+    SCREENING_EXCLUDED,
+    SCREENED_GENES,
+    f"{WHOLE_GENES}.",
+    f"{WHOLE_GENES}_",
+    f"{EXTERNAL}.",
+    f"{EXTERNAL}_",
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +77,15 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         If `run_dir` holds no run whose training finished, or an option is wrong.
     InputError
         If the table or a file of the run is not there, or is another one. The run folder is then left as it is.
+    MemoryBudgetError
+        If the analyses come near the memory budget; those that had ended were written.
     UnitsFailed, TargetMissed
         If an analysis failed or a target was missed; all else was written.
     """
     manifest = RunManifest.read(run_dir)
     if manifest is None:
         raise UsageError(f"{run_dir} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
-    stored, config = read_stored(run_dir), options.applied_to(dict(manifest.config))
+    stored, config = read_stored(run_dir), _with_known_targets(options.applied_to(dict(manifest.config)), options)
     selected(config)
     if config.targets is not None:
         read_targets(config.targets)
@@ -80,9 +96,20 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         dataset = _dataset(config, options, manifest, Path(work_dir))
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
         run = _Finished(run_dir, manifest, stored, result, dataset)
-        with _opened(run, options) as folder:
+        with (
+            _opened(run, options) as folder,
+            PeakSampler(budget.bytes, advice=_ADVICE, on_hard_stop=folder.fail),
+        ):
             analyses = _analyse(run, folder, budget)
     return require_targets(analyses)
+
+
+def _with_known_targets(config: TrainingConfig, options: AnalysisConfig) -> TrainingConfig:
+    """`config` without the limits of the run where their file is gone, which is no reason not to look at the rest."""
+    if options.targets is not None or config.targets is None or config.targets.is_file():
+        return config
+    logger.warning("The limits of the run are left out: %s is not there. Give --targets", config.targets)
+    return config.model_copy(update={"targets": None})
 
 
 def _verify(run_dir: Path, name: str, manifest: RunManifest) -> None:
@@ -102,6 +129,10 @@ def _opened(run: _Finished, options: AnalysisConfig) -> Iterator[RunFolder]:
         with RunFolder.open(options.out_dir, overwrite=options.overwrite) as folder:
             lines, inputs = run.manifest.lines, run.manifest.inputs
             folder.update(config=config, seeds=run.manifest.seeds, inputs=inputs, lines=lines, analysed=(command,))
+            for name in run.manifest.artifacts:
+                if name.startswith(_NAMED):
+                    _verify(run.path, name, run.manifest)
+                    folder.write_bytes(name, (run.path / name).read_bytes())
             yield folder
         return
     with RunFolder.open(run.path, extend=True) as folder:

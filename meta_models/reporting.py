@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,14 @@ from meta_models.analysis.report.summary import render_summary
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.errors import ExitCode, TargetMissed, UnitsFailed
 from meta_models.result import TrainingResult
-from meta_models.run_folder import RunFolder
+from meta_models.run_folder import MANIFEST_NAME, InputRecord, RunFolder
 
 logger = logging.getLogger(__name__)
 SUMMARY, PAGE, CARD = "training_summary.txt", "report.html", "model_card.md"
-SCREENING = "leakage_screening.csv"
+SCREENING, SCREENING_EXCLUDED = "leakage_screening.csv", "global_excluded_features.txt"
+SCREENED_GENES = "screened_genes.txt"
+#: Files of the table whose hashes stand in the report; the manifest has all of them.
+_SHOWN_INPUTS = 50
 #: Evaluations on other tables: names of their files without suffix.
 WHOLE_GENES, EXTERNAL = "oof_dataset_evaluation", "external_evaluation"
 
@@ -125,5 +130,16 @@ def _provenance(folder: RunFolder) -> dict[str, str]:
         **({"analysed again": later} if later else {}),
         "host": manifest.host,
         **{f"version of {name}": version for name, version in manifest.versions.items()},
-        **{f"sha256 of {Path(record.path).name}": record.sha256 for record in manifest.inputs[:20]},
+        **_hashes(manifest.inputs),
     }
+
+
+def _hashes(inputs: Sequence[InputRecord]) -> dict[str, str]:
+    """The first files of the table, named as they lie in it, and how many more there are."""
+    paths = [Path(record.path) for record in inputs]
+    top = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    shown = zip(paths[:_SHOWN_INPUTS], inputs, strict=False)
+    found = {f"sha256 of {path.relative_to(top).as_posix()}": record.sha256 for path, record in shown}
+    if len(paths) > _SHOWN_INPUTS:
+        found[f"sha256 of {len(paths) - _SHOWN_INPUTS:,} more files"] = f"in {MANIFEST_NAME}"
+    return found

@@ -13,6 +13,8 @@ from meta_models.schema import CLASS_NAMES, BaseModel, FeatureGroup, SpliceClass
 
 #: Prefixes of the probability columns in the out-of-fold table.
 RAW, CALIBRATED = "raw", "calibrated"
+#: Column of the out-of-fold table: whether screening looked at the gene or a relative of it.
+SCREENED = "screened"
 
 
 def probability_columns(prefix: str) -> tuple[str, str, str]:

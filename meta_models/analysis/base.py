@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.analysis.evaluation import evaluate
+from meta_models.analysis.evaluation import comparing_processes, evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.explain import Contributions, explain, parts_of, require_memory, spread_sample
 from meta_models.analysis.fold_metrics import fold_metrics
@@ -132,14 +132,19 @@ class AnalysisContext:
             seed=self.config.seed,
             best_base=self.result.best_base_by_fold,
             strata=strata,
-            threads=self.threads,
+            threads=self.comparing,
         )
+
+    @property
+    def comparing(self) -> int:
+        """Processes that compare at a time."""
+        return comparing_processes(self.threads, self.result.oof.height, self.budget)
 
     @cached_property
     def fold_metrics(self) -> pl.DataFrame:
         """The metrics of every fold and pooled."""
         result = self.result
-        return fold_metrics(result.oof, result.bases, weighting=result.weighting, threads=self.threads)
+        return fold_metrics(result.oof, result.bases, weighting=result.weighting, threads=self.comparing)
 
     @property
     def known_evaluation(self) -> EvaluationTable | None:

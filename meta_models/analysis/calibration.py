@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BINS = np.linspace(0.0, 1.0, 41)
-BEFORE, AFTER = "meta, before calibration", "meta, after calibration"
+BEFORE, AFTER, UNCALIBRATED = "meta, before calibration", "meta, after calibration", "meta, not calibrated"
 _Floats = NDArray[np.float64]
 
 
@@ -46,8 +46,7 @@ class Calibration(Analysis):
         scores = context.scores
         table = calibration_table(scores)
         file = found.write("performance_plots/calibration.tsv", table)
-        caption = "Out of fold; the calibrator of a fold is fitted on the other folds. Smaller is better."
-        found.tables.append(ReportTable("Calibration before and after", table, caption, file))
+        found.tables.append(ReportTable("Calibration", table, _caption(calibrated=context.config.calibrate), file))
         for line in blend_lines(context.result.model):
             found.tell(line)
         self._judge(context, found, table)
@@ -57,11 +56,12 @@ class Calibration(Analysis):
 
     def _judge(self, context: AnalysisContext, found: Findings, table: pl.DataFrame) -> None:
         """Warn where calibration made the headline population's log-loss worse."""
-        losses = table.filter((pl.col("population") == context.scores.headline.name) & (pl.col("metric") == "log-loss"))
-        before, after = (losses.filter(pl.col("scores") == name)["value"].item() for name in (BEFORE, AFTER))
         if not context.config.calibrate:
             found.tell("The probabilities were not calibrated (calibrate is off).")
-        elif before is not None and after is not None and after > before:
+            return
+        losses = table.filter((pl.col("population") == context.scores.headline.name) & (pl.col("metric") == "log-loss"))
+        before, after = (losses.filter(pl.col("scores") == name)["value"].item() for name in (BEFORE, AFTER))
+        if before is not None and after is not None and after > before:
             found.warn(f"Calibration made the out-of-fold log-loss worse: {before:.5f} before, {after:.5f} after.")
 
     def _draw(self, found: Findings, scores: Scores) -> None:
@@ -78,6 +78,11 @@ class Calibration(Analysis):
         found.draw_pages(pages, f"{folder}/reliability.pdf")
         name, figure = f"{folder}/score_histograms", _histogram_page(scores)
         found.draw(f"{name}.png", figure, "Scores by true class", _HISTOGRAM, pdf=f"{name}.pdf")
+
+
+def _caption(*, calibrated: bool) -> str:
+    how = "; the calibrator of a fold is fitted on the other folds" if calibrated else ""
+    return f"Out of fold{how}. Smaller is better."
 
 
 _RELIABILITY = (
@@ -126,14 +131,18 @@ def calibration_table(scores: Scores) -> pl.DataFrame:
 
 
 def _shown_scores(scores: Scores) -> dict[str, _Floats]:
+    if not scores.result.config.calibrate:
+        return {**scores.opponents, UNCALIBRATED: scores.calibrated}
     return {**scores.opponents, BEFORE: scores.raw, AFTER: scores.calibrated}
 
 
 def _reliability_page(scores: Scores, population: Population) -> Figure:
+    shown = _shown_scores(scores)
     figure, axes = style.new_figure(1, len(DRAWN), height=4.1, share_y=True)
-    colours = [*style.OPPONENT_COLOURS[: len(scores.opponents)], style.SKY, style.META_COLOUR]
+    shades = {BEFORE: style.SKY, AFTER: style.META_COLOUR, UNCALIBRATED: style.META_COLOUR}
+    colours = [*style.OPPONENT_COLOURS[: len(scores.opponents)], *(shades[n] for n in shown if n in shades)]
     for ax, target in zip(axes[0], DRAWN, strict=True):
-        named = zip(_shown_scores(scores).items(), colours, strict=True)
+        named = zip(shown.items(), colours, strict=True)
         curves = [_curve(scores, population, target, n, values, colour) for (n, values), colour in named]
         draw_reliability(ax, curves, title=target.label)
     figure.suptitle(f"Reliability, {describe(population)}", fontsize=11)
@@ -162,7 +171,8 @@ def _histogram_page(scores: Scores) -> Figure:
                 c.label: np.histogram(values[scores.is_class(c), target], _BINS, weights=weights[scores.is_class(c)])[0]
                 for c in CLASSES
             }
-            who = "meta-model, calibrated" if name == META else name
+            meta = f"meta-model, {'calibrated' if scores.result.config.calibrate else 'not calibrated'}"
+            who = meta if name == META else name
             draw_histogram(
                 ax, _BINS, heights, colours, title=who, x_label=f"{target.label} score", legend=row is axes[0]
             )

@@ -19,10 +19,10 @@ from meta_models.metrics import (
     CurvePoints,
     Draws,
     Metric,
-    average_precision,
     pr_curve_points,
     roc_auc,
     roc_curve_points,
+    sound_average_precision,
 )
 from meta_models.schema import SITE_CLASSES, SpliceClass
 
@@ -99,7 +99,7 @@ class _Drawer:
         figure, axes = style.new_figure(1, len(DRAWN), share_y=True)
         for ax, target in zip(axes[0], DRAWN, strict=True):
             positive = self.scores.is_class(target)
-            lines = self._lines(target, population, "AP", average_precision, pr_curve_points, _pr_band)
+            lines = self._lines(target, population, "AP", sound_average_precision, pr_curve_points, _pr_band)
             weights = population.weights_or_ones(len(positive))
             chance = float(weights[positive].sum() / weights.sum()) if positive.any() else None
             note_if_empty(draw_pr(ax, lines, title=target.label, chance=chance), lines)

@@ -15,7 +15,7 @@ from meta_models.analysis.curves import describe
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.bins import draw_bin_losses
 from meta_models.analysis.scores import Population, Scores
-from meta_models.metrics import average_precision, normalised
+from meta_models.metrics import normalised, sound_average_precision
 from meta_models.metrics.probabilities import row_log_loss
 from meta_models.schema import CLASSES, POSITION, SITE_CLASSES
 
@@ -135,7 +135,9 @@ def bin_table(scores: Scores, population: Population, codes: _Codes, names: list
             row[f"share_of_errors_{key}"] = mine / errors if errors else None
             row[f"calibration_{key}"] = _calibration(values, scores, weights, inside)
             for target in SITE_CLASSES:
-                metric = average_precision(scores.is_class(target)[inside], values[inside, target], weights[inside])
+                metric = sound_average_precision(
+                    scores.is_class(target)[inside], values[inside, target], weights[inside]
+                )
                 row[f"ap_{target.label}_{key}"] = metric.value
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)

@@ -16,10 +16,12 @@ from meta_models.analysis import combiners
 from meta_models.analysis.comparison import compare
 from meta_models.analysis.evaluation_table import (
     ALL_ROWS,
+    BASE_TRAIN,
     BEST_BASE,
     GENOMIC,
     LOGISTIC_COMBINER,
     MEAN_COMBINER,
+    NOT_BASE_TRAIN,
     TABLE,
     EvaluationRow,
     EvaluationTable,
@@ -29,7 +31,7 @@ from meta_models.analysis.figures import Rows, figures_of
 from meta_models.analysis.fold_metrics import fold_metrics
 from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
-from meta_models.result import CALIBRATED, probability_columns
+from meta_models.result import CALIBRATED, SCREENED, probability_columns
 from meta_models.schema import CHROM, BaseModel
 from meta_models.workers import run_jobs
 
@@ -37,9 +39,10 @@ __all__ = ["best_base_overall", "choose_best_base", "evaluate", "fold_metrics", 
 
 Scores = NDArray[np.floating[Any]]
 
+#: Bytes that a process which compares one stratum holds of its own for each row of the table.
+_BYTES_A_ROW = 200
 #: Most rows the logistic combiner is fitted on.
 MAX_COMBINER_ROWS = 200_000
-SCREENED = "screened"
 
 
 def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None = None) -> dict[str, pl.Expr]:
@@ -53,7 +56,7 @@ def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None
     if base_train_chroms and CHROM in frame.columns:
         names = [name.removeprefix("chr") for name in base_train_chroms]
         seen = pl.col(CHROM).cast(pl.String).str.strip_prefix("chr").is_in(names).fill_null(value=False)
-        strata |= {"base-train chromosomes": seen, "other chromosomes": ~seen}
+        strata |= {BASE_TRAIN: seen, NOT_BASE_TRAIN: ~seen}
     if SCREENED in frame.columns:
         strata |= {"screened genes": pl.col(SCREENED), "genes not screened": ~pl.col(SCREENED)}
     return strata
@@ -62,7 +65,8 @@ def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None
 def choose_best_base(frame: pl.DataFrame, bases: Sequence[BaseModel], *, weighting: str) -> dict[int, str]:
     """For each fold the base model with the best mean AP of donor and acceptor on the *other* folds.
 
-    Weighted as the headline; the first of `bases` wins ties. With one fold only (an external table) nothing can be
+    Where folds disagree, the best on all rows, for all of them; see :func:`meta_models.metrics.best_by_fold`. Weighted
+    as the headline; the first of `bases` wins ties. With one fold only (an external table) nothing can be
     chosen on other rows: choose on the out-of-fold table instead (:func:`best_base_overall`).
     """
     scores = {base.name: _scores(frame, base.columns) for base in bases}
@@ -73,6 +77,13 @@ def best_base_overall(frame: pl.DataFrame, bases: Sequence[BaseModel], *, weight
     """The base model with the best mean AP on all rows of `frame`: the opponent for an external table."""
     scores = {base.name: _scores(frame, base.columns) for base in bases}
     return best_scorer(frame["label"].to_numpy(), scores, _weight(frame, weighting))
+
+
+def comparing_processes(threads: int, n_rows: int, budget: int | None) -> int:
+    """How many strata may be compared at a time: what more than two hold must fit into an eighth of `budget` bytes."""
+    if budget is None:
+        return threads
+    return min(threads, 2 + int(budget / 8 / (_BYTES_A_ROW * max(n_rows, 1))))
 
 
 def evaluate(
@@ -257,11 +268,8 @@ def _headline(
     rows: Sequence[EvaluationRow], bases: Sequence[BaseModel], weighting: str, by_fold: Mapping[int, str]
 ) -> Headline:
     population = TABLE if weighting == "none" else GENOMIC
-    found = {
-        (row.population, row.base_model): row
-        for row in rows
-        if (row.stratum, row.metric, row.target) == (ALL_ROWS, "average_precision", "mean")
-    }
+    mean = [row for row in rows if (row.metric, row.target) == ("average_precision", "mean")]
+    found = {(row.population, row.base_model): row for row in mean if row.stratum == ALL_ROWS}
     trivial = [found[population, name] for name in (MEAN_COMBINER, LOGISTIC_COMBINER) if (population, name) in found]
     chosen = Counter(by_fold.values())
     return Headline(
@@ -271,6 +279,13 @@ def _headline(
         table=found[TABLE, BEST_BASE],
         combiners=tuple(trivial),
         chosen={name: chosen[name] for name in sorted(chosen)},
+        strata=tuple(
+            row
+            for row in mean
+            if row.stratum in (BASE_TRAIN, NOT_BASE_TRAIN)
+            and (row.population, row.base_model) == (population, BEST_BASE)
+            and row.rows
+        ),
     )
 
 

@@ -16,6 +16,8 @@ ALL_ROWS = "all"
 BEST_BASE = "best base"
 MEAN_COMBINER = "mean of base scores"
 LOGISTIC_COMBINER = "logistic combiner"
+#: Strata by what the base model was trained on: its figures on the first flatter it.
+BASE_TRAIN, NOT_BASE_TRAIN = "base-train chromosomes", "other chromosomes"
 #: Figures from here on, such as counts a megabase, are shown with one decimal place.
 _LARGE = 10.0
 #: Those below it, such as calibration errors, with an exponent.
@@ -112,6 +114,8 @@ class Headline:
         Against the trivial combiners of the base scores, as far as there are any.
     chosen : mapping of base model to int
         Number of folds each base model was chosen for.
+    strata : tuple of EvaluationRow
+        As `row`, on the chromosomes that the base model was trained on and on the others, where they are known.
     """
 
     population: str
@@ -120,6 +124,7 @@ class Headline:
     table: EvaluationRow
     combiners: tuple[EvaluationRow, ...]
     chosen: Mapping[str, int]
+    strata: tuple[EvaluationRow, ...] = ()
 
     @property
     def beats(self) -> bool | None:
@@ -152,13 +157,14 @@ class Headline:
         """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first."""
         parts = [
             self._verdict(),
-            *self._combiners(),
+            *self.combiner_texts,
             self._figures(self.row, f"best base model ({self.best_base_text})"),
         ]
         if self.main.base != self.row.base:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
         if self.weighted:
             parts.append(self._figures(self.table, "best base model"))
+        parts += [self._figures(row, "best base model", row.stratum) for row in self.strata]
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
         return " ".join(parts)
@@ -175,6 +181,7 @@ class Headline:
             "main_base": asdict(self.main),
             "table": asdict(self.table),
             "combiners": [asdict(row) for row in self.combiners],
+            "strata": [asdict(row) for row in self.strata],
             "combiners_better_than_meta": [row.base_model for row in self.winning_combiners],
         }
 
@@ -188,9 +195,11 @@ class Headline:
             table=EvaluationRow(**values["table"]),
             combiners=tuple(EvaluationRow(**row) for row in values["combiners"]),
             chosen=dict(values["best_base_folds"]),
+            strata=tuple(EvaluationRow(**row) for row in values.get("strata", ())),
         )
 
-    def _combiners(self) -> list[str]:
+    @property
+    def combiner_texts(self) -> list[str]:
         """What to say, right after the verdict, of trivial combinations of the base scores that do better."""
         return [
             f"A trivial combiner, the {row.base_model}, is better than the meta-model: {row.base:.4f}."
@@ -212,8 +221,8 @@ class Headline:
             return "rows of the table"
         return "all positions, weighted" if self.weighted else "all positions"
 
-    def _figures(self, row: EvaluationRow, opponent: str) -> str:
-        what = f"Mean AP of donor and acceptor on {self._where(row)}"
+    def _figures(self, row: EvaluationRow, opponent: str, stratum: str = "") -> str:
+        what = f"Mean AP of donor and acceptor on {self._where(row)}{f' of {stratum}' if stratum else ''}"
         if row.difference is None and row is not self.row and row.reason == self.row.reason:
             return f"{what}: no difference to the {opponent} either."
         if row.base is None and row.meta is None:

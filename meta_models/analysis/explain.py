@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from meta_models.schema import CLASSES, SpliceClass
 
 if TYPE_CHECKING:
     from xgboost import Booster, DMatrix
+
+    from meta_models.result import TrainingResult
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,24 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
         return None
     weights = _member_weights(model)
     return tuple(Part(member.boosters, weights[m]) for m, member in enumerate(model.members))
+
+
+def parts_by_fold(result: TrainingResult) -> dict[int, tuple[Part, ...]]:
+    """The boosters behind the out-of-fold scores of each fold; empty where they were not kept."""
+    if result.fold_models:
+        found = {int(fold): parts_of(model) for fold, model in result.fold_models.items()}
+        return {fold: parts for fold, parts in found.items() if parts is not None}
+    everyone = parts_of(result.model)
+    if everyone is None or result.ensemble is None or not result.ensemble.out_of_batch:
+        return {}
+    others = {member: everyone[:member] + everyone[member + 1 :] for member in range(len(everyone))}
+    return {member: _sharing_all(parts) for member, parts in others.items() if parts}
+
+
+def _sharing_all(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """`parts` with weights that add up to one for each class."""
+    total = np.sum([part.weights for part in parts], axis=0)
+    return tuple(replace(part, weights=part.weights / total) for part in parts)
 
 
 def _member_weights(model: EnsembleMetaModel) -> NDArray[np.float64]:

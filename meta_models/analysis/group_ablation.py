@@ -127,7 +127,7 @@ def _sentence(step: Step) -> str:
     assert step.before is not None
     gain, bounds = step.precision.minus(step.before, MEAN)
     if gain is None or bounds.lower is None or bounds.upper is None:
-        return f"{step.name.removeprefix('+ ')}: no figure ({bounds.reason or 'a class is absent'})."
+        return f"{step.name.removeprefix('+ ')}: no figure ({bounds.reason})."
     verdict = "not shown to help or to harm"
     if bounds.lower > 0:
         verdict = "they help"

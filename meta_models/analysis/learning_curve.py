@@ -125,7 +125,7 @@ def _sentence(points: Sequence[Point]) -> str:
     before, last = points[-2], points[-1]
     verdict = "more genes are likely to help" if lower > 0 else "it was not shown that more genes would help"
     return (
-        f"From {before.genes:,} to {last.genes:,} genes the mean AP rose by {gain:+.4f} (95 % {lower:+.4f} to "
+        f"From {before.genes:,} to {last.genes:,} genes the mean AP changed by {gain:+.4f} (95 % {lower:+.4f} to "
         f"{upper:+.4f}): {verdict}."
     )
 

@@ -13,7 +13,7 @@ from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.analysis.scores import META
-from meta_models.metrics import average_precision
+from meta_models.metrics import sound_average_precision
 from meta_models.result import BoosterRecord
 from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
 
@@ -155,7 +155,7 @@ def fold_spread(context: AnalysisContext) -> pl.DataFrame:
                 found = []
                 for fold in np.unique(scores.folds):
                     mine = scores.folds == fold
-                    value = average_precision(positive[mine], values[mine, target], population.take(mine)).value
+                    value = sound_average_precision(positive[mine], values[mine, target], population.take(mine)).value
                     found += [value] if value is not None else []
                 figures = (min(found), float(np.median(found)), max(found)) if found else (None, None, None)
                 deviation = float(np.std(found, ddof=1)) if len(found) > 1 else None

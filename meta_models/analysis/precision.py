@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.analysis.scores import Scores
-from meta_models.metrics import Draws, Interval, family_bootstrap, interval_of, observed
+from meta_models.metrics import Draws, Interval, family_bootstrap, interval_of, sound_average_precision
 from meta_models.metrics.ranking import RankedFamilies
 from meta_models.schema import SITE_CLASSES
 
@@ -56,30 +56,37 @@ class Precision:
     Attributes
     ----------
     points : mapping of target to float
-        NaN where a class is absent.
+        NaN where there is no figure, because of `reasons`.
     replicates : mapping of target to (samples,) float64
     families : mapping of target to int
         Families with sites.
+    reasons : mapping of target to str
+        Why there is no figure, for those that have none.
     """
 
     points: dict[str, float]
     replicates: dict[str, Floats]
     families: dict[str, int]
+    reasons: dict[str, str]
 
     def value(self, target: str) -> float | None:
-        """The figure; None where the class is absent."""
+        """The figure; None where there is none."""
         point = self.points[target]
         return point if np.isfinite(point) else None
 
     def interval(self, target: str) -> Interval:
         """Its 95 % interval."""
+        if target in self.reasons:
+            return Interval(None, None, self.reasons[target])
         return interval_of(self.replicates[target], self.families[target])
 
     def minus(self, other: Precision, target: str) -> tuple[float | None, Interval]:
         """The difference to `other` on the same draws, with its 95 % interval."""
-        between = self.points[target] - other.points[target]
+        reason = self.reasons.get(target) or other.reasons.get(target)
+        if reason is not None:
+            return None, Interval(None, None, reason)
         interval = interval_of(self.replicates[target] - other.replicates[target], self.families[target])
-        return (between if np.isfinite(between) else None), interval
+        return self.points[target] - other.points[target], interval
 
 
 class Comparer:
@@ -92,17 +99,22 @@ class Comparer:
 
     def __call__(self, probabilities: Floats) -> Precision:
         """Average precision of donor, acceptor and their mean of `probabilities` (n, 3)."""
-        points, replicates, families = {}, {}, {}
+        points, replicates, families = dict[str, float](), dict[str, Floats](), dict[str, int]()
+        reasons: dict[str, str] = {}
         weights = self._scores.headline.weights
         for target in SITE_CLASSES:
             positive = self._scores.is_class(target)
             ranked = RankedFamilies(positive, probabilities[:, target], weights, self._scores.families, self._families)
             statistic, name = _Precision(ranked), target.label
-            points[name] = observed(statistic)[AP]
+            point = sound_average_precision(positive, probabilities[:, target], weights)
+            points[name] = np.nan if point.value is None else point.value
+            reasons |= {} if point.reason is None else {name: point.reason}
             replicates[name] = family_bootstrap(statistic, self._draws)[AP]
             families[name] = int(np.count_nonzero(ranked.positives_by_family))
         names = [target.label for target in SITE_CLASSES]
         points[MEAN] = float(np.mean([points[name] for name in names]))
         replicates[MEAN] = np.mean([replicates[name] for name in names], axis=0)
         families[MEAN] = min(families[name] for name in names)
-        return Precision(points, replicates, families)
+        if reasons:
+            reasons[MEAN] = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        return Precision(points, replicates, families, reasons)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.explain import Part, contributions_to, parts_of
+from meta_models.analysis.explain import Part, contributions_to, parts_by_fold, parts_of
 from meta_models.analysis.outcome import Outcome, ReportTable
 from meta_models.analysis.scores import Population, Scores
 from meta_models.metrics import normalised
@@ -33,6 +35,7 @@ class Sites(Analysis):
         file = found.write("site_changes.tsv", counts)
         found.tables.append(ReportTable("False calls removed and added", counts, _COUNTS, file))
         explained = context.config.explained_sites
+        how = _how_explained(context)
         for name, rows in (
             ("fixed", np.flatnonzero(~right_before & right_after)),
             ("broken", np.flatnonzero(right_before & ~right_after)),
@@ -40,7 +43,7 @@ class Sites(Analysis):
             table = self._table(context, rows, base, meta)
             file = found.write(f"{name}_sites.tsv", table)
             most = min(explained, len(rows))
-            caption = f"{len(rows):,} positions; the {most} with the largest change come first and are explained."
+            caption = f"{len(rows):,} positions; the {most} with the largest change come first and are {how}."
             shown = table.head(explained)
             found.tables.append(ReportTable(f"{name.capitalize()} sites, largest change first", shown, caption, file))
         _tell(found, counts, scores.headline)
@@ -69,18 +72,27 @@ class Sites(Analysis):
     def _top_features(self, context: AnalysisContext, rows: _Rows, base: _Rows, meta: _Rows) -> list[str | None]:
         """Features with the largest contributions to the site class at stake, signed, in log-odds."""
         named: list[str | None] = [None] * len(rows)
-        parts = parts_of(context.result.model)
+        final, by_fold = parts_of(context.result.model), parts_by_fold(context.result)
         size = min(context.config.explained_sites, len(rows))
-        if parts is None or context.rows is None or not size:
+        if final is None or context.rows is None or not size:
             return named
         at_stake = _class_at_stake(context.scores.labels[rows[:size]], base[rows[:size]], meta[rows[:size]])
-        features = context.read_rows(rows[:size])
-        for target in SITE_CLASSES:
-            mine = np.flatnonzero(at_stake == target.value)
+        features, folds = context.read_rows(rows[:size]), context.scores.folds[rows[:size]]
+        for fold, target in product(np.unique(folds).tolist(), SITE_CLASSES):
+            mine = np.flatnonzero((at_stake == target.value) & (folds == fold))
             if len(mine):
-                for place, text in zip(mine, _named(context, parts, target, features[mine]), strict=True):
+                texts = _named(context, by_fold.get(fold, final), target, features[mine])
+                for place, text in zip(mine, texts, strict=True):
                     named[place] = text
         return named
+
+
+def _how_explained(context: AnalysisContext) -> str:
+    if context.rows is None or parts_of(context.result.model) is None:
+        return "not explained: there are no feature values, or the model has no boosters"
+    if parts_by_fold(context.result):
+        return "explained by the models that scored them out of fold"
+    return "explained by the final model, which was trained on these rows, too"
 
 
 _COUNTS = (

@@ -41,6 +41,7 @@ CLASS_COLOURS: dict[SpliceClass, str] = {
 DPI = 130
 
 _RC: dict[Any, Any] = {
+    "text.parse_math": False,  # names of features may hold a $
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.titlesize": 10.5,

@@ -115,7 +115,8 @@ class Targets(Analysis):
         missed = table.filter(pl.col("status") == "missed")
         for row in missed.iter_rows(named=True):
             where = f"stratum {row['stratum']!r}, {row['population']} population"
-            limit = f"{row['metric']}, {row['target']}, {where} {row['limit']}"
+            what = row["metric"] if row["quantity"] == "meta" else f"{row['metric']}, meta minus best base"
+            limit = f"{what}, {row['target']}, {where} {row['limit']}"
             if row["value"] is None:
                 found.warn(f"Target missed: {limit}: there is no such figure ({row['reason']}).")
             else:

@@ -16,7 +16,7 @@ from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
 from meta_models.progress import Progress
-from meta_models.result import CALIBRATED, RAW, probability_columns
+from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
 from meta_models.schema import CLASSES, GENE
 
 EXTERNAL = -1
@@ -44,20 +44,24 @@ def score_out_of_fold(
     ----------
     models : mapping of fold to FittedModel
     oof : polars.DataFrame
-        Out-of-fold table of the training, which says the fold of each gene. Rows of other genes are left out.
+        Out-of-fold table of the training, which says of each gene the fold, the family, and whether it was screened.
+        Rows of other genes are left out.
 
     Raises
     ------
     InputError
         If the table has no gene of the training.
     """
-    of_gene = oof.group_by(GENE).agg(pl.col("fold").first()).with_columns(pl.col(GENE).cast(pl.String))
+    told = [name for name in ("fold", "family", SCREENED) if name in oof.columns]
+    of_gene = oof.group_by(pl.col(GENE).cast(pl.String)).agg(pl.col(told).first())
     require_genes(oof[GENE], positions.frame[GENE], dataset.source)
     genes = positions.frame.select(pl.col(GENE).cast(pl.String))
-    fold = genes.join(of_gene, on=GENE, how="left", maintain_order="left")["fold"]
-    known = fold.is_not_null().to_numpy()
-    kept = fold.filter(known).cast(pl.Int16).to_numpy()
-    return _scored(models, kept, dataset.with_rows(known), positions.filter(known), threads)
+    of_row = genes.join(of_gene, on=GENE, how="left", maintain_order="left").drop(GENE)
+    known = of_row["fold"].is_not_null().to_numpy()
+    of_row = of_row.filter(known)
+    fold = of_row["fold"].cast(pl.Int16).to_numpy()
+    scored = _scored(models, fold, dataset.with_rows(known), positions.filter(known), threads)
+    return scored.with_columns(of_row.drop("fold").iter_columns())
 
 
 def _scored(

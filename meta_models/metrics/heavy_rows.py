@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta_models.metrics.arrays import Floats, sums_by
-from meta_models.metrics.ranking import checked
+from meta_models.metrics.ranking import average_precision, checked
+from meta_models.metrics.value import Metric
 from meta_models.metrics.weights import effective_sample_size
 
 #: Fewer effective rows than this give a sum with a relative design error above 1 / sqrt(10) = 32 %.
@@ -112,6 +113,15 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         single_row=_one_more(curve, values[heavy], weights[heavy], _at_median_site),
         unseen=_one_more(curve, values[heavy], weights[heavy], _above_all_sampled),
     )
+
+
+def sound_average_precision(positive: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Metric:
+    """Average precision; null where a few heavy rows decide it."""
+    found = average_precision(positive, score, weight)
+    if weight is None or found.value is None:
+        return found
+    heavy = heavy_row_share(positive, score, weight)
+    return Metric.null(heavy.text) if heavy.decisive else found
 
 
 def ap_slopes(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) -> Floats:

@@ -45,11 +45,17 @@ def best_by_fold(
     fold: ArrayLike,
     weight: ArrayLike | None = None,
 ) -> dict[int, str]:
-    """For each fold the best scorer on the rows of all *other* folds (see :func:`best_scorer`)."""
+    """For each fold the best scorer on the rows of all *other* folds (see :func:`best_scorer`).
+
+    Where folds disagree, the best on all rows stands for every fold: scores of different scales cannot be ranked
+    together, so that an opponent patched from several could be worse than each of them. This favours the opponent.
+    """
     y, folds = np.asarray(labels), np.asarray(fold)
     weights = as_weight(weight, len(y))
     chosen = {}
     for held_out in np.unique(folds):
         rows = folds != held_out
         chosen[int(held_out)] = best_scorer(y[rows], {k: s[rows] for k, s in scores.items()}, weights[rows])
+    if len(set(chosen.values())) > 1:
+        return dict.fromkeys(chosen, best_scorer(y, scores, weights))
     return chosen

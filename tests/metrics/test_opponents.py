@@ -13,9 +13,23 @@ def test_the_choice_never_sees_its_own_fold() -> None:
     fold = np.arange(600) % 3
     trap = poor.copy()
     trap[fold == 0] = np.eye(3)[labels[fold == 0]]
-    chosen = best_by_fold(labels, {"trap": trap, "good": good}, fold)
-    assert chosen == {0: "good", 1: chosen[1], 2: chosen[2]}
-    assert best_by_fold(labels, {"good": good, "poor": poor}, fold) == dict.fromkeys(range(3), "good")
+    scores = {"trap": trap, "good": good}
+    assert mean_site_ap(labels[fold == 0], trap[fold == 0]) == 1.0
+    assert best_by_fold(labels, scores, fold) == dict.fromkeys(range(3), "good")
+
+
+def test_where_folds_disagree_one_scorer_stands_for_all_of_them() -> None:
+    labels, one, _ = class_table(0, n=900, strength=3)
+    other = class_table(1, n=900, strength=3)[1]
+    fold = np.arange(900) % 3
+    one[fold == 0], other[fold == 1] = np.eye(3)[labels[fold == 0]], np.eye(3)[labels[fold == 1]]
+    scores = {"one": one, "other": 0.01 * other}
+    alone = {
+        held_out: best_scorer(labels[fold != held_out], {k: s[fold != held_out] for k, s in scores.items()})
+        for held_out in range(3)
+    }
+    assert set(alone.values()) == {"one", "other"}
+    assert best_by_fold(labels, scores, fold) == dict.fromkeys(range(3), best_scorer(labels, scores))
 
 
 def test_weights_decide() -> None:

@@ -75,7 +75,7 @@ def _model(report: ReportInput) -> list[str]:
 
 
 def _data(report: ReportInput) -> list[str]:
-    oof, info, facts = report.result.oof, report.result.model.info, _facts(report)
+    oof, info, facts = report.trained_on, report.result.model.info, _facts(report)
     counts = np.bincount(oof["label"].to_numpy(), minlength=len(CLASS_NAMES))
     classes = ", ".join(f"{count:,} {name}" for name, count in zip(CLASS_NAMES, counts, strict=True))
     genes = f"{oof[GENE].n_unique():,} genes in {oof['family'].n_unique():,} families"

@@ -116,9 +116,11 @@ def _metrics_table(title: str, evaluation: EvaluationTable, file: str) -> Report
         "upper": [row.upper for row in rows],
         "families": [row.families for row in rows],
         "without a figure because": [row.reason for row in rows],
+        "note": [row.note for row in rows],
     }
     floats = dict.fromkeys(("best base", "meta", "difference", "lower", "upper"), pl.Float64)
-    frame = pl.DataFrame(columns, schema_overrides={**floats, "without a figure because": pl.String})
+    texts = dict.fromkeys(("without a figure because", "note"), pl.String)
+    frame = pl.DataFrame(columns, schema_overrides={**floats, **texts})
     caption = f"{headline.where[0].upper()}{headline.where[1:]}; 95 % intervals of the difference over families."
     return ReportTable(title, frame, caption, file)
 
@@ -132,6 +134,8 @@ def _card(title: str, headline: Headline) -> Card:
     state, verdict = ("unknown", "It cannot be told whether the meta-model beats the best base model")
     if headline.beats is not None:
         state, verdict = states[headline.beats]
+    if headline.beats and headline.winning_combiners:
+        state, verdict = "unknown", f"{verdict}, but a trivial combiner of the base scores does better"
     interval = "no interval: " + (row.reason or row.note or "unknown")
     if row.lower is not None and row.upper is not None:
         interval = f"95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
@@ -145,15 +149,16 @@ def _card(title: str, headline: Headline) -> Card:
         shown(row.difference, "+"),
         interval,
         f"Mean average precision of donor and acceptor, {headline.where}",
-        _beside(headline),
+        (*headline.combiner_texts, *_beside(headline), *([f"Note: {row.note}."] if row.note else [])),
     )
 
 
 def _beside(headline: Headline) -> tuple[str, ...]:
-    """The main base model, the other population and the trivial combiners, one line each."""
+    """The main base model, the other population, the chromosomes it knew and the trivial combiners, one line each."""
     rows = [(f"against the main base model ({headline.main.base_model})", headline.main)]
     if headline.weighted:
         rows.append(("rows of the table, against the best base model", headline.table))
+    rows += [(f"{row.stratum}, against the best base model", row) for row in headline.strata]
     rows += [(f"against the {row.base_model}", row) for row in headline.combiners]
     lines = []
     for name, row in rows:
@@ -207,9 +212,7 @@ def _artifact_table(report: ReportInput) -> ReportTable:
 def _excluded_table(report: ReportInput) -> ReportTable:
     rows = [(r.name, r.group.value, r.excluded) for r in report.result.features if r.excluded is not None]
     schema = {"feature": pl.String, "group": pl.String, "why": pl.String}
-    return ReportTable(
-        "Features left out", pl.DataFrame(rows, schema=schema, orient="row"), "", "global_excluded_features.txt"
-    )
+    return ReportTable("Features left out", pl.DataFrame(rows, schema=schema, orient="row"), "", "feature_manifest.csv")
 
 
 def _screening_table(report: ReportInput) -> ReportTable:

@@ -127,7 +127,7 @@ class ReportInput:
     def training_lines(self) -> tuple[str, ...]:
         """What was trained on what."""
         result, config = self.result, self.result.config
-        oof = result.oof.filter(~pl.col(GENE).cast(pl.String).is_in(self._missing_genes))
+        oof = self.trained_on
         features = len(result.kept_features)
         genes, families = (oof[column].n_unique() for column in (GENE, "family"))
         rounds: dict[str, list[int]] = {}
@@ -156,6 +156,11 @@ class ReportInput:
         """Chromosomes that the base model was trained on, in words where none is known or named."""
         chroms = self.result.base_train_chroms
         return "not known" if chroms is None else ", ".join(chroms) or "none"
+
+    @property
+    def trained_on(self) -> pl.DataFrame:
+        """Rows of the out-of-fold table that the final model was trained on: not those of batches that failed."""
+        return self.result.oof.filter(~pl.col(GENE).cast(pl.String).is_in(self._missing_genes))
 
     @property
     def _missing_genes(self) -> tuple[str, ...]:

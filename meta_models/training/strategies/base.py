@@ -23,6 +23,7 @@ from meta_models.model.calibrators import Calibrator, normalise
 from meta_models.result import (
     CALIBRATED,
     RAW,
+    SCREENED,
     BoosterRecord,
     EnsembleRecord,
     FeatureRecord,
@@ -237,7 +238,7 @@ def _oof_table(fit: StrategyFit, calibrated: Floats, task: TrainingTask) -> pl.D
         for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
     frame = task.positions.frame
-    added = {"fold": fit.fold, "screened": task.screened, **probabilities}
+    added = {"fold": fit.fold, SCREENED: task.screened, **probabilities}
     return frame.with_columns(pl.Series(name, values) for name, values in added.items())
 
 
