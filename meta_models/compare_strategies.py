@@ -211,10 +211,11 @@ def _undecided(
     """Why the average precision of a class, or the mean of both, says nothing, where a few heavy rows decide it."""
     if weight is None:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for target in SITE_CLASSES:
         heavy = [heavy_row_share(labels == target, s[:, target], weight) for s in scores]
-        found |= {target.label: h.text for h in heavy if h.decisive}
+        decisive = next((h.text for h in heavy if h.decisive), None)
+        found |= {} if decisive is None else {target.label: decisive}
     return found | ({MEAN: "; ".join(f"{name}: {text}" for name, text in found.items())} if found else {})
 
 

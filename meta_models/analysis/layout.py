@@ -141,7 +141,7 @@ def _label_box(figure: Figure, axis: Axis, numbers: BboxBase, renderer: Renderer
     inches = (out + pad) / figure.dpi * (1 if after else -1)
     shift = (0.0, inches) if side in ("bottom", "top") else (inches, 0.0)
     place = (0.5, float(after)) if side in ("bottom", "top") else (float(after), 0.5)
-    axis.set_label_coords(*place, axis.axes.transAxes + ScaledTranslation(*shift, figure.dpi_scale_trans))
+    axis.set_label_coords(*place, axis.axes.transAxes + ScaledTranslation(shift[0], shift[1], figure.dpi_scale_trans))
     box = axis.label.get_window_extent(renderer)
     middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
     if side in ("bottom", "top"):

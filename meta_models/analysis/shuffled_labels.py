@@ -61,8 +61,8 @@ class ShuffledLabels(Analysis):
                 found.warn(
                     f"Shuffled {name} labels could be learned: average precision {control.reached:.4f} out of fold, "
                     f"above all {len(control.chance)} shufflings that were not trained on (highest {top:.4f}), which "
-                    f"happens by chance in 1 of {len(control.chance) + 1} runs. If it happens with another --seed, too, "
-                    "labels of held-out genes reach the model, and no figure of this run can be trusted."
+                    f"happens by chance in 1 of {len(control.chance) + 1} runs. If it happens with another --seed, "
+                    "too, labels of held-out genes reach the model, and no figure of this run can be trusted."
                 )
         if not found.notes:
             found.tell("With shuffled labels the out-of-fold scores fall to chance, as they must.")
