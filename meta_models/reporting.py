@@ -19,7 +19,7 @@ from meta_models.analysis.report.summary import render_summary
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.errors import ExitCode, TargetMissed, UnitsFailed
 from meta_models.result import TrainingResult
-from meta_models.run_folder import MANIFEST_NAME, InputRecord, RunFolder
+from meta_models.run_folder import MANIFEST_NAME, InputRecord, RunFolder, RunManifest
 
 logger = logging.getLogger(__name__)
 SUMMARY, PAGE, CARD = "training_summary.txt", "report.html", "model_card.md"
@@ -117,12 +117,12 @@ def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
             ArtifactCheck(name, record.bytes or 0, record.sha256 or "", verified=True)
             for name, record in records.items()
         ),
-        provenance=_provenance(folder),
+        provenance=provenance(folder.manifest),
     )
 
 
-def _provenance(folder: RunFolder) -> dict[str, str]:
-    manifest = folder.manifest
+def provenance(manifest: RunManifest) -> dict[str, str]:
+    """Where and by what a run was made, for people."""
     later = "; ".join(manifest.analysed)
     return {
         "command": " ".join(manifest.argv),

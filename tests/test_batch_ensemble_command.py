@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tables import make_frame, write_table
@@ -160,6 +161,27 @@ def test_differences_of_strategies_are_paired() -> None:
     assert verdict(compare_scores(blunt, oof, samples=50, seed=0)[0]) == "The ensemble is better than the single model."
     assert verdict(same[0]).startswith("Neither strategy is shown to be better")
     assert verdict(replace(same[0], lower=None, reason="no sites")).endswith("cannot be told: no sites.")
+
+
+def test_strategies_are_not_compared_by_what_a_heavy_row_decides() -> None:
+    labels = np.arange(400) % 20
+    scores = np.eye(3)[np.where(labels > 2, 0, labels)] * 0.9 + 0.05
+    oof = pl.DataFrame({"gene_id": [f"g{k // 20}" for k in range(400)], "label": np.where(labels > 2, 0, labels)})
+    columns = {name: scores[:, k] for k, name in enumerate(("neither", "donor", "acceptor"))}
+    oof = oof.with_columns(
+        pl.col("gene_id").alias("family"),
+        pl.when(pl.int_range(pl.len()) == 5).then(9000.0).otherwise(1.0).alias("weight"),
+        **{f"calibrated_{name}": values for name, values in columns.items()},
+    )
+    sites = pl.when(pl.col("weight") > 1)
+    unlucky = oof.with_columns(calibrated_donor=sites.then(0.99).otherwise(pl.col("calibrated_donor")))
+    found = {(d.population, d.target): d for d in compare_scores(oof, unlucky, samples=20, seed=0)}
+    genomic = found["genomic", "mean"]
+    assert (genomic.single, genomic.ensemble, genomic.difference, genomic.lower) == (None,) * 4
+    assert "donor: a few heavy rows decide" in str(genomic.reason)
+    assert "a few heavy rows decide" in verdict(genomic)
+    assert found["genomic", "acceptor"].difference == 0
+    assert found["table", "mean"].difference is not None
 
 
 def test_comparing_strategies_has_no_option_for_one_of_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -380,6 +380,25 @@ def test_the_best_base_model_may_lack_scores_on_every_position(
     assert set(headline["best_base_folds"]) == {"main"}
 
 
+def test_every_position_has_the_families_and_screened_genes_of_the_training_table(tmp_path: Path) -> None:
+    frame = make_frame(n_genes=30)
+    family = pl.col("gene_id").str.slice(1).cast(pl.Int32) // 2
+    table = write_table(tmp_path / "table", frame.with_columns(gene_family=family.cast(pl.String)))
+    whole, out = write_table(tmp_path / "whole", frame), tmp_path / "out"
+    options = ("--oof-dataset", whole, "--analyses", "base-vs-meta", "--screening-min-genes", "4", *QUICK)
+    assert train("--dataset", table, "--out-dir", out, *options) == 0
+    found = json.loads((out / "oof_dataset_evaluation.json").read_text())
+    assert found["headline"]["best_base"]["families"] == 15
+    strata = {row["stratum"]: row["rows"] for row in found["rows"]}
+    own = {
+        row["stratum"]: row["rows"] for row in json.loads((out / "meta_evaluation_summary.json").read_text())["rows"]
+    }
+    assert {name: strata[name] for name in ("screened genes", "genes not screened")} == {
+        name: own[name] for name in ("screened genes", "genes not screened")
+    }
+    assert 0 < strata["screened genes"] < frame.height
+
+
 @pytest.mark.parametrize("option", ["--eval-dataset", "--oof-dataset"])
 def test_a_second_table_that_lacks_a_feature_costs_no_training(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -145,3 +145,38 @@ def test_a_missed_target_ends_with_5_here_and_a_bad_file_before_training(
     out = tmp_path / "never"
     assert main(["train", "--dataset", str(table), "--out-dir", str(out), "--targets", str(limits), *OPTIONS]) == 2
     assert not out.exists()
+
+
+def test_another_folder_holds_what_its_report_names(run_dir: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert analyse(run_dir, "--out-dir", other) == 0
+    for name in ("leakage_screening.csv", "global_excluded_features.txt", "screened_genes.txt"):
+        assert (other / name).read_bytes() == (run_dir / name).read_bytes()
+    genes = (run_dir / "screened_genes.txt").read_text().split()
+    oof = pl.read_parquet(run_dir / "oof_predictions.parquet")
+    assert set(genes) <= set(oof.filter("screened")["gene_id"])
+    assert f"Screening looked at {len(genes)} genes" in (other / "training_summary.txt").read_text()
+
+
+def test_limits_whose_file_is_gone_are_left_out(
+    run_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = tmp_path / "targets.yaml"
+    limits.write_text("- {metric: average_precision, at_least: 0.0}\n")
+    assert analyse(run_dir, "--targets", limits) == 0
+    limits.unlink()
+    assert analyse(run_dir, "--targets", limits) == 2
+    assert analyse(run_dir, "--out-dir", tmp_path / "out") == 0
+    assert f"{limits} is not there" in caplog.text
+    outcomes = {o["code"]: o["status"] for o in json.loads((tmp_path / "out/analysis_outcomes.json").read_text())}
+    assert outcomes["targets"] in ("not applicable", "skipped")
+
+
+def test_the_memory_budget_holds_here_too(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = hashes(run_dir)
+    assert analyse(run_dir, "--max-memory-gb", "0.01") == 71
+    assert "must stay within its memory budget of 0.01 GB" in capsys.readouterr().err
+    assert hashes(run_dir) == before
+    assert manifest(run_dir)["state"] == "failed"
+    assert analyse(run_dir, "--max-memory-gb", "16") == 0
+    assert hashes(run_dir) == before

@@ -11,6 +11,7 @@ import pytest
 from meta_models.analysis.evaluation import (
     best_base_overall,
     choose_best_base,
+    comparing_processes,
     evaluate,
     fold_metrics,
     standard_strata,
@@ -380,3 +381,29 @@ def test_the_combiner_of_an_external_table_is_fitted_with_the_weights_of_its_own
     )
     assert weighted != plain
     assert weighted == both
+
+
+def test_chromosomes_that_the_base_model_knew_stand_in_the_headline() -> None:
+    frame = oof()
+    table = run(frame, strata=standard_strata(frame, ("chr1",)))
+    known, other = table.headline.strata
+    assert (known.stratum, other.stratum) == ("base-train chromosomes", "other chromosomes")
+    assert known == one(
+        table, population=GENOMIC, stratum="base-train chromosomes", base_model="best base", target="mean",
+        metric="average_precision",
+    )  # fmt: skip
+    sentence = table.headline.sentence()
+    assert f"weighted of base-train chromosomes: meta-model {known.meta:.4f}" in sentence
+    assert f"weighted of other chromosomes: meta-model {other.meta:.4f}" in sentence
+    assert EvaluationTable.from_json(table.to_json()).headline == table.headline
+    everywhere = run(frame, strata=standard_strata(frame, ("chr1", "chr2", "chr3"))).headline
+    assert [row.stratum for row in everywhere.strata] == ["base-train chromosomes"]
+    assert run(frame).headline.strata == ()
+
+
+def test_as_many_strata_are_compared_at_a_time_as_there_is_memory_for() -> None:
+    assert comparing_processes(16, 1000, None) == 16
+    assert comparing_processes(16, 1000, 10**9) == 16
+    assert comparing_processes(16, 3_600_000, 4 * 10**9) == 2
+    assert comparing_processes(16, 3_600_000, 24 * 10**9) == 6
+    assert comparing_processes(1, 3_600_000, 4 * 10**9) == 1

@@ -140,3 +140,34 @@ def test_the_layout_stays_when_it_is_settled_again() -> None:
         first = [ax.get_position().bounds for ax in figure.axes]
         second = [ax.get_position().bounds for ax in style.settled(figure).axes]
     assert np.asarray(second) == pytest.approx(np.asarray(first), abs=0.002)
+
+
+def rows_with_one_axis() -> Figure:
+    """Two rows of axes that share what stands on their left."""
+    figure, axes = style.new_figure(2, 3, share_y=True)
+    for number, row in enumerate(axes):
+        for ax in row:
+            ax.plot([0, 1], [0, 10.0 ** (4 * number)])
+            ax.set(title="donor", xlabel="recall", ylabel="precision")
+    return figure
+
+
+def test_axes_of_a_row_that_share_their_y_axis_name_it_once() -> None:
+    with style.style():
+        figure = style.settled(rows_with_one_axis())
+        after = boxes(figure)
+    assert not [pair for pair in combinations(after, 2) if pair[0].overlaps(pair[1])]
+    shown = [[label.get_visible() for label in (ax.yaxis.label, *ax.get_yticklabels())] for ax in figure.axes]
+    assert [all(labels) for labels in shown] == [True, False, False] * 2
+    assert not any(any(labels) for labels in (shown[1], shown[2], shown[4], shown[5]))
+    assert figure.axes[0].get_ylim() != figure.axes[3].get_ylim()
+    first, below = (figure.axes[k].get_position().x0 for k in (0, 3))
+    assert first == below
+
+
+def test_names_are_no_formulas() -> None:
+    with style.style():
+        figure, axes = style.new_figure(1, 1)
+        draw_bars(axes[0][0], ["a$_$b", r"x$\y$", "$x$"], np.ones(3), ["red"] * 3, title="t$^$", x_label="")
+        drawn = style.png_bytes(style.settled(figure))
+    assert drawn.startswith(b"\x89PNG")

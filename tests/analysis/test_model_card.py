@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from simulated_run import finished_run
+from simulated_run import finished_run, trained
 
 from meta_models.analysis.report import ReportInput, render_model_card
 from meta_models.result import MiningRecord
@@ -79,3 +79,12 @@ def test_every_position_stands_before_the_table(report):
     ]
     first = scores.partition(titles[1])[0]
     assert f"| {other.headline.row.base:.4f} | {other.headline.row.meta:.4f} |" in first
+
+
+def test_genes_of_batches_that_failed_are_not_counted(report):
+    result = trained(ensemble=True)
+    genes = result.oof["gene_id"].unique().sort()
+    missing = replace(result, ensemble=replace(result.ensemble, missing_genes=tuple(genes[:7])))
+    card = render_model_card(replace(report, result=missing))
+    assert f" of {len(genes) - 7:,} genes in " in card
+    assert f"; {result.oof.filter(~result.oof['gene_id'].is_in(genes[:7].implode())).height:,} positions" in card

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from browser import needs_chromium, probed
-from simulated_run import context_of, finished_run, trained
+from simulated_run import context_of, finished_run, trained, unrendered
 
 from meta_models.analysis.outcome import Outcome, Status
 from meta_models.analysis.report import ArtifactCheck, ReportInput, render_report, render_summary
@@ -175,3 +175,45 @@ def test_the_page_works_in_a_browser(report: ReportInput, tmp_path: Path, width:
     """Pictures are decoded, tables sort by number, nothing sticks out or is loaded, the console is silent."""
     pictures = sum(len(o.pictures) for o in report.run.outcomes)
     assert probed(render_report(report), tmp_path, width=width) == (f"PROBE {pictures} true 0 0 0", "")
+
+
+def test_a_trivial_combiner_that_does_better_stands_on_the_card_with_the_note() -> None:
+    run, result = some_analyses(trained())
+    headline = run.evaluation.headline  # type: ignore[union-attr]
+    better = replace(headline.combiners[0], base=0.999, difference=headline.row.meta - 0.999)
+    row = replace(headline.row, difference=0.2, lower=0.1, upper=0.3, note="only 3 families: too narrow")
+    changed = replace(run.evaluation, headline=replace(headline, row=row, combiners=(better,)))
+    page = render_report(report_of(replace(run, evaluation=changed), result))
+    card = page.partition('<div class="card ')[2].partition("</ul>")[0]
+    assert card.startswith("unknown")
+    assert "beats the best base model, but a trivial combiner of the base scores does better" in card
+    assert "A trivial combiner, the mean of base scores, is better than the meta-model: 0.9990." in card
+    assert "Note: only 3 families: too narrow." in card
+    assert "base-train chromosomes, against the best base model: " in card
+
+
+def test_notes_of_another_table_are_told(report: ReportInput) -> None:
+    table = report.run.evaluation
+    rows = tuple(replace(row, note="a few heavy rows") if row.stratum == "all" else row for row in table.rows)
+    page = render_report(replace(report, whole_genes=replace(table, rows=rows)))
+    assert "a few heavy rows" in page.partition('id="elsewhere"')[2].partition("</section>")[0]
+
+
+def test_features_left_out_are_all_in_the_file_that_is_named(report: ReportInput) -> None:
+    left_out = render_report(report).partition("Features left out")[2].partition("</details>")[0]
+    assert "gene_code" in left_out
+    assert "File: feature_manifest.csv" in left_out
+
+
+def test_without_calibration_nothing_is_said_to_be_calibrated() -> None:
+    result = trained()
+    config = result.config.model_copy(update={"calibrate": False, "analyses": ("calibration",)})
+    result = replace(result, config=config)
+    context = context_of(result)
+    with unrendered():
+        run = run_analyses(context)
+    outcome = next(o for o in run.outcomes if o.code == "calibration")
+    table = pl.read_csv(context.writer.files["performance_plots/calibration.tsv"], separator="\t")
+    assert sorted(set(table["scores"]) - set(context.scores.opponents)) == ["meta, not calibrated"]
+    assert outcome.tables[0].caption == "Out of fold. Smaller is better."
+    assert [note.text for note in outcome.findings] == ["The probabilities were not calibrated (calibrate is off)."]

@@ -7,13 +7,14 @@ import polars as pl
 from simulated_run import context_of, trained
 
 from meta_models.analysis.base import AnalysisContext
+from meta_models.analysis.explain import contributions_to, parts_by_fold, parts_of
 from meta_models.analysis.genes import per_gene
 from meta_models.analysis.kmers import kmer_table, strand_pair
 from meta_models.analysis.scores import Scores
 from meta_models.analysis.sites import Sites, change_table
 from meta_models.metrics import normalised
 from meta_models.result import CALIBRATED, TrainingResult, probability_columns
-from meta_models.schema import MAIN_BASE
+from meta_models.schema import MAIN_BASE, SpliceClass
 
 
 def called(target: int) -> np.ndarray:
@@ -118,3 +119,34 @@ def test_kmers_are_summed_over_strands_and_k() -> None:
         ("strand pair", 3, "ACG/CGT"): 3.0,
     }
     assert kmer_table(["gc_content"], np.ones((3, 1))).height == 0
+
+
+def test_sites_are_explained_by_the_models_that_scored_them(result: TrainingResult) -> None:
+    context = context_of(planted(result))
+    outcome = Sites().run(context)
+    fixed = pl.read_csv(context.writer.files["fixed_sites.tsv"], separator="\t")
+    row = fixed.filter(pl.col("label") == "donor").row(0, named=True)
+    model = result.fold_models[int(result.oof["fold"][10])]
+    values = contributions_to(parts_of(model), SpliceClass.DONOR, context.read_rows(np.array([10])))[0]
+    best = int(np.argmax(np.abs(values)))
+    assert row["top_features"].startswith(f"donor: {result.kept_features[best]}=")
+    assert f"({values[best]:+.2f})" in row["top_features"].partition(";")[0]
+    assert "explained by the models that scored them out of fold" in outcome.tables[1].caption
+
+
+def test_a_gene_of_a_batch_is_explained_by_the_other_members() -> None:
+    result = trained(ensemble=True)
+    parts = parts_by_fold(result)
+    members = result.model.members
+    assert sorted(parts) == [0, 1, 2]
+    assert [part.boosters for part in parts[1]] == [members[0].boosters, members[2].boosters]
+    assert np.allclose(np.sum([part.weights for part in parts[1]], axis=0), 1)
+    alone = replace(result, ensemble=replace(result.ensemble, cv="refit"))
+    assert parts_by_fold(alone) == {}
+    outcome = Sites().run(context_of(planted(alone)))
+    assert "which was trained on these rows, too" in outcome.tables[1].caption
+
+
+def test_sites_without_feature_values_are_said_to_be_unexplained(result: TrainingResult) -> None:
+    outcome = Sites().run(context_of(planted(result), rows=False))
+    assert "not explained: there are no feature values" in outcome.tables[1].caption

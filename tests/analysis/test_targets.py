@@ -80,3 +80,12 @@ def test_a_limit_that_no_figure_can_meet_is_refused(tmp_path: Path) -> None:
         path.write_text(f"- {{{entry}, at_least: 0.5}}\n")
         with pytest.raises(UsageError, match="has the target"):
             read_targets(path)
+
+
+def test_a_missed_difference_is_not_told_as_a_figure_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text("- {metric: average_precision, quantity: difference, at_least: 0.99}\n")
+    result = trained()
+    context = context_of(replace(result, config=result.config.model_copy(update={"targets": path})))
+    texts = [note.text for note in run_analyses(context, (Targets(),)).outcomes[0].findings]
+    assert texts[0].startswith("Target missed: average_precision, meta minus best base, mean, ")

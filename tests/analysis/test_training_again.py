@@ -16,9 +16,10 @@ from meta_models.analysis.base import AnalysisContext
 from meta_models.analysis.group_ablation import GroupAblation
 from meta_models.analysis.learning_curve import SHARES, LearningCurve, drawn_rows
 from meta_models.analysis.outcome import Status
-from meta_models.analysis.precision import precision_of_counts
+from meta_models.analysis.precision import Comparer, precision_of_counts
 from meta_models.analysis.registry import ANALYSES
 from meta_models.analysis.runner import run_analyses
+from meta_models.analysis.scores import Scores
 from meta_models.analysis.shuffled_labels import ShuffledLabels, shuffle_within
 from meta_models.config import TrainingConfig
 from meta_models.metrics import average_precision
@@ -178,3 +179,22 @@ def test_precision_of_counts_equals_that_of_rows(seed: int) -> None:
     found = precision_of_counts(positives, np.bincount(falling, weight) - positives)
     assert found == pytest.approx(average_precision(positive, score, weight).value, rel=1e-12)
     assert precision_of_counts(np.zeros(3), np.ones(3)) is None
+
+
+def test_a_figure_that_heavy_rows_decide_is_none_with_a_reason() -> None:
+    result = trained()
+    first = int(np.flatnonzero(result.oof["label"].to_numpy() == 0)[0])
+    weight = np.ones(result.oof.height, np.float32)
+    weight[first] = 5000
+    heavy = replace(result, oof=result.oof.with_columns(pl.Series("weight", weight)))
+    sound = np.eye(3)[result.oof["label"].to_numpy()] * 0.9 + 0.05
+    unsound = sound.copy()
+    unsound[first] = (0.0, 1.0, 0.0)
+    compare = Comparer(Scores(heavy), samples=20, seed=0)
+    one, other = compare(sound), compare(unsound)
+    assert (one.value("donor"), other.value("donor"), other.value("mean")) == (1.0, None, None)
+    assert other.value("acceptor") == 1.0
+    gain, bounds = other.minus(one, "mean")
+    assert (gain, bounds.lower) == (None, None)
+    assert "a few heavy rows decide" in str(bounds.reason)
+    assert other.interval("donor").lower is None

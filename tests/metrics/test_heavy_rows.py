@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from simulated_scores import scored
 
-from meta_models.metrics import ap_slopes, average_precision, design_error, heavy_row_share
+from meta_models.metrics import (
+    ap_slopes,
+    average_precision,
+    design_error,
+    heavy_row_share,
+    sound_average_precision,
+)
 
 
 def test_the_parts_add_up_to_what_is_missing() -> None:
@@ -87,3 +93,20 @@ def test_one_more_row_takes_what_it_takes() -> None:
     before = average_precision(t.positive, t.score, weight).value
     after = average_precision(np.append(t.positive, False), np.append(t.score, row[0]), np.append(weight, row[1])).value
     assert found.single_row == pytest.approx(before - after)
+
+
+def test_average_precision_that_a_heavy_row_decides_is_null() -> None:
+    positive = np.arange(500) < 20
+    score = np.where(positive, 0.9, 0.1) + 0.05 * np.random.default_rng(0).random(500)
+    weight = np.where(positive, 1.0, 300.0)
+    plain = average_precision(positive, score, weight)
+    assert sound_average_precision(positive, score, weight) == plain
+    score[400] = 1.0
+    found = sound_average_precision(positive, score, weight)
+    assert found.value is None
+    assert "a few heavy rows decide" in str(found.reason)
+    assert sound_average_precision(positive, score) == average_precision(positive, score)
+    assert (
+        sound_average_precision(np.zeros(500, bool), score, weight).reason
+        == average_precision(np.zeros(500, bool), score, weight).reason
+    )

@@ -125,6 +125,8 @@ def test_figures_of_the_rounds_are_those_of_all_positions(tmp_path: Path) -> Non
             expected = average_precision_score(rows["label"].to_numpy() == target, rows[name].to_numpy())
             assert value == pytest.approx(expected, abs=1e-6)
     assert result.oof.height == task.dataset.n_rows
+    of_gene = dict(result.oof.select("gene_id", "screened").iter_rows())
+    assert frame["screened"].to_list() == [of_gene[gene] for gene in frame["gene_id"]]
     oof = frame.join(
         result.oof.select("gene_id", "position", pl.col("raw_donor").alias("of_table")), on=["gene_id", "position"]
     )
