@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -118,9 +120,8 @@ def _axis_boxes(figure: Figure, ax: Axes, renderer: RendererBase) -> list[BboxBa
         shown = axis.label.get_visible()
         axis.label.set_visible(False)
         axis.set_label_coords(0.5, 0.5)
-        axis.set_in_layout(True)
         numbers = axis.get_tightbbox(renderer)
-        axis.set_in_layout(False)  # measured: the box of the axes leaves it out
+        axis.set_in_layout(False)  # measured here: the box of the axes leaves it out
         axis.label.set_visible(shown)
         boxes += [] if numbers is None else [numbers]
         if shown and axis.label.get_text():
@@ -132,21 +133,17 @@ def _label_box(figure: Figure, axis: Axis, numbers: BboxBase, renderer: Renderer
     """Put the label of `axis` beside its `numbers`, and tell its box, as if it were short."""
     from matplotlib.transforms import Bbox, ScaledTranslation
 
-    side, axes, pad = axis.get_label_position(), axis.axes.bbox, axis.labelpad * figure.dpi / 72
-    after = side in ("top", "right")
-    if side in ("bottom", "top"):
-        out = max(numbers.y1 - axes.y1, 0.0) if after else max(axes.y0 - numbers.y0, 0.0)
-    else:
-        out = max(numbers.x1 - axes.x1, 0.0) if after else max(axes.x0 - numbers.x0, 0.0)
-    inches = (out + pad) / figure.dpi * (1 if after else -1)
-    shift = (0.0, inches) if side in ("bottom", "top") else (inches, 0.0)
-    place = (0.5, float(after)) if side in ("bottom", "top") else (float(after), 0.5)
-    axis.set_label_coords(*place, axis.axes.transAxes + ScaledTranslation(shift[0], shift[1], figure.dpi_scale_trans))
-    box = axis.label.get_window_extent(renderer)
-    middle = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
-    if side in ("bottom", "top"):
-        return Bbox.from_extents(middle[0], box.y0, middle[0], box.y1)
-    return Bbox.from_extents(box.x0, middle[1], box.x1, middle[1])
+    axes, across = axis.axes.bbox, 1 if axis.axis_name == "x" else 0  # the direction in which they stand out
+    after = axis.get_label_position() in ("top", "right")
+    out = numbers.max[across] - axes.max[across] if after else axes.min[across] - numbers.min[across]
+    inches = max(out, 0.0) / figure.dpi + axis.labelpad / 72
+    place, shift = [0.5, 0.5], [0.0, 0.0]
+    place[across], shift[across] = float(after), inches if after else -inches
+    moved = ScaledTranslation(shift[0], shift[1], figure.dpi_scale_trans)
+    axis.set_label_coords(place[0], place[1], axis.axes.transAxes + moved)
+    corners = np.array(axis.label.get_window_extent(renderer).get_points())
+    corners[:, 1 - across] = corners[:, 1 - across].mean()
+    return Bbox(corners)
 
 
 def _between(before: list[float], after: list[float]) -> float:
