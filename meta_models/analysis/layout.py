@@ -133,7 +133,7 @@ def _label_box(figure: Figure, axis: Axis, numbers: BboxBase, renderer: Renderer
     """Put the label of `axis` beside its `numbers`, and tell its box, as if it were short."""
     from matplotlib.transforms import Bbox, ScaledTranslation
 
-    axes, across = axis.axes.bbox, 1 if axis.axis_name == "x" else 0  # the direction in which they stand out
+    axes, across = axis.axes.bbox, 1 if axis is axis.axes.xaxis else 0  # the direction in which they stand out
     after = axis.get_label_position() in ("top", "right")
     out = numbers.max[across] - axes.max[across] if after else axes.min[across] - numbers.min[across]
     inches = max(out, 0.0) / figure.dpi + axis.labelpad / 72
