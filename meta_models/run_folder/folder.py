@@ -83,7 +83,7 @@ class RunFolder:
         WriteError
             If the folder cannot be made or written to, or an artifact is not as it was written.
         """
-        _make(path)
+        make_folder(path)
         if not (path / LOCK_NAME).exists():
             _earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
@@ -306,7 +306,16 @@ def _continued(earlier: RunManifest | None, path: Path) -> RunManifest:
     return earlier.model_copy(update=changes)
 
 
-def _make(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make the folder that ``--out-dir`` names, if it is not there.
+
+    Raises
+    ------
+    UsageError
+        If there is a file, or one above it.
+    WriteError
+        If the file system refuses.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
