@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFailed, UsageError
 from meta_models.metrics import (
     FamilyStatistic,
@@ -30,7 +30,15 @@ from meta_models.metrics import (
 )
 from meta_models.persistence import load_model
 from meta_models.result import CALIBRATED, probability_columns
-from meta_models.run_folder import RunManifest, atomic_write, json_bytes, read_artifact
+from meta_models.run_folder import (
+    RunManifest,
+    RunState,
+    atomic_write,
+    json_bytes,
+    make_folder,
+    read_artifact,
+    scratch_folder,
+)
 from meta_models.schema import SITE_CLASSES
 
 logger = logging.getLogger(__name__)
@@ -40,6 +48,8 @@ MODEL_FILES = {SINGLE: "model_multiclass.pkl", ENSEMBLE: "model_multiclass_all_g
 #: Rows that are scored to measure the cost of prediction, and how often; the fastest counts.
 PREDICTED_ROWS, REPEATS = 20_000, 3
 _OOF = "oof_predictions.parquet"
+#: Options that change neither what a run does nor what it takes.
+_OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "verbose")
 AP, MEAN = "average_precision", "mean"
 
 
@@ -75,33 +85,39 @@ class Cost:
 
     Attributes
     ----------
-    wall_seconds, training_seconds : float
-        Of the whole run, analyses included, and of its training alone.
-    training_seconds_per_100k_rows : float
+    wall_seconds, training_seconds : float or None
+        Of all phases of the run, analyses included, and of its training alone.
+    training_seconds_per_100k_rows : float or None
         Of training, folds included, for each 100,000 rows of the table.
     seconds_per_100k_rows : float
         Of prediction, with all threads, the features in memory.
+    reason : str or None
+        Why the seconds of the run and its peak are None.
     """
 
     strategy: str
-    wall_seconds: float
-    training_seconds: float
-    training_seconds_per_100k_rows: float
+    wall_seconds: float | None
+    training_seconds: float | None
+    training_seconds_per_100k_rows: float | None
     peak_bytes: int | None
     model_bytes: int
     seconds_per_100k_rows: float
+    reason: str | None = None
 
 
 def compare_strategies(config: TrainingConfig) -> ExitCode:
     """Train both strategies below ``out_dir`` and write ``strategy_comparison.tsv`` and ``.json`` there.
 
     Each run has a process and a folder of its own, so that peaks do not mix and finished work is resumed with
-    ``--resume``. Options of the configuration hold for both.
+    ``--resume``. Options of the configuration hold for both. The manifest of a run that did all of its work itself is
+    kept below ``measured/``: what it took still holds where a later command finds everything finished.
 
     Raises
     ------
     UsageError
-        Without a folder.
+        Without a folder, or where a file is in its place.
+    WriteError
+        If the folder cannot be made or written to.
     UnitsFailed
         If one of the runs failed; its own message says why.
     """
@@ -114,9 +130,12 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
                 f"{flag} is not for both strategies", f"Found {flag}", "Train the one that it is meant for"
             )
     folder = config.out_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
-    costs = [_run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)]
+    manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
+    with scratch_folder(folder, "text", elsewhere=folder) as work_dir:
+        dataset = open_dataset(source, work_dir=work_dir, base_score_columns=config.base_score_columns)
+        costs = [_cost(strategy, manifest, dataset, config, folder) for strategy, manifest in manifests.items()]
     tables = {name: read_artifact(folder / name, _OOF) for name in (SINGLE, ENSEMBLE)}
     differences = compare_scores(tables[SINGLE], tables[ENSEMBLE], samples=config.bootstrap_samples, seed=config.seed)
     frame = pl.DataFrame([asdict(difference) for difference in differences], infer_schema_length=None)
@@ -186,12 +205,20 @@ def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[
             f"difference {d.difference:+.4f} ({bounds}; {d.families} families)"
         )
     for cost in costs:
-        peak = "not measured" if cost.peak_bytes is None else f"{cost.peak_bytes / 1e9:.2f} GB"
         yield (
-            f"{cost.strategy}: wall {cost.wall_seconds:.1f} s (training {cost.training_seconds:.1f} s, "
-            f"{cost.training_seconds_per_100k_rows:.1f} s per 100,000 rows), peak {peak}, "
-            f"model {cost.model_bytes / 1e6:.1f} MB, prediction {cost.seconds_per_100k_rows:.2f} s per 100,000 rows"
+            f"{cost.strategy}: {_run_line(cost)}, model {cost.model_bytes / 1e6:.1f} MB, "
+            f"prediction {cost.seconds_per_100k_rows:.2f} s per 100,000 rows"
         )
+
+
+def _run_line(cost: Cost) -> str:
+    if cost.wall_seconds is None or cost.training_seconds is None or cost.training_seconds_per_100k_rows is None:
+        return f"wall, training and peak null ({cost.reason})"
+    peak = "not measured" if cost.peak_bytes is None else f"{cost.peak_bytes / 1e9:.2f} GB"
+    return (
+        f"wall {cost.wall_seconds:.1f} s (training {cost.training_seconds:.1f} s, "
+        f"{cost.training_seconds_per_100k_rows:.1f} s per 100,000 rows), peak {peak}"
+    )
 
 
 def verdict(mean: Difference) -> str:
@@ -233,9 +260,10 @@ def _difference(
     )  # fmt: skip
 
 
-def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> Cost:
-    """Train with `strategy` in a process of its own; what it took."""
+def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> RunManifest:
+    """Train with `strategy` in a process of its own; the manifest that it left."""
     out_dir = folder / strategy
+    _keep_measured(out_dir)
     options = config.model_dump(mode="json", exclude={"out_dir", "dry_run"})
     options |= {"dataset": str(source), "strategy": strategy, "train_all_genes": False}
     file = folder / f"{strategy}.config.json"
@@ -243,46 +271,77 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> C
     module = "meta_models.training.run_gene_cv_sigmoid"
     command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
     logger.info("Training %s in %s", strategy, out_dir)
-    started = time.monotonic()
     code = subprocess.run(command, check=False).returncode
-    wall = time.monotonic() - started
     if code not in (ExitCode.DONE, ExitCode.TARGET_MISSED):
         raise _failed(strategy, code)
+    _keep_measured(out_dir)
     manifest = RunManifest.read(out_dir)
     if manifest is None:
         raise _failed(strategy, code)
+    return manifest
+
+
+def _measured(out_dir: Path) -> Path:
+    """Where the manifest of a run that did all its work is kept."""
+    return out_dir.parent / "measured" / out_dir.name
+
+
+def _keep_measured(out_dir: Path) -> None:
+    """Keep the manifest of a finished run that reused no unit: its figures are of the whole work."""
+    manifest = RunManifest.read(out_dir)
+    if manifest is not None and manifest.state is RunState.COMPLETE and not _reused(manifest):
+        make_folder(_measured(out_dir))
+        manifest.write(_measured(out_dir))
+
+
+def _reused(manifest: RunManifest) -> list[str]:
+    return [name for name, unit in manifest.units.items() if unit.reused]
+
+
+def _work(manifest: RunManifest) -> dict[str, object]:
+    """What was done: the key of every unit, and all options."""
+    keys = {name: unit.key for name, unit in manifest.units.items()}
+    return {"units": keys, **{k: v for k, v in manifest.config.items() if k not in _OF_THE_COMMAND}}
+
+
+def _cost(strategy: str, manifest: RunManifest, dataset: Dataset, config: TrainingConfig, folder: Path) -> Cost:
+    """What the run of `manifest` took, or an earlier one that did the work which it reused."""
+    out_dir = folder / strategy
     model = out_dir / MODEL_FILES[strategy]
-    training = _phase(manifest.phases, "training")
     rows = pl.scan_parquet(out_dir / _OOF).select(pl.len()).collect().item()
+    wall, training, each, peak, reason = None, None, None, None, None
+    measured = RunManifest.read(_measured(out_dir))
+    if measured is not None and _work(measured) == _work(manifest):
+        wall, training = sum(measured.phases.values()), measured.phases.get("training", 0.0)
+        each, peak = training * 100_000 / rows, measured.memory.measured
+    else:
+        reused = f"{len(_reused(manifest))} of {len(manifest.units)} units"
+        reason = f"the run reused {reused} of runs that were stopped, or had other options"
     return Cost(
         strategy=strategy,
         wall_seconds=wall,
         training_seconds=training,
-        training_seconds_per_100k_rows=training * 100_000 / rows,
-        peak_bytes=manifest.memory.measured,
+        training_seconds_per_100k_rows=each,
+        peak_bytes=peak,
         model_bytes=model.stat().st_size,
-        seconds_per_100k_rows=prediction_cost(model, source, config, folder),
+        seconds_per_100k_rows=prediction_cost(model, dataset, config.threads),
+        reason=reason,
     )
 
 
-def prediction_cost(model_file: Path, source: Path, config: TrainingConfig, folder: Path) -> float:
+def prediction_cost(model_file: Path, dataset: Dataset, threads: int | None) -> float:
     """Seconds that the model takes for 100,000 rows whose features are in memory, the best of some repeats."""
     model = load_model(model_file)
-    dataset = open_dataset(source, work_dir=folder / "text", base_score_columns=config.base_score_columns)
     rows = np.arange(min(PREDICTED_ROWS, dataset.n_rows))
     features = dataset.read_rows(rows, model.feature_names)
-    if config.threads is not None:
-        model.set_threads(config.threads)
+    if threads is not None:
+        model.set_threads(threads)
     seconds = []
     for _ in range(REPEATS):
         started = time.perf_counter()
         model.predict_proba(features)
         seconds.append(time.perf_counter() - started)
     return min(seconds) * 100_000 / len(rows)
-
-
-def _phase(phases: Mapping[str, float], name: str) -> float:
-    return phases.get(name, 0.0)
 
 
 def _failed(strategy: str, code: int) -> MetaModelsError:

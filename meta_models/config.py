@@ -99,7 +99,9 @@ class TrainingConfig(Configuration):
     oof_dataset: str | None = Field(
         None, description="Table of all positions of the training genes; each is scored by the model of its fold."
     )
-    overwrite: bool = Field(default=False, description="Delete what an earlier run left in the run folder first.")
+    overwrite: bool = Field(
+        default=False, description="Replace the run in the run folder, once table and options were checked."
+    )
     resume: bool = Field(default=False, description="Reuse the finished units of an earlier run in the run folder.")
     dry_run: bool = Field(default=False, description="Print the plan as JSON and write nothing.")
     verbose: bool = Field(default=False, description="Log details.")

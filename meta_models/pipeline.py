@@ -133,8 +133,9 @@ def _run(
         require_space(folder.path, plan.disk_bytes)
     with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
-        _save_screening(screened, folder)
         _check_features(tables, screened.features)
+        folder.clear_earlier()
+        _save_screening(screened, folder)
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):

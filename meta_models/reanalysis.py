@@ -127,6 +127,7 @@ def _opened(run: _Finished, options: AnalysisConfig) -> Iterator[RunFolder]:
     config = run.result.config.model_dump(mode="json")
     if options.out_dir is not None and not _same(options.out_dir, run.path):
         with RunFolder.open(options.out_dir, overwrite=options.overwrite) as folder:
+            folder.clear_earlier()
             lines, inputs = run.manifest.lines, run.manifest.inputs
             folder.update(config=config, seeds=run.manifest.seeds, inputs=inputs, lines=lines, analysed=(command,))
             for name in run.manifest.artifacts:

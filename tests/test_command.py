@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -206,6 +208,30 @@ def test_bad_tables_end_with_3_and_one_message(case: str, tmp_path: Path, capsys
     assert json.loads((out / "run_manifest.json").read_text())["state"] == "failed"
     assert not (out / "model_multiclass.pkl").exists()
     assert not list(out.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"--dataset": "nowhere"},
+        {"--exclude-features": "no_such_column"},
+        {"--max-memory-gb": "0.1"},
+        {"--eval-dataset": "lacking"},
+    ],
+    ids=str,
+)
+def test_a_run_that_cannot_begin_overwrites_nothing(
+    spoilt: dict[str, str], run_folder: Path, demo_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = write_demo_table(tmp_path / "other", n_genes=2, gene_offset=240)
+    kept = pl.read_parquet(other / "*.parquet").select(pl.exclude("gc_content"))
+    write_table(tmp_path / "lacking", kept)
+    out = shutil.copytree(run_folder, tmp_path / "out")
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    options = {"--dataset": demo_table, **spoilt}
+    assert train(*chain(*options.items()), "--out-dir", out, "--overwrite", *QUICK) in (2, 3, 71)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
 def test_a_folder_in_use_is_not_written_to(

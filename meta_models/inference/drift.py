@@ -200,14 +200,14 @@ def _sample(table: ServedTable, rows: int, *, weighted: bool) -> pl.DataFrame:
     dataset = table.dataset
     named = GENE in table.passed_on
     numbers = [*table.features, *([WEIGHT] if weighted else [])]
-    columns = [*numbers, *([GENE] if named else [])]
+    expressions = [pl.col(name).cast(pl.Float32).fill_null(np.nan) for name in numbers]  # types differ between files
+    expressions += [pl.col(GENE).cast(pl.String)] if named else []
     frames = (
         frame
         for block in _blocks(dataset.n_rows, rows)
-        for frame in dataset.iter_frames([pl.col(name) for name in columns], BLOCK_ROWS, rows=block)
+        for frame in dataset.iter_frames(expressions, BLOCK_ROWS, rows=block)
     )
     sample = pl.concat(frame.with_columns(pl.lit(number).alias("cluster")) for number, frame in enumerate(frames))
-    sample = sample.with_columns(pl.col(numbers).cast(pl.Float32).fill_null(np.nan))
     return sample.with_columns(pl.Series("cluster", codes(sample[GENE]))) if named else sample
 
 

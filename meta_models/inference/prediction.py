@@ -23,7 +23,13 @@ from meta_models.inference.prior import PriorCorrection, choose_prior
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
 from meta_models.inference.track_positions import TrackPositions
-from meta_models.inference.tracks import chosen_formats, read_chrom_sizes, require_tracks, write_tracks
+from meta_models.inference.tracks import (
+    chosen_formats,
+    read_chrom_sizes,
+    require_tracks,
+    track_files,
+    write_tracks,
+)
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
@@ -62,6 +68,8 @@ class _Work:
         Why there is no prior correction.
     workers : int
         Chunks that are scored side by side.
+    sizes : dict of str to int, or None
+        Sizes of the chromosomes, where they are given.
     """
 
     config: PredictConfig
@@ -69,6 +77,7 @@ class _Work:
     key: dict[str, object]
     no_prior: str | None
     workers: int
+    sizes: dict[str, int] | None
 
     @property
     def finished_key(self) -> str:
@@ -95,15 +104,18 @@ def run_prediction(config: PredictConfig) -> ExitCode:
     MetaModelsError
         As its subclasses say. Nothing stands at ``--out`` that is not whole; finished parts are kept for ``--resume``.
     """
+    if config.tracks is not None:
+        config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
     with install_signal_handlers():
         _require_free(config)
         with parts_folder(config.out, keep=config.resume) as folder:
             work = _prepare(config, folder)
-            if config.resume and is_finished(config.out, work.finished_key):
+            if config.resume and is_finished(config.out, work.finished_key, _tracks(config)):
                 logger.info("%s is there already, of the same model, table and options", config.out)
                 return ExitCode.DONE
             if config.out.exists() and not config.overwrite:
-                raise UsageError(f"{config.out} must not exist", "Found it, of other options", "Give --overwrite")
+                found = "Found it, of other options, or without its tracks"
+                raise UsageError(f"{config.out} must not exist", found, "Give --overwrite")
             require_space(config.out, DISK_ROW_BYTES * work.table.n_rows)
             drift = _check_drift(work)
             parts = Parts.within(folder, work.key, work.table.n_rows, config.part_rows)
@@ -117,8 +129,18 @@ def run_prediction(config: PredictConfig) -> ExitCode:
 def _require_free(config: PredictConfig) -> None:
     if config.out.is_dir():
         raise UsageError("--out must be a file", f"Found a folder at {config.out}")
-    if config.out.exists() and not (config.overwrite or config.resume):
+    if config.overwrite or config.resume:
+        return
+    if config.out.exists():
         raise UsageError(f"{config.out} must not exist", "Found it", "Give --overwrite, or another --out")
+    if found := [str(track) for track in _tracks(config) if track.exists()]:
+        action = "Give --overwrite, --resume after an interruption, or another folder for --tracks"
+        raise UsageError("The tracks must not exist", f"Found {', '.join(found)}", action)
+
+
+def _tracks(config: PredictConfig) -> tuple[Path, ...]:
+    """The tracks that are asked for, of formats that were chosen before."""
+    return () if config.tracks is None else track_files(config.tracks, config.track_formats or ())
 
 
 def _prepare(config: PredictConfig, folder: Path) -> _Work:
@@ -130,9 +152,10 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
         Path(config.dataset), model.feature_names, work_dir=folder / "input",
         base_score_columns=config.base_score_columns,
     )  # fmt: skip
+    sizes = None
     if config.tracks is not None:
-        config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
         require_tracks(config.track_formats or (), table.passed_on)
+        sizes = None if config.chrom_sizes is None else read_chrom_sizes(config.chrom_sizes)
     prior = choose_prior(model.info, config.prevalence, table.dataset.info.true_prevalence)
     correction = prior if isinstance(prior, PriorCorrection) else None
     selective = config.only_uncertain is not None
@@ -147,7 +170,7 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
     }
     logger.info("%d rows of %s, %d features", table.n_rows, table.dataset.source, len(model.feature_names))
     logger.info("%s", _prior_line(prior, model))
-    return _Work(config, scorer, key, prior if isinstance(prior, str) else None, workers)
+    return _Work(config, scorer, key, prior if isinstance(prior, str) else None, workers, sizes)
 
 
 def _prior_line(prior: PriorCorrection | str, model: FittedModel) -> str:
@@ -249,8 +272,7 @@ def _write_tracks(work: _Work, parts: Parts, folder: Path) -> tuple[Path, ...]:
     positions = TrackPositions(buckets)
     for frame in parts.frames():
         positions.add(frame)
-    sizes = None if config.chrom_sizes is None else read_chrom_sizes(config.chrom_sizes)
-    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), sizes)
+    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), work.sizes)
     kind = CALIBRATED if work.scorer.prior is None else CORRECTED
     logger.info("Tracks of %s_*: %s", kind, ", ".join(map(str, written)))
     return written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meta_models.errors import InputError
@@ -22,8 +22,10 @@ def write_report(out: Path, content: Mapping[str, object]) -> None:
     atomic_write(report_path(out), json_bytes({"format_version": FORMAT, **content}))
 
 
-def is_finished(out: Path, key: str) -> bool:
-    """Whether `out` was written with this key and is as it was written."""
+def is_finished(out: Path, key: str, tracks: Iterable[Path]) -> bool:
+    """Whether `out` was written with this key and is as it was written, and its `tracks` are there."""
+    if not all(track.is_file() for track in tracks):
+        return False
     try:
         report = json.loads(report_path(out).read_bytes())
         return isinstance(report, dict) and report.get("key") == key and report.get("output_sha256") == hash_file(out)

@@ -11,7 +11,7 @@ import polars as pl
 
 from meta_models.dataset.files import Kind
 from meta_models.dataset.reader import Dataset, open_dataset
-from meta_models.model.inputs import resolve_columns
+from meta_models.model.inputs import require_numbers, resolve_columns
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
 
 #: Columns that are passed on, where the table has them.
@@ -76,8 +76,9 @@ def open_served(
     Raises
     ------
     InputError
-        If a file is not readable, or columns are missing (with a diff).
+        If a file is not readable, columns are missing (with a diff), or features are no numbers.
     """
     dataset = open_dataset(source, work_dir=work_dir, base_score_columns=base_score_columns, required=MAIN_BASE.columns)
     features = resolve_columns(dataset.columns, feature_names)
+    require_numbers({c: dataset.dtype(c) for c in features if dataset.kind(c) not in (Kind.NUMERIC, Kind.NULL)})
     return ServedTable(dataset, features, tuple(name for name in feature_names if name not in set(features)))

@@ -18,6 +18,8 @@ from meta_models.schema import CHROM, CLASS_NAMES, GENOMIC_POSITION, SITE_CLASSE
 #: Positions of a chromosome that are sorted at a time.
 BUCKET = 2**22
 STRANDS = (".", "+", "-")
+#: Numbers of `STRANDS` as tables name them: Ensembl writes 1 and -1, which are no whole numbers beside missing ones.
+_STRAND_NUMBERS = {"+": 1, "+1": 1, "1": 1, "1.0": 1, "-": 2, "-1": 2, "-1.0": 2}
 RECORD = np.dtype([("position", "<i8"), ("donor", "<f4"), ("acceptor", "<f4"), ("decided", "u1"), ("strand", "u1")])
 
 
@@ -98,6 +100,5 @@ def _records(rows: pl.DataFrame) -> NDArray[np.void]:
     records["decided"] = rows[PREDICTED].replace_strict(codes, return_dtype=pl.UInt8).to_numpy()
     records["strand"] = 0
     if STRAND in rows.columns:
-        strands = {name: number for number, name in enumerate(STRANDS)}
-        records["strand"] = rows[STRAND].replace_strict(strands, default=0, return_dtype=pl.UInt8).to_numpy()
+        records["strand"] = rows[STRAND].replace_strict(_STRAND_NUMBERS, default=0, return_dtype=pl.UInt8).to_numpy()
     return records

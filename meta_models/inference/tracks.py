@@ -39,6 +39,14 @@ def chosen_formats(asked: Sequence[str] | None) -> tuple[str, ...]:
     return ("bed", "bedgraph", "bigwig")
 
 
+def track_files(folder: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+    """The files of the tracks in these formats: one of each site class, but a single BED."""
+    names = [f"{c.label}.bedGraph" for c in SITE_CLASSES] if "bedgraph" in formats else []
+    names += [f"{c.label}.bw" for c in SITE_CLASSES] if "bigwig" in formats else []
+    names += ["predicted_sites.bed"] if "bed" in formats else []
+    return tuple(folder / name for name in names)
+
+
 def require_tracks(formats: Sequence[str], columns: Iterable[str]) -> None:
     """Refuse at the start what could not be written at the end.
 
@@ -100,17 +108,15 @@ def write_tracks(
         raise write_error(error, folder) from error
     if rows.left_out:
         logger.warning("%d rows without chromosome or position are not in the tracks", rows.left_out)
-    written = []
-    for name in (c.label for c in SITE_CLASSES) if "bedgraph" in formats else ():
-        written.append(folder / f"{name}.bedGraph")
-        _write_bedgraph(written[-1], rows, name)
-    for name in (c.label for c in SITE_CLASSES) if "bigwig" in formats else ():
-        written.append(folder / f"{name}.bw")
-        _write_bigwig(written[-1], rows, name, _header(rows, sizes))
-    if "bed" in formats:
-        written.append(folder / "predicted_sites.bed")
-        _write_bed(written[-1], rows)
-    return tuple(written)
+    written = track_files(folder, formats)
+    for path in written:
+        if path.suffix == ".bedGraph":
+            _write_bedgraph(path, rows, path.stem)
+        elif path.suffix == ".bw":
+            _write_bigwig(path, rows, path.stem, _header(rows, sizes))
+        else:
+            _write_bed(path, rows)
+    return written
 
 
 def _header(rows: TrackPositions, sizes: Mapping[str, int] | None) -> list[tuple[str, int]]:

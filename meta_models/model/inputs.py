@@ -147,7 +147,7 @@ def _array_rows(X: object, names: Sequence[str]) -> Rows:
 def _polars_rows(frame: pl.DataFrame, names: Sequence[str]) -> Rows:
     present = resolve_columns(frame.columns, names)
     known = set(present)
-    _require_numbers({n: t for n, t in frame.select(present).schema.items() if not _is_number(t)})
+    require_numbers({n: t for n, t in frame.select(present).schema.items() if not _is_number(t)})
     columns = [pl.col(n).cast(pl.Float32) if n in known else pl.lit(0, pl.Float32).alias(n) for n in names]
     return Rows(
         frame.height, names, lambda start, stop: _from_polars(frame.slice(start, stop - start), columns, len(present))
@@ -174,7 +174,7 @@ def _pandas_rows(frame: Any, names: Sequence[str]) -> Rows:
     present = resolve_columns([str(c) for c in frame.columns], names)
     positions = {str(c): i for i, c in enumerate(frame.columns)}
     chosen = frame.iloc[:, [positions[n] for n in present]]
-    _require_numbers({n: t for n, t in zip(present, chosen.dtypes, strict=True) if t.kind not in "biuf"})
+    require_numbers({n: t for n, t in zip(present, chosen.dtypes, strict=True) if t.kind not in "biuf"})
     where = {n: i for i, n in enumerate(names)}
     targets = [where[n] for n in present]
 
@@ -225,10 +225,18 @@ def _mismatch(missing: Sequence[str], extra: Sequence[str], total: int) -> Input
     )
 
 
-def _require_numbers(others: Mapping[str, object]) -> None:
+def require_numbers(others: Mapping[str, object]) -> None:
+    """Refuse features that are no numbers, given by name with their types.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
     if others:
         shown = _listed([f"{name} ({dtype})" for name, dtype in others.items()])
-        raise InputError("Features must be numbers", f"Found other column types: {shown}")
+        action = "Mend the values; null (in text nothing at all) stands for an unknown one"
+        raise InputError("Features must be numbers", f"Found other column types: {shown}", action)
 
 
 def _is_number(dtype: pl.DataType) -> bool:

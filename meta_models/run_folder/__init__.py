@@ -12,7 +12,7 @@ interrupt ``interrupted``.
 """
 
 from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
-from meta_models.run_folder.folder import RunFolder
+from meta_models.run_folder.folder import RunFolder, make_folder
 from meta_models.run_folder.manifest import (
     MANIFEST_NAME,
     ArtifactRecord,
@@ -57,6 +57,7 @@ __all__ = [
     "install_signal_handlers",
     "json_bytes",
     "library_versions",
+    "make_folder",
     "parquet_bytes",
     "read_artifact",
     "remove_temporaries",

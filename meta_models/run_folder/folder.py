@@ -41,15 +41,18 @@ class RunFolder:
     path : Path
         The folder.
     manifest : RunManifest
-        What stands in ``run_manifest.json``; change it with :meth:`update`.
+        What stands in ``run_manifest.json``, or will (see :meth:`clear_earlier`); change it with :meth:`update`.
     units : UnitStore
         Checkpoints; what is looked up and put there is recorded in the manifest.
     earlier : RunManifest or None
         Manifest of the run whose folder was taken, as it was found.
     """
 
-    def __init__(self, path: Path, manifest: RunManifest, earlier: RunManifest | None = None) -> None:
+    def __init__(
+        self, path: Path, manifest: RunManifest, earlier: RunManifest | None = None, *, spares: bool = False
+    ) -> None:
         self.path, self.manifest, self.earlier = path, manifest, earlier
+        self._spares_earlier = spares
         self.units = UnitStore(path / UNITS_FOLDER, self._record_unit)
 
     @classmethod
@@ -66,7 +69,7 @@ class RunFolder:
         path : Path
             Absent, or an empty folder; with `overwrite` or `resume`, also the folder of an earlier run.
         overwrite : bool
-            Delete what the earlier run's manifest lists, and its units; never another file.
+            Replace an earlier run. Until :meth:`clear_earlier` it stays as it was, whatever ends the block.
         resume : bool
             Keep the units. Artifacts stay until they are rewritten; those that are not go when the run completes.
         extend : bool
@@ -80,7 +83,7 @@ class RunFolder:
         WriteError
             If the folder cannot be made or written to, or an artifact is not as it was written.
         """
-        _make(path)
+        make_folder(path)
         if not (path / LOCK_NAME).exists():
             _earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
@@ -88,10 +91,8 @@ class RunFolder:
         try:
             remove_temporaries(path)
             earlier = _earlier_run(path, allowed=overwrite or resume or extend)
-            folder = cls(path, _continued(earlier, path) if extend else _started(earlier), earlier)
-            if overwrite:
-                folder._delete_leftovers()
-                folder.units.clear()
+            manifest = _continued(earlier, path) if extend else _started(earlier)
+            folder = cls(path, manifest, earlier, spares=overwrite and earlier is not None)
             folder.update()
             last = partial(remove_temporaries, path)  # of what the main thread has begun meanwhile
             with at_hard_stop(lock.remove_files), at_hard_stop(last), at_hard_stop(folder._abandon), folder._outcome():
@@ -100,8 +101,27 @@ class RunFolder:
             remove_temporaries(path)
             lock.release()
 
+    def clear_earlier(self) -> None:
+        """Delete the artifacts that the manifest of the run to be overwritten lists, and its units; no other file.
+
+        Call it once everything that can be wrong with the new run was looked at: up to here the earlier run and its
+        manifest lie there untouched, even where the process is killed. It is called for the first artifact, too, and
+        does nothing where there is no run to be overwritten. Units must not be looked up before.
+
+        Raises
+        ------
+        WriteError
+            If something cannot be deleted.
+        """
+        if not self._spares_earlier:
+            return
+        self.manifest.write(self.path)  # it lists what is to be deleted, should that be cut short
+        self._spares_earlier = False
+        self._delete_leftovers()
+        self.units.clear()
+
     def update(self, **changes: Any) -> None:
-        """Replace fields of the manifest and rewrite it.
+        """Replace fields of the manifest and rewrite it; before :meth:`clear_earlier` only what is in memory.
 
         Raises
         ------
@@ -111,7 +131,8 @@ class RunFolder:
             If the manifest cannot be written.
         """
         self.manifest = RunManifest.model_validate({**dict(self.manifest), **changes})
-        self.manifest.write(self.path)
+        if not self._spares_earlier:
+            self.manifest.write(self.path)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -134,6 +155,7 @@ class RunFolder:
         WriteError
             If it cannot be written; `need` bytes are named where the disk is full.
         """
+        self.clear_earlier()
         target = self._target(name)
         if name not in self.manifest.artifacts:
             self.update(artifacts={**self.manifest.artifacts, name: ArtifactRecord()})
@@ -217,6 +239,7 @@ class RunFolder:
             raise
 
     def _complete(self) -> None:
+        self.clear_earlier()
         unfinished = {name for name, record in self.manifest.artifacts.items() if record.sha256 is None}
         artifacts = {name: record for name, record in self.manifest.artifacts.items() if name not in unfinished}
         leftovers = {*self.manifest.leftovers, *unfinished} - artifacts.keys()
@@ -283,7 +306,16 @@ def _continued(earlier: RunManifest | None, path: Path) -> RunManifest:
     return earlier.model_copy(update=changes)
 
 
-def _make(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make the folder that ``--out-dir`` names, if it is not there.
+
+    Raises
+    ------
+    UsageError
+        If there is a file, or one above it.
+    WriteError
+        If the file system refuses.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

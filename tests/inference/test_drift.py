@@ -4,8 +4,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from served_tables import model, served_frame, write_model, write_served
 
+from meta_models.cli import main
 from meta_models.errors import InputError
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import check_drift, stability_index
@@ -120,7 +122,59 @@ def predict(tmp_path, frame, **options):
         model=str(tmp_path / "model_multiclass.pkl"), dataset=str(write_served(tmp_path, frame)), out=out, **options
     )
     run_prediction(config)
+    return drift_in(tmp_path)
+
+
+def drift_in(tmp_path):
     return json.loads((tmp_path / "out.parquet.report.json").read_bytes())["drift"]
+
+
+def command(tmp_path, table):
+    arguments = ["--model", str(write_model(tmp_path)), "--dataset", str(table), "--out", str(tmp_path / "out.parquet")]
+    return main(["predict", *arguments, "--overwrite"])
+
+
+def test_files_of_a_table_may_differ_as_far_as_the_contract_says(tmp_path):
+    """In a numeric type, in a k-mer column that one lacks, in a column without a value, in the categories of genes."""
+    frame = served_frame().with_columns(pl.col("feature_0").round())
+    half = frame.height // 2
+    frame = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) < half).then(0).otherwise(pl.col("3mer_ACG")).alias("3mer_ACG"),
+        pl.when(pl.int_range(pl.len()) < half).then(pl.col("feature_1")).alias("feature_1"),
+    )
+    assert command(tmp_path, write_served(tmp_path, frame)) == 0
+    rows, drift = pl.read_parquet(tmp_path / "out.parquet"), drift_in(tmp_path)
+    first, second = frame[:half], frame[half:]
+    categories = [pl.Enum(part["gene_id"].unique().sort()) for part in (first, second)]
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    first.drop("3mer_ACG").with_columns(
+        pl.col("feature_0").cast(pl.Int64), pl.col("gene_id").cast(categories[0]), pl.col("chrom").cast(pl.Categorical)
+    ).write_parquet(folder / "a.parquet")
+    second.with_columns(
+        pl.col("feature_0").cast(pl.Float64), pl.lit(None).alias("feature_1"), pl.col("gene_id").cast(categories[1])
+    ).write_parquet(folder / "b.parquet")
+    assert command(tmp_path, folder) == 0
+    assert_frame_equal(pl.read_parquet(tmp_path / "out.parquet"), rows)
+    assert drift_in(tmp_path) == drift
+
+
+@pytest.mark.parametrize("text", [True, False], ids=["text", "date"])
+def test_a_feature_that_is_no_number_is_named(tmp_path, capsys, text):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    frame = served_frame()
+    if text:
+        one = pl.when(pl.int_range(pl.len()) == 3).then(pl.lit("."))
+        frame.with_columns(one.otherwise(pl.col("feature_1").cast(pl.String)).alias("feature_1")).write_csv(
+            folder / "t.csv"
+        )
+    else:
+        frame.with_columns(feature_1=pl.date(2020, 1, 1)).write_parquet(folder / "t.parquet")
+    assert command(tmp_path, folder) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("error: Features must be numbers. Found other column types: feature_1 (")
+    assert len(said.splitlines()) == 1
 
 
 def test_it_is_reported_and_strict_refuses(tmp_path, caplog):

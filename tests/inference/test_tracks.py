@@ -5,6 +5,7 @@ from served_tables import served_frame, write_model, write_served
 
 from meta_models.errors import InputError, UsageError
 from meta_models.inference import track_positions, tracks
+from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
 
@@ -19,7 +20,7 @@ def predict(tmp_path, frame=None, **options):
     out = tmp_path / "out.parquet"
     config = PredictConfig(
         model=str(write_model(tmp_path)), dataset=str(write_served(tmp_path, frame)), out=out, part_rows=300,
-        tracks=tmp_path / "tracks", prevalence=(0.6, 0.2, 0.2), overwrite=True, **options,
+        tracks=tmp_path / "tracks", prevalence=(0.6, 0.2, 0.2), **{"overwrite": True, **options},
     )  # fmt: skip
     run_prediction(config)
     return pl.read_parquet(out), tmp_path / "tracks"
@@ -95,7 +96,46 @@ def test_sizes_of_chromosomes_can_be_given(tmp_path):
         predict(tmp_path, track_formats=("bigwig",), chrom_sizes=sizes)
 
 
+@pytest.mark.parametrize(
+    ("plus", "minus"), [("1", "-1"), ("+1", "-1"), (1, -1), (1.0, -1.0)], ids=["text", "signed", "whole", "float"]
+)
+def test_strands_of_ensembl_are_strands(tmp_path, plus, minus):
+    _, folder = predict(tmp_path, track_formats=("bed",))
+    expected = (folder / "predicted_sites.bed").read_bytes()
+    strand = pl.when(pl.col("strand") == "+").then(pl.lit(plus)).otherwise(pl.lit(minus))
+    _, folder = predict(tmp_path, served_frame().with_columns(strand=strand), track_formats=("bed",))
+    assert (folder / "predicted_sites.bed").read_bytes() == expected
+    assert {line.split(b"\t")[5] for line in expected.splitlines()} == {b"+", b"-"}
+
+
+def test_tracks_that_stand_there_are_not_overwritten_unless_told_to(tmp_path):
+    folder = tmp_path / "tracks"
+    folder.mkdir()
+    (folder / "donor.bedGraph").write_text("mine")
+    with pytest.raises(UsageError, match=r"tracks must not exist\. Found .*donor\.bedGraph\. Give --overwrite"):
+        predict(tmp_path, track_formats=("bedgraph", "bed"), overwrite=False)
+    assert [path.name for path in folder.iterdir()] == ["donor.bedGraph"]
+    assert not (tmp_path / "out.parquet").exists()
+    predict(tmp_path, track_formats=("bed",), overwrite=False)
+    assert (folder / "donor.bedGraph").read_text() == "mine"
+    predict(tmp_path, track_formats=("bedgraph",))
+    assert (folder / "donor.bedGraph").read_text() != "mine"
+
+
+def test_a_prediction_whose_tracks_are_gone_is_not_finished(tmp_path):
+    options = {"track_formats": ("bed",), "overwrite": False, "resume": True}
+    _, folder = predict(tmp_path, **options)
+    predict(tmp_path, **options)
+    (folder / "predicted_sites.bed").unlink()
+    with pytest.raises(UsageError, match="without its tracks"):
+        predict(tmp_path, **options)
+
+
 def test_what_is_not_there_is_said_before_anything_is_scored(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(ChunkScorer, "score", lambda *_: pytest.fail("scored"))
+        with pytest.raises(InputError, match="--chrom-sizes needs"):
+            predict(tmp_path, track_formats=("bed",), chrom_sizes=tmp_path / "nowhere")
     with pytest.raises(InputError, match="Missing: genomic_position"):
         predict(tmp_path, served_frame().drop("genomic_position"), track_formats=("bed",))
     monkeypatch.setattr(tracks, "find_spec", lambda name: None)

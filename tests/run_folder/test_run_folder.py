@@ -200,11 +200,76 @@ def test_overwrite_deletes_ours_and_nothing_else(finished):
     (finished / "notes.txt").write_text("mine")
     (finished / "performance_plots" / "mine.png").write_text("mine")
     with RunFolder.open(finished, overwrite=True) as folder:
+        folder.clear_earlier()
         assert names(finished) == [
             ".lock", ".lock-holder.json", "notes.txt", "performance_plots/mine.png", "run_manifest.json"
         ]  # fmt: skip
         folder.write_text("new.txt", "new")
+        folder.clear_earlier()
     assert names(finished) == ["new.txt", "notes.txt", "performance_plots/mine.png", "run_manifest.json"]
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in names(folder) if not name.startswith(".lock")}
+
+
+@pytest.mark.parametrize("error", [InputError("no such table"), KeyboardInterrupt(), SystemExit(143)])
+def test_a_run_that_is_to_be_overwritten_stays_until_it_is_cleared(finished, error):
+    before = contents(finished)
+
+    def work():
+        with RunFolder.open(finished, overwrite=True) as folder:
+            folder.update(config={"seed": 1})
+            with folder.phase("reading"):
+                pass
+            folder.fail("memory")
+            assert contents(finished) == before  # what a kill would leave
+            assert folder.manifest.config == {"seed": 1}
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
+    assert contents(finished) == before
+    assert manifest(finished).state is RunState.COMPLETE
+    assert names(finished) == sorted(before)
+
+
+def test_the_first_artifact_clears_what_is_overwritten(finished):
+    def work():
+        with RunFolder.open(finished, overwrite=True) as folder:
+            folder.update(config={"seed": 1})
+            folder.write_bytes("performance_plots/new.png", b"new")
+            assert manifest(finished).config == {"seed": 1}
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert names(finished) == ["performance_plots/new.png", "run_manifest.json"]
+    assert manifest(finished).state is RunState.FAILED
+
+
+def interrupted(path, *, missing_ok=False):
+    if path.name == "roc.png":
+        raise KeyboardInterrupt
+    UNLINK(path, missing_ok=missing_ok)
+
+
+UNLINK = Path.unlink
+
+
+def test_a_clearing_that_is_cut_short_still_knows_the_old_artifacts(finished, monkeypatch):
+    def work():
+        with RunFolder.open(finished, overwrite=True) as folder:
+            monkeypatch.setattr(Path, "unlink", interrupted)
+            folder.clear_earlier()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    monkeypatch.undo()
+    assert manifest(finished).leftovers == ("performance_plots/roc.png", "training_summary.txt")
+    with RunFolder.open(finished, overwrite=True):
+        pass
+    assert names(finished) == ["run_manifest.json"]
 
 
 def test_overwrite_never_leaves_the_folder(finished, tmp_path):
