@@ -12,11 +12,10 @@ import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
-from meta_models.schema import METADATA, TEXT
+from meta_models.schema import METADATA, NULL_TEXTS, TEXT
 
 logger = logging.getLogger(__name__)
 ROW_GROUP_ROWS = 16_384
-_NULLS = ["", "NA", "NaN", "nan", "null", "NULL", "None"]
 _GZIP = b"\x1f\x8b"
 
 
@@ -43,8 +42,8 @@ def _convert(path: Path, target: Path) -> TableFile:
     texts = {name: pl.String for name in _column_names(path, separator) if name in TEXT}
     with reading(path):
         scan = pl.scan_csv(
-            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=_NULLS, glob=False,
-            encoding="utf8",
+            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=list(NULL_TEXTS),
+            glob=False, encoding="utf8",
         )  # fmt: skip
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
         scan = scan.with_columns(pl.col(wide).cast(pl.Float64))
