@@ -259,7 +259,7 @@ def require_weights(weights: pl.Series, source: str) -> None:
     if len(low):
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be at least 1: 1 / probability that the row is in the table",
-            f"Found {len(low)} rows below 1, the smallest {low.min():.3g}",
+            f"Found {len(low)} rows below 1, the smallest {low.to_numpy().min():.3g}",
             "Give them as they were before they were scaled to a mean or a sum; where rows of some kind were all "
             "taken, that is divided by the smallest weight",
         )

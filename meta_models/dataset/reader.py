@@ -298,7 +298,7 @@ def open_dataset(
     """
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
-    files = convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths)
+    files = _with_rows(convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths))
     schema = unify(files)
     for note in schema.notes:
         logger.warning("%s", note)
@@ -312,6 +312,15 @@ def open_dataset(
             "Rename those columns",
         )
     return dataset
+
+
+def _with_rows(files: tuple[TableFile, ...]) -> tuple[TableFile, ...]:
+    """Those of `files` that have rows, if any has: a header alone says nothing of types."""
+    empty = [file.origin.name for file in files if not file.rows]
+    if not empty or len(empty) == len(files):
+        return files
+    logger.warning("Left out, for they have no rows: %s", ", ".join(empty))
+    return tuple(file for file in files if file.rows)
 
 
 def _renamed(schema: TableSchema, base_score_columns: Sequence[str] | None) -> dict[str, str]:
