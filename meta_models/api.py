@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import tempfile
@@ -70,7 +71,7 @@ class TrainingRun:
             raise InputError(
                 f"A finished run with {_SUMMARY} is needed", f"Found {path}: {error}", "Name the folder of a run"
             ) from None
-        return cls(path, load(path / _MODELS), evaluation)
+        return cls(path, load(Path(glob.escape(str(path))) / _MODELS), evaluation)
 
     def __repr__(self) -> str:
         return f"TrainingRun({str(self.folder)!r}, {self.model!r})"

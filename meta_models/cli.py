@@ -118,7 +118,13 @@ def add_config_options(
     parser: argparse.ArgumentParser, kind: type[Configuration], *, without: Sequence[str] = ()
 ) -> None:
     """Add ``--config`` and one option for each field of the configuration `kind`, but those `without`."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of options; flags win over it")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML file of options, or the run_manifest.json of an earlier run (without its out_dir, overwrite, resume "
+        "and dry_run); flags win over it",
+    )
     for name, field in kind.model_fields.items():
         if name in without:
             continue
@@ -146,10 +152,8 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
     given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields}
     file = getattr(arguments, "config", None)
     values = {**(kind.read_yaml(file) if file is not None else {}), **given}
-    for name in ("exclude_features", "protect_features"):
-        if name in values:
-            values[name] = _expanded(values[name])
-    return kind.from_mapping(values)
+    lists = {name: values[name] for name in ("exclude_features", "protect_features") if name in values}
+    return kind.from_mapping({**values, **{name: _expanded(value) for name, value in lists.items()}})
 
 
 def train_command(arguments: argparse.Namespace) -> ExitCode:
@@ -234,9 +238,14 @@ def _plain_type(annotation: Any) -> Any:
     return annotation
 
 
-def _expanded(values: Any) -> tuple[str, ...]:
-    """Names, where ``@FILE`` (or a single existing file) stands for one name a line; ``#`` starts a comment."""
-    values = [values] if isinstance(values, str) else list(values)
+def _expanded(values: Any) -> Any:
+    """Names, where ``@FILE`` (or a single existing file) stands for one name a line; ``#`` starts a comment.
+
+    What is no text or list of texts is given back: the configuration refuses it.
+    """
+    values = [values] if isinstance(values, str) else values
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return values
     names: list[str] = []
     for value in values:
         file = Path(value[1:]) if value.startswith("@") else Path(value)

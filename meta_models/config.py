@@ -37,6 +37,10 @@ _BESIDE_THE_MODEL = frozenset({
 })  # fmt: skip
 
 
+#: Options of one run alone: another one that is told the same writes elsewhere, and wipes nothing.
+_OF_ONE_RUN = frozenset({"out_dir", "overwrite", "resume", "dry_run"})
+
+
 class Configuration(BaseModel):
     """What a command is told: frozen and validated.
 
@@ -66,7 +70,10 @@ class Configuration(BaseModel):
 
     @classmethod
     def read_yaml(cls, path: Path) -> dict[str, Any]:
-        """The mapping in a YAML (or JSON) file, such as the ``config`` of an earlier ``run_manifest.json``.
+        """The mapping in a YAML (or JSON) file.
+
+        Of the ``run_manifest.json`` of an earlier run it is the ``config``, without ``out_dir``, ``overwrite``,
+        ``resume`` and ``dry_run``: what was meant for that run would overwrite it.
 
         Raises
         ------
@@ -77,17 +84,18 @@ class Configuration(BaseModel):
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
+        from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
+        values = values["config"] if from_run else values
         if not isinstance(values, dict):
             raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
-        if "config" in values and "format_version" in values:
-            values = values["config"]
-        return {str(key).replace("-", "_"): value for key, value in values.items()}
+        named = {str(key).replace("-", "_"): value for key, value in values.items()}
+        return {name: value for name, value in named.items() if not (from_run and name in _OF_ONE_RUN)}
 
 
 class TrainingConfig(Configuration):
     """Everything that determines a training run.
 
-    The effective configuration stands in ``run_manifest.json`` and can be fed back.
+    The effective configuration stands in ``run_manifest.json`` and can be fed back (see `read_yaml`).
     """
 
     # ---- input and output

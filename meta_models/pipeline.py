@@ -8,7 +8,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -39,7 +39,7 @@ from meta_models.reporting import (
     require_targets,
     save_report,
 )
-from meta_models.resources import MemoryBudget, PeakSampler, apply_address_space_limit, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import (
@@ -76,9 +76,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
     if config.targets is not None:
         read_targets(config.targets)
     budget = memory_budget(config.max_memory_gb)
-    if config.strict_memory:
-        apply_address_space_limit(budget.bytes)
-    with install_signal_handlers():
+    hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
+    with hard_limit, install_signal_handlers():
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
         with (

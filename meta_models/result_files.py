@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from meta_models.config import TrainingConfig
-from meta_models.errors import UsageError
+from meta_models.errors import UsageError, WriteError
 from meta_models.model import FittedModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.result import (
@@ -77,18 +77,29 @@ _PLAIN = {f.name for f in fields(StoredResult)} & {f.name for f in fields(Traini
 
 
 def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> None:
-    """Write the model (first: nothing that comes later can lose it), the out-of-fold table and all else.
+    """Write the out-of-fold table (first: a model may be too large for its file), the model and all else.
 
     Raises
     ------
     WriteError
-        If a file cannot be written.
+        If a file cannot be written, or cannot hold its model.
     """
-    folder.write_bytes(model_file, dump_model(result.model))
     folder.write_parquet(OOF_FILE, result.oof)
+    folder.write_bytes(model_file, _dumped(result.model, model_file))
     for fold, model in sorted(result.fold_models.items()):
-        folder.write_bytes(_fold_file(fold), dump_model(model))
+        folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
     folder.write_json(RESULT_FILE, stored_values(result, model_file))
+
+
+def _dumped(model: FittedModel, name: str) -> bytes:
+    try:
+        return dump_model(model)
+    except ValueError as error:
+        raise WriteError(
+            f"The model must fit into the file {name}",
+            f"It does not: {error}",
+            f"Train fewer or shallower trees (--n-estimators, --max-depth); {OOF_FILE} is written",
+        ) from error
 
 
 def stored_values(result: TrainingResult, model_file: str) -> dict[str, Any]:

@@ -43,6 +43,9 @@ LABEL_VALUES: dict[str, SpliceClass] = {
     **{c.label: c for c in SpliceClass},
 }
 
+#: How programs write that there is no value, where they write text.
+NULL_TEXTS: tuple[str, ...] = ("", "NA", "<NA>", "NaN", "nan", "null", "NULL", "None")
+
 #: Known metadata: never features.
 METADATA: frozenset[str] = frozenset(
     {

@@ -19,6 +19,10 @@ Job = TypeVar("Job")
 Value = TypeVar("Value")
 _PR_SET_PDEATHSIG = 1
 CAN_FORK = sys.platform == "linux"
+_EXPECTED, _ADVICE = (
+    "The run must fit into the memory of this machine",
+    "Give --max-memory-gb, fewer --threads, or --strategy batch_ensemble",
+)
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Value], *, processes: int) -> Iterator[tuple[Job, Value]]:
@@ -32,7 +36,7 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Value], *, processes: in
     MetaModelsError
         What a job raised.
     MemoryBudgetError
-        If the kernel killed a child for memory.
+        If a child had no memory left, or the kernel killed it for memory.
     UnitsFailed
         If a child died otherwise.
     """
@@ -167,11 +171,7 @@ class _Pool(Generic[Job, Value]):
 
     def _death(self, job: Job, code: int | None) -> MetaModelsError:
         if code == -signal.SIGKILL and (oom_kill_count() or 0) > self._kills:
-            return MemoryBudgetError(
-                "The run must fit into the memory of this machine",
-                f"The kernel killed {job} for memory",
-                "Give --max-memory-gb, fewer --threads, or --strategy batch_ensemble",
-            )
+            return MemoryBudgetError(_EXPECTED, f"The kernel killed {job} for memory", _ADVICE)
         return UnitsFailed(f"{job} must finish", f"Its process ended with code {code}", "Run again with --resume")
 
 
@@ -184,3 +184,5 @@ def _child(work: Callable[[Job], Value], job: Job, sender: Connection) -> None:
         sender.send((work(job), None))
     except MetaModelsError as error:
         sender.send((None, error))
+    except MemoryError as error:
+        sender.send((None, MemoryBudgetError(_EXPECTED, f"An allocation failed in {job}: {error}", _ADVICE)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from meta_models.api import TrainingRun, evaluate, load, train
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError, UsageError
 from meta_models.persistence import dump_model
+from meta_models.pipeline import run_training
 
 FAST = {"n_estimators": 8, "n_folds": 3, "bootstrap_samples": 20, "analyses": ("base-vs-meta",), "threads": 2}
 
@@ -85,6 +88,20 @@ def test_a_folder_without_a_finished_run(tmp_path: Path) -> None:
         TrainingRun.open(tmp_path)
     with pytest.raises(InputError, match="finished run"):
         TrainingRun.open(tmp_path / "absent")
+
+
+def test_a_folder_of_any_name_is_opened(run: TrainingRun, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run[1]*")
+    again = TrainingRun.open(tmp_path / "run[1]*")
+    assert dump_model(again.model) == dump_model(run.model)
+
+
+def test_a_hard_memory_limit_ends_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_table(tmp_path / "table", make_frame())
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    run_training(TrainingConfig(**FAST, dataset=str(table), dry_run=True, strict_memory=True))
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert '"chosen"' in capsys.readouterr().out
 
 
 def test_evaluate_takes_frames_and_files_models_and_paths(run: TrainingRun, tmp_path: Path) -> None:

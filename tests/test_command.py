@@ -319,6 +319,40 @@ def test_unknown_keys_of_a_config_file_are_refused(tmp_path: Path, capsys: pytes
     assert "max_dpeth" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("exclude_features:", "exclude_features (--exclude-features)"),
+        ("protect_features: [1]", "protect_features.0"),
+        ("exclude_features: {a: 1}", "exclude_features (--exclude-features)"),
+        ("protect-features: 7", "(found 7)"),
+        ('{"config": null, "format_version": 1}', "found NoneType"),
+    ],
+)
+def test_values_of_another_type_in_a_config_file_are_refused(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(text)
+    assert train("--config", config, "--dataset", "demo", "--out-dir", tmp_path / "out") == 2
+    assert words in capsys.readouterr().err
+
+
+def test_what_was_meant_for_one_run_is_not_fed_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = TrainingConfig(dataset="demo", out_dir=tmp_path / "out", overwrite=True, dry_run=True, max_depth=3)
+    values = stored.model_dump(mode="json")
+    manifest = tmp_path / "run_manifest.json"
+    manifest.write_text(json.dumps({"format_version": 1, "config": values}))
+    found = TrainingConfig.read_yaml(manifest)
+    assert values.keys() - found.keys() == {"out_dir", "overwrite", "resume", "dry_run"}
+    assert found["max_depth"] == 3
+    assert train("--config", manifest) == 2
+    assert "--out-dir must name the run folder" in capsys.readouterr().err
+    plain = tmp_path / "run.yaml"
+    plain.write_text("overwrite: true")
+    assert TrainingConfig.read_yaml(plain) == {"overwrite": True}
+
+
 def test_a_list_of_features_may_come_from_a_file(demo_table: Path, tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("# k-mers\n3mer_AAA\n3mer_CCC\n")

@@ -6,13 +6,15 @@ from contextlib import closing
 
 import pytest
 
-from meta_models.errors import InputError, UnitsFailed
+from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
 from meta_models.workers import Background, run_jobs
 
 
 def work(job: str) -> tuple[str, int]:
     if job == "refuses":
         raise InputError("A job must be done", "refused")
+    if job == "starves":
+        raise MemoryError("no room")
     if job == "dies":
         os._exit(3)
     time.sleep(0.05 if job == "slow" else 0)
@@ -49,6 +51,12 @@ def test_a_child_that_dies_is_named() -> None:
         assert background.result(good)[0] == "A"
     with pytest.raises(UnitsFailed, match="code 3"):
         list(run_jobs(["a", "dies"], work, processes=2))
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_a_child_without_memory_says_so(processes: int) -> None:
+    with pytest.raises(MemoryBudgetError, match="An allocation failed in starves: no room"):
+        list(run_jobs(["starves", "slow"], work, processes=processes))
 
 
 def test_what_still_runs_ends_with_the_caller() -> None:

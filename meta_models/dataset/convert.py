@@ -12,11 +12,10 @@ import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
-from meta_models.schema import METADATA, TEXT
+from meta_models.schema import METADATA, NULL_TEXTS, TEXT
 
 logger = logging.getLogger(__name__)
 ROW_GROUP_ROWS = 16_384
-_NULLS = ["", "NA", "NaN", "nan", "null", "NULL", "None"]
 _GZIP = b"\x1f\x8b"
 
 
@@ -43,13 +42,14 @@ def _convert(path: Path, target: Path) -> TableFile:
     texts = {name: pl.String for name in _column_names(path, separator) if name in TEXT}
     with reading(path):
         scan = pl.scan_csv(
-            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=_NULLS, glob=False,
-            encoding="utf8",
+            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=list(NULL_TEXTS),
+            glob=False, encoding="utf8",
         )  # fmt: skip
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
         scan = scan.with_columns(pl.col(wide).cast(pl.Float64))
-        schema = as_arrow(scan.collect_schema().to_frame()).schema
-    _tell_mixed(scan, path)
+    # no value shows what a column holds: another file may say that it is numbers
+    scan = scan.with_columns(pl.lit(None).alias(name) for name in _without_values(scan, path))
+    schema = as_arrow(scan.collect_schema().to_frame()).schema
     with atomic_path(target) as temporary:
         batches = pa.RecordBatchReader.from_batches(schema, _batches(scan, path))
         write_parquet(temporary, batches, row_group_rows=ROW_GROUP_ROWS)
@@ -88,21 +88,25 @@ def _batches(scan: pl.LazyFrame, path: Path) -> Iterator[pa.RecordBatch]:
             yield from as_arrow(frame).to_batches()
 
 
-def _tell_mixed(scan: pl.LazyFrame, path: Path) -> None:
-    """Warn of columns that are text for a few values only: they are left out, and somebody may miss them."""
-    names = [name for name, dtype in scan.collect_schema().items() if dtype == pl.String and name not in METADATA]
+def _without_values(scan: pl.LazyFrame, path: Path) -> list[str]:
+    """Columns in which no row has a value.
+
+    Warns of columns that are text for a few values only: they are left out, and somebody may miss them.
+    """
+    names = [name for name, dtype in scan.collect_schema().items() if dtype == pl.String and name not in TEXT]
     with reading(path):
         found = scan.select(
             pl.struct(values=pl.col(name).count(), texts=_texts(name).count(), first=_texts(name).first()).alias(name)
             for name in names
         ).collect()
-    for name in names:
-        values, texts, first = found[name][0].values()
-        if 2 * texts < values:
+    facts = {name: found[name][0] for name in names}
+    for name, (values, texts, first) in ((name, fact.values()) for name, fact in facts.items()):
+        if 2 * texts < values and name not in METADATA:
             logger.warning(
                 "Column %r of %s is text: %d of its %d values are no numbers, such as %r",
                 name, path, texts, values, first,
             )  # fmt: skip
+    return [name for name, fact in facts.items() if not fact["values"]]
 
 
 def _texts(name: str) -> pl.Expr:

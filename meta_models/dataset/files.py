@@ -223,6 +223,16 @@ def kind_of(dtype: pa.DataType) -> Kind:
     return Kind.OTHER
 
 
+def as_text(column: str, dtype: pa.DataType) -> pl.Expr:
+    """An identifier as text: 7 in a file of whole numbers is 7.0 in one of floats (pandas, with gaps); NaN is null."""
+    value = pl.col(column)
+    plain = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    if not pa.types.is_floating(plain):
+        return value.cast(pl.String)
+    whole = value.cast(pl.Int64, strict=False)
+    return pl.when(value == whole).then(whole.cast(pl.String)).otherwise(value.fill_nan(None).cast(pl.String))
+
+
 @dataclass(frozen=True)
 class TableSchema:
     """What the footers of all files agree on.

@@ -24,6 +24,7 @@ from meta_models.schema import (
     GENOMIC_POSITION,
     LABEL,
     LABEL_VALUES,
+    NULL_TEXTS,
     POSITION,
     STRAND,
     WEIGHT,
@@ -44,7 +45,7 @@ class Positions:
     Attributes
     ----------
     frame : polars.DataFrame
-        ``gene_id``, ``family`` (gene_family, or gene_id where null or absent), and where the table has them ``chrom``,
+        ``gene_id``, ``family`` (gene_family, or gene_id where it is empty), and where the table has them ``chrom``,
         ``gene_type``, ``strand`` (all Categorical), ``position``, ``genomic_position`` (Int64); ``label`` (UInt8,
         :class:`~meta_models.schema.SpliceClass`), ``weight`` (Float32), the scores of each base model (Float32, from 0
         to 1: what rounding put just outside is clipped).
@@ -160,9 +161,13 @@ def _check_kinds(dataset: Dataset) -> None:
 
 
 def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
-    missing = frame[GENE].null_count()
+    missing = frame.select(_is_missing(GENE).sum()).item()
     if missing:
-        raise InputError(f"Column {GENE!r} of {dataset.source!r} must be filled", f"Found {missing} null rows")
+        raise InputError(
+            f"Column {GENE!r} of {dataset.source!r} must be filled",
+            f"Found {missing} rows without a gene (null, or a text such as 'nan')",
+            "Name the gene of every row",
+        )
     for column in (c for c in (GENE, FAMILY) if c in frame.columns):
         texts = frame[column].cast(pl.String).unique().drop_nulls().sort().to_list()
         twins = _look_alikes(texts)
@@ -172,6 +177,12 @@ def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
                 f"Found {len(twins)} pairs that do not, such as {twins[0][0]!a} and {twins[0][1]!a}",
                 "Write each in one way: they would be held out apart",
             )
+
+
+def _is_missing(column: str) -> pl.Expr:
+    """Whether a row of a text column says nothing: null, or how pandas and others write that as text."""
+    text = pl.col(column).cast(pl.String)
+    return text.is_null() | text.is_in(NULL_TEXTS)
 
 
 def _look_alikes(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -187,9 +198,8 @@ def _family(frame: pl.DataFrame) -> pl.Series:
     """The family of each row; families and genes live in one name space only where there is no family."""
     if FAMILY not in frame.columns:
         return frame[GENE]
-    family = pl.col(FAMILY).cast(pl.String)
     own = pl.concat_str(pl.lit("gene:"), pl.col(GENE).cast(pl.String))
-    filled = pl.when(family.is_null() | (family == "")).then(own).otherwise(family)
+    filled = pl.when(_is_missing(FAMILY)).then(own).otherwise(pl.col(FAMILY).cast(pl.String))
     return frame.select(filled.cast(pl.Categorical).alias("family"))["family"]
 
 
@@ -238,12 +248,20 @@ def require_weights(weights: pl.Series, source: str) -> None:
     Raises
     ------
     InputError
-        If one is missing, not finite or not above 0.
+        If one is missing, not finite or not above 0, or below 1: then it is no 1 / probability, but was scaled.
     """
     bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
     if bad:
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be positive and finite in every row", f"Found {bad} other values"
+        )
+    low = weights.filter(weights < 1 - _TOLERANCE)
+    if len(low):
+        raise InputError(
+            f"Column {WEIGHT!r} of {source!r} must be at least 1: 1 / probability that the row is in the table",
+            f"Found {len(low)} rows below 1, the smallest {low.to_numpy().min():.3g}",
+            "Give them as they were before they were scaled to a mean or a sum; where rows of some kind were all "
+            "taken, that is divided by the smallest weight",
         )
 
 

@@ -13,7 +13,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.convert import convert_text
-from meta_models.dataset.files import TEXT_SUFFIXES, Kind, TableFile, TableSchema, discover, read_footer, reading, unify
+from meta_models.dataset.files import (
+    TEXT_SUFFIXES,
+    Kind,
+    TableFile,
+    TableSchema,
+    as_text,
+    discover,
+    kind_of,
+    read_footer,
+    reading,
+    unify,
+)
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.dataset.read_ahead import ahead
 from meta_models.errors import InputError
@@ -21,6 +32,7 @@ from meta_models.schema import (
     MAIN_BASE,
     METADATA,
     REQUIRED_COLUMNS,
+    TEXT,
     BaseModel,
     FeatureGroup,
     base_models,
@@ -229,10 +241,14 @@ class Dataset:
             )
 
     def _named(self, scan: pl.LazyFrame, file: TableFile) -> pl.LazyFrame:
-        """`scan` under the names of the contract, with the k-mer columns that the file lacks."""
+        """`scan` under the names of the contract, text as text, with the k-mer columns that the file lacks."""
+        numbers = {c: dtype for c, dtype in file.types.items() if c in TEXT and kind_of(dtype) is Kind.NUMERIC}
         absent = [c for c in self.schema.kinds if c not in file.types]
         scan = scan.rename({disk: name for name, disk in self.renamed.items()})
-        return scan.with_columns(pl.lit(0, pl.Float32).alias(c) for c in absent) if absent else scan
+        return scan.with_columns(
+            *(as_text(c, dtype).alias(c) for c, dtype in numbers.items()),
+            *(pl.lit(0, pl.Float32).alias(c) for c in absent),
+        )
 
 
 def _pieces(row_groups: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
@@ -282,7 +298,7 @@ def open_dataset(
     """
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
-    files = convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths)
+    files = _with_rows(convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths))
     schema = unify(files)
     for note in schema.notes:
         logger.warning("%s", note)
@@ -296,6 +312,15 @@ def open_dataset(
             "Rename those columns",
         )
     return dataset
+
+
+def _with_rows(files: tuple[TableFile, ...]) -> tuple[TableFile, ...]:
+    """Those of `files` that have rows, if any has: a header alone says nothing of types."""
+    empty = [file.origin.name for file in files if not file.rows]
+    if not empty or len(empty) == len(files):
+        return files
+    logger.warning("Left out, for they have no rows: %s", ", ".join(empty))
+    return tuple(file for file in files if file.rows)
 
 
 def _renamed(schema: TableSchema, base_score_columns: Sequence[str] | None) -> dict[str, str]:

@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from meta_models.dataset.files import as_text
 from meta_models.errors import MetaModelsError
 from meta_models.schema import CLASS_NAMES, CLASSES
 
@@ -117,6 +120,8 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
     check_consistent_length(X, values)
     if any(value is None or value != value for value in values):  # NaN is not itself
         raise ValueError("groups must be known for every row, found missing ones")
+    if values.dtype.kind == "f":
+        values = pl.DataFrame({"group": values}).select(as_text("group", pa.float64()))["group"].to_numpy()
     names, codes = np.unique(values.astype(str), return_inverse=True)
     return codes.astype(np.int64), tuple(names.tolist())
 

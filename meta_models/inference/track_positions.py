@@ -43,7 +43,7 @@ class TrackPositions:
     folder: Path
     ends: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
-    _buckets: set[tuple[str, int]] = field(default_factory=set)
+    _buckets: dict[tuple[str, int], Path] = field(default_factory=dict)
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take the rows of `frame`.
@@ -63,7 +63,6 @@ class TrackPositions:
             self.ends[name] = max(last, self.ends.get(name, 0))
             bucket = (records["position"] - 1) // BUCKET
             for number in np.unique(bucket):
-                self._buckets.add((name, int(number)))
                 with self._file(name, int(number)).open("ab") as file:
                     file.write(records[bucket == number].tobytes())
 
@@ -73,15 +72,13 @@ class TrackPositions:
 
     def sorted(self) -> Iterator[tuple[str, NDArray[np.void]]]:
         """Chromosome and records (:data:`RECORD`) of each bucket, by chromosome and position."""
-        for chrom in self.chromosomes():
-            for name, number in sorted(self._buckets):
-                if name == chrom:
-                    records = np.fromfile(self._file(name, number), RECORD)
-                    yield chrom, records[np.argsort(records["position"], kind="stable")]
+        for chrom, number in sorted(self._buckets, key=lambda bucket: (bucket[0].encode(), bucket[1])):
+            records = np.fromfile(self._buckets[chrom, number], RECORD)
+            yield chrom, records[np.argsort(records["position"], kind="stable")]
 
     def _file(self, chrom: str, number: int) -> Path:
-        """A file by the number of the chromosome: names of chromosomes may hold anything."""
-        return self.folder / f"{list(self.ends).index(chrom)}-{number}"
+        """The file of a bucket, by a number of its own: names of chromosomes may hold anything."""
+        return self._buckets.setdefault((chrom, number), self.folder / str(len(self._buckets)))
 
 
 def highest(records: NDArray[np.void], name: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from meta_models.inference.ensemble_model_loader import resolve
 from meta_models.model import MISSING, EnsembleMetaModel, FittedModel, SigmoidMetaModel
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
+
+if TYPE_CHECKING:
+    from xgboost import Booster
 
 #: Limits of the isolated process: CPU seconds, and bytes of address space beyond what the interpreter holds already.
 CPU_SECONDS = 60
@@ -119,7 +123,7 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         size=file.size,
         sha256=file.sha256,
         members=model.n_members,
-        trees=sum(b.num_boosted_rounds() for m in singles if isinstance(m, SigmoidMetaModel) for b in m.boosters),
+        trees=sum(_trees(b) for m in singles if isinstance(m, SigmoidMetaModel) for b in m.boosters),
         combination=ensemble.combination if ensemble else None,
         strategy=info.strategy,
         classes=info.classes,
@@ -132,6 +136,12 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         versions=dict(info.versions),
         entries=dict(file.entries),
     )
+
+
+def _trees(booster: Booster) -> int:
+    """Trees of a booster, which may have several in a round."""
+    learner = json.loads(booster.save_config())["learner"]
+    return int(learner["gradient_booster"]["gbtree_model_param"]["num_trees"])
 
 
 def _verify_isolated(path: str) -> ModelFacts:

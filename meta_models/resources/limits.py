@@ -16,6 +16,7 @@ import re
 import resource
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,6 +219,17 @@ def apply_address_space_limit(limit: int, *, margin: int = ADDRESS_SPACE_MARGIN)
     bound = min([bound, *(old for old in (soft, hard) if old != resource.RLIM_INFINITY)])
     resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
     return bound
+
+
+@contextmanager
+def address_space_limit(limit: int) -> Iterator[None]:
+    """Within the block, what `apply_address_space_limit` does; then the limit that was there before."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    apply_address_space_limit(limit)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _cgroup_memory(root: Path) -> Iterator[tuple[Group, str, int]]:

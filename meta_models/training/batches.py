@@ -17,6 +17,7 @@ from meta_models.training.memory import BATCH_IMBALANCE
 
 _ROWS_WEIGHT = 4.0  # rows set time and memory of a unit: they count more than the mix
 _MORE_BATCHES = 4  # so many more batches than needed are tried for the sake of balance
+_RARE = 0.01  # chromosomes and gene types with a smaller share of the rows (scaffolds) are balanced as one
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -177,10 +178,19 @@ class _Groups:
 
     def _mix(self, codes: Codes) -> list[tuple[NDArray[np.int64], float]]:
         """Rows of each group by their `codes`; together they weigh as much as one other load."""
-        return [
-            (np.bincount(self.of_row[codes == code], minlength=self.n_groups), float(np.mean(codes == code)))
-            for code in np.unique(codes)
-        ]
+        kinds = _pooled(codes)
+        n_kinds = int(kinds.max()) + 1
+        rows = np.bincount(self.of_row * n_kinds + kinds, minlength=self.n_groups * n_kinds)
+        return [(column, column.sum() / len(codes)) for column in rows.reshape(self.n_groups, n_kinds).T]
+
+
+def _pooled(codes: Codes) -> Codes:
+    """`codes` (n_rows,) numbered from 0 in their order, all rare ones as the first of them."""
+    _, numbers, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    rare = counts < _RARE * len(codes)
+    if rare.any():
+        numbers[rare[numbers]] = rare.argmax()
+    return np.asarray(np.unique(numbers, return_inverse=True)[1], np.int64)
 
 
 def _of_positions(positions: Positions) -> _Groups:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from simulated_run import trained
 
-from meta_models.errors import UsageError
+from meta_models.errors import UsageError, WriteError
+from meta_models.persistence import archive
 from meta_models.result import EnsembleRecord, MemberRecord, MiningRecord, ScoreFigures, TrainingResult
 from meta_models.result_files import RESULT_FILE, load_result, read_stored, save_result, stored_values
-from meta_models.run_folder import RunFolder, json_bytes
+from meta_models.run_folder import RunFolder, json_bytes, read_artifact
 
 FIGURES = ScoreFigures(10, 0.9, 0.1, None, 0.5)
 MEMBER = MemberRecord(0, "batch-00", 3, 10, {"donor": 2}, {"donor": 7}, FIGURES, FIGURES, 100, 90, 1.5)
@@ -48,6 +49,28 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
     }  # fmt: skip
     for name in compared:
         assert getattr(found, name) == getattr(result, name), name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("model_multiclass.pkl", r"at most 2000 bytes, found \d+ in"),
+        ("fold_models/fold_0.pkl", "only models of the classes"),
+    ],
+)
+def test_a_model_that_fits_into_no_file_costs_no_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    result = full_result()
+    if name.startswith("model"):
+        monkeypatch.setattr(archive, "MAX_BYTES", 2000)
+    else:
+        model = result.fold_models[0]
+        other = model.with_info(replace(model.info, classes=("a", "b", "c")))
+        result = replace(result, fold_models={0: other})
+    with pytest.raises(WriteError, match=rf"must fit into the file {name}\. .*{words}.*--n-estimators"):
+        saved(result, tmp_path / "run")
+    assert read_artifact(tmp_path / "run", "oof_predictions.parquet").equals(result.oof)
 
 
 def test_the_file_holds_nothing_that_was_measured() -> None:

@@ -95,7 +95,7 @@ def test_unknown_labels_are_listed_with_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (pl.col("gene_id").replace("G0003", None), "gene_id.*30 null"),
+        (pl.col("gene_id").replace("G0003", None), "gene_id.*30 rows without"),
         (
             pl.when(pl.col("position") == 0).then(None).otherwise(pl.col("donor_score")).alias("donor_score"),
             "donor_score",
@@ -120,6 +120,62 @@ def test_relatives_hang_together_through_genes_and_families(tmp_path: Path) -> N
     of = dict(zip(genes, relatives.tolist(), strict=True))
     assert of["G0000"] == of["G0001"] == of["G0002"]
     assert len({of["G0000"], of["G0003"], of["G0004"], of["G0005"]}) == 4
+
+
+def numbered(frame: pl.DataFrame, dtype: type[pl.DataType]) -> pl.DataFrame:
+    """The table with numbers for names, in files of this type."""
+    number = pl.col("gene_id").str.slice(1).cast(pl.Int64)
+    return frame.with_columns(
+        gene_id=number.cast(dtype), gene_family=(number % 3).cast(dtype), chrom=(number % 2 + 1).cast(dtype)
+    )
+
+
+@pytest.mark.parametrize("other", [pl.Float64, pl.Float32, pl.Int16, pl.UInt64])
+def test_names_that_are_numbers_are_one_in_files_of_all_types(tmp_path: Path, other: type[pl.DataType]) -> None:
+    frame = make_frame(n_genes=6)
+    folder = write_table(tmp_path / "t", numbered(frame, pl.Int64))
+    numbered(frame, other).write_parquet(folder / "other.parquet")
+    positions = read_positions(open_dataset(folder, work_dir=tmp_path))
+    found = {c: set(positions.frame[c].cast(pl.String)) for c in ("gene_id", "family", "chrom")}
+    assert found == {"gene_id": set("012345"), "family": set("012"), "chrom": set("12")}
+    assert len(set(positions.relatives().tolist())) == 3
+
+
+def test_nan_is_no_family_and_a_fraction_stays_one(tmp_path: Path) -> None:
+    families = {"G0000": 1.5, "G0001": 1.5, "G0002": float("nan"), "G0003": float("nan"), "G0004": None}
+    family = pl.col("gene_id").replace_strict(families, default=2.0, return_dtype=pl.Float64)
+    positions = read_positions(opened(tmp_path, make_frame(n_genes=6).with_columns(gene_family=family)))
+    expected = {"1.5", "2", "gene:G0002", "gene:G0003", "gene:G0004"}
+    assert set(positions.frame["family"].cast(pl.String)) == expected
+
+
+@pytest.mark.parametrize("spelling", ["nan", "NaN", "None", "<NA>", "NA", "null", ""])
+def test_families_that_pandas_wrote_for_none_are_none(tmp_path: Path, spelling: str) -> None:
+    names = {"G0000": spelling, "G0001": spelling}
+    family = pl.col("gene_id").replace_strict(names, default="a", return_dtype=pl.String)
+    positions = read_positions(opened(tmp_path, make_frame(n_genes=4).with_columns(gene_family=family)))
+    assert set(positions.frame["family"].cast(pl.String)) == {"a", "gene:G0000", "gene:G0001"}
+
+
+@pytest.mark.parametrize("spelling", ["nan", "<NA>", ""])
+def test_genes_that_pandas_wrote_for_none_are_refused_as_none(tmp_path: Path, spelling: str) -> None:
+    gene = pl.when(pl.int_range(pl.len()) < 2).then(None).when(pl.int_range(pl.len()) < 5).then(pl.lit(spelling))
+    frame = make_frame().with_columns(gene.otherwise("gene_id").alias("gene_id"))
+    with pytest.raises(InputError, match=r"'gene_id' .* must be filled\. Found 5 rows without"):
+        read_positions(opened(tmp_path, frame))
+
+
+@pytest.mark.parametrize("divisor", ["mean", "sum"])
+def test_weights_that_were_normalised_are_refused(tmp_path: Path, divisor: str) -> None:
+    weight = pl.when(pl.col("splice_type") == "neither").then(9.0).otherwise(1.0)
+    scaled = weight / getattr(weight, divisor)()
+    with pytest.raises(InputError, match=r"'sampling_weight' .* at least 1.* Found \d+ rows below.*smallest weight"):
+        read_positions(opened(tmp_path, make_frame().with_columns(sampling_weight=scaled)))
+
+
+def test_weights_that_rounding_put_below_1_are_weights(tmp_path: Path) -> None:
+    positions = read_positions(opened(tmp_path, make_frame().with_columns(sampling_weight=pl.lit(0.9995))))
+    assert positions.weighting == "sampling_weight"
 
 
 def test_weights_from_true_prevalence(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from reading import refusal
 from tables import make_frame
 
 from meta_models.dataset.convert import convert_text
+from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.errors import WriteError
@@ -100,6 +101,32 @@ def test_files_of_other_types_are_named_as_the_user_knows_them(tmp_path: Path) -
     FRAME.write_csv(tmp_path / "a.csv")
     FRAME.with_columns(feature_1=pl.lit("x")).write_csv(tmp_path / "b.csv")
     assert "a.csv: column 'feature_1' is double, b.csv: column 'feature_1' is" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["feature_1", "position"])
+def test_a_column_may_be_empty_in_one_of_the_files(tmp_path: Path, column: str) -> None:
+    FRAME.write_csv(tmp_path / "a.csv")
+    FRAME.with_columns(pl.lit(None).alias(column)).write_csv(tmp_path / "b.csv")
+    dataset = open_dataset(tmp_path, work_dir=tmp_path / "_work")
+    assert dataset.kind(column) is Kind.NUMERIC
+    found = pl.concat(dataset.iter_frames([pl.col(column).cast(pl.Float32)], FRAME.height))[column]
+    assert found.null_count() == FRAME.height
+    assert refusal(tmp_path) == ""
+
+
+def test_a_file_without_rows_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    FRAME.write_csv(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text(LINES[0] + "\n")
+    dataset = open_dataset(tmp_path, work_dir=tmp_path / "_work")
+    assert [file.origin.name for file in dataset.files] == ["a.csv"]
+    assert dataset.dtype("feature_1") == "double"
+    assert "no rows: b.csv" in caplog.text
+
+
+def test_files_without_rows_alone_are_no_table(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(LINES[0] + "\n")
+    assert "Found 0 in 2 files" in refusal(tmp_path)
 
 
 def test_a_column_that_one_value_makes_text_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from meta_models.config import TrainingConfig
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
+from meta_models.estimators.rows import code_groups
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.schema import CLASS_NAMES
@@ -104,6 +105,13 @@ def test_other_classes_are_sorted_and_not_stored(estimator, n_classes):
     assert (fitted.predict(X) == labels).mean() > 1.2 / n_classes
     with pytest.raises(ValueError, match="classes"):
         dump_model(fitted.model_)
+
+
+def test_groups_that_are_numbers_have_the_names_that_tables_give_them():
+    X = np.zeros((3, 1), np.float32)
+    floats, integers = (code_groups(np.array([7, 8, 7], dtype), X) for dtype in (float, int))
+    assert floats[1] == integers[1] == ("7", "8")
+    assert floats[0].tolist() == integers[0].tolist() == [0, 1, 0]
 
 
 @each

@@ -68,6 +68,17 @@ def test_genes_and_families_of_training_are_flagged(place, tmp_path):
     assert seen == [f"G{g:04d}" for g in [*range(10), 15]]
 
 
+def test_genes_that_are_numbers_are_known_in_files_of_any_type(place, tmp_path):
+    frame = served_frame().with_columns(pl.col("gene_id").str.slice(1).cast(pl.Int64))
+    other = other_table(place, tmp_path, frame, files=1)
+    with_gaps = frame.cast({"gene_id": pl.Float64})
+    with_gaps.write_parquet(f"{other['dataset']}/with_gaps.parquet")
+    place = {**other, "model": str(write_model(tmp_path, genes=tuple(map(str, range(10)))))}
+    found = pl.read_parquet(predict(place))
+    assert found["gene_id"].to_list() == [*frame["gene_id"].cast(pl.String)] * 2
+    assert found["seen_in_training"].to_list() == [*(frame["gene_id"] < 10)] * 2
+
+
 def test_neither_labels_nor_genes_nor_positions_are_needed(place, tmp_path):
     place = other_table(place, tmp_path, served_frame().select(FEATURES))
     found = pl.read_parquet(predict(place))

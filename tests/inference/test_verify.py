@@ -7,13 +7,16 @@ import os
 import pickle
 import signal
 
+import numpy as np
 import pytest
-from fitted_models import FEATURES, ensemble, rebuilt, single
+import xgboost as xgb
+from fitted_models import FEATURES, ensemble, rebuilt, rows, single
 
 from meta_models.cli import main
 from meta_models.errors import InputError, UnsafeModelFile
 from meta_models.inference import verify
 from meta_models.inference.verify import verify_model
+from meta_models.model import SigmoidMetaModel
 from meta_models.persistence import dump_model
 
 ways = pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
@@ -131,6 +134,15 @@ def test_the_limits_hold(monkeypatch):
 
     assert os.WTERMSIG(in_a_fork(spin)) == signal.SIGXCPU
     assert os.waitstatus_to_exitcode(in_a_fork(lambda: bytearray(50_000_000_000))) == 71
+
+
+def test_trees_are_counted_not_rounds(tmp_path):
+    X, trained = rows(), single()
+    options = {"objective": "binary:logistic", "num_parallel_tree": 3, "nthread": 1, "max_depth": 2}
+    matrix = xgb.DMatrix(np.nan_to_num(X, nan=-1e30), X[:, 0] > 0.5)
+    model = SigmoidMetaModel([xgb.train(options, matrix, 2)] * 3, FEATURES, info=trained.info)
+    (tmp_path / "model.pkl").write_bytes(dump_model(model))
+    assert verify_model(tmp_path / "model.pkl").trees == 3 * 3 * 2
 
 
 def test_a_single_model_has_no_combination(tmp_path):

@@ -255,6 +255,21 @@ except MemoryError: sys.exit(71)
     assert run(code).returncode == 71
 
 
+def test_address_space_is_as_it_was_after_the_block():
+    code = """
+import resource, sys
+from meta_models.resources import address_space_limit
+before = resource.getrlimit(resource.RLIMIT_AS)
+try:
+    with address_space_limit(10**9):
+        assert resource.getrlimit(resource.RLIMIT_AS) != before
+        raise KeyError
+except KeyError: sys.exit(0 if resource.getrlimit(resource.RLIMIT_AS) == before else 1)
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_address_space_limit_below_what_is_held():
     with pytest.raises(MemoryBudgetError, match="hard memory limit"):
         apply_address_space_limit(MB)

@@ -14,7 +14,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.errors import InputError, MemoryBudgetError
 from meta_models.schema import MAIN_BASE
-from meta_models.training.batches import make_batches, split_batch
+from meta_models.training.batches import _of_positions, make_batches, split_batch
 
 EVERY_CLASS = np.array([0, 1, 2], np.uint8)
 
@@ -102,6 +102,29 @@ def test_batches_have_the_mix_of_the_table():
             mine = dict(part[column].cast(str).value_counts(normalize=True).iter_rows())
             assert mine == pytest.approx(whole, abs=0.03)
         assert part["label_is_donor"].mean() == pytest.approx(frame["label_is_donor"].mean(), rel=0.1)
+
+
+def with_chromosomes(positions: Positions, chroms: list[str]) -> Positions:
+    """The same genes on other chromosomes, one for each gene."""
+    names = pl.Series("chrom", np.array(chroms)[positions.codes("gene_id")], dtype=pl.Categorical)
+    return Positions(positions.frame.with_columns(names), "none", (MAIN_BASE,), ())
+
+
+def test_many_scaffolds_are_one_load() -> None:
+    scaffolds = ["chr1"] * 200 + [f"scaffold{g}" for g in range(400)]
+    many, one = ([name[:cut] for name in scaffolds] for cut in (None, len("scaffold")))
+    positions = positions_of([40] * 600)
+    groups = [_of_positions(with_chromosomes(positions, chroms)) for chroms in (many, one)]
+    np.testing.assert_array_equal(groups[0].loads, groups[1].loads)
+    found, expected = (rows_of(with_chromosomes(positions, chroms), 200) for chroms in (many, one))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_one_rare_chromosome_is_a_load_as_ever() -> None:
+    positions = with_chromosomes(positions_of([40] * 500), ["chr1", "chr2"] * 249 + ["chr2", "chrY"])
+    groups = _of_positions(positions)
+    on_y = np.bincount(groups.of_row, (positions.frame["chrom"] == "chrY").to_numpy())
+    np.testing.assert_allclose(groups.loads[:, 6], on_y / on_y.sum() * np.sqrt(1 / 500))
 
 
 def test_batches_do_not_depend_on_the_order_of_the_files():
