@@ -159,15 +159,16 @@ def test_another_folder_holds_what_its_report_names(run_dir: Path, tmp_path: Pat
 
 
 def test_limits_whose_file_is_gone_are_left_out(
-    run_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = tmp_path / "targets.yaml"
     limits.write_text("- {metric: average_precision, at_least: 0.0}\n")
     assert analyse(run_dir, "--targets", limits) == 0
     limits.unlink()
     assert analyse(run_dir, "--targets", limits) == 2
+    capsys.readouterr()
     assert analyse(run_dir, "--out-dir", tmp_path / "out") == 0
-    assert f"{limits} is not there" in caplog.text
+    assert f"{limits} is not there" in "".join(capsys.readouterr())
     outcomes = {o["code"]: o["status"] for o in json.loads((tmp_path / "out/analysis_outcomes.json").read_text())}
     assert outcomes["targets"] in ("not applicable", "skipped")
 

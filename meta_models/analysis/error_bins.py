@@ -62,7 +62,7 @@ class ErrorBins(Analysis):
 _PLOT = "An error is a position whose most probable class is not its own."
 _BINS = (
     f"{_PLOT} Calibration error: mean probability of a site minus the share of sites. Null where a bin has no rows or "
-    "no sites of the class."
+    "no sites of the class, or where a few heavy rows decide the average precision."
 )
 _SPREAD = "Quantiles of the probability of each true class (true_class) under base and meta-model, out of fold."
 
@@ -140,7 +140,8 @@ def bin_table(scores: Scores, population: Population, codes: _Codes, names: list
                 )
                 row[f"ap_{target.label}_{key}"] = metric.value
         rows.append(row)
-    return pl.DataFrame(rows, infer_schema_length=None)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    return frame.with_columns(pl.col(pl.Null).cast(pl.Float64))
 
 
 def _calibration(values: _Floats, scores: Scores, weights: _Floats, inside: NDArray[np.bool_]) -> float | None:
