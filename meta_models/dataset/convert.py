@@ -16,6 +16,8 @@ from meta_models.schema import METADATA, NULL_TEXTS, TEXT
 
 logger = logging.getLogger(__name__)
 ROW_GROUP_ROWS = 16_384
+#: How pandas writes the whole numbers of a column with gaps: 7.0 is the 7 of another file, as in `as_text`.
+_WHOLE = r"^(-?\d+)\.0$"
 _GZIP = b"\x1f\x8b"
 
 
@@ -46,7 +48,7 @@ def _convert(path: Path, target: Path) -> TableFile:
             glob=False, encoding="utf8",
         )  # fmt: skip
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
-        scan = scan.with_columns(pl.col(wide).cast(pl.Float64))
+        scan = scan.with_columns(pl.col(wide).cast(pl.Float64), pl.col(list(texts)).str.replace(_WHOLE, "$1"))
     # no value shows what a column holds: another file may say that it is numbers
     scan = scan.with_columns(pl.lit(None).alias(name) for name in _without_values(scan, path))
     schema = as_arrow(scan.collect_schema().to_frame()).schema

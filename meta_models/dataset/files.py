@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from meta_models.errors import InputError, WriteError
 from meta_models.run_folder import hash_file
-from meta_models.schema import is_kmer
+from meta_models.schema import TEXT, is_kmer
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -275,7 +275,8 @@ def unify(files: tuple[TableFile, ...]) -> TableSchema:
         if len(found) > 1:
             wrong += [f"{f.origin.name}: column {column!r} is {f.types[column]}" for f in have]
         elif len(types) > 1:
-            notes.append(f"column {column!r} has the types {', '.join(sorted(types))}; read as the widest")
+            read_as = "text" if column in TEXT else "the widest"
+            notes.append(f"column {column!r} has the types {', '.join(sorted(types))}; read as {read_as}")
         if len(have) < len(files):
             lacking = [file.origin.name for file in files if column not in file.types]
             if is_kmer(column):

@@ -141,6 +141,15 @@ def test_names_that_are_numbers_are_one_in_files_of_all_types(tmp_path: Path, ot
     assert len(set(positions.relatives().tolist())) == 3
 
 
+def test_files_of_other_types_are_noted(tmp_path: Path) -> None:
+    folder = write_table(tmp_path / "t", numbered(make_frame(n_genes=6), pl.Int64))
+    other = numbered(make_frame(n_genes=6), pl.Float64).with_columns(pl.col("feature_0").cast(pl.Float64))
+    other.write_parquet(folder / "other.parquet")
+    notes = open_dataset(folder, work_dir=tmp_path).schema.notes
+    assert "column 'gene_id' has the types double, int64; read as text" in notes
+    assert "column 'feature_0' has the types double, float; read as the widest" in notes
+
+
 def test_nan_is_no_family_and_a_fraction_stays_one(tmp_path: Path) -> None:
     families = {"G0000": 1.5, "G0001": 1.5, "G0002": float("nan"), "G0003": float("nan"), "G0004": None}
     family = pl.col("gene_id").replace_strict(families, default=2.0, return_dtype=pl.Float64)

@@ -103,6 +103,17 @@ def test_files_of_other_types_are_named_as_the_user_knows_them(tmp_path: Path) -
     assert "a.csv: column 'feature_1' is double, b.csv: column 'feature_1' is" in refusal(tmp_path)
 
 
+def test_names_that_are_numbers_are_one_in_files_with_and_without_gaps(tmp_path: Path) -> None:
+    whole = FRAME.with_columns(gene_family=pl.col("gene_id").str.slice(1).cast(pl.Int64) % 3)
+    gaps = pl.when(pl.col("gene_id") != "G0007").then("gene_family").cast(pl.Float64)
+    whole.write_csv(tmp_path / "a.csv")
+    whole.with_columns(gene_family=gaps, chrom=pl.lit("1.5")).write_csv(tmp_path / "b.csv")
+    assert ",1.0\n" in (tmp_path / "b.csv").read_text()
+    positions = read_positions(open_dataset(tmp_path, work_dir=tmp_path / "_work"))
+    assert set(positions.frame["family"].cast(pl.String)) == {"0", "1", "2", "gene:G0007"}
+    assert "1.5" in set(positions.frame["chrom"].cast(pl.String))
+
+
 @pytest.mark.parametrize("column", ["feature_1", "position"])
 def test_a_column_may_be_empty_in_one_of_the_files(tmp_path: Path, column: str) -> None:
     FRAME.write_csv(tmp_path / "a.csv")
