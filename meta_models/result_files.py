@@ -77,15 +77,17 @@ _PLAIN = {f.name for f in fields(StoredResult)} & {f.name for f in fields(Traini
 
 
 def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> None:
-    """Write the out-of-fold table (first: a model may be too large for its file), the model and all else.
+    """Write the model, the out-of-fold table (where the model cannot be written, too), and all else.
 
     Raises
     ------
     WriteError
         If a file cannot be written, or cannot hold its model.
     """
-    folder.write_parquet(OOF_FILE, result.oof)
-    folder.write_bytes(model_file, _dumped(result.model, model_file))
+    try:
+        folder.write_bytes(model_file, _dumped(result.model, model_file))
+    finally:  # neither loses the other
+        folder.write_parquet(OOF_FILE, result.oof)
     for fold, model in sorted(result.fold_models.items()):
         folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
     folder.write_json(RESULT_FILE, stored_values(result, model_file))

@@ -77,12 +77,16 @@ def test_what_outgrows_its_prediction_is_stopped_by_the_guard(table: Path, tmp_p
 def test_a_strict_limit_binds_the_address_space(table: Path, tmp_path: Path) -> None:
     show = (
         "import atexit, resource\n"
-        "atexit.register(lambda: print('LIMIT', resource.getrlimit(resource.RLIMIT_AS)[0], flush=True))"
+        "from meta_models import pipeline\n"
+        "def tell(when): print(when, resource.getrlimit(resource.RLIMIT_AS)[0], flush=True)\n"
+        "run, pipeline._run = pipeline._run, lambda *given: (tell('LIMIT'), run(*given))[1]\n"
+        "tell('BEFORE'); atexit.register(tell, 'AFTER')"
     )
     run = train(table, tmp_path / "run", "--strict-memory", "--max-memory-gb", "2", before=show)
     assert run.returncode == 0, run.stderr
-    limit = int(next(line for line in run.stdout.splitlines() if line.startswith("LIMIT")).split()[1])
-    assert 2e9 < limit < 12e9
+    told = dict(line.split() for line in run.stdout.splitlines() if line.startswith(("LIMIT ", "BEFORE ", "AFTER ")))
+    assert 2e9 < int(told["LIMIT"]) < 12e9
+    assert told["AFTER"] == told["BEFORE"]
 
 
 def test_the_measured_peak_stands_beside_the_predicted_one(table: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ with install_signal_handlers(), RunFolder.open(Path(sys.argv[1])) as folder:
         temporary.write_text("half"); (cache / "page").write_text("x")
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as a call that never looks at them
-        print(child.pid, flush=True)
+        threading.Timer(0.3, lambda: print(child.pid, flush=True)).start()  # once the call is under way
         ctypes.CDLL(None).sleep(60)
 """
 
