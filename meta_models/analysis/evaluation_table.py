@@ -164,7 +164,7 @@ class Headline:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
         if self.weighted:
             parts.append(self._figures(self.table, "best base model"))
-        parts += [self._figures(row, "best base model", row.stratum) for row in self.strata]
+        parts += [self._of_stratum(row) for row in self.strata]
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
         return " ".join(parts)
@@ -221,8 +221,13 @@ class Headline:
             return "rows of the table"
         return "all positions, weighted" if self.weighted else "all positions"
 
+    def _of_stratum(self, row: EvaluationRow) -> str:
+        if row.rows == self.row.rows:
+            return f"All rows are of {row.stratum}."
+        return self._figures(row, "best base model", row.stratum)
+
     def _figures(self, row: EvaluationRow, opponent: str, stratum: str = "") -> str:
-        what = f"Mean AP of donor and acceptor on {self._where(row)}{f' of {stratum}' if stratum else ''}"
+        what = f"Mean AP of donor and acceptor on {self._where(row)}{f', {stratum}' if stratum else ''}"
         if row.difference is None and row is not self.row and row.reason == self.row.reason:
             return f"{what}: no difference to the {opponent} either."
         if row.base is None and row.meta is None:

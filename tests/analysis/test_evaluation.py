@@ -393,11 +393,12 @@ def test_chromosomes_that_the_base_model_knew_stand_in_the_headline() -> None:
         metric="average_precision",
     )  # fmt: skip
     sentence = table.headline.sentence()
-    assert f"weighted of base-train chromosomes: meta-model {known.meta:.4f}" in sentence
-    assert f"weighted of other chromosomes: meta-model {other.meta:.4f}" in sentence
+    assert f"weighted, base-train chromosomes: meta-model {known.meta:.4f}" in sentence
+    assert f"weighted, other chromosomes: meta-model {other.meta:.4f}" in sentence
     assert EvaluationTable.from_json(table.to_json()).headline == table.headline
     everywhere = run(frame, strata=standard_strata(frame, ("chr1", "chr2", "chr3"))).headline
     assert [row.stratum for row in everywhere.strata] == ["base-train chromosomes"]
+    assert everywhere.sentence().endswith("All rows are of base-train chromosomes.")
     assert run(frame).headline.strata == ()
 
 
