@@ -129,7 +129,7 @@ def _run(
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-        require_space(folder.path, plan.disk_bytes)
+        require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
         _check_features(tables, screened.features)

@@ -120,6 +120,14 @@ class RunFolder:
         self._delete_leftovers()
         self.units.clear()
 
+    def spared_bytes(self) -> int:
+        """Bytes that :meth:`clear_earlier` is going to free."""
+        if not self._spares_earlier:
+            return 0
+        names = (self.path / name for name in self.manifest.leftovers)
+        files = [*names, *(path for path in self.units.folder.rglob("*") if not path.is_symlink())]
+        return sum(path.stat().st_size for path in files if path.is_file())
+
     def update(self, **changes: Any) -> None:
         """Replace fields of the manifest and rewrite it; before :meth:`clear_earlier` only what is in memory.
 

@@ -200,7 +200,10 @@ def test_overwrite_deletes_ours_and_nothing_else(finished):
     (finished / "notes.txt").write_text("mine")
     (finished / "performance_plots" / "mine.png").write_text("mine")
     with RunFolder.open(finished, overwrite=True) as folder:
+        spared = sum((finished / name).stat().st_size for name in folder.manifest.leftovers)
+        assert folder.spared_bytes() >= spared > 0
         folder.clear_earlier()
+        assert folder.spared_bytes() == 0
         assert names(finished) == [
             ".lock", ".lock-holder.json", "notes.txt", "performance_plots/mine.png", "run_manifest.json"
         ]  # fmt: skip
