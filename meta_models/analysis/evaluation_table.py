@@ -164,7 +164,8 @@ class Headline:
             parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
         if self.weighted:
             parts.append(self._figures(self.table, "best base model"))
-        parts += [self._of_stratum(row) for row in self.strata]
+        parts += [self._figures(row, "best base model", row.stratum) for row in self.parted]
+        parts += self.stratum_texts
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
         return " ".join(parts)
@@ -199,6 +200,16 @@ class Headline:
         )
 
     @property
+    def parted(self) -> tuple[EvaluationRow, ...]:
+        """`strata`, where they part the rows."""
+        return tuple(row for row in self.strata if row.rows < self.row.rows)
+
+    @property
+    def stratum_texts(self) -> list[str]:
+        """What to say where one stratum holds all rows."""
+        return [f"All rows are of {row.stratum}." for row in self.strata if row.rows == self.row.rows]
+
+    @property
     def combiner_texts(self) -> list[str]:
         """What to say, right after the verdict, of trivial combinations of the base scores that do better."""
         return [
@@ -220,11 +231,6 @@ class Headline:
         if row.population != GENOMIC:
             return "rows of the table"
         return "all positions, weighted" if self.weighted else "all positions"
-
-    def _of_stratum(self, row: EvaluationRow) -> str:
-        if row.rows == self.row.rows:
-            return f"All rows are of {row.stratum}."
-        return self._figures(row, "best base model", row.stratum)
 
     def _figures(self, row: EvaluationRow, opponent: str, stratum: str = "") -> str:
         what = f"Mean AP of donor and acceptor on {self._where(row)}{f', {stratum}' if stratum else ''}"

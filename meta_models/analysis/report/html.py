@@ -158,13 +158,13 @@ def _beside(headline: Headline) -> tuple[str, ...]:
     rows = [(f"against the main base model ({headline.main.base_model})", headline.main)]
     if headline.weighted:
         rows.append(("rows of the table, against the best base model", headline.table))
-    rows += [(f"{row.stratum}, against the best base model", row) for row in headline.strata]
+    rows += [(f"{row.stratum}, against the best base model", row) for row in headline.parted]
     rows += [(f"against the {row.base_model}", row) for row in headline.combiners]
     lines = []
     for name, row in rows:
         bounds = "" if row.lower is None or row.upper is None else f" (95 % {row.lower:+.4f} to {row.upper:+.4f})"
         lines.append(f"{name}: {shown(row.base)} → {shown(row.meta)}, {shown(row.difference, '+')}{bounds}")
-    return tuple(lines)
+    return (*lines, *headline.stratum_texts)
 
 
 def page_table(table: ReportTable) -> PageTable:
