@@ -222,7 +222,7 @@ class TrainingConfig(Configuration):
         "weights; exit code 5 when one is missed.",
     )
     plot_points: Annotated[int, Field(ge=10)] = Field(800, description="Most points of a drawn curve.")
-    shap_rows: PositiveInt = Field(2000, description="Rows explained by SHAP, spread over classes and genes.")
+    shap_rows: PositiveInt = Field(1000, description="Rows explained by SHAP, spread over classes and genes.")
     explained_sites: Annotated[int, Field(ge=0)] = Field(
         200, description="Most fixed and most broken sites whose top features are named by SHAP."
     )

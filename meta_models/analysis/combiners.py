@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meta_models.metrics import normalised
 from meta_models.schema import CLASSES, SpliceClass
-from meta_models.workers import run_jobs
+from meta_models.workers import run_shares
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -89,7 +89,9 @@ def cross_fitted_logistic(
     if len(folds) < 2:
         return None
     result = np.empty((len(labels), len(CLASSES)))
-    found = dict(run_jobs(folds, of_fold, processes=threads))
+    import sklearn.linear_model  # noqa: F401 - once here, not in each child
+
+    found = run_shares(folds, of_fold, [1.0] * len(folds), processes=threads)
     for held_out, probabilities in found.items():
         if probabilities is None:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,10 +87,22 @@ def describe(population: Population) -> str:
     return "at genomic prevalence" if population.name == GENOMIC else "rows of the table as they are"
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of curve: its figure of merit, its points, and its band from counts of the resamples."""
+
+    figure_name: str
+    metric: Callable[..., Metric]
+    points: Callable[..., CurvePoints]
+    band: Callable[[bands.Sweep], Band]
+    steps: bool
+
+
 class _Drawer:
     """Draws the pages from the scores of a run."""
 
     def __init__(self, context: AnalysisContext) -> None:
+        self._known: dict[tuple[SpliceClass, str], dict[_Kind, list[Line]]] = {}
         self.scores, self.points = context.scores, context.config.plot_points
         families = self.scores.families
         self.draws = Draws.make(int(families.max(initial=0)) + 1, context.config.bootstrap_samples, context.config.seed)
@@ -99,7 +112,7 @@ class _Drawer:
         figure, axes = style.new_figure(1, len(DRAWN), share_y=True)
         for ax, target in zip(axes[0], DRAWN, strict=True):
             positive = self.scores.is_class(target)
-            lines = self._lines(target, population, "AP", sound_average_precision, pr_curve_points, _pr_band)
+            lines = self._lines(_PR, target, population)
             weights = population.weights_or_ones(len(positive))
             chance = float(weights[positive].sum() / weights.sum()) if positive.any() else None
             note_if_empty(draw_pr(ax, lines, title=target.label, chance=chance), lines)
@@ -110,7 +123,7 @@ class _Drawer:
         """ROC curves of `population`, an axis for each class: whole above, low false positive rates below."""
         figure, axes = style.new_figure(2, len(DRAWN), share_y=True)
         for column, target in enumerate(DRAWN):
-            lines = self._lines(target, population, "AUC", roc_auc, roc_curve_points, _roc_band)
+            lines = self._lines(_ROC, target, population)
             note_if_empty(draw_roc(axes[0][column], lines, title=target.label), lines)
             draw_roc(axes[1][column], lines, title=target.label, least_rate=self._least_rate(target, population))
         figure.suptitle(f"ROC, {describe(population)}", fontsize=11)
@@ -120,28 +133,29 @@ class _Drawer:
         weights = population.weights_or_ones(len(self.scores.labels))[~self.scores.is_class(target)]
         return float(10 ** np.floor(np.log10(max(weights.min(initial=1.0) / max(weights.sum(), 1.0), 1e-7)))) * 10
 
-    def _lines(
-        self,
-        target: SpliceClass,
-        population: Population,
-        figure_name: str,
-        metric: Callable[..., Metric],
-        points: Callable[..., CurvePoints],
-        band: Callable[[bands.Sweep], Band],
-    ) -> list[Line]:
+    def _lines(self, kind: _Kind, target: SpliceClass, population: Population) -> list[Line]:
+        """The curves of one kind; those of every kind are made together, from the same counts."""
+        key = (target, population.name)
+        if key not in self._known:
+            self._known[key] = self._all_lines(target, population)
+        return self._known[key][kind]
+
+    def _all_lines(self, target: SpliceClass, population: Population) -> dict[_Kind, list[Line]]:
         positive, weights = self.scores.is_class(target), population.weights_or_ones(len(self.scores.labels))
-        lines = []
-        for (name, scores), colour in zip(self.scores.scorers.items(), self._colours(), strict=True):
-            curve = points(positive, scores[:, target], weights, max_points=self.points)
-            if curve.reason is not None:
+        lines: dict[_Kind, list[Line]] = {kind: [] for kind in (_PR, _ROC)}
+        for (name, all_scores), colour in zip(self.scores.scorers.items(), self._colours(), strict=True):
+            scores = all_scores[:, target]
+            curves = {kind: kind.points(positive, scores, weights, max_points=self.points) for kind in lines}
+            if all(curve.reason is not None for curve in curves.values()):
                 continue
-            thresholds = bands.thresholds_for(positive, scores[:, target])
-            resampled = bands.resampled_sweeps(
-                positive, scores[:, target], weights, self.scores.families, thresholds, self.draws
-            )
-            value = metric(positive, scores[:, target], weights).value
-            label = f"{name}   {figure_name} " + ("n/a" if value is None else f"{value:.4f}")
-            lines.append(Line(label, curve.x, curve.y, colour, band(resampled), steps=points is pr_curve_points))
+            thresholds = bands.thresholds_for(positive, scores)
+            counts = bands.resampled_sweeps(positive, scores, weights, self.scores.families, thresholds, self.draws)
+            for kind, curve in curves.items():
+                if curve.reason is not None:
+                    continue
+                value = kind.metric(positive, scores, weights).value
+                label = f"{name}   {kind.figure_name} " + ("n/a" if value is None else f"{value:.4f}")
+                lines[kind].append(Line(label, curve.x, curve.y, colour, kind.band(counts), steps=kind.steps))
         return lines
 
     def _colours(self) -> Sequence[str]:
@@ -155,6 +169,10 @@ def _pr_band(resampled: bands.Sweep) -> Band:
 
 def _roc_band(resampled: bands.Sweep) -> Band:
     return bands.roc_band(resampled, _ROC_GRID)
+
+
+_PR = _Kind("AP", sound_average_precision, pr_curve_points, _pr_band, steps=True)
+_ROC = _Kind("AUC", roc_auc, roc_curve_points, _roc_band, steps=False)
 
 
 def note_if_empty(ax: Axes, lines: Sequence[Line]) -> None:

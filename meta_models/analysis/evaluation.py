@@ -33,7 +33,7 @@ from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
 from meta_models.result import CALIBRATED, SCREENED, probability_columns
 from meta_models.schema import CHROM, BaseModel
-from meta_models.workers import run_jobs
+from meta_models.workers import run_shares
 
 __all__ = ["best_base_overall", "choose_best_base", "evaluate", "fold_metrics", "standard_strata"]
 
@@ -153,8 +153,9 @@ def evaluate(
             strata=_masks(frame, strata or standard_strata(frame)),
             draws=draws,
         )
-        found = dict(run_jobs(table.jobs(), table.compared, processes=threads))
-    rows = tuple(row for job in table.jobs() for row in found[job])
+        jobs = table.jobs()
+        found = run_shares(jobs, table.compared, [table.cost(job) for job in jobs], processes=threads)
+    rows = tuple(row for job in jobs for row in found[job])
     return EvaluationTable(rows, _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
 
 
@@ -190,6 +191,12 @@ class _Table:
         """Strata and populations in the order of the rows of the evaluation."""
         populations = (TABLE,) if self.weight is None else (TABLE, GENOMIC)
         return [(stratum, population) for stratum in self.strata for population in populations]
+
+    def cost(self, job: tuple[str, str]) -> float:
+        """What comparing one stratum takes, next to others: its rows, for each scorer."""
+        stratum, _ = job
+        scorers = 1 + len(self.opponents) + (len(self.trivial) if stratum == ALL_ROWS else 0)
+        return float(np.count_nonzero(self.strata[stratum]) * scorers)
 
     def compared(self, job: tuple[str, str]) -> list[EvaluationRow]:
         """The rows of one stratum and population."""

@@ -15,7 +15,7 @@ from meta_models.analysis.evaluation_table import GENOMIC, TABLE
 from meta_models.analysis.figures import ALL, Rows, figures_of
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import GENE, BaseModel, SpliceClass
-from meta_models.workers import run_jobs
+from meta_models.workers import run_shares
 
 POOLED = "pooled"
 META = "meta"
@@ -51,7 +51,7 @@ def fold_metrics(
     parts = _parts(frame, columns, weighted=weighted)
     jobs = [(population, fold) for population in populations for fold in parts]
     work = partial(_record, parts)
-    found = dict(run_jobs(jobs, work, processes=threads))
+    found = run_shares(jobs, work, [len(parts[fold].labels) for _, fold in jobs], processes=threads)
     return pl.DataFrame([found[job] for job in jobs], infer_schema_length=None)
 
 

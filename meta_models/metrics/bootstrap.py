@@ -133,7 +133,8 @@ def interval_of(values: Floats, families: int) -> Interval:
     defined = values[np.isfinite(values)]
     if len(values) - len(defined) > MAX_UNDEFINED * len(values):
         return Interval(None, None, f"undefined in {len(values) - len(defined)} of {len(values)} resamples")
-    lower, upper = np.percentile(defined, [(100 - _LEVEL) / 2, (100 + _LEVEL) / 2])
+    places = np.array([(100 - _LEVEL) / 200, (100 + _LEVEL) / 200]) * (len(defined) - 1)
+    lower, upper = np.interp(places, np.arange(len(defined)), np.sort(defined))  # np.percentile, many times faster
     return Interval(float(lower), float(upper))
 
 

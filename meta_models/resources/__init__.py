@@ -7,6 +7,7 @@ batch system's variables, the machine. Use is the summed proportional set size o
 from meta_models.resources.cgroup import oom_kill_count
 from meta_models.resources.cuda import Gpu, NoGpu, find_gpu
 from meta_models.resources.guard import PeakSampler
+from meta_models.resources.heap import keep_freed_memory
 from meta_models.resources.limits import (
     CpuLimit,
     Limit,
@@ -37,6 +38,7 @@ __all__ = [
     "cpu_limit",
     "find_gpu",
     "free_disk",
+    "keep_freed_memory",
     "kill_children",
     "memory_budget",
     "memory_limit",

@@ -101,8 +101,9 @@ class Retrainer:
 
     def release(self) -> None:
         """Let go of the matrix."""
-        self._held = None
-        release_memory()
+        if self._held is not None:
+            self._held = None
+            release_memory()
 
     def _matrix(self, features: tuple[str, ...]) -> Any:
         if self._held is None or self._held[0] != features:
