@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -228,18 +228,14 @@ class Findings:
         self.artifacts.append(name)
         return name
 
-    def draw(self, name: str, figure: Figure, title: str, caption: str, *, pdf: str = "") -> None:
-        """Have `figure` drawn as PNG `name` for the report and, where `pdf` names one, as PDF."""
+    def draw(
+        self, name: str, figure: Figure | Callable[[], Figure], title: str, caption: str, *, pdf: str = ""
+    ) -> None:
+        """Have `figure`, or what it makes, drawn as PNG `name` for the report and, where `pdf` names one, as PDF."""
         self.draw_pages([Page(figure, name, title, caption)], pdf)
 
     def draw_pages(self, pages: Sequence[Page], pdf: str) -> None:
-        """Have `pages` drawn, each as PNG for the report where it has a file, and all of them as one PDF.
-
-        A figure of several axes whose maker gave it no title of its own gets that of its page.
-        """
-        for page in pages:
-            if page.title and not page.figure.get_suptitle():
-                page.figure.suptitle(page.title, fontsize=11)
+        """Have `pages` drawn, each as PNG for the report where it has a file, and all of them as one PDF."""
         self.sheets.append(Sheet(tuple(pages), pdf))
 
     def _write_frame(self, name: str, frame: pl.DataFrame) -> None:

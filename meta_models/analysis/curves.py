@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,9 +49,8 @@ class Curves(Analysis):
         """Write ``roc_curves_meta.pdf`` and ``pr_curves_meta.pdf``, and their pages as PNG."""
         found = Findings(context.writer)
         drawer = _Drawer(context)
-        with style.style():
-            for name, title, page in (("pr", "Precision-recall", drawer.pr_page), ("roc", "ROC", drawer.roc_page)):
-                self._write_pages(context, found, name, title, page)
+        for name, title, page in (("pr", "Precision-recall", drawer.pr_page), ("roc", "ROC", drawer.roc_page)):
+            self._write_pages(context, found, name, title, page)
         samples = context.config.bootstrap_samples
         return self.done(found, f"bands: 95 % of {samples} resamples of families; points: {context.config.plot_points}")
 
@@ -64,7 +64,7 @@ class Curves(Analysis):
     ) -> None:
         pages = [
             Page(
-                page(population),
+                partial(page, population),
                 f"performance_plots/{name}_curves_{population.name}.png",
                 f"{title}, {describe(population)}",
                 _CAPTIONS[name],
@@ -99,19 +99,24 @@ class _Kind:
 
 
 class _Drawer:
-    """Draws the pages from the scores of a run."""
+    """Draws the pages from the scores of a run, which it has as arrays: see `Page.figure`."""
 
     def __init__(self, context: AnalysisContext) -> None:
         self._known: dict[tuple[SpliceClass, str], dict[_Kind, list[Line]]] = {}
-        self.scores, self.points = context.scores, context.config.plot_points
-        families = self.scores.families
-        self.draws = Draws.make(int(families.max(initial=0)) + 1, context.config.bootstrap_samples, context.config.seed)
+        self.scorers, self.families, self.labels = (
+            context.scores.scorers,
+            context.scores.families,
+            context.scores.labels,
+        )
+        self.points = context.config.plot_points
+        size = int(self.families.max(initial=0)) + 1
+        self.draws = Draws.make(size, context.config.bootstrap_samples, context.config.seed)
 
     def pr_page(self, population: Population) -> Figure:
         """Precision-recall curves of `population`, an axis for each class."""
         figure, axes = style.new_figure(1, len(DRAWN), share_y=True)
         for ax, target in zip(axes[0], DRAWN, strict=True):
-            positive = self.scores.is_class(target)
+            positive = self._is_class(target)
             lines = self._lines(_PR, target, population)
             weights = population.weights_or_ones(len(positive))
             chance = float(weights[positive].sum() / weights.sum()) if positive.any() else None
@@ -130,7 +135,7 @@ class _Drawer:
         return figure
 
     def _least_rate(self, target: SpliceClass, population: Population) -> float:
-        weights = population.weights_or_ones(len(self.scores.labels))[~self.scores.is_class(target)]
+        weights = population.weights_or_ones(len(self.labels))[~self._is_class(target)]
         return float(10 ** np.floor(np.log10(max(weights.min(initial=1.0) / max(weights.sum(), 1.0), 1e-7)))) * 10
 
     def _lines(self, kind: _Kind, target: SpliceClass, population: Population) -> list[Line]:
@@ -141,15 +146,15 @@ class _Drawer:
         return self._known[key][kind]
 
     def _all_lines(self, target: SpliceClass, population: Population) -> dict[_Kind, list[Line]]:
-        positive, weights = self.scores.is_class(target), population.weights_or_ones(len(self.scores.labels))
+        positive, weights = self._is_class(target), population.weights_or_ones(len(self.labels))
         lines: dict[_Kind, list[Line]] = {kind: [] for kind in (_PR, _ROC)}
-        for (name, all_scores), colour in zip(self.scores.scorers.items(), self._colours(), strict=True):
+        for (name, all_scores), colour in zip(self.scorers.items(), self._colours(), strict=True):
             scores = all_scores[:, target]
             curves = {kind: kind.points(positive, scores, weights, max_points=self.points) for kind in lines}
             if all(curve.reason is not None for curve in curves.values()):
                 continue
             thresholds = bands.thresholds_for(positive, scores)
-            counts = bands.resampled_sweeps(positive, scores, weights, self.scores.families, thresholds, self.draws)
+            counts = bands.resampled_sweeps(positive, scores, weights, self.families, thresholds, self.draws)
             for kind, curve in curves.items():
                 if curve.reason is not None:
                     continue
@@ -158,8 +163,11 @@ class _Drawer:
                 lines[kind].append(Line(label, curve.x, curve.y, colour, kind.band(counts), steps=kind.steps))
         return lines
 
+    def _is_class(self, target: SpliceClass) -> NDArray[np.bool_]:
+        return np.asarray(self.labels == target.value)
+
     def _colours(self) -> Sequence[str]:
-        names = list(self.scores.scorers)
+        names = list(self.scorers)
         return [style.META_COLOUR if n == META else style.OPPONENT_COLOURS[k] for k, n in enumerate(names)]
 
 

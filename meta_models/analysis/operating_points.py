@@ -45,8 +45,6 @@ class Ranking:
         Row of each rank.
     values, positives, weights : (n,) float64
         Score, weight as a true site and weight of each rank.
-    last : (n,) bool
-        Whether the next rank has another score: a threshold cannot cut between equal scores.
     folds : (n,) int16
     """
 
@@ -54,7 +52,6 @@ class Ranking:
     values: _Floats
     positives: _Floats
     weights: _Floats
-    last: _Mask
     folds: NDArray[np.int16]
 
     @classmethod
@@ -62,8 +59,7 @@ class Ranking:
         """Sort rows with scores `values` (n,), of which `positive` are true sites."""
         order = np.argsort(-values, kind="stable")
         ranked, weight = values[order], weights[order]
-        last = np.append(ranked[1:] != ranked[:-1], True)
-        return cls(order, ranked, weight * positive[order], weight, last, folds[order])
+        return cls(order, ranked, weight * positive[order], weight, folds[order])
 
     def cross_fitted(self, inside: _Mask | None = None) -> CrossFitted:
         """Thresholds and calls of the rows `inside` (n,), by default of all: chosen on those of the other folds."""
@@ -83,13 +79,14 @@ class Ranking:
 
     def _best(self, used: _Mask) -> float | None:
         """The score of best F1 on the rows `used`, by rank; None where they hold no true site."""
-        positives = np.where(used, self.positives, 0.0)
-        total = positives.sum()
-        if total == 0:
+        rows = np.flatnonzero(used)
+        hits = np.cumsum(self.positives[rows])
+        if not len(rows) or hits[-1] == 0:
             return None
-        calls = np.cumsum(np.where(used, self.weights, 0.0))
-        f1 = np.where(self.last, 2 * np.cumsum(positives) / (calls + total), -1.0)
-        return float(self.values[int(np.argmax(f1))])
+        values = self.values[rows]
+        last = np.append(values[1:] != values[:-1], True)  # of equal scores all are called or none
+        f1 = np.where(last, 2 * hits / (np.cumsum(self.weights[rows]) + hits[-1]), -1.0)
+        return float(values[int(np.argmax(f1))])
 
 
 def operating_points(context: AnalysisContext) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -24,6 +25,8 @@ from meta_models.resources import keep_freed_memory
 from meta_models.workers import Background
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 OUTCOMES = "analysis_outcomes.json"
 DEFAULT, ALL = "default", "all"
@@ -102,7 +105,7 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
     for model in (context.result.model, *context.result.fold_models.values()):
         model.set_threads(context.threads)
     seconds = dict.fromkeys(codes(analyses), 0.0)
-    with closing(Background(draw, processes=context.threads)) as drawings, _few_collections():
+    with closing(Background(_attempted_drawing, processes=context.threads)) as drawings, _few_collections():
         begun = []
         for analysis in analyses:
             gc.freeze()
@@ -143,33 +146,49 @@ def _timed(seconds: dict[str, float], code: str) -> Iterator[None]:
 
 def _computed(analysis: Analysis, context: AnalysisContext) -> Outcome:
     with threadpool_limits(1, user_api="blas"):  # many small products: threads would only wait for one another
-        return _guarded(analysis, lambda: analysis.run(context))
+        found = _attempted(lambda: analysis.run(context))
+    return _failed(analysis, found) if isinstance(found, _Failure) else found
 
 
 def _drawn(
-    analysis: Analysis, outcome: Outcome, number: int, drawings: Background[Drawing, Files], context: AnalysisContext
+    analysis: Analysis, outcome: Outcome, number: int, drawings: Background[Drawing, _Drawn], context: AnalysisContext
 ) -> Outcome:
     """The outcome with its figures, which are written."""
-
-    def written() -> Outcome:
-        files = drawings.result(number)
-        for name, data in files.items():
-            context.writer.write_bytes(name, data)
-        return outcome.with_files(files)
-
-    return _guarded(analysis, written)
+    found = _attempted(lambda: drawings.result(number))
+    if isinstance(found, _Failure):
+        return _failed(analysis, found)
+    for name, data in found.items():
+        context.writer.write_bytes(name, data)
+    return outcome.with_files(found)
 
 
-def _guarded(analysis: Analysis, work: Callable[[], Outcome]) -> Outcome:
+@dataclass(frozen=True)
+class _Failure:
+    """What an analysis, or the drawing of its figures, raised."""
+
+    reason: str
+    traceback: str
+
+
+_Drawn: TypeAlias = Files | _Failure
+
+
+def _attempted(work: Callable[[], Value | _Failure]) -> Value | _Failure:
     try:
         return work()
     except WriteError:
         raise
     except Exception as error:  # noqa: BLE001 - the one broad except: an analysis must not lose the others or the model
-        text = _portable_traceback(error)
-        log.error("analysis %s failed\n%s", analysis.code, text)
-        reason = f"{type(error).__name__}: {error}"
-        return Outcome(analysis.code, analysis.title, Status.FAILED, reason, traceback=text)
+        return _Failure(f"{type(error).__name__}: {error}", _portable_traceback(error))
+
+
+def _attempted_drawing(drawing: Drawing) -> _Drawn:
+    return _attempted(lambda: draw(drawing))
+
+
+def _failed(analysis: Analysis, failure: _Failure) -> Outcome:
+    log.error("analysis %s failed\n%s", analysis.code, failure.traceback)
+    return Outcome(analysis.code, analysis.title, Status.FAILED, failure.reason, traceback=failure.traceback)
 
 
 def _why_skipped(analysis: Analysis) -> str:

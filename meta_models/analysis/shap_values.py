@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,8 +57,7 @@ class ShapValues(Analysis):
         agreement = rank_agreement(context, explained)
         file = found.write(f"{FOLDER}/stability.csv", agreement.table)
         found.tables.append(ReportTable("Stability of the ranking", agreement.table, agreement.how, file))
-        with style.style():
-            self._pictures(context, found, explained)
+        self._pictures(context, found, explained)
         _tell_error(found, explained, context.result)
         genes = context.result.oof[GENE].gather(explained.rows).n_unique()
         return self.done(
@@ -109,13 +109,14 @@ class ShapValues(Analysis):
             found.write(f"{FOLDER}/shap_values_{target.label}.parquet", frame)
 
     def _pictures(self, context: AnalysisContext, found: Findings, explained: Contributions) -> None:
-        bars = _bar_figure(context, explained)
+        """Have them made where they are drawn: shap alone takes long to import."""
+        bars = partial(_bar_figure, context, explained)
         found.draw(f"{FOLDER}/bar.png", bars, "Mean absolute contributions", _BAR)
         for target in (*SITE_CLASSES, SpliceClass.NEITHER):
-            name, swarm = target.label, _beeswarm_figure(context, explained, target)
+            name, swarm = target.label, partial(_beeswarm_figure, context, explained, target)
             found.draw(f"{FOLDER}/beeswarm_{name}.png", swarm, f"Contributions to {name}", _BEESWARM)
             if target in SITE_CLASSES:
-                dependence = _dependence_figure(context, explained, target)
+                dependence = partial(_dependence_figure, context, explained, target)
                 found.draw(f"{FOLDER}/dependence_{name}.png", dependence, f"Dependence, {name}", _DEPENDS)
 
 

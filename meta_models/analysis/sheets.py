@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,26 @@ class Page:
 
     Attributes
     ----------
+    figure : matplotlib.figure.Figure or callable
+        What makes it, where that takes long: it is called where the figure is drawn, in a process of its own that must
+        not use polars.
     file : str
         Artifact; empty where the page stands in the PDF of its sheet only.
     title, caption : str
         As in :class:`~meta_models.analysis.outcome.Picture`.
     """
 
-    figure: Figure
+    figure: Figure | Callable[[], Figure]
     file: str = ""
     title: str = ""
     caption: str = ""
+
+    def made(self) -> Figure:
+        """The figure, with the title of its page where it has several axes and its maker gave it none."""
+        figure = self.figure() if callable(self.figure) else self.figure
+        if self.title and not figure.get_suptitle():
+            figure.suptitle(self.title, fontsize=11)
+        return figure
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ def draw(drawing: Drawing) -> Files:
     files: Files = {}
     with style.style():
         for sheet in drawing.sheets:
-            figures = [style.settled(page.figure) for page in sheet.pages]
+            figures = [style.settled(page.made()) for page in sheet.pages]
             pages = zip(sheet.pages, figures, strict=True)
             files |= {page.file: style.png_bytes(figure) for page, figure in pages if page.file}
             if sheet.pdf:

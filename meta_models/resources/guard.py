@@ -43,7 +43,7 @@ class PeakSampler:
     """Context manager that samples the memory of this process tree and, given a budget, keeps it.
 
     Resident set size is read at each tick. It bounds the proportional set size from above, so the costly reading (about
-    10 ms per GB in small pages) is done only where it could raise the peak, and never for more than a twentieth of a CPU.
+    10 ms per GB in small pages) is done only where it could raise the peak, and for at most a twentieth of a CPU.
 
     With a `budget`, when the tree passes 95 % of it, :class:`MemoryBudgetError` is raised in the main thread, wherever
     it is: in Python code or a blocking system call at once, in a native call when it comes back or calls back. Where a
