@@ -26,11 +26,18 @@ _EXPECTED, _ADVICE = (
 )
 
 
-def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Value], *, processes: int) -> Iterator[tuple[Job, Value]]:
+def run_jobs(
+    jobs: Sequence[Job],
+    work: Callable[[Job], Value],
+    *,
+    processes: int,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Job, Value]]:
     """Yield ``(job, work(job))`` as jobs finish.
 
     With `processes` over 1 each job runs in a forked child: it sees what the parent holds (copy-on-write), and what
-    it returns comes back pickled. `work` must not use more than one OpenMP thread there, nor polars.
+    it returns comes back pickled. `work` must not use more than one OpenMP thread there, nor polars. `meanwhile` is
+    called once, when the first children run.
 
     Raises
     ------
@@ -42,12 +49,16 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Value], *, processes: in
         If a child died otherwise.
     """
     if processes <= 1 or len(jobs) <= 1 or not CAN_FORK:
+        meanwhile()
         for job in jobs:
             yield job, work(job)
         return
     pool = _Pool(work)
     try:
         queue = list(reversed(jobs))
+        while queue and len(pool.running) < processes:
+            pool.start(queue.pop())
+        meanwhile()
         while queue or pool.running:
             while queue and len(pool.running) < processes:
                 pool.start(queue.pop())
@@ -58,7 +69,12 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Value], *, processes: in
 
 
 def run_shares(
-    jobs: Sequence[Job], work: Callable[[Job], Value], costs: Sequence[float], *, processes: int
+    jobs: Sequence[Job],
+    work: Callable[[Job], Value],
+    costs: Sequence[float],
+    *,
+    processes: int,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> dict[Job, Value]:
     """What :func:`run_jobs` yields, for many small jobs: each process is forked once, for a share of the `costs`.
 
@@ -71,7 +87,8 @@ def run_shares(
         shares[least].append(jobs[k])
         loads[least] += costs[k]
     found: dict[Job, Value] = {}
-    for share, values in run_jobs(shares, lambda share: [work(job) for job in share], processes=processes):
+    in_turn = run_jobs(shares, lambda share: [work(job) for job in share], processes=processes, meanwhile=meanwhile)
+    for share, values in in_turn:
         found.update(zip(share, values, strict=True))
     return found
 

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.analysis import style
 from meta_models.analysis.evaluation import comparing_processes, evaluate
 from meta_models.analysis.evaluation_table import EvaluationTable
 from meta_models.analysis.explain import Contributions, explain, parts_of, require_memory, spread_sample
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
+
+#: Most bytes of feature values that stay in memory from one analysis to the next.
+_HELD_BYTES = 64 << 20
 
 
 class ArtifactWriter(Protocol):
@@ -133,6 +137,7 @@ class AnalysisContext:
             best_base=self.result.best_base_by_fold,
             strata=strata,
             threads=self.comparing,
+            meanwhile=style.load,
         )
 
     @property
@@ -194,7 +199,14 @@ class AnalysisContext:
         """
         if self.rows is None:
             raise LookupError("this run has no source of feature values")
+        if 4 * len(self.scores.labels) * len(self.result.kept_features) <= _HELD_BYTES:
+            return self._held_rows[rows]
         return self.rows.read_rows(rows, self.result.kept_features)
+
+    @cached_property
+    def _held_rows(self) -> NDArray[np.float32]:
+        """All rows of a small table, which is decoded once for all analyses."""
+        return cast("RowSource", self.rows).read_rows(np.arange(len(self.scores.labels)), self.result.kept_features)
 
 
 @dataclass

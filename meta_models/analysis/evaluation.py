@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ from meta_models.analysis.fold_metrics import fold_metrics
 from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
 from meta_models.result import CALIBRATED, SCREENED, probability_columns
-from meta_models.schema import CHROM, BaseModel
+from meta_models.schema import CHROM, BaseModel, SpliceClass
 from meta_models.workers import run_shares
 
 __all__ = ["best_base_overall", "choose_best_base", "evaluate", "fold_metrics", "standard_strata"]
@@ -100,6 +100,7 @@ def evaluate(
     combiner_weighting: str = "none",
     combiner_rows: int = MAX_COMBINER_ROWS,
     threads: int = 1,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> EvaluationTable:
     """Compare the meta-model with every base model and, in the stratum ``"all"``, with trivial combiners of them.
 
@@ -130,6 +131,8 @@ def evaluate(
     threads : int
         Strata compared, and folds of the logistic combiner fitted, at the same time, in processes of their own;
         changes no figure.
+    meanwhile : callable, optional
+        Called while other processes compare.
 
     Raises
     ------
@@ -154,7 +157,9 @@ def evaluate(
             draws=draws,
         )
         jobs = table.jobs()
-        found = run_shares(jobs, table.compared, [table.cost(job) for job in jobs], processes=threads)
+        found = run_shares(
+            jobs, table.compared, [table.cost(job) for job in jobs], processes=threads, meanwhile=meanwhile
+        )
     rows = tuple(row for job in jobs for row in found[job])
     return EvaluationTable(rows, _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
 
@@ -193,10 +198,16 @@ class _Table:
         return [(stratum, population) for stratum in self.strata for population in populations]
 
     def cost(self, job: tuple[str, str]) -> float:
-        """What comparing one stratum takes, next to others: its rows, for each scorer."""
+        """What comparing one stratum takes, next to others: each scorer sorts the rows and resamples the sites."""
         stratum, _ = job
-        scorers = 1 + len(self.opponents) + (len(self.trivial) if stratum == ALL_ROWS else 0)
-        return float(np.count_nonzero(self.strata[stratum]) * scorers)
+        inside = self.strata[stratum]
+        scorers = (
+            1
+            + len({id(scores) for scores in self.opponents.values()})
+            + (len(self.trivial) if stratum == ALL_ROWS else 0)
+        )
+        sites = np.count_nonzero(inside & (self.labels != SpliceClass.NEITHER))
+        return float(scorers * (np.count_nonzero(inside) + sites * self.draws.samples / 100))
 
     def compared(self, job: tuple[str, str]) -> list[EvaluationRow]:
         """The rows of one stratum and population."""

@@ -16,12 +16,11 @@ from meta_models.metrics import (
     Metric,
     RankingStatistic,
     SumStatistic,
-    ap_slopes,
     design_error,
     design_interval,
     family_bootstrap,
-    heavy_row_share,
     observed,
+    weight_effects,
 )
 from meta_models.metrics.heavy_rows import MENTIONED_LOSS
 from meta_models.schema import SITE_CLASSES, SpliceClass
@@ -160,8 +159,8 @@ def _weight_effects(rows: Rows, scores: NDArray[np.floating[Any]]) -> tuple[dict
         return {}, {}
     heavy, slopes = {}, {}
     for target in SITE_CLASSES:
-        heavy[target.label] = heavy_row_share(rows.labels == target, scores[:, target], rows.weight)
-        slopes[target.label] = ap_slopes(rows.labels == target, scores[:, target], rows.weight)
+        found = weight_effects(rows.labels == target, scores[:, target], rows.weight)
+        heavy[target.label], slopes[target.label] = found
     slopes[MEAN] = np.mean([slopes[target.label] for target in SITE_CLASSES], axis=0)
     return heavy, slopes
 

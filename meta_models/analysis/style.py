@@ -96,6 +96,12 @@ def style() -> Iterator[None]:
         yield
 
 
+def load() -> None:
+    """Import all that drawing needs, which takes half a second: once here, not in each child that draws."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_pdf  # noqa: F401
+
+
 def new_figure(
     n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4, share_y: bool = False
 ) -> tuple[Figure, list[list[Axes]]]:
@@ -103,7 +109,7 @@ def new_figure(
 
     With `share_y` the axes of a row have one y axis, which is labelled at the first.
     """
-    import matplotlib.backends.backend_pdf  # noqa: F401 - once here, not in each child that draws
+    load()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

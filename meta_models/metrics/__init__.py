@@ -15,7 +15,13 @@ from meta_models.metrics.bootstrap import (
 from meta_models.metrics.curves import CurvePoints, pr_curve_points, roc_curve_points
 from meta_models.metrics.decisions import accuracy, class_f1, confusion, decided, macro_f1
 from meta_models.metrics.design import design_interval
-from meta_models.metrics.heavy_rows import HeavyRows, ap_slopes, design_error, heavy_row_share, sound_average_precision
+from meta_models.metrics.heavy_rows import (
+    HeavyRows,
+    design_error,
+    heavy_row_share,
+    sound_average_precision,
+    weight_effects,
+)
 from meta_models.metrics.opponents import best_by_fold, best_scorer, mean_site_ap
 from meta_models.metrics.probabilities import (
     ReliabilityBins,
@@ -54,7 +60,6 @@ __all__ = [
     "ReliabilityBins",
     "SumStatistic",
     "accuracy",
-    "ap_slopes",
     "average_precision",
     "best_by_fold",
     "best_scorer",
@@ -84,4 +89,5 @@ __all__ = [
     "roc_curve_points",
     "sound_average_precision",
     "top_k_accuracy",
+    "weight_effects",
 ]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: Below so many columns ``cumsum`` is faster than a loop over the rows.
+_FEW_COLUMNS = 50
+
 
 def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     """Quotient where the denominator is above 0, else NaN; shapes are broadcast."""
@@ -19,12 +22,16 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     return result
 
 
-def cumulated(rows: Floats) -> Floats:
-    """Sum of each row (J, R) and all rows above it: ``cumsum`` along the first axis, a row at a time as memory lies."""
-    sums = rows.copy()
-    for above, row in pairwise(sums):
+def cumulate(rows: Floats) -> Floats:
+    """`rows` (J, R), each of which becomes the sum of itself and all above it, in place.
+
+    That is ``cumsum`` along the first axis; of many columns, a row at a time, as memory lies.
+    """
+    if rows.shape[1] < _FEW_COLUMNS:
+        return np.cumsum(rows, axis=0, out=rows)
+    for above, row in pairwise(rows):
         row += above
-    return sums
+    return rows
 
 
 def sums_by(index: NDArray[np.integer[Any]], values: NDArray[Any], size: int) -> Floats:

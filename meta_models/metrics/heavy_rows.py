@@ -89,7 +89,12 @@ class HeavyRows:
 
 
 def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) -> HeavyRows:
-    """How much of what is missing to AP 1 is carried by sampled negatives, and by how many of them.
+    """The first of :func:`weight_effects`."""
+    return weight_effects(positive, score, weight)[0]
+
+
+def weight_effects(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) -> tuple[HeavyRows, Floats]:
+    """How much of what is missing to AP 1 is carried by sampled negatives, by how many, and the derivatives of AP.
 
     Parameters
     ----------
@@ -97,6 +102,12 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
     score : (n,) float
     weight : (n,) float
         1 / probability of being in the table: rows of weight 1 are certain, those above 1 are a sample.
+
+    Returns
+    -------
+    heavy : HeavyRows
+    slopes : (n,) float64
+        Derivative of AP with respect to the weight of each negative, at most 0; 0 for positives.
     """
     is_positive, values, weights = checked(positive, score, weight)
     curve = _Curve.of(is_positive, values, weights)
@@ -104,7 +115,7 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
     heavy = ~is_positive & (weights > 1)
     parts = (weights * share)[heavy]
     everything = float((weights * share)[~is_positive].sum())
-    return HeavyRows(
+    found = HeavyRows(
         loss=float(parts.sum()),
         share=float(parts.sum()) / everything if everything > 0 else 0.0,
         largest=float(parts.max(initial=0.0)),
@@ -113,6 +124,7 @@ def heavy_row_share(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) ->
         single_row=_one_more(curve, values[heavy], weights[heavy], _at_median_site),
         unseen=_one_more(curve, values[heavy], weights[heavy], _above_all_sampled),
     )
+    return found, -slope
 
 
 def sound_average_precision(positive: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Metric:
@@ -122,12 +134,6 @@ def sound_average_precision(positive: ArrayLike, score: ArrayLike, weight: Array
         return found
     heavy = heavy_row_share(positive, score, weight)
     return Metric.null(heavy.text) if heavy.decisive else found
-
-
-def ap_slopes(positive: ArrayLike, score: ArrayLike, weight: ArrayLike) -> Floats:
-    """Derivative of AP with respect to the weight of each negative, (n,), at most 0; 0 for positives."""
-    is_positive, values, weights = checked(positive, score, weight)
-    return -_Curve.of(is_positive, values, weights).parts(is_positive, values)[1]
 
 
 def design_error(slopes: Floats, weight: ArrayLike) -> float:

@@ -39,16 +39,25 @@ def normalised(scores: ArrayLike) -> Floats:
 
 def row_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
     """Minus the logarithm of the probability of the true class, (n,); normalised, clipped at 1e-7."""
-    values = normalised(probabilities)
+    return log_loss_of(labels, normalised(probabilities))
+
+
+def log_loss_of(labels: ArrayLike, values: Floats) -> Floats:
+    """As :func:`row_log_loss`, of probabilities (n, 3) that are normalised already."""
     losses: Floats = -np.log(np.maximum(values[np.arange(len(values)), np.asarray(labels, np.intp)], CLIP))
     return losses
 
 
 def row_brier_score(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
     """Squared distance between the probabilities and the one-hot label, (n,), between 0 and 2; normalised."""
-    values = normalised(probabilities)
-    values[np.arange(len(values)), np.asarray(labels, np.intp)] -= 1.0
-    squares: Floats = np.einsum("nk,nk->n", values, values)
+    return brier_score_of(labels, normalised(probabilities))
+
+
+def brier_score_of(labels: ArrayLike, values: Floats) -> Floats:
+    """As :func:`row_brier_score`, of probabilities (n, 3) that are normalised already."""
+    distances = values.copy()
+    distances[np.arange(len(values)), np.asarray(labels, np.intp)] -= 1.0
+    squares: Floats = np.einsum("nk,nk->n", distances, distances)
     return squares
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from meta_models.metrics.arrays import Floats, cumulated, ratio, sums_by
+from meta_models.metrics.arrays import Floats, cumulate, ratio, sums_by
 from meta_models.metrics.value import Metric
 from meta_models.metrics.weights import as_weight
 
@@ -34,8 +34,12 @@ class CumulatedCounts:
 
     Attributes
     ----------
-    positives, tied : (J, R) float64
-        Weight of positives and of negatives at each threshold.
+    positives : (J, R) float64
+        Weight of positives at each threshold.
+    tied_at : (K,) int
+        Thresholds that negatives share, rising.
+    tied : (K, R) float64
+        Weight of negatives at each of those.
     true, false : (J, R) float64
         Weight of positives and of negatives at or above each threshold.
     negatives : (R,) float64
@@ -43,6 +47,7 @@ class CumulatedCounts:
     """
 
     positives: Floats
+    tied_at: NDArray[np.intp]
     tied: Floats
     true: Floats
     false: Floats
@@ -65,7 +70,7 @@ class CumulatedCounts:
     def roc_auc(self) -> Floats:
         """Area under the ROC curve, ties counted half, (R,); NaN without positives or without negatives."""
         wrong = np.einsum("jr,jr->r", self.positives, self.false)
-        wrong -= 0.5 * np.einsum("jr,jr->r", self.positives, self.tied)
+        wrong -= 0.5 * np.einsum("kr,kr->r", self.positives[self.tied_at], self.tied)
         return 1.0 - ratio(wrong, self.total_positives * self.negatives)
 
     def top_k_accuracy(self) -> Floats:
@@ -77,10 +82,18 @@ class CumulatedCounts:
             return np.full_like(self.negatives, np.nan)
         k = self.total_positives
         here = self._first(lambda at: self.true[at] + self.false[at] >= k)
-        group = self.positives[here] + self.tied[here]
+        group = self.positives[here] + self._tied_there(here)
         start = self.true[here] + self.false[here] - group
         inside = np.where(group > 0, np.clip(ratio(k - start, group), 0.0, 1.0), 0.0)
         return ratio(self.true[here] - self.positives[here] * (1.0 - inside), k)
+
+    def _tied_there(self, here: _Here) -> Floats:
+        """Weight of the negatives tied at a threshold of each resample, (R,)."""
+        threshold, resample = here
+        if not len(self.tied_at):
+            return np.zeros(len(resample))
+        place = np.minimum(np.searchsorted(self.tied_at, threshold), len(self.tied_at) - 1)
+        return np.where(self.tied_at[place] == threshold, self.tied[place, resample], 0.0)
 
     def _at_recall(self, recall: float) -> _Here:
         level = recall * self.total_positives * (1 - _RECALL_TOLERANCE)
@@ -149,24 +162,29 @@ class RankedFamilies:
         tied = np.zeros(len(values), np.bool_)
         above = np.flatnonzero(negative & (block < len(ascending)))
         tied[above] = values[above] == ascending[::-1][block[above]]
-        self._positive = self._by_family(is_positive & alive, block, codes, weights)
-        self._tied = self._by_family(tied, block, codes, weights)
-        self._false = self._by_family(negative & (block < len(ascending)), block, codes, weights)
+        self._positive = self._by_family(is_positive & alive, block, codes, weights, len(ascending))
+        self._false = self._by_family(negative & (block < len(ascending)), block, codes, weights, len(ascending))
+        self._tied_at, place = np.unique(block[tied], return_inverse=True)
+        block[tied] = place
+        self._tied = self._by_family(tied, block, codes, weights, len(self._tied_at))
         self._negatives = sums_by(codes[negative], weights[negative], n_families)
         self.positives_by_family: Floats = sums_by(codes[is_positive & alive], weights[is_positive & alive], n_families)
 
     def _by_family(
-        self, mask: NDArray[np.bool_], block: NDArray[np.intp], codes: NDArray[np.int64], weights: Floats
-    ) -> sparse.csr_array:
-        shape = (self.n_thresholds, self.n_families)
+        self, mask: NDArray[np.bool_], block: NDArray[np.intp], codes: NDArray[np.int64], weights: Floats, n_blocks: int
+    ) -> sparse.csr_array | Floats:
+        """Weight in each block by family, (n_blocks, n_families); dense where there is one family."""
+        if self.n_families == 1:
+            return sums_by(block[mask], weights[mask], n_blocks)[:, None]
+        shape = (n_blocks, self.n_families)
         return sparse.coo_array((weights[mask], (block[mask], codes[mask])), shape=shape).tocsr()
 
     def counts(self, multiplicity: Floats) -> CumulatedCounts:
         """Cumulated counts when family f stands `multiplicity[f, r]` times in resample r; (n_families, R)."""
         positives = self._positive @ multiplicity
-        tied = self._tied @ multiplicity if self._tied.nnz else np.broadcast_to(0.0, positives.shape)
-        false = cumulated(self._false @ multiplicity)
-        return CumulatedCounts(positives, tied, cumulated(positives), false, self._negatives @ multiplicity)
+        false, tied = cumulate(self._false @ multiplicity), self._tied @ multiplicity
+        negatives = self._negatives @ multiplicity
+        return CumulatedCounts(positives, self._tied_at, tied, cumulate(positives.copy()), false, negatives)
 
     def observed(self) -> CumulatedCounts:
         """The counts of the data as they are (R = 1)."""

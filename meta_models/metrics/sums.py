@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meta_models.metrics.arrays import Floats, ratio, sums_by
 from meta_models.metrics.decisions import N, accuracy_of, class_f1_of, decided, macro_f1_of
-from meta_models.metrics.probabilities import BINS, bin_of, normalised, row_brier_score, row_log_loss
+from meta_models.metrics.probabilities import BINS, bin_of, brier_score_of, log_loss_of, normalised
 from meta_models.metrics.weights import as_weight
 from meta_models.schema import SITE_CLASSES, SpliceClass
 
@@ -36,7 +36,7 @@ class SumStatistic:
         weights, probabilities = as_weight(weight, len(y)), normalised(scores)
         self._families = n_families
         self._cells = _sums(codes, n_families, y * N + decided(probabilities), N * N, weights)
-        losses = (row_log_loss(y, probabilities), row_brier_score(y, probabilities), np.ones(len(y)))
+        losses = (log_loss_of(y, probabilities), brier_score_of(y, probabilities), np.ones(len(y)))
         self._losses = np.stack([sums_by(codes, weights * loss, n_families) for loss in losses])
         self._gaps = {
             target: _sums(

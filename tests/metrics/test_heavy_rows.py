@@ -5,11 +5,11 @@ import pytest
 from simulated_scores import scored
 
 from meta_models.metrics import (
-    ap_slopes,
     average_precision,
     design_error,
     heavy_row_share,
     sound_average_precision,
+    weight_effects,
 )
 
 
@@ -25,7 +25,7 @@ def test_the_parts_add_up_to_what_is_missing() -> None:
 
 def test_slopes_are_derivatives() -> None:
     t = scored(1)
-    slopes = ap_slopes(t.positive, t.score, t.weight)
+    slopes = weight_effects(t.positive, t.score, t.weight)[1]
     start = average_precision(t.positive, t.score, t.weight).value
     for row in np.flatnonzero(~t.positive)[:25]:
         weight = t.weight.copy()
@@ -70,7 +70,7 @@ def test_design_error_is_the_spread_over_samples_and_the_estimate_is_unbiased() 
         kept = positive | (rng.random(20_000) < 0.4)
         y, weight = positive[kept], np.where(positive[kept], 1.0, 2.5)
         figures.append([average_precision(y, s[kept], weight).value for s in (score, other)])
-        slopes = [ap_slopes(y, s[kept], weight) for s in (score, other)]
+        slopes = [weight_effects(y, s[kept], weight)[1] for s in (score, other)]
         errors.append([design_error(x, weight) for x in (*slopes, slopes[1] - slopes[0])])
     values = np.array(figures)
     spread = [*values.std(0), (values[:, 1] - values[:, 0]).std()]
