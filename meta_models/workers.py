@@ -80,17 +80,27 @@ def run_shares(
 
     A process that is forked for each job would have to fault in anew all memory that the jobs work with.
     """
-    shares: list[list[Job]] = [[] for _ in range(max(1, min(processes, len(jobs))))]
+    shares: list[_Share[Job]] = [_Share([]) for _ in range(max(1, min(processes, len(jobs))))]
     loads = [0.0] * len(shares)
     for k in sorted(range(len(jobs)), key=lambda k: -costs[k]):
         least = loads.index(min(loads))
-        shares[least].append(jobs[k])
+        shares[least].jobs.append(jobs[k])
         loads[least] += costs[k]
     found: dict[Job, Value] = {}
-    in_turn = run_jobs(shares, lambda share: [work(job) for job in share], processes=processes, meanwhile=meanwhile)
+    in_turn = run_jobs(
+        shares, lambda share: [work(job) for job in share.jobs], processes=processes, meanwhile=meanwhile
+    )
     for share, values in in_turn:
-        found.update(zip(share, values, strict=True))
+        found.update(zip(share.jobs, values, strict=True))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Share(Generic[Job]):
+    jobs: list[Job]
+
+    def __str__(self) -> str:
+        return " and ".join([str(self.jobs[0]), *([f"{len(self.jobs) - 1} more"] if len(self.jobs) > 1 else [])])
 
 
 class Background(Generic[Job, Value]):

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
-from meta_models.workers import Background, run_jobs
+from meta_models.workers import Background, run_jobs, run_shares
 
 
 def work(job: str) -> tuple[str, int]:
@@ -57,6 +57,28 @@ def test_a_child_that_dies_is_named() -> None:
 def test_a_child_without_memory_says_so(processes: int) -> None:
     with pytest.raises(MemoryBudgetError, match="An allocation failed in starves: no room"):
         list(run_jobs(["starves", "slow"], work, processes=processes))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 9])
+def test_shares_are_as_even_as_their_costs_allow(processes: int) -> None:
+    costs = {"dear": 9.0, "a": 3.0, "b": 3.0, "c": 3.0}
+    begun: list[int] = []
+    found = run_shares(
+        list(costs), work, list(costs.values()), processes=processes, meanwhile=lambda: begun.append(os.getpid())
+    )
+    assert {job: name for job, (name, _) in found.items()} == {job: job.upper() for job in costs}
+    assert begun == [os.getpid()]
+    pids = {job: pid for job, (_, pid) in found.items()}
+    assert len(set(pids.values())) == min(processes, len(costs))
+    if processes == 2:
+        assert pids["a"] == pids["b"] == pids["c"] != pids["dear"]
+    assert (os.getpid() in pids.values()) == (processes == 1)
+
+
+def test_a_share_that_dies_is_named() -> None:
+    with pytest.raises(UnitsFailed, match=r"(dies and 1 more|b and 1 more|dies) must finish"):
+        run_shares(["dies", "a", "b"], work, [3.0, 2.0, 2.0], processes=2)
+    assert run_shares([], work, [], processes=2) == {}
 
 
 def test_what_still_runs_ends_with_the_caller() -> None:

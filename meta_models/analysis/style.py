@@ -38,7 +38,7 @@ CLASS_COLOURS: dict[SpliceClass, str] = {
     SpliceClass.DONOR: BLUE,
     SpliceClass.ACCEPTOR: ORANGE,
 }
-DPI = 130
+DPI = 110
 
 _RC: dict[Any, Any] = {
     "text.parse_math": False,  # names of features may hold a $

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import gc
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from matplotlib.figure import Figure
 
 from meta_models.analysis.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.outcome import Outcome, Status
 from meta_models.analysis.registry import ANALYSES
 from meta_models.analysis.runner import OUTCOMES, run_analyses, selected
+from meta_models.analysis.style import new_figure
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError, WriteError
 
@@ -22,6 +26,27 @@ class Good(Analysis):
         found = Findings(context.writer)
         found.write("good.txt", "written")
         return self.done(found)
+
+
+class Draws(Analysis):
+    """Its figures are made where they are drawn."""
+
+    code, title = "draws", "Draws"
+
+    def __init__(self, error: type[Exception] | None = None) -> None:
+        self.error = error
+
+    def run(self, context: AnalysisContext) -> Outcome:
+        found = Findings(context.writer)
+        found.draw("made.png", self.figure, "Made by another process", "", pdf="made.pdf")
+        return self.done(found)
+
+    def figure(self) -> Figure:
+        if self.error is not None:
+            raise self.error("no ink")
+        figure, axes = new_figure(1, 2)
+        axes[0][0].set_title(str(os.getpid()))
+        return figure
 
 
 class Slow(Good):
@@ -63,6 +88,34 @@ def test_a_failed_analysis_loses_nothing_and_is_no_success(context: AnalysisCont
     written = json.loads(context.writer.files[OUTCOMES])
     assert [entry["status"] for entry in written] == ["failed", "passed"]
     assert written[0]["traceback"] == broken.traceback
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_figure_that_is_made_where_it_is_drawn(context: AnalysisContext, threads: int) -> None:
+    run = run_analyses(replace(context, threads=threads), (Draws(), Good()))
+    assert [outcome.status for outcome in run.outcomes] == [Status.PASSED] * 2
+    (picture,) = run.outcomes[0].pictures
+    assert picture.title == "Made by another process"
+    assert run.outcomes[0].artifacts == ("made.png", "made.pdf")
+    assert context.writer.files["made.png"] == picture.png
+    assert picture.png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_figure_that_cannot_be_made_fails_its_analysis_with_the_traceback(
+    context: AnalysisContext, threads: int
+) -> None:
+    run = run_analyses(replace(context, threads=threads), (Draws(ZeroDivisionError), Good()))
+    broken, good = run.outcomes
+    assert (broken.status, good.status) == (Status.FAILED, Status.PASSED)
+    assert broken.reason == "ZeroDivisionError: no ink"
+    assert "in figure: raise self.error" in broken.traceback
+
+
+def test_garbage_is_collected_as_before_afterwards(context: AnalysisContext) -> None:
+    before = gc.get_threshold()
+    run_analyses(context, (Breaks(), Good()))
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.parametrize(("analysis", "error"), [(Unwritable(), WriteError), (Interrupted(), KeyboardInterrupt)])
