@@ -6,10 +6,10 @@ import ctypes
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import xgboost as xgb
@@ -20,10 +20,13 @@ from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import InputError
 from meta_models.model.inputs import MISSING, fill_missing
 from meta_models.progress import Progress
+from meta_models.training.chunk_source import ChunkSource, pass_of_values, zeros
 
 logger = logging.getLogger(__name__)
 _PASSES = 3  # xgboost 3.2 reads the iterator so often when the cuts come from another matrix
 _PASSES_EXTERNAL = 2
+#: Rows of zeros at a time that stand in for those of the table where XGBoost does not look at the values.
+_STAND_IN_ROWS = 10_000
 
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.
 SAMPLE_BYTES = 200_000_000
@@ -200,32 +203,6 @@ def _cut_column(values: NDArray[np.float32], max_bin: int) -> NDArray[np.float32
     return np.union1d(distinct[alone], others[np.arange(left) * len(others) // max(left, 1)])
 
 
-class _Chunks(xgb.DataIter):
-    """The table as XGBoost's data iterator; `reset` starts the same pass again.
-
-    XGBoost calls it through ctypes and keeps only an ``Exception`` for later. An interrupt (SIGINT, SIGTERM) that
-    arrives here would be printed and lost: it ends the iteration and is kept in `interrupt` for the caller to raise.
-    """
-
-    def __init__(self, chunks: Callable[[], Iterator[NDArray[np.float32]]], cache: Path | None) -> None:
-        self._open = chunks
-        self._chunks = chunks()
-        self.interrupt: KeyboardInterrupt | SystemExit | None = None
-        super().__init__(release_data=True, cache_prefix=None if cache is None else str(cache / "matrix"))
-
-    def next(self, input_data: Callable[..., Any]) -> bool:
-        try:
-            chunk = None if self.interrupt else next(self._chunks, None)
-            if chunk is not None:
-                input_data(data=chunk)
-        except (KeyboardInterrupt, SystemExit) as interrupt:
-            self.interrupt, chunk = interrupt, None
-        return chunk is not None
-
-    def reset(self) -> None:
-        self._chunks = self._open()
-
-
 def build_matrix(
     dataset: FeatureTable, features: tuple[str, ...], bins: NDArray[np.float32], config: TrainingConfig, *,
     threads: int, progress: Progress, cache: Path | None = None,
@@ -249,15 +226,19 @@ def build_matrix(
     """
     kind = xgb.QuantileDMatrix if cache is None else xgb.ExtMemQuantileDMatrix
     ref = xgb.QuantileDMatrix(bins, max_bin=config.max_bin, nthread=threads)
+    seen = pass_of_values() if cache is None else None
     tracker = progress.started((_PASSES if cache is None else _PASSES_EXTERNAL) * dataset.n_rows)
 
-    def chunks() -> Iterator[NDArray[np.float32]]:
-        for chunk in dataset.iter_matrix(features):
-            yield fill_missing(chunk)
+    def chunks(number: int) -> Iterator[NDArray[np.float32]]:
+        found: Iterator[NDArray[np.float32]] = map(fill_missing, dataset.iter_matrix(features))
+        if seen not in (None, number):
+            found = zeros(dataset.n_rows, len(features), _STAND_IN_ROWS)
+        for chunk in found:
+            yield chunk
             tracker.advance(len(chunk))
 
-    pages = chunks if cache is None else lambda: joined(chunks(), PAGE_BYTES)
-    source = _Chunks(pages, cache)
+    pages = chunks if cache is None else lambda number: joined(chunks(number), PAGE_BYTES)
+    source = ChunkSource(pages, cache)
     try:
         with tracker:
             matrix = kind(source, ref=ref, max_bin=config.max_bin, nthread=threads)
