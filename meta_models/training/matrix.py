@@ -229,10 +229,11 @@ def build_matrix(
     seen = pass_of_values() if cache is None else None
     tracker = progress.started((_PASSES if cache is None else _PASSES_EXTERNAL) * dataset.n_rows)
 
+    def values() -> Iterator[NDArray[np.float32]]:
+        return map(fill_missing, dataset.iter_matrix(features))
+
     def chunks(number: int) -> Iterator[NDArray[np.float32]]:
-        found: Iterator[NDArray[np.float32]] = map(fill_missing, dataset.iter_matrix(features))
-        if seen not in (None, number):
-            found = zeros(dataset.n_rows, len(features), _STAND_IN_ROWS)
+        found = values() if seen in (None, number) else zeros(dataset.n_rows, len(features), _STAND_IN_ROWS)
         for chunk in found:
             yield chunk
             tracker.advance(len(chunk))

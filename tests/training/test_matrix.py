@@ -9,9 +9,12 @@ import xgboost as xgb
 from tables import make_frame
 from training_tasks import make_task
 
+from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.model.inputs import fill_missing
 from meta_models.progress import Progress
+from meta_models.training import chunk_source
+from meta_models.training.chunk_source import pass_of_values
 from meta_models.training.matrix import audit_features, build_matrix, cut_sample, cut_values, feature_bins
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
@@ -45,10 +48,19 @@ def test_infinite_values_name_column_and_count(tmp_path: Path, value: float) -> 
         audit(task)
 
 
-def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seen", "decoded"), [("as tried", 1), (None, 3)])
+def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: str | None, decoded: int
+) -> None:
+    """The table is decoded for the one pass that looks at the values, or for all where it is not known which does."""
+    if seen is None:
+        monkeypatch.setattr("meta_models.training.matrix.pass_of_values", lambda: None)
+    monkeypatch.setattr("meta_models.training.matrix._STAND_IN_ROWS", 77)
+    opened = count_readings(monkeypatch)
     task = make_task(tmp_path, make_frame())
     bins = all_bins(task)
     streamed = build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"))
+    assert len(opened) == 1 + decoded  # one for the bins
     features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
     np.testing.assert_array_equal(bins, cut_values(fill_missing(features), task.config.max_bin))
     reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
@@ -90,6 +102,32 @@ def test_the_cut_sample_is_half_high_scores_half_uniform() -> None:
     np.testing.assert_array_equal(cut_sample(scores, 20_000, seed=1), np.arange(10_000))
 
 
+def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
+    opened: list[Dataset] = []
+    iter_matrix = Dataset.iter_matrix
+
+    def counted(dataset: Dataset, *arguments: object, **options: object) -> object:
+        opened.append(dataset)
+        return iter_matrix(dataset, *arguments, **options)
+
+    monkeypatch.setattr(Dataset, "iter_matrix", counted)
+    return opened
+
+
+def test_it_is_tried_which_pass_looks_at_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pass_of_values.__wrapped__() == 2, "another xgboost: a table is decoded three times for each matrix"
+    trial = chunk_source._trial
+
+    def all_count(values: np.ndarray, labels: np.ndarray, number: int | None) -> tuple[int, bytes]:
+        passes, _ = trial(values, labels, number)
+        return passes, str(number).encode()
+
+    monkeypatch.setattr(chunk_source, "_trial", all_count)
+    assert pass_of_values.__wrapped__() is None
+    monkeypatch.setattr(chunk_source, "_trial", lambda values, labels, number: (3, b"none counts"))
+    assert pass_of_values.__wrapped__() is None
+
+
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_inside_the_build_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
@@ -102,7 +140,7 @@ def test_an_interrupt_inside_the_build_is_not_lost(
     def interrupted(chunk: np.ndarray) -> np.ndarray:
         nonlocal calls
         calls += 1
-        if calls == 3:
+        if calls == 1:
             raise interrupt
         return fill_missing(chunk)
 

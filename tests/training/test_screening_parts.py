@@ -48,6 +48,17 @@ def column(sample: ScreeningSample) -> np.ndarray:
     return np.where(rng.random(len(values)) < 0.1, np.nan, np.where(rng.random(len(values)) < 0.1, 0.0, values))
 
 
+def test_groups_are_the_same_however_they_are_found(sample: ScreeningSample, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = column(sample)
+    looked_up = ties_of(values, sample)
+    monkeypatch.setattr("meta_models.training.screening.column._FEW_VALUES", 0)
+    sorted_out = ties_of(values, sample)
+    for name in ("values", "sizes", "group", "counts"):
+        np.testing.assert_array_equal(getattr(looked_up, name), getattr(sorted_out, name))
+    assert looked_up.group.max() == looked_up.n_values  # the group of the nulls
+    assert looked_up.n_values == len(np.unique(values[~np.isnan(values)].astype(np.float32)))
+
+
 def test_correlations_are_those_of_numpy_and_sklearn(sample: ScreeningSample) -> None:
     values = column(sample)
     given_rows = ~np.isnan(values)

@@ -26,6 +26,8 @@ TARGETS: dict[str, tuple[SpliceClass, ...]] = {
 POSITIVE: Floats = np.array([[float(c in classes) for classes in TARGETS.values()] for c in CLASSES])
 
 _FINE, _COARSE = 256, 16
+#: Up to so many distinct values, the group of each row is looked up among them.
+_FEW_VALUES = 1000
 #: Quantile bins of a column, and one for null.
 N_BINS = _FINE + 1
 _PRIOR_ROWS = 4.0
@@ -101,14 +103,16 @@ class TieGroups:
     @classmethod
     def of(cls, column: NDArray[np.float32], rows: Rows) -> TieGroups:
         """Group the values of `column`, (n,)."""
-        order = np.argsort(column)
         n_valid = len(column) - int(np.isnan(column).sum())
-        ordered = column[order[:n_valid]]
+        ordered = np.sort(column)[:n_valid]
         new = np.ones(n_valid, dtype=bool)
         np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
         starts = np.flatnonzero(new)
-        group = np.full(len(column), len(starts), dtype=np.intp)
-        group[order[:n_valid]] = np.cumsum(new) - 1
+        if len(starts) <= _FEW_VALUES:  # argsort is slow where many are equal
+            group = np.searchsorted(ordered[starts], column)
+        else:
+            group = np.full(len(column), len(starts), dtype=np.intp)
+            group[np.argsort(column)[:n_valid]] = np.cumsum(new) - 1
         counts = np.bincount(group * 6 + rows.codes, minlength=6 * (len(starts) + 1))
         sizes = np.diff(starts, append=n_valid)
         return cls(ordered[starts].astype(np.float64), sizes, group, counts.reshape(-1, 2, 3).astype(np.float64))
