@@ -30,8 +30,6 @@ Value = TypeVar("Value")
 
 OUTCOMES = "analysis_outcomes.json"
 DEFAULT, ALL = "default", "all"
-#: What a process may keep of the memory that it freed: some arrays of the resamples.
-_KEPT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYS
         If an artifact cannot be written: that is no failure of the analysis, and the next would fail alike.
     """
     chosen = selected(context.config, analyses)
-    keep_freed_memory(_KEPT_BYTES)
+    keep_freed_memory()
     for model in (context.result.model, *context.result.fold_models.values()):
         model.set_threads(context.threads)
     seconds = dict.fromkeys(codes(analyses), 0.0)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ctypes
 
-# Of malloc.h of the GNU C library.
+# Of malloc.h of the GNU C library, and the most that it raises its threshold to by itself.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_THRESHOLD = 32 << 20
 
 
-def keep_freed_memory(size: int) -> None:
-    """Let the allocator keep up to `size` bytes that were freed, to be used again, and take arrays so large from them.
+def keep_freed_memory() -> None:
+    """Let the allocator keep up to 64 MiB that were freed, and take arrays of up to 32 MiB from what it keeps.
 
-    By default the GNU C library gives large arrays back to the kernel when they are freed, so that every page of the
-    next one is a page fault: over half of the time of a computation that makes many arrays of some megabytes. Holds
-    for this process and for those forked from it afterwards. Elsewhere it does nothing.
+    The GNU C library gives arrays back to the kernel when they are freed, until it has seen larger ones freed: every
+    page of the next array is then a page fault, over half of the time of a computation that makes many arrays of some
+    megabytes. This sets its two thresholds (``mallopt(3)``) to where they end up with arrays of 32 MiB. It holds for
+    this process and for those forked from it afterwards; elsewhere it does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, size)
-        mallopt(_M_TRIM_THRESHOLD, size)
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_THRESHOLD)

@@ -9,7 +9,7 @@ import resource, sys
 import numpy as np
 from meta_models.resources import keep_freed_memory
 if sys.argv[1] == "kept":
-    keep_freed_memory(64 << 20)
+    keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def work():
