@@ -37,7 +37,7 @@ class Page:
     caption: str = ""
 
     def made(self) -> Figure:
-        """The figure, with the title of its page where it has several axes and its maker gave it none."""
+        """The figure, with the title of its page where its maker gave it none."""
         figure = self.figure() if callable(self.figure) else self.figure
         if self.title and not figure.get_suptitle():
             figure.suptitle(self.title, fontsize=11)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
 
-#: Numbers of a table to predict before the boosters are merged: it takes as long as it saves on so many.
+#: Numbers of a table to predict before the boosters are merged. Merging costs the same for few rows as for many.
 _WORTH_MERGING = 30_000_000
 
 
