@@ -31,19 +31,19 @@ import xgboost as xgb
 
 from meta_models.cli import main as command
 from meta_models.config import TrainingConfig
+from meta_models.dataset.reader import rows_of_chunk
 from meta_models.resources import PeakSampler, cpu_limit, memory_budget
 from meta_models.training.devices import choose_device, device_peak, present_gpu
 from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
 from meta_models.training.families.xgboost_binary import _parameters
 from meta_models.training.folds import split_groups
-from meta_models.training.matrix import feature_bins, sample_size
+from meta_models.training.matrix import BUILD_BYTES, feature_bins, sample_size
 from meta_models.training.memory import single_model_peak
 from meta_models.training.one_vs_rest import Problem, fit_one_vs_rest
 
 GENE_ROWS = 400
 SHARES = (0.8, 0.1, 0.1)
 FLOATS = 54
-CHUNK_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,18 @@ class SimulatedTable:
     source: str = "simulated"
     labels: np.ndarray = field(init=False, repr=False)
 
+    @property
+    def chunk_rows(self) -> int:
+        """Rows of a chunk, as many as go into a matrix at a time."""
+        return rows_of_chunk(self.n_features, size=BUILD_BYTES)
+
     def __post_init__(self) -> None:
         labels = np.random.default_rng(self.seed).choice(3, self.n_rows, p=SHARES).astype(np.uint8)
         object.__setattr__(self, "labels", labels)
 
-    def iter_matrix(self, _: Sequence[str]) -> Iterator[np.ndarray]:
-        """Chunks in row order, made by `threads` threads a few ahead of the reader."""
-        starts = iter(range(0, self.n_rows, CHUNK_ROWS))
+    def iter_matrix(self, _: Sequence[str], __: int | None = None) -> Iterator[np.ndarray]:
+        """Chunks in row order of `chunk_rows`, made by `threads` threads a few ahead of the reader."""
+        starts = iter(range(0, self.n_rows, self.chunk_rows))
         first = list(islice(starts, 2 * self.threads))
         with ThreadPoolExecutor(self.threads) as pool:
             ahead = deque(pool.submit(self._chunk, start) for start in first)
@@ -73,7 +78,7 @@ class SimulatedTable:
                 yield chunk
 
     def _chunk(self, start: int) -> np.ndarray:
-        labels = self.labels[start : start + CHUNK_ROWS]
+        labels = self.labels[start : start + self.chunk_rows]
         rng = np.random.default_rng([self.seed, start])
         counts = self.n_features - FLOATS
         values = np.empty((len(labels), self.n_features), np.float32)

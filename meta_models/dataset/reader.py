@@ -43,9 +43,9 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 8_000_000
 
 
-def rows_of_chunk(n_columns: int, parts: int = 1) -> int:
-    """Rows of a chunk of float32 columns, so that `parts` chunks together take `CHUNK_BYTES`; 1,024 at least."""
-    return max(1024, CHUNK_BYTES // (4 * max(1, n_columns) * parts))
+def rows_of_chunk(n_columns: int, parts: int = 1, size: int = CHUNK_BYTES) -> int:
+    """Rows of a chunk of float32 columns, so that `parts` chunks together take `size` bytes; 1,024 at least."""
+    return max(1024, size // (4 * max(1, n_columns) * parts))
 
 
 #: Rows of text read at a time.

@@ -30,6 +30,8 @@ _STAND_IN_ROWS = 10_000
 
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.
 SAMPLE_BYTES = 200_000_000
+#: Bytes of features, as float32, that XGBoost is handed at a time: with each chunk it goes over the bins of all features.
+BUILD_BYTES = 32_000_000
 #: Bytes of features, as float32, that become one page of an external matrix: few pages are read faster than many.
 PAGE_BYTES = 128_000_000
 
@@ -45,8 +47,11 @@ class FeatureTable(Protocol):
     def n_rows(self) -> int:
         """Number of rows."""
 
-    def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
-        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing."""
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing.
+
+        Of at most `chunk_rows` rows, or as many as `rows_of_chunk` says.
+        """
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ class ArrayTable:
         """Number of rows."""
         return len(self.values)
 
-    def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
         """C-ordered chunks of all columns; `columns` says how many there are."""
-        step = rows_of_chunk(len(columns))
+        step = chunk_rows or rows_of_chunk(len(columns))
         for start in range(0, self.n_rows, step):
             yield np.ascontiguousarray(self.values[start : start + step])
 
@@ -229,8 +234,10 @@ def build_matrix(
     seen = pass_of_values() if cache is None else None
     tracker = progress.started((_PASSES if cache is None else _PASSES_EXTERNAL) * dataset.n_rows)
 
+    rows = rows_of_chunk(len(features), size=BUILD_BYTES) if cache is None else None  # pages are joined from chunks
+
     def values() -> Iterator[NDArray[np.float32]]:
-        return map(fill_missing, dataset.iter_matrix(features))
+        return map(fill_missing, dataset.iter_matrix(features, rows))
 
     def chunks(number: int) -> Iterator[NDArray[np.float32]]:
         found = values() if seen in (None, number) else zeros(dataset.n_rows, len(features), _STAND_IN_ROWS)

@@ -12,7 +12,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
 from meta_models.schema import CLASSES, FeatureGroup, SpliceClass
-from meta_models.training.matrix import PAGE_BYTES, sample_size
+from meta_models.training.matrix import BUILD_BYTES, PAGE_BYTES, sample_size
 from meta_models.training.rounds import CANDIDATES
 from meta_models.training.screen_table import HELD_BYTES
 from meta_models.training.selection import refit_reason
@@ -62,7 +62,7 @@ def single_model_peak(rows: int, features: int, config: TrainingConfig, workers:
         matrix += DEVICE_HOST + DEVICE_COPY * rows * features
     booster = WORKER + WORKER_ROW_BYTES * rows + _histograms(rows, features, kmers, config)
     boosters = FITTED_ROW_BYTES * rows + workers * booster
-    training = max(_checking(rows, features, config), matrix + max(_reading(rows, features), boosters))
+    training = max(_checking(rows, features, config), matrix + max(_reading(rows, features, BUILD_BYTES), boosters))
     return int(_held(rows, config) + max(training, RESULT_ROW_BYTES * rows))
 
 
@@ -142,9 +142,9 @@ def _checking(rows: int, features: int, config: TrainingConfig) -> float:
     return max(2 * sample, sample + _reading(rows, features))
 
 
-def _reading(rows: int, features: int) -> float:
+def _reading(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
     """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes."""
-    return min(SCAN_BYTES, 2 * rows * features) + 3 * min(CHUNK_BYTES, 4 * rows * features)
+    return min(SCAN_BYTES, 2 * rows * features) + 3 * min(chunk, 4 * rows * features)
 
 
 def cache_bytes(rows: int, features: int) -> int:

@@ -38,7 +38,7 @@ class NamedTable:
     def n_rows(self) -> int:
         return len(self.values)
 
-    def iter_matrix(self, columns: Sequence[str]) -> Iterator[np.ndarray]:
+    def iter_matrix(self, columns: Sequence[str], _: int | None = None) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(self.values[:, [FEATURES.index(c) for c in columns]])
 
 

@@ -39,7 +39,7 @@ class SmallChunks:
         self._dataset = task.dataset
         self.source, self.n_rows = "test", task.dataset.n_rows
 
-    def iter_matrix(self, columns: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+    def iter_matrix(self, columns: Sequence[str], _: int | None = None) -> Iterator[NDArray[np.float32]]:
         return self._dataset.iter_matrix(columns, chunk_rows=100)
 
 

@@ -48,8 +48,8 @@ class XGBoostBinary(LearnerFamily):
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
             _parameters(config, threads, job.constraints) | {"colsample_bytree": share}, table,
-            num_boost_round=job.rounds, evals=[(table, "train")], evals_result=history, custom_metric=watch.metric,
-            callbacks=[watch], verbose_eval=False,
+            num_boost_round=job.rounds, evals=[(table, "train")], evals_result=history,
+            custom_metric=watch.metric if watch.watches else None, callbacks=[watch], verbose_eval=False,
         )  # fmt: skip
         kept = booster[: watch.rounds] if watch.rounds < booster.num_boosted_rounds() else booster
         kept.set_attr(best_iteration=None, best_score=None)
@@ -110,15 +110,22 @@ class _Watch(xgb.callback.TrainingCallback):
         self._stopping = bool(job.stop.any())
         self._watched = np.flatnonzero(job.stop if self._stopping else job.score)
         self._score = np.flatnonzero(job.score)
-        self._truth = truth[self._watched]
+        self._flip = np.where(truth[self._watched], np.float32(0), np.float32(1))
         self._weights = None if weights is None else weights[self._watched]
         self._patience = patience
         self._wanted = set(job.snapshots or (job.rounds,))
         self._taken: dict[int, NDArray[np.float32]] = {}
+        if not self.watches:
+            self._taken = {number: np.empty(0, np.float32) for number in sorted(self._wanted)}
         self._best = np.inf
         self._done = 0
         self.rounds = job.rounds
         self.curve: list[float] = []
+
+    @property
+    def watches(self) -> bool:
+        """Whether there are rows to look at after each round; the scores of all rows are copied for that."""
+        return len(self._watched) > 0
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -133,10 +140,8 @@ class _Watch(xgb.callback.TrainingCallback):
     def metric(self, predicted: NDArray[np.float32], _: xgb.DMatrix) -> tuple[str, float]:
         """Called by XGBoost after each round with the probabilities of all rows."""
         self._done += 1
-        loss = 0.0
-        if len(self._watched):
-            loss = self._loss(predicted[self._watched])
-            self.curve.append(loss)
+        loss = self._loss(predicted[self._watched])
+        self.curve.append(loss)
         if self._stopping and loss < self._best:
             self._best, self.rounds = loss, self._done
             self._taken = {self._done: predicted[self._score].astype(np.float32)}
@@ -149,6 +154,6 @@ class _Watch(xgb.callback.TrainingCallback):
         return self._stopping and epoch + 1 - self.rounds >= self._patience
 
     def _loss(self, p: NDArray[np.float32]) -> float:
-        of_truth = np.subtract(1, p, out=p, where=~self._truth)
+        of_truth = np.abs(np.subtract(self._flip, p, out=p), out=p)  # p or 1 - p: masks take three times as long
         losses = np.log(np.maximum(of_truth, _CLIP, out=of_truth), out=of_truth)
         return -float(np.average(losses, weights=self._weights))
