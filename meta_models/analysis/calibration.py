@@ -162,7 +162,9 @@ def _curve(
 
 def _histogram_page(scores: Scores) -> Figure:
     shown = scores.scorers
-    figure, axes = style.new_figure(len(shown), len(SITE_CLASSES), width=5.2, height=2.8)
+    size = (len(shown), len(SITE_CLASSES))
+    figure, axes = style.new_figure(*size, width=5.2, height=2.6, share_x=True, share_y=True)
+    limits = []
     weights = scores.headline.weights_or_ones(len(scores.labels))
     colours = {target.label: style.CLASS_COLOURS[target] for target in CLASSES}
     for row, (name, values) in zip(axes, shown.items(), strict=True):
@@ -173,8 +175,11 @@ def _histogram_page(scores: Scores) -> Figure:
             }
             meta = f"meta-model, {'calibrated' if scores.result.config.calibrate else 'not calibrated'}"
             who = meta if name == META else name
-            draw_histogram(
+            drawn = draw_histogram(
                 ax, _BINS, heights, colours, title=who, x_label=f"{target.label} score", legend=row is axes[0]
             )
+            limits.append(drawn.get_ylim())
+    for row in axes:
+        row[0].set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     figure.suptitle(f"Scores by true class, {describe(scores.headline)}", fontsize=11)
     return figure

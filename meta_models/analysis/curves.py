@@ -130,7 +130,7 @@ class _Drawer:
         for column, target in enumerate(DRAWN):
             lines = self._lines(_ROC, target, population)
             note_if_empty(draw_roc(axes[0][column], lines, title=target.label), lines)
-            draw_roc(axes[1][column], lines, title=target.label, least_rate=self._least_rate(target, population))
+            draw_roc(axes[1][column], lines, title="", least_rate=self._least_rate(target, population))
         figure.suptitle(f"ROC, {describe(population)}", fontsize=11)
         return figure
 

@@ -110,6 +110,7 @@ def _confusion_page(scores: Scores, population: Population) -> Figure:
 
 def _top_k_page(scores: Scores) -> Figure:
     figure, axes = style.new_figure(1, len(SITE_CLASSES), width=5.0, height=3.4, share_y=True)
+    drawn: list[Line] = []
     weights = scores.headline.weights_or_ones(len(scores.labels))
     for ax, target in zip(axes[0], SITE_CLASSES, strict=True):
         known = scores.is_class(target).any()
@@ -126,8 +127,9 @@ def _top_k_page(scores: Scores) -> Figure:
             title=target.label,
             x_label="calls per true site",
             y_label="share of sites found",
-            legend="lower right",
+            legend=None if drawn else "lower right",
         )
+        drawn += lines
         ax.set_xticks(_TICKS, ["¼", "½", "1", "2", "4", "8"])
         ax.set(xlim=(_TICKS[0], _TICKS[-1]), ylim=(0, 1.02))
         note_if_empty(ax, lines)

@@ -73,7 +73,7 @@ def _bin_figure(table: pl.DataFrame) -> Figure:
     drawn = (("log_loss", "log-loss", "log-loss"), ("errors", "errors", "positions"))
     for ax, (column, title, label) in zip(axes[0], drawn, strict=True):
         base, meta = (table[f"{column}_{who}"].cast(pl.Float64).to_numpy() for who in ("base", "meta"))
-        draw_bin_losses(ax, names, base, meta, title=title, y_label=label)
+        draw_bin_losses(ax, names, base, meta, title=title, y_label=label, legend=ax is axes[0][0])
     return figure
 
 

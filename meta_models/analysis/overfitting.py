@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from meta_models.analysis.plots.lines import Place
+
 FOLDER = "overfitting_analysis"
 #: The final model's rounds lie so far from a fold's that they were chosen on unlike losses.
 _UNLIKE_ROUNDS = 3.0
@@ -168,14 +170,17 @@ def fold_spread(context: AnalysisContext) -> pl.DataFrame:
 
 def _loss_figure(records: Sequence[BoosterRecord], points: int) -> Figure:
     targets = (*SITE_CLASSES, SpliceClass.NEITHER)
-    figure, axes = style.new_figure(1, len(targets), width=4.2, height=3.3)
+    figure, axes = style.new_figure(1, len(targets), width=4.2, height=3.3, share_y=True)
     for ax, target in zip(axes[0], targets, strict=True):
-        _draw_losses(ax, [r for r in records if r.target is target and r.train_curve], target, points)
+        mine = [r for r in records if r.target is target and r.train_curve]
+        _draw_losses(ax, mine, target, points, legend="upper right" if ax is axes[0][0] else None)
     figure.suptitle("Log-loss by round", fontsize=11)
     return figure
 
 
-def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass, points: int) -> None:
+def _draw_losses(
+    ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass, points: int, *, legend: Place | None
+) -> None:
     from meta_models.analysis.plots.logarithmic import make_logarithmic
 
     lines, named = [], set[str]()
@@ -192,7 +197,7 @@ def _draw_losses(ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass
                 named.add(name)
                 colour = style.ORANGE if dashed else style.GREEN if final else style.BLUE
                 lines.append(_loss_line(curve, shown, colour, r.rounds, points, dashed=dashed))
-    draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend="upper right")
+    draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend=legend)
     make_logarithmic(ax, "y", minor=True)
 
 

@@ -202,5 +202,7 @@ def _dependence_figure(context: AnalysisContext, explained: Contributions, targe
             continue
         k = top[place]
         draw_dependence(ax, explained.features[:, k], explained.values[target, :, k], groups, colours, title=names[k])
+        ax.xaxis.label.set_visible(place + len(axes[0]) >= len(top))
+        ax.yaxis.label.set_visible(ax in axes[0][:1] + axes[1][:1])
     axes[0][0].legend(title="true class", title_fontsize=8)
     return figure

@@ -39,6 +39,8 @@ CLASS_COLOURS: dict[SpliceClass, str] = {
     SpliceClass.ACCEPTOR: ORANGE,
 }
 DPI = 110
+#: Most steps from tick to tick along an axis that is not logarithmic: numbers take longer to draw than curves.
+TICK_STEPS = 5
 
 _RC: dict[Any, Any] = {
     "text.parse_math": False,  # names of features may hold a $
@@ -103,11 +105,13 @@ def load() -> None:
 
 
 def new_figure(
-    n_rows: int, n_columns: int, *, width: float = 3.9, height: float = 3.4, share_y: bool = False
-) -> tuple[Figure, list[list[Axes]]]:
+    n_rows: int, n_columns: int, *,
+    width: float = 3.9, height: float = 3.4, share_x: bool = False, share_y: bool = False,
+) -> tuple[Figure, list[list[Axes]]]:  # fmt: skip
     """A figure of `n_rows` by `n_columns` axes, each `width` by `height` inches; not registered anywhere.
 
-    With `share_y` the axes of a row have one y axis, which is labelled at the first.
+    With `share_y` the axes of a row have one y axis, which is labelled at the first; with `share_x` those of a column
+    one x axis, labelled at the last.
     """
     load()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -115,9 +119,15 @@ def new_figure(
 
     figure = Figure(figsize=(width * n_columns, height * n_rows))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey="row" if share_y else False)
+    axes = figure.subplots(
+        n_rows, n_columns, squeeze=False, sharex="col" if share_x else False, sharey="row" if share_y else False
+    )
     for inner in axes[:, 1:].flat if share_y else ():
         inner.yaxis.label.set_visible(False)
+    for inner in axes[:-1].flat if share_x else ():
+        inner.xaxis.label.set_visible(False)
+    for ax in axes.flat:
+        ax.locator_params(nbins=TICK_STEPS)
     return figure, [list(row) for row in axes]
 
 

@@ -30,7 +30,7 @@ _STAND_IN_ROWS = 10_000
 
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.
 SAMPLE_BYTES = 200_000_000
-#: Bytes of features, as float32, that XGBoost is handed at a time: with each chunk it goes over the bins of all features.
+#: Bytes of features, as float32, that XGBoost is handed at a time: with each chunk it goes over the bins of them all.
 BUILD_BYTES = 32_000_000
 #: Bytes of features, as float32, that become one page of an external matrix: few pages are read faster than many.
 PAGE_BYTES = 128_000_000

@@ -22,6 +22,7 @@ def draw_bin_losses(
     *,
     title: str,
     y_label: str,
+    legend: bool = True,
 ) -> Axes:
     """Two bars a bin; NaN is left out."""
     places = np.arange(len(names))
@@ -35,5 +36,6 @@ def draw_bin_losses(
     ax.set_xticks(places, list(names), rotation=35, ha="right", rotation_mode="anchor")
     ax.set(title=title, ylabel=y_label)
     ax.grid(visible=False, axis="x")
-    ax.legend()
+    if legend:
+        ax.legend()
     return ax
