@@ -34,6 +34,7 @@ from meta_models.run_folder import (
     RunManifest,
     RunState,
     atomic_write,
+    install_signal_handlers,
     json_bytes,
     make_folder,
     read_artifact,
@@ -132,7 +133,8 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
     folder = config.out_dir
     make_folder(folder)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
-    manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
+    with install_signal_handlers():
+        manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
     with scratch_folder(folder, "text", elsewhere=folder) as work_dir:
         dataset = open_dataset(source, work_dir=work_dir, base_score_columns=config.base_score_columns)
         costs = [_cost(strategy, manifest, dataset, config, folder) for strategy, manifest in manifests.items()]
@@ -271,7 +273,7 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> R
     module = "meta_models.training.run_gene_cv_sigmoid"
     command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
     logger.info("Training %s in %s", strategy, out_dir)
-    code = subprocess.run(command, check=False).returncode
+    code = _exit_code(command)
     if code not in (ExitCode.DONE, ExitCode.TARGET_MISSED):
         raise _failed(strategy, code)
     _keep_measured(out_dir)
@@ -279,6 +281,18 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> R
     if manifest is None:
         raise _failed(strategy, code)
     return manifest
+
+
+def _exit_code(command: Sequence[str]) -> int:
+    """That of `command`, which ends in order where this process is told to."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except (KeyboardInterrupt, SystemExit) as told:
+            if isinstance(told, SystemExit):  # of a SIGINT the terminal tells both; a second one ends it at once
+                process.terminate()
+            process.wait()
+            raise
 
 
 def _measured(out_dir: Path) -> Path:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from tables import make_frame
 
@@ -22,14 +25,13 @@ FIGURES = ("wall_seconds", "training_seconds", "training_seconds_per_100k_rows",
 TRAIN = {"n_estimators": 3, "n_folds": 2, "max_genes_per_batch": 8, "bootstrap_samples": 5, "analyses": ("features",)}
 
 
-def in_this_process(command: list[str], *, check: bool) -> SimpleNamespace:
-    assert not check
-    return SimpleNamespace(returncode=main(["train", *command[3:]]))
+def in_this_process(command: list[str]) -> int:
+    return main(["train", *command[3:]])
 
 
 @pytest.fixture(autouse=True)
 def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.subprocess, "run", in_this_process)
+    monkeypatch.setattr(module, "_exit_code", in_this_process)
 
 
 def compare(folder: Path, table: Path, **options: Any) -> list[dict[str, Any]]:
@@ -66,7 +68,7 @@ def compared(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished comparison of a text table."""
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module.subprocess, "run", in_this_process)
+        patched.setattr(module, "_exit_code", in_this_process)
         compare(folder, table)
     return folder
 
@@ -128,3 +130,19 @@ def test_a_folder_that_cannot_be_made(
     (tmp_path / "file").write_text("")
     assert main(["compare-strategies", "--dataset", "demo", "--out-dir", str(tmp_path / name)]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_comparison_that_is_told_to_end_ends_its_run_in_order(table: Path, tmp_path: Path) -> None:
+    options = ["--n-estimators", "100000", "--threads", "1", "--analyses", "features"]
+    command = ["compare-strategies", "--dataset", str(table), "--out-dir", str(tmp_path), *options]
+    with subprocess.Popen([sys.executable, "-m", "meta_models", *command]) as process:
+        late = time.monotonic() + 60
+        while RunManifest.read(tmp_path / "single_model") is None:
+            assert time.monotonic() < late
+            time.sleep(0.1)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert process.wait(20) == 143
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert children
+    assert not alive
