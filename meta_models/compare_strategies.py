@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import polars as pl
@@ -34,7 +38,6 @@ from meta_models.run_folder import (
     RunManifest,
     RunState,
     atomic_write,
-    install_signal_handlers,
     json_bytes,
     make_folder,
     read_artifact,
@@ -52,6 +55,7 @@ _OOF = "oof_predictions.parquet"
 #: Options that change neither what a run does nor what it takes.
 _OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "verbose")
 AP, MEAN = "average_precision", "mean"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,7 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
     folder = config.out_dir
     make_folder(folder)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
-    with install_signal_handlers():
-        manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
+    manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
     with scratch_folder(folder, "text", elsewhere=folder) as work_dir:
         dataset = open_dataset(source, work_dir=work_dir, base_score_columns=config.base_score_columns)
         costs = [_cost(strategy, manifest, dataset, config, folder) for strategy, manifest in manifests.items()]
@@ -284,15 +287,42 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> R
 
 
 def _exit_code(command: Sequence[str]) -> int:
-    """That of `command`, which ends in order where this process is told to."""
-    with subprocess.Popen(command) as process:
-        try:
-            return process.wait()
-        except (KeyboardInterrupt, SystemExit) as told:
-            if isinstance(told, SystemExit):  # of a SIGINT the terminal tells both; a second one ends it at once
-                process.terminate()
-            process.wait()
-            raise
+    """That of `command`. Signals that arrive meanwhile are handed on to it, and end this process after it.
+
+    It has a session of its own, where those of a terminal or of a whole group do not reach it: a second one would end
+    it at once.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    told: list[int] = []
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        for process in started:
+            process.send_signal(number)
+
+    with _handled(hand_on), subprocess.Popen(command, start_new_session=True) as process:
+        started.append(process)
+        for number in told:
+            process.send_signal(number)
+        code = process.wait()
+    if told:
+        raise KeyboardInterrupt if told[0] == signal.SIGINT else SystemExit(128 + told[0])
+    return code
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the block `handler` gets the signals that end a process, but for those that are ignored."""
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
+    finally:
+        for number, earlier in previous.items():
+            signal.signal(number, earlier)
 
 
 def _measured(out_dir: Path) -> Path:

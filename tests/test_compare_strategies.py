@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,17 +135,24 @@ def test_a_folder_that_cannot_be_made(
     assert words in capsys.readouterr().err
 
 
-def test_a_comparison_that_is_told_to_end_ends_its_run_in_order(table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "whom", "code"), [(signal.SIGTERM, os.kill, 143), (signal.SIGINT, os.killpg, 130)])
+def test_a_comparison_that_is_told_to_end_ends_its_run_in_order(
+    number: int, whom: Callable[[int, int], None], code: int, table: Path, tmp_path: Path
+) -> None:
     options = ["--n-estimators", "100000", "--threads", "1", "--analyses", "features"]
     command = ["compare-strategies", "--dataset", str(table), "--out-dir", str(tmp_path), *options]
-    with subprocess.Popen([sys.executable, "-m", "meta_models", *command]) as process:
+    with subprocess.Popen([sys.executable, "-m", "meta_models", *command], start_new_session=True) as process:
         late = time.monotonic() + 60
         while RunManifest.read(tmp_path / "single_model") is None:
             assert time.monotonic() < late
             time.sleep(0.1)
         children = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        assert process.wait(20) == 143
+        whom(process.pid, number)
+        assert process.wait(20) == code
     _, alive = psutil.wait_procs(children, timeout=5)
     assert children
     assert not alive
+    manifest = RunManifest.read(tmp_path / "single_model")
+    assert manifest is not None
+    assert manifest.state is RunState.INTERRUPTED
+    assert not [path for path in (tmp_path / "single_model").iterdir() if path.name.startswith(".")]

@@ -143,8 +143,11 @@ def _checking(rows: int, features: int, config: TrainingConfig) -> float:
 
 
 def _reading(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
-    """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes."""
-    return min(SCAN_BYTES, 2 * rows * features) + 3 * min(chunk, 4 * rows * features)
+    """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes.
+
+    A chunk is a frame, an array, a copy without missing values, and the next one is read meanwhile.
+    """
+    return min(SCAN_BYTES, 2 * rows * features) + 4 * min(chunk, 4 * rows * features)
 
 
 def cache_bytes(rows: int, features: int) -> int:
