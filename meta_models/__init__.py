@@ -14,7 +14,7 @@ _HOMES = {
     "TrainingConfig": "meta_models.config",
     "TrainingRun": "meta_models.api",
     "evaluate": "meta_models.api",
-    "load": "meta_models.api",
+    "load": "meta_models.inference.ensemble_model_loader",
     "train": "meta_models.api",
 }
 

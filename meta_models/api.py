@@ -20,7 +20,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.errors import InputError, UsageError
-from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.inference.ensemble_model_loader import load
 from meta_models.inference.overlap import refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
@@ -123,30 +123,6 @@ def train(config: TrainingConfig | None = None, **options: Any) -> TrainingRun:
         raise UsageError("train() trains", "dry_run is set", "Take the command meta-models train --dry-run for a plan")
     run_training(chosen)
     return TrainingRun.open(chosen.out_dir)
-
-
-def load(path: AnyPath) -> FittedModel:
-    """Load a trained model, without running anything that stands in its file.
-
-    Parameters
-    ----------
-    path : path
-        A model file, or a pattern such as ``results/run/model_multiclass*.pkl`` that exactly one file matches.
-
-    Returns
-    -------
-    FittedModel
-        ``predict_proba(X)`` gives (n, 3) probabilities of neither, donor, acceptor; `X` may be a polars or pandas
-        DataFrame, an Arrow table (columns by name) or an array.
-
-    Raises
-    ------
-    InputError
-        If not exactly one file matches.
-    UnsafeModelFile
-        If it is no model of this package, or was altered since.
-    """
-    return load_model_with_ensemble_support(path)
 
 
 def evaluate(

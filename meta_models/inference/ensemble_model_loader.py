@@ -48,6 +48,30 @@ def load_model_with_ensemble_support(
     return model
 
 
+def load(path: str | os.PathLike[str]) -> FittedModel:
+    """Load a trained model, without running anything that stands in its file.
+
+    Parameters
+    ----------
+    path : path
+        A model file, or a pattern such as ``results/run/model_multiclass*.pkl`` that exactly one file matches.
+
+    Returns
+    -------
+    FittedModel
+        ``predict_proba(X)`` gives (n, 3) probabilities of neither, donor, acceptor; `X` may be a polars or pandas
+        DataFrame, an Arrow table (columns by name) or an array.
+
+    Raises
+    ------
+    InputError
+        If not exactly one file matches.
+    UnsafeModelFile
+        If it is no model of this package, or was altered since.
+    """
+    return load_model_with_ensemble_support(path)
+
+
 def resolve(path_or_glob: str | os.PathLike[str]) -> Path:
     """The one file that `path_or_glob` names. A path that exists is taken as it is, whatever characters it has."""
     text = os.fspath(path_or_glob)

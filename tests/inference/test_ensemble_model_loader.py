@@ -94,9 +94,10 @@ def test_a_foreign_pickle_is_opened_only_on_request(tmp_path):
     np.testing.assert_array_equal(model.predict_proba(X), single().predict_proba(X))
 
 
-def test_importing_the_loader_imports_nothing_heavy():
+@pytest.mark.parametrize("loader", ["meta_models.inference.ensemble_model_loader", "meta_models; meta_models.load"])
+def test_importing_the_loader_imports_nothing_heavy(loader):
     program = (
-        "import sys, meta_models.inference.ensemble_model_loader;"
+        f"import sys, {loader};"
         "heavy = {'xgboost', 'sklearn', 'matplotlib', 'shap', 'scipy', 'pandas'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
