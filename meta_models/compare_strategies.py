@@ -389,8 +389,9 @@ def prediction_cost(model_file: Path, dataset: Dataset, threads: int | None) -> 
 
 
 def _failed(strategy: str, code: int) -> MetaModelsError:
-    return UnitsFailed(
+    kind = UsageError if code == ExitCode.USAGE else UnitsFailed
+    return kind(
         f"Both strategies must finish to be compared; {strategy} did not",
         f"It ended with exit code {code}",
-        "See its message above, and run again with --resume",
+        "See its message above, and run again with --resume or --overwrite",
     )

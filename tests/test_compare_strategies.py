@@ -135,6 +135,13 @@ def test_a_folder_that_cannot_be_made(
     assert words in capsys.readouterr().err
 
 
+def test_a_finished_comparison_is_not_begun_again(
+    compared: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare-strategies", "--dataset", str(table), "--out-dir", str(compared)]) == 2
+    assert "--resume or --overwrite" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("number", "whom", "code"), [(signal.SIGTERM, os.kill, 143), (signal.SIGINT, os.killpg, 130)])
 def test_a_comparison_that_is_told_to_end_ends_its_run_in_order(
     number: int, whom: Callable[[int, int], None], code: int, table: Path, tmp_path: Path

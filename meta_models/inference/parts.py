@@ -56,7 +56,8 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
     lock = FolderLock(folder)
     lock.acquire()
     try:
-        remove_temporaries(folder)
+        for left in remove_temporaries(folder):
+            logger.info("Removed %s, left by a prediction that was killed", left)
         if not keep:
             UnitStore(folder / _UNITS).clear()
         with at_hard_stop(lambda: _leave(folder, lock)):

@@ -107,7 +107,8 @@ def require_space(path: Path, need: int) -> None:
 def remove_temporaries(folder: Path) -> list[Path]:
     """Remove what dead writers left anywhere below `folder`; only names of :func:`temporary_for` are touched.
 
-    Call it while no writer is alive: with the folder's lock held.
+    Call it while no writer is alive: with the folder's lock held. What it removes is for the caller to tell: at a hard
+    stop the lock of logging may be with a thread that never gives it back.
     """
     found = []
     for here, folders, files in os.walk(folder):
@@ -115,7 +116,6 @@ def remove_temporaries(folder: Path) -> list[Path]:
         folders[:] = [name for name in folders if name not in names]
         found += [Path(here) / name for name in names]
     for path in found:
-        logger.info("Removing %s, left by a run that was killed", path)
         _remove(path)
     return found
 

@@ -89,7 +89,8 @@ class RunFolder:
         lock = FolderLock(path)
         lock.acquire()
         try:
-            remove_temporaries(path)
+            for left in remove_temporaries(path):
+                logger.info("Removed %s, left by a run that was killed", left)
             earlier = _earlier_run(path, allowed=overwrite or resume or extend)
             manifest = _continued(earlier, path) if extend else _started(earlier)
             folder = cls(path, manifest, earlier, spares=overwrite and earlier is not None)

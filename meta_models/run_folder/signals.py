@@ -92,7 +92,11 @@ def _watch(reader: int, ended: threading.Event) -> None:
 
 
 def _end_process(number: int) -> NoReturn:
+    """Clean up and end; after `GRACE_SECONDS` also where a cleaner waits, say for a lock that the main thread holds."""
+    late = threading.Timer(GRACE_SECONDS, os._exit, [_code(number)])
+    late.daemon = True
     try:
+        late.start()
         kill_children()
         for clean in reversed(_cleaners):
             clean()

@@ -113,6 +113,22 @@ with install_signal_handlers():
     )
 
 
+def test_cleaner_that_waits_for_ever_does_not_keep_the_process():
+    code = """
+import ctypes, signal, threading
+from meta_models.run_folder import install_signal_handlers
+from meta_models.run_folder.signals import at_hard_stop
+with install_signal_handlers(), at_hard_stop(threading.Event().wait):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # as a call that never looks at it
+    print("ready", flush=True)
+    ctypes.CDLL(None).sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+
+
 def test_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with install_signal_handlers():
