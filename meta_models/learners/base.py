@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.learners.seam import FeatureTable
 
 
 @dataclass(frozen=True)
@@ -105,21 +105,3 @@ class LearnerFamily(ABC):
     @abstractmethod
     def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:
         """Total gain of each feature (n_features,)."""
-
-
-class FeatureTable(Protocol):
-    """Where features come from: a `Dataset` on disk, or an `ArrayTable`."""
-
-    @property
-    def source(self) -> str:
-        """What the table is called in messages."""
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-
-    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing.
-
-        Of at most `chunk_rows` rows, or as many as `rows_of_chunk` says.
-        """

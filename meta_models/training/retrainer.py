@@ -11,8 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.learners.base import BoosterJob, FeatureTable, FittedBooster
+from meta_models.learners.base import BoosterJob, FittedBooster
 from meta_models.learners.registry import FAMILIES
+from meta_models.learners.seam import FeatureTable
 from meta_models.learners.xgboost.devices import AUTO, CPU, with_device
 from meta_models.learners.xgboost.matrix import cut_sample, feature_bins, release_memory, sample_size
 from meta_models.model.calibrators import normalise

@@ -10,7 +10,8 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.learners.base import BoosterJob, FeatureTable, FittedBooster, LearnerFamily
+from meta_models.learners.base import BoosterJob, FittedBooster, LearnerFamily
+from meta_models.learners.seam import FeatureTable
 from meta_models.learners.xgboost.matrix import build_matrix
 from meta_models.progress import Progress
 
