@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import InputError
-from meta_models.learners.base import FeatureTable
+from meta_models.learners.seam import FeatureTable
 from meta_models.learners.xgboost.chunk_source import ChunkSource, pass_of_values, zeros
 from meta_models.learners.xgboost.missing import MISSING, fill_missing
 from meta_models.progress import Progress
