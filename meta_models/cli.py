@@ -60,13 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _learners_in(argv: Sequence[str]) -> list[str]:
-    """Names of learners after ``--learners``, for the help; the first one that there was where none is named."""
+    """Learners whose options are there: those after ``--learners``, or named in an option; else the first there was."""
     found: list[str] = []
     for flag in ("--learners", "--learner"):
         for at in [at for at, word in enumerate(argv) if word == flag]:
             found += itertools.takewhile(lambda word: not word.startswith("-"), argv[at + 1 :])
         found += [word.partition("=")[2] for word in argv if word.startswith(f"{flag}=")]
-    return [name for name in found if name in LEARNERS] or [FORMER]
+    found += [word[2:].partition(".")[0].replace("-", "_") for word in argv if word.startswith("--") and "." in word]
+    return [name for name in dict.fromkeys(found) if name in LEARNERS] or [FORMER]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -153,11 +154,9 @@ def add_config_options(
 
 
 def add_learner_options(parser: argparse.ArgumentParser, chosen: Sequence[str]) -> None:
-    """Add the options of all learners, dotted; the help shows those of the `chosen` ones.
-
-    The options of the first learner that there was go without its name, too.
-    """
-    for learner in LEARNERS:
+    """Add the options of the `chosen` learners, dotted; those of the first that there was go without its name, too."""
+    parser.add_argument("--family", dest="learners", nargs="+", help=argparse.SUPPRESS)  # what it was called
+    for learner in dict.fromkeys([*chosen, FORMER]):
         shown = learner in chosen
         group = parser.add_argument_group(f"options of {learner}") if shown else parser
         for name, field in LEARNERS[learner].Config.model_fields.items():

@@ -20,7 +20,7 @@ from meta_models.config.base import (
     Share,
     ValueNames,
 )
-from meta_models.config.sections import with_sections
+from meta_models.config.sections import flat, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, LearnerConfig
@@ -256,11 +256,12 @@ class TrainingConfig(Configuration):
 
     def differences(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
         """Options that make another model than those of `earlier`, the configuration of a run, in words."""
-        values = self.model_dump(mode="json")
+        values, before = flat(self.model_dump(mode="json")), flat(earlier)
+        kept = self.of(Scope.START, Scope.ANALYSIS, Scope.RESOURCES)
         return tuple(
-            f"--{name.replace('_', '-')} {values[name]} (was {earlier[name]})"
-            for name in type(self).model_fields
-            if name in self.of(Scope.UNIT, Scope.MODEL) and name in earlier and earlier[name] != values[name]
+            f"--{name.replace('_', '-')} {values[name]} (was {before[name]})"
+            for name in values
+            if name not in kept and name in before and before[name] != values[name]
         )
 
     @model_validator(mode="before")

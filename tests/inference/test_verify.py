@@ -37,7 +37,7 @@ def test_facts_of_a_sound_file(file, isolated):
     assert tuple(facts.genes) == ensemble("voting", "platt").info.genes
     assert tuple(facts.calibration) == ("platt",) * 3
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert "boosters/member_002/donor.ubj" in facts.entries
+    assert "members/002/target_1.ubj" in facts.entries
     assert facts.isolated is isolated
 
 
@@ -45,7 +45,13 @@ def test_facts_of_a_sound_file(file, isolated):
 def test_the_command_says_what_the_file_is(file, flags, capsys):
     assert main(["verify-model", str(file.parent / "*.pkl"), *flags]) == 0
     shown = capsys.readouterr().out
-    for words in ("Sound model file", "Members: 3, combined by voting", "Features: 6", "6 genes", "member_000"):
+    for words in (
+        "Sound model file",
+        "Members: 3 (xgboost), combined by voting",
+        "Features: 6",
+        "6 genes",
+        "members/000",
+    ):
         assert words in shown
 
 
@@ -60,7 +66,7 @@ class RunsCode:
 HOSTILE = {
     "pickle": lambda canary: pickle.dumps(RunsCode(canary)),
     "cut off": lambda canary: dump_model(single())[:-100],
-    "no booster": lambda canary: rebuilt({"boosters/member_000/donor.ubj": b"{" * 100_000}),
+    "no booster": lambda canary: rebuilt({"members/000/target_1.ubj": b"{" * 100_000}),
 }
 
 

@@ -18,7 +18,7 @@ from fitted_models import entries, make, rebuilt
 
 from meta_models.persistence import archive, dump_model, envelope
 
-BOOSTER = "boosters/member_000/donor.ubj"
+BOOSTER = "members/000/target_1.ubj"
 Maker = Callable[[Path], bytes]
 
 
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[Maker, str]] = {
     "manifest is deep": (lambda c: _raw_manifest(b'{"format":' + b"[" * 400_000), "model.json"),
     "unknown key": (lambda c: _manifest(lambda m: m.update(hook="os.system")), "hook"),
     "a number as a text": (lambda c: _manifest(lambda m: m.update(format_version="1")), "format_version"),
-    "a newer format": (lambda c: _manifest(lambda m: m.update(format_version=2)), "newer"),
+    "a newer format": (lambda c: _manifest(lambda m: m.update(format_version=3)), "newer"),
     "another class order": (
         lambda c: _manifest(lambda m: m.update(classes=["donor", "acceptor", "neither"])),
         "classes",
