@@ -21,7 +21,8 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import Tables, open_tables
+from meta_models.dataset.opening import Tables, named_tables, open_tables
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
@@ -71,6 +72,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
     selected(config)
     if config.targets is not None:
         read_targets(config.targets)
+    _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
     with hard_limit, install_signal_handlers():
@@ -83,6 +85,13 @@ def run_training(config: TrainingConfig) -> ExitCode:
         ):
             analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
     return require_targets(analyses)
+
+
+def _require_apart(config: TrainingConfig) -> None:
+    """Before the run folder is made: nothing that is written there is read."""
+    outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
+    outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
+    require_apart(outputs, named_tables(config), {"--targets": config.targets})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:

@@ -18,7 +18,8 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.opening import DEMO, open_training_table
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.reporting import (
@@ -85,6 +86,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     manifest = RunManifest.read(run_dir)
     if manifest is None:
         raise UsageError(f"{run_dir} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
+    _require_apart(run_dir, options)
     stored, config = read_stored(run_dir), _with_known_targets(options.applied_to(dict(manifest.config)), options)
     selected(config)
     if config.targets is not None:
@@ -102,6 +104,13 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         ):
             analyses = _analyse(run, folder, budget)
     return require_targets(analyses)
+
+
+def _require_apart(run_dir: Path, options: AnalysisConfig) -> None:
+    """Before another folder is made for the analyses: it holds nothing that is read, and lies in nothing."""
+    if options.out_dir is not None and not _same(options.out_dir, run_dir):
+        tables = {} if options.dataset in (None, DEMO) else {"--dataset": Path(options.dataset)}
+        require_apart([Output("--out-dir", options.out_dir, folder=True)], tables, {"RUN_DIR": run_dir})
 
 
 def _with_known_targets(config: TrainingConfig, options: AnalysisConfig) -> TrainingConfig:

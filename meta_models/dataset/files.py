@@ -14,10 +14,10 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from meta_models.errors import InputError, WriteError
 from meta_models.run_folder import hash_file
+from meta_models.run_folder.native_files import open_parquet
 from meta_models.schema import TEXT, is_kmer
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -175,7 +175,7 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
     InputError
         If the file is no Parquet file, or has a column that cannot be read or named.
     """
-    with reading(path), pq.ParquetFile(path) as file:
+    with reading(path), open_parquet(path) as file:
         schema, meta = file.schema_arrow, file.metadata
         groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
     check_names(schema.names, origin or path)

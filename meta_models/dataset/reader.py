@@ -28,6 +28,7 @@ from meta_models.dataset.files import (
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.dataset.read_ahead import ahead
 from meta_models.errors import InputError
+from meta_models.run_folder.native_files import scan_frame
 from meta_models.schema import (
     MAIN_BASE,
     METADATA,
@@ -234,9 +235,8 @@ class Dataset:
         chunk_rows: int,
     ) -> Iterator[pl.DataFrame]:
         done = 0
-        with reading(file.origin):
-            scan = pl.scan_parquet(file.path, glob=False, hive_partitioning=False).slice(offset, length)
-            scan = self._named(scan, file).select(expressions)
+        with reading(file.origin), scan_frame(file.path) as whole:
+            scan = self._named(whole.slice(offset, length), file).select(expressions)
             for frame in scan.collect_batches(chunk_size=chunk_rows, maintain_order=True):
                 height = frame.height
                 kept = frame if mask is None else frame.filter(pl.Series(mask[done : done + height]))

@@ -21,6 +21,7 @@ from meta_models.errors import InputError, UsageError
 from meta_models.inference.track_positions import STRANDS, TrackPositions, highest
 from meta_models.run_folder import atomic_path
 from meta_models.run_folder.atomic import write_error
+from meta_models.run_folder.native_files import plain_name
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
 
 logger = logging.getLogger(__name__)
@@ -134,8 +135,8 @@ def _header(rows: TrackPositions, sizes: Mapping[str, int] | None) -> list[tuple
 def _write_bigwig(path: Path, rows: TrackPositions, name: str, header: list[tuple[str, int]]) -> None:
     import pyBigWig
 
-    with atomic_path(path) as temporary:
-        track = pyBigWig.open(str(temporary), "w")
+    with atomic_path(path) as temporary, plain_name(temporary) as plain:
+        track = pyBigWig.open(plain, "w")
         try:
             track.addHeader(header)
             for chrom, records in rows.sorted():

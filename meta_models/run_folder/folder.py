@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from meta_models.errors import ExitCode, MetaModelsError, UsageError, WriteError
+from meta_models.local_paths import printable
 from meta_models.run_folder.atomic import (
     atomic_path,
     is_temporary,
@@ -180,8 +181,11 @@ class RunFolder:
             temporary.write_bytes(data)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write artifact `name` in UTF-8, line ends as given; raises WriteError if that cannot be done."""
-        self.write_bytes(name, text.encode())
+        """Write artifact `name` in UTF-8, line ends as given; raises WriteError if that cannot be done.
+
+        Of a file name that is no UTF-8 the other bytes are written as escapes.
+        """
+        self.write_bytes(name, printable(text).encode())
 
     def write_json(self, name: str, value: object) -> None:
         """Write artifact `name` as :func:`json_bytes` (sorted keys; NaN is a ValueError)."""

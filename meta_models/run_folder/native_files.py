@@ -1,0 +1,63 @@
+"""Files for native libraries, which else would interpret their names.
+
+Given a name, pyarrow takes ``chr1:1-2000.parquet`` for an address, and polars ``~`` for the home folder and ``*`` for a
+pattern; neither takes a name that is no UTF-8. Given an open file, they have nothing to interpret.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def open_native(path: Path, mode: str) -> Iterator[pa.NativeFile]:
+    """The file at `path` for pyarrow, to be read (``"rb"``) or written (``"wb"``)."""
+    with pa.OSFile(os.fsencode(path), mode) as file:
+        yield file
+
+
+@contextmanager
+def open_parquet(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
+    """The Parquet file at `path`, with options of ``pyarrow.parquet.ParquetFile``."""
+    with open_native(path, "rb") as source, pq.ParquetFile(source, **options) as file:
+        yield file
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """All of the Parquet file at `path`."""
+    with path.open("rb") as file:
+        return pl.read_parquet(file)
+
+
+@contextmanager
+def scan_frame(path: Path) -> Iterator[pl.LazyFrame]:
+    """The Parquet file at `path`, to be collected within the block."""
+    with path.open("rb") as file:
+        yield pl.scan_parquet(file, glob=False, hive_partitioning=False)
+
+
+@contextmanager
+def plain_name(path: Path) -> Iterator[str]:
+    """An absolute name for `path`, in UTF-8, for libraries that take nothing but names; through a link where needed."""
+    absolute = path.absolute()
+    if _is_text(str(absolute)) or not _is_text(path.name):
+        yield str(absolute)
+        return
+    with tempfile.TemporaryDirectory(prefix="meta-models-") as folder:
+        link = Path(folder) / "folder"
+        link.symlink_to(absolute.parent, target_is_directory=True)
+        yield str(link / path.name)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name has an encoding in UTF-8: bytes that have none stand in it as surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
