@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
+from meta_models.console import say
 from meta_models.dataset.opening import Tables, named_tables, open_tables
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
@@ -114,7 +114,7 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
         tables = open_tables(config, Path(work_dir))
         _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
-        sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
+        say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE

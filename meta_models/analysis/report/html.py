@@ -13,6 +13,7 @@ import polars as pl
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.local_paths import printable
 from meta_models.metrics import METRICS
 
 #: Rows of a table shown on the page; the caption says how many there are and which file has them all.
