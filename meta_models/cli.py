@@ -22,6 +22,7 @@ from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import read_utf8
 from meta_models.resources import require_address_space
 
 logger = logging.getLogger(__name__)
@@ -311,8 +312,8 @@ def _expanded(values: Any) -> Any:
             names.append(value)
             continue
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_utf8(file).splitlines()
+        except (OSError, UnicodeError) as error:
             raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
         names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(names)

@@ -14,6 +14,13 @@ _ADDRESS = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:s3a?|gs|gcs|az|azure|adl|abfss?|hdfs|hf|file|ftp|https?):/)", re.ASCII
 )
 
+#: What the first bytes of a file say.
+_MARKS = (
+    (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"PK\3\4", "a zip archive or a workbook"),
+    (b"PAR1", "Parquet"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstandard"),
+    (b"\xfd7zXZ", "xz"),
+)  # fmt: skip
+
 
 def is_address(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is the address of an object store or of the web (``s3://bucket/table.parquet``)."""
@@ -23,6 +30,31 @@ def is_address(path: str | os.PathLike[str]) -> bool:
 def printable(name: str) -> str:
     """`name` as it can be written in UTF-8: bytes of a file name that are no UTF-8 are shown as escapes."""
     return name.encode(errors="backslashreplace").decode()
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a small file in UTF-8, without the byte order mark that some editors put first.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    UnicodeError
+        If it is no UTF-8, in words.
+    """
+    data = path.read_bytes()
+    if (encoding := other_encoding(data)) is not None:
+        raise UnicodeError(f"it is {encoding}, not text in UTF-8: save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UnicodeError(f"line {line} holds a character that is no UTF-8: save it as UTF-8") from None
+
+
+def other_encoding(start: bytes) -> str | None:
+    """What a file that begins with the bytes `start` is where it is not text in UTF-8; None where nothing shows."""
+    return next((what for mark, what in _MARKS if start.startswith(mark)), "binary" if b"\0" in start else None)
 
 
 def _local(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from meta_models.dataset.files import INFO_FILE
 from meta_models.errors import InputError
+from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
 
@@ -44,7 +45,7 @@ def read_info(source: Path) -> DatasetInfo:
     if not path.is_file():
         return DatasetInfo()
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_utf8(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must hold JSON", str(error), "Mend or remove it") from None
     if not isinstance(content, dict):
