@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ def reading(path: Path) -> Iterator[None]:
         pa.ArrowException,
         OSError,
         UnicodeError,
+        EOFError,
+        zlib.error,
     ) as e:
         detail = " ".join(str(e).split())[:300] or type(e).__name__
         raise InputError(

@@ -358,4 +358,19 @@ def _check(dataset: Dataset, required: Sequence[str]) -> None:
         raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
     for column in (c for c in MAIN_BASE.columns if c in required):
         if dataset.kind(column) is not Kind.NUMERIC:
-            raise InputError(f"Column {column!r} must hold numbers", f"Found the type {dataset.dtype(column)}")
+            found = f"Found the type {dataset.dtype(column)}{_first_text(dataset, column)}"
+            raise InputError(
+                f"Column {column!r} must hold numbers", found, "Write it anew, empty where it has no value"
+            )
+
+
+def _first_text(dataset: Dataset, column: str) -> str:
+    """Where a text column holds something else than a number first; nothing where it holds numbers as text."""
+    row = 0
+    text = pl.col(column).is_not_null() & pl.col(column).cast(pl.String).cast(pl.Float64, strict=False).is_null()
+    for frame in dataset.iter_frames([pl.col(column)], TEXT_ROWS) if dataset.kind(column) is Kind.STRING else ():
+        found = frame.with_row_index("row", row).filter(text)
+        if found.height:
+            return f"; row {found['row'][0] + 1} holds {found[column][0]!r}"
+        row += frame.height
+    return ""

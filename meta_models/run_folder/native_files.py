@@ -49,13 +49,17 @@ def scan_frame(path: Path) -> Iterator[pl.LazyFrame]:
 def plain_name(path: Path) -> Iterator[str]:
     """An absolute name for `path`, in UTF-8, for libraries that take nothing but names; through a link where needed."""
     absolute = path.absolute()
-    if _is_text(str(absolute)) or not _is_text(path.name):
+    if _is_text(str(absolute)):
         yield str(absolute)
         return
     with tempfile.TemporaryDirectory(prefix="meta-models-") as folder:
-        link = Path(folder) / "folder"
-        link.symlink_to(absolute.parent, target_is_directory=True)
-        yield str(link / path.name)
+        link, name = Path(folder) / "link", path.name
+        if _is_text(name):  # what is not there yet can be made under this name
+            link.symlink_to(absolute.parent, target_is_directory=True)
+            yield str(link / name)
+        else:
+            link.symlink_to(absolute)
+            yield str(link)
 
 
 def _is_text(name: str) -> bool:

@@ -155,8 +155,8 @@ Ints = NDArray[np.int64]
 def _check_links(left: Ints, right: Ints, parents: Ints, first: Ints, size: Ints) -> None:
     """Links make up one tree each: every node but the root is the child of exactly one node before it.
 
-    XGBoost's predictor stores the left child alone and goes to it or to the node after it, whatever stands as the right
-    one (``RegTree::Node``, ``GetNextNode``); another right child would send it to a node of another branch, or of no branch.
+    XGBoost's predictor goes to the left child or to the node after it, whatever stands as the right one
+    (``GetNextNode``): with another right child it would go to a node of another branch, or of no branch.
 
     `first` is the position of each node's root, `size` the number of nodes of its tree. As a child stands after its
     parent, there is no cycle, and every chain of parents ends at the root.
