@@ -138,6 +138,11 @@ def discover(source: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def table_files(source: Path) -> tuple[Path, ...]:
+    """The files that make up the table `source`, as they lie there: nothing of them is checked."""
+    return tuple(_walk(source)) if source.is_dir() else (source,)
+
+
 def _require_table_suffix(path: Path) -> None:
     if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
         wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from meta_models.dataset.files import discover
+from meta_models.dataset.files import table_files
 from meta_models.errors import UsageError
 from meta_models.run_folder import MANIFEST_NAME, RunManifest
 from meta_models.run_folder.units import UNITS_FOLDER
@@ -45,7 +45,7 @@ def require_apart(outputs: Sequence[Output], tables: Mapping[str, Path], others:
     UsageError
         Naming both options.
     InputError
-        If a table is not there, or is no table.
+        If a folder of a table cannot be read.
     """
     sources = {option: path for option, path in {**tables, **others}.items() if path is not None}
     for output in outputs:
@@ -53,7 +53,7 @@ def require_apart(outputs: Sequence[Output], tables: Mapping[str, Path], others:
             _require_apart(output, option, path)
         _require_no_file_of_a_run(output)
     for option, path in tables.items():
-        for file in discover(path):
+        for file in table_files(path):
             for output in outputs:
                 _require_apart(output, option, file)
 

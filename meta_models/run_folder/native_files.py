@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 import pyarrow as pa
@@ -39,10 +39,11 @@ def read_frame(path: Path) -> pl.DataFrame:
 
 
 @contextmanager
-def scan_frame(path: Path) -> Iterator[pl.LazyFrame]:
-    """The Parquet file at `path`, to be collected within the block."""
-    with path.open("rb") as file:
-        yield pl.scan_parquet(file, glob=False, hive_partitioning=False)
+def scan_frames(paths: Sequence[Path]) -> Iterator[pl.LazyFrame]:
+    """The Parquet files at `paths`, of one schema, one after another, to be collected within the block."""
+    with ExitStack() as stack:
+        files: list[IO[bytes]] = [stack.enter_context(path.open("rb")) for path in paths]
+        yield pl.scan_parquet(files, glob=False, hive_partitioning=False)
 
 
 @contextmanager
