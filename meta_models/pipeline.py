@@ -41,6 +41,7 @@ from meta_models.reporting import (
     save_report,
 )
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
+from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import (
@@ -75,7 +76,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
-    with hard_limit, install_signal_handlers():
+    with hard_limit, install_signal_handlers(), one_blas_thread():
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
         with (
