@@ -7,6 +7,7 @@ pattern; neither takes a name that is no UTF-8. Given an open file, they have no
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,8 @@ from typing import IO, Any
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+_PLAIN = re.compile(r"[\w /.+,=@-]*")
 
 
 @contextmanager
@@ -48,14 +51,14 @@ def scan_frames(paths: Sequence[Path]) -> Iterator[pl.LazyFrame]:
 
 @contextmanager
 def plain_name(path: Path) -> Iterator[str]:
-    """An absolute name for `path`, in UTF-8, for libraries that take nothing but names; through a link where needed."""
+    """An absolute and plain name for `path`, for libraries that take nothing but names; through a link where needed."""
     absolute = path.absolute()
-    if _is_text(str(absolute)):
+    if _is_plain(str(absolute)):
         yield str(absolute)
         return
     with tempfile.TemporaryDirectory(prefix="meta-models-") as folder:
         link, name = Path(folder) / "link", path.name
-        if _is_text(name):  # what is not there yet can be made under this name
+        if _is_plain(name):  # what is not there yet can be made under this name
             link.symlink_to(absolute.parent, target_is_directory=True)
             yield str(link / name)
         else:
@@ -63,6 +66,6 @@ def plain_name(path: Path) -> Iterator[str]:
             yield str(link)
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name has an encoding in UTF-8: bytes that have none stand in it as surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+def _is_plain(name: str) -> bool:
+    """Whether no library finds anything in a name: XGBoost splits at ``:``; bytes that are no UTF-8 are surrogates."""
+    return _PLAIN.fullmatch(name) is not None

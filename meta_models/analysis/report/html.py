@@ -194,7 +194,7 @@ def _cell(value: object) -> Cell:
 
 
 def _mapping_table(values: Mapping[str, object], title: str) -> ReportTable:
-    shown = {name: "–" if value is None else printable(str(value)) for name, value in values.items()}
+    shown = {printable(name): "–" if value is None else printable(str(value)) for name, value in values.items()}
     return ReportTable(
         title,
         pl.DataFrame(
