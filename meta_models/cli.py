@@ -43,7 +43,7 @@ _MILESTONES = frozenset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct."""
     console.prepare_streams()
     try:
         parser = build_parser(_learners_in(sys.argv[1:] if argv is None else argv))

@@ -112,10 +112,7 @@ def error_lines(error: ValidationError, section: str = "") -> list[str]:
     section : str
         Name of the section that the keys belong to.
     """
-    return [
-        f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}"
-        for e in error.errors()
-    ]
+    return [f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}" for e in error.errors()]
 
 
 def _message(error: Any) -> str:

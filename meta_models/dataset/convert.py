@@ -78,7 +78,7 @@ def _converted(path: Path, name: str, target: Path, lines: Lines) -> TableFile:
 
 
 def _column_names(path: Path, separator: str) -> list[str]:
-    """Names of the columns; refuses what polars would mend in silence: lines with too few fields, names twice."""
+    """Names of the columns; refuses what polars would pass over in silence: lines with too few fields, names twice."""
     with reading(path), path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)

@@ -1,4 +1,4 @@
-"""The tables that a configuration names, opened before anything is trained: what ails one of them costs no training."""
+"""The tables that a configuration names, opened before anything is trained: a fault in one of them costs no training."""
 
 from __future__ import annotations
 

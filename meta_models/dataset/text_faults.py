@@ -1,4 +1,4 @@
-"""What ails a text table, told by its lines: before the reader of tables stumbles over it, and in the user's terms."""
+"""Faults of a text table, told by its lines: before the reader of tables stumbles over it, and in the user's terms."""
 
 from __future__ import annotations
 

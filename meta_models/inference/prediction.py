@@ -219,7 +219,7 @@ def _check_drift(work: _Work) -> DriftReport:
         raise InputError(
             f"With --strict the features of {work.table.dataset.source!r} must be as in training",
             f"{len(drift.far)} of {len(drift.features)} are far: {', '.join(f.feature for f in drift.far[:20])}",
-            f"See {report_path(config.out)}, mend the features or leave --strict out",
+            f"See {report_path(config.out)}, correct the features or leave --strict out",
         )
     return drift
 

@@ -342,7 +342,7 @@ def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
     """The manifest of the run whose files lie in `path`.
 
     None where there is nothing but traces of a run that was killed, or that ended before it had made anything: once the
-    table is mended, or the name, the same command works.
+    table is corrected, or the name, the same command works.
     """
     try:
         names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))
