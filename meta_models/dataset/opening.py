@@ -1,4 +1,4 @@
-"""The tables that a configuration names, opened before anything is trained: a fault in one of them costs no training."""
+"""The tables that a configuration names, opened before anything is trained: a fault in one costs no training."""
 
 from __future__ import annotations
 
