@@ -15,13 +15,15 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from meta_models import __version__
+from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import read_utf8
+from meta_models.resources import require_address_space
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
@@ -41,22 +43,31 @@ _MILESTONES = frozenset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
-    arguments = build_parser(_learners_in(sys.argv[1:] if argv is None else argv)).parse_args(argv)
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct."""
+    console.prepare_streams()
+    try:
+        parser = build_parser(_learners_in(sys.argv[1:] if argv is None else argv))
+        return int(_run(parser.parse_args(argv)))
+    finally:
+        console.finish()
+
+
+def _run(arguments: argparse.Namespace) -> ExitCode:
     command: Command = arguments.command
     try:
-        return int(command(arguments))
+        require_address_space()
+        return command(arguments)
     except MetaModelsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return int(error.exit_code)
+        console.complain(f"error: {error}\n")
+        return error.exit_code
     except MemoryError as error:
-        sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
-        return int(ExitCode.MEMORY)
+        console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
+        return ExitCode.MEMORY
     except KeyboardInterrupt:
         resumable = (train_command, predict_command, compare_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
-        sys.stderr.write(f"interrupted{again}\n")
-        return int(ExitCode.SIGINT)
+        console.complain(f"interrupted{again}\n")
+        return ExitCode.SIGINT
 
 
 def _learners_in(argv: Sequence[str]) -> list[str]:
@@ -248,7 +259,7 @@ def verify_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.inference.verify import verify_model
 
     facts = verify_model(arguments.file, isolated=arguments.isolated)
-    sys.stdout.write("\n".join(facts.lines()) + "\n")
+    console.say("\n".join(facts.lines()) + "\n")
     return ExitCode.DONE
 
 
@@ -300,8 +311,8 @@ def _expanded(values: Any) -> Any:
             names.append(value)
             continue
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_utf8(file).splitlines()
+        except (OSError, UnicodeError) as error:
             raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
         names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(names)
@@ -320,9 +331,9 @@ class _Shown(logging.Filter):
         return self._units and record.name == "meta_models.run_folder.units"
 
 
-def _set_up_logging(stream: TextIO, *, everything: bool, units: bool) -> None:
+def _set_up_logging(stream: TextIO | None, *, everything: bool, units: bool) -> None:
     root = logging.getLogger("meta_models")
-    handler = logging.StreamHandler(stream)
+    handler = console.LogHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.addFilter(_Shown(everything=everything, units=units))
     root.handlers[:] = [handler]

@@ -154,7 +154,7 @@ class Traits:
     weights : bool
         Whether rows can be weighted.
     stages : bool
-        Whether scores after fewer rounds can be had, so that cross-validation can choose their number.
+        Whether scores after fewer rounds are known, so that cross-validation can choose their number.
     stopping : bool
         Whether stop rows decide when to stop.
     constraints, features : bool

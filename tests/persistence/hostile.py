@@ -129,9 +129,15 @@ def _text(key: str, value: str) -> bytes:
 
 def _node(array: bytes, value: int, position: int = 0, code: str = ">i") -> bytes:
     """One value of one array of the first tree replaced."""
+    return _nodes({array: value}, position, code)
+
+
+def _nodes(values: dict[bytes, int], position: int = 0, code: str = ">i") -> bytes:
+    """One value of each of these arrays of the first tree replaced."""
     payload = bytearray(entries(_good())[BOOSTER])
-    start = payload.index(array + b"[$") + len(array) + 13
-    struct.pack_into(code, payload, start + position * struct.calcsize(code), value)
+    for array, value in values.items():
+        start = payload.index(array + b"[$") + len(array) + 13
+        struct.pack_into(code, payload, start + position * struct.calcsize(code), value)
     return rebuilt({BOOSTER: bytes(payload)})
 
 
@@ -246,6 +252,10 @@ CASES: dict[str, tuple[Maker, str]] = {
     "negative child": (lambda c: _node(b"left_children", -5), "after their parent"),
     "a cycle": (lambda c: _node(b"left_children", 0), "after their parent"),
     "a child of two parents": (lambda c: _node(b"left_children", 2), "child once"),
+    "children exchanged": (
+        lambda c: _nodes({b"left_children": 2, b"right_children": 1}),
+        "next to the left",
+    ),
     "one child only": (lambda c: _node(b"left_children", -1), "two children or none"),
     "another parent": (lambda c: _node(b"parents", 5, 1), "agree"),
     "feature out of range": (lambda c: _node(b"split_indices", 6), "below 6"),
