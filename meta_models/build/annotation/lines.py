@@ -1,0 +1,106 @@
+"""The lines of a GTF or GFF3 file, plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from meta_models.errors import InputError
+
+_COLUMNS = 9
+_GZIP = b"\x1f\x8b"
+#: No contig is longer; larger numbers are no coordinates.
+_LARGEST = 2**40
+#: Features below transcripts that tell nothing about introns that exons do not tell.
+_PASSED_OVER = frozenset(
+    {
+        "start_codon", "stop_codon", "UTR", "5UTR", "3UTR", "five_prime_utr", "three_prime_utr", "five_prime_UTR",
+        "three_prime_UTR", "intron", "inter", "inter_CNS", "intron_CNS", "Selenocysteine",
+        "protein", "polypeptide",
+    }
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    """One feature; coordinates 1-based, inclusive."""
+
+    number: int
+    chrom: str
+    feature: str
+    start: int
+    end: int
+    strand: str
+    attributes: str
+
+
+def feature_lines(path: Path, passed_over: Counter[str]) -> Iterator[Line]:
+    """The features of a file up to ``##FASTA``; those that tell nothing here are counted in `passed_over`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line has other than nine columns, or coordinates or a strand that are none.
+    """
+    with _reading(path), _open(path) as stream:
+        for number, text in enumerate(stream, 1):
+            if text[0] in "#>":
+                if text.startswith(("##FASTA", ">")):
+                    return
+                continue
+            if not text.strip() or text.startswith(("track ", "browser ")):
+                continue
+            columns = text.rstrip("\r\n").split("\t")
+            if len(columns) != _COLUMNS:
+                raise bad_line(path, number, "nine columns, tabs between them", f"{len(columns)}")
+            chrom, _, feature, start, end, _, strand, _, attributes = columns
+            if feature in _PASSED_OVER:
+                passed_over[feature] += 1
+                continue
+            yield Line(
+                number, chrom, feature, *_span(path, number, start, end), _strand(path, number, strand), attributes
+            )
+
+
+def bad_line(path: Path, number: int, expected: str, found: str) -> InputError:
+    """The error of one line."""
+    return InputError(f"Line {number} of {path} must have {expected}", f"Found {found}", "Mend or remove it")
+
+
+def _span(path: Path, number: int, start: str, end: str) -> tuple[int, int]:
+    whole = start.isdigit() and end.isdigit() and start.isascii() and end.isascii() and len(start) + len(end) <= 26
+    if not whole or not 1 <= int(start) <= int(end) < _LARGEST:
+        raise bad_line(
+            path, number, "a first base of 1 or more and a last base not before it", f"{start!r} and {end!r}"
+        )
+    return int(start), int(end)
+
+
+def _strand(path: Path, number: int, strand: str) -> str:
+    if strand not in {"+", "-", ".", "?"}:
+        raise bad_line(path, number, "a strand of +, -, . or ?", repr(strand))
+    return strand
+
+
+def _open(path: Path) -> IO[str]:
+    with path.open("rb") as stream:
+        zipped = stream.read(2) == _GZIP
+    if zipped:
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
+    return path.open(encoding="utf-8-sig", newline="\n")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"The annotation {path} must be a readable GTF or GFF3 file", f"Found: {error}", "Check the file"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"The annotation {path} must be text in UTF-8", f"Found: {error}", "Convert it") from None

@@ -1,0 +1,88 @@
+"""One gene, put together from genome, labels, scores and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.build.annotation import GeneModel
+from meta_models.build.evidence import EvidenceSource
+from meta_models.build.genome import Genome, reverse_complement
+from meta_models.build.labels import Labeller
+from meta_models.build.scores import ScoreSource
+from meta_models.dataset.gene_columns import Gene
+from meta_models.features import Recipe
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Positions of genes, and how many of them each base model covers."""
+
+    positions: int = 0
+    covered: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Coverage) -> Coverage:
+        keys = {**self.covered, **other.covered}
+        covered = {key: self.covered.get(key, 0) + other.covered.get(key, 0) for key in keys}
+        return Coverage(self.positions + other.positions, covered)
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Makes genes; in a forked child as well as where it was made.
+
+    Attributes
+    ----------
+    families : mapping of str to str
+        Family by gene id.
+    """
+
+    genome: Genome
+    labeller: Labeller
+    scores: Sequence[ScoreSource]
+    evidence: Sequence[EvidenceSource]
+    recipe: Recipe
+    families: Mapping[str, str]
+
+    def gene(self, model: GeneModel) -> tuple[Gene, Coverage]:
+        """The gene, and how much of it the base models cover; where they do not, its scores are 0."""
+        flank = self.recipe.flank
+        labels = self.labeller(model)
+        raw = {source.key: self._scores(source, model) for source in self.scores}
+        inner = slice(flank, flank + len(model))
+        covered = {key: int((~np.isnan(scores[inner]).any(axis=1)).sum()) for key, scores in raw.items()}
+        gene = Gene(
+            gene_id=model.gene_id,
+            gene_name=model.gene_name,
+            gene_type=model.gene_type,
+            family=self.families.get(model.gene_id, model.gene_id),
+            chrom=model.chrom,
+            strand=model.strand,
+            start=model.start,
+            end=model.end,
+            flank=flank,
+            sequence=self.sequence(model),
+            labels=labels.labels,
+            elsewhere=labels.elsewhere,
+            scores={key: np.nan_to_num(scores, copy=False, nan=0.0) for key, scores in raw.items()},
+            evidence={source.name: self._evidence(source, model) for source in self.evidence},
+        )
+        return gene, Coverage(len(model), covered)
+
+    def sequence(self, model: GeneModel, flank: int | None = None) -> NDArray[np.uint8]:
+        """Codes of the gene with its flanks in the sense direction, uint8 (n + 2 * flank,)."""
+        around = self.recipe.flank if flank is None else flank
+        codes = self.genome.fetch(model.chrom, model.start - 1 - around, model.end + around)
+        return codes if model.strand == "+" else reverse_complement(codes)
+
+    def _scores(self, source: ScoreSource, model: GeneModel) -> NDArray[np.float32]:
+        around = self.recipe.flank
+        start, end = model.start - 1 - around, model.end + around
+        return source.fetch(model.chrom, start, end, model.strand, gene_id=model.source_id)
+
+    def _evidence(self, source: EvidenceSource, model: GeneModel) -> NDArray[np.float32]:
+        around = self.recipe.flank
+        return source.fetch(model.chrom, model.start - 1 - around, model.end + around, model.strand)
