@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 GENE = "gene_id"
 GENE_NAME = "gene_name"
+TRANSCRIPT = "transcript_id"
 FAMILY = "gene_family"
 LABEL = "splice_type"
 CHROM = "chrom"
@@ -53,7 +54,7 @@ NULL_TEXTS: tuple[str, ...] = ("", "NA", "<NA>", "NaN", "nan", "null", "NULL", "
 METADATA: frozenset[str] = frozenset(
     {
         GENE, FAMILY, LABEL, CHROM, POSITION, GENOMIC_POSITION, STRAND, GENE_TYPE, WEIGHT,
-        GENE_NAME, "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
+        GENE_NAME, TRANSCRIPT, "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
         "start", "end", "gene_start", "gene_end", "transcript_start", "transcript_end", "tx_start", "tx_end",
         "site_start", "site_end", "window_start", "window_end", "absolute_position", "predicted_position",
         "true_position", "row_id", SEQUENCE,
@@ -66,7 +67,7 @@ METADATA: frozenset[str] = frozenset(
 TEXT: frozenset[str] = frozenset(
     {
         GENE, FAMILY, LABEL, CHROM, STRAND, GENE_TYPE, SEQUENCE,
-        GENE_NAME, "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id",
+        GENE_NAME, TRANSCRIPT, "transcript_name", "chromosome", "seqname", "exon_id",
     }
 )  # fmt: skip
 

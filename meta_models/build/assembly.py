@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,6 @@ from meta_models.build.labels import Labeller
 from meta_models.build.scores import ScoreSource
 from meta_models.dataset.gene_columns import Gene
 from meta_models.features import Recipe
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Positions of genes, and how many of them each base model covers."""
-
-    positions: int = 0
-    covered: Mapping[str, int] = field(default_factory=dict)
-
-    def __add__(self, other: Coverage) -> Coverage:
-        keys = {**self.covered, **other.covered}
-        covered = {key: self.covered.get(key, 0) + other.covered.get(key, 0) for key in keys}
-        return Coverage(self.positions + other.positions, covered)
 
 
 @dataclass(frozen=True)
@@ -47,14 +34,10 @@ class Assembler:
     recipe: Recipe
     families: Mapping[str, str]
 
-    def gene(self, model: GeneModel) -> tuple[Gene, Coverage]:
-        """The gene, and how much of it the base models cover; where they do not, its scores are 0."""
-        flank = self.recipe.flank
+    def gene(self, model: GeneModel) -> Gene:
+        """The gene; where a base model does not cover it, its score is 0."""
         labels = self.labeller(model)
-        raw = {source.key: self._scores(source, model) for source in self.scores}
-        inner = slice(flank, flank + len(model))
-        covered = {key: int((~np.isnan(scores[inner]).any(axis=1)).sum()) for key, scores in raw.items()}
-        gene = Gene(
+        return Gene(
             gene_id=model.gene_id,
             gene_name=model.gene_name,
             gene_type=model.gene_type,
@@ -63,25 +46,25 @@ class Assembler:
             strand=model.strand,
             start=model.start,
             end=model.end,
-            flank=flank,
+            flank=self.recipe.flank,
             sequence=self.sequence(model),
             labels=labels.labels,
             elsewhere=labels.elsewhere,
-            scores={key: np.nan_to_num(scores, copy=False, nan=0.0) for key, scores in raw.items()},
+            scores={source.key: self._scores(source, model) for source in self.scores},
             evidence={source.name: self._evidence(source, model) for source in self.evidence},
         )
-        return gene, Coverage(len(model), covered)
 
-    def sequence(self, model: GeneModel, flank: int | None = None) -> NDArray[np.uint8]:
+    def sequence(self, model: GeneModel) -> NDArray[np.uint8]:
         """Codes of the gene with its flanks in the sense direction, uint8 (n + 2 * flank,)."""
-        around = self.recipe.flank if flank is None else flank
+        around = self.recipe.flank
         codes = self.genome.fetch(model.chrom, model.start - 1 - around, model.end + around)
         return codes if model.strand == "+" else reverse_complement(codes)
 
     def _scores(self, source: ScoreSource, model: GeneModel) -> NDArray[np.float32]:
         around = self.recipe.flank
         start, end = model.start - 1 - around, model.end + around
-        return source.fetch(model.chrom, start, end, model.strand, gene_id=model.source_id)
+        scores = source.fetch(model.chrom, start, end, model.strand, gene_id=model.gene_id)
+        return np.nan_to_num(scores, nan=0.0)
 
     def _evidence(self, source: EvidenceSource, model: GeneModel) -> NDArray[np.float32]:
         around = self.recipe.flank

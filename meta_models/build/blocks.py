@@ -10,7 +10,7 @@ from meta_models.build.annotation import GeneModel
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive genes of one contig.
+    """Consecutive genes; those of small contigs share a block.
 
     Attributes
     ----------

@@ -7,13 +7,13 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meta_models.errors import WriteError
-from meta_models.run_folder.atomic import atomic_write, sha256_of, write_error
+from meta_models.run_folder.atomic import atomic_write, flush, sha256_of, write_error
 from meta_models.run_folder.manifest import UnitRecord
 from meta_models.run_folder.writers import digest, json_bytes
 
@@ -141,6 +141,34 @@ class UnitStore:
         WriteError
             If it cannot be written.
         """
+        folder = self._new_folder(name, files, sum(map(len, files.values())))
+        for file, data in sorted(files.items()):
+            atomic_write(folder / file, data)
+        hashes = {file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items())}
+        return self._commit(name, key, hashes, timing)
+
+    def move(
+        self, name: str, key: UnitKey, files: Mapping[str, Path], *, timing: Mapping[str, float] | None = None
+    ) -> UnitHit:
+        """As :meth:`put`, of files on the same disk that are moved into the unit: they may be larger than memory.
+
+        Raises
+        ------
+        WriteError
+            If one cannot be moved.
+        """
+        folder = self._new_folder(name, files, 0)
+        try:
+            for file, path in sorted(files.items()):
+                flush(path)
+                path.replace(folder / file)
+            hashes = {file: sha256_of(folder / file) for file in sorted(files)}
+        except OSError as error:
+            raise write_error(error, folder) from error
+        return self._commit(name, key, hashes, timing)
+
+    def _new_folder(self, name: str, files: Iterable[str], size: int) -> Path:
+        """An empty folder for a unit, for files of such names and of so many bytes together."""
         folder = self._folder_of(name)
         for file in files:
             _check_name(file)
@@ -148,12 +176,16 @@ class UnitStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise write_error(error, folder, sum(map(len, files.values()))) from error
-        for file, data in sorted(files.items()):
-            atomic_write(folder / file, data)
-        hashes = {file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items())}
+            raise write_error(error, folder, size) from error
+        return folder
+
+    def _commit(
+        self, name: str, key: UnitKey, hashes: Mapping[str, str], timing: Mapping[str, float] | None
+    ) -> UnitHit:
+        """Write the marks that make a unit of what is in its folder, ``unit.json`` last."""
+        folder = self._folder_of(name)
         atomic_write(folder / TIMING_NAME, json_bytes(dict(timing or {})))
-        commit = {"format": _FORMAT, "name": name, "key": key.sha256, "parts": dict(key.parts), "files": hashes}
+        commit = {"format": _FORMAT, "name": name, "key": key.sha256, "parts": dict(key.parts), "files": dict(hashes)}
         atomic_write(folder / COMMIT_NAME, json_bytes(commit))
         if self._listener is not None:
             seconds = None if timing is None else timing.get("total", sum(timing.values()))
