@@ -1,1 +1,1 @@
-"""From a genome, an annotation and the scores of base models to a folder that can be trained on."""
+"""From a genome, an annotation and tracks of base scores to the tables that the trainer reads."""
