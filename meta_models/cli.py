@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from meta_models import __version__
 from meta_models.analysis.options import AnalysisConfig
+from meta_models.build.config import BuildConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
@@ -26,6 +27,9 @@ Config = TypeVar("Config", bound=Configuration)
 #: Loggers whose information is shown without --verbose.
 _MILESTONES = frozenset(
     {
+        "meta_models.build.command",
+        "meta_models.build.tracks",
+        "meta_models.build.annotated",
         "meta_models.pipeline",
         "meta_models.reporting",
         "meta_models.inference.prediction",
@@ -47,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return int(ExitCode.MEMORY)
     except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command)
+        resumable = (train_command, predict_command, compare_command, build_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
         sys.stderr.write(f"interrupted{again}\n")
         return int(ExitCode.SIGINT)
@@ -97,6 +101,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     predict.set_defaults(command=predict_command)
     add_config_options(predict, PredictConfig)
+    build = commands.add_parser(
+        "build", help="make a table and genes from genome, annotation and scores", argument_default=argparse.SUPPRESS
+    )
+    build.set_defaults(command=build_command)
+    add_config_options(build, BuildConfig)
     analyse = commands.add_parser(
         "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
     )
@@ -152,7 +161,7 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
     given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields}
     file = getattr(arguments, "config", None)
     values = {**(kind.read_yaml(file) if file is not None else {}), **given}
-    lists = {name: values[name] for name in ("exclude_features", "protect_features") if name in values}
+    lists = {name: values[name] for name in ("exclude_features", "protect_features", "genes") if name in values}
     return kind.from_mapping({**values, **{name: _expanded(value) for name, value in lists.items()}})
 
 
@@ -166,6 +175,15 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.pipeline import run_training
 
     return run_training(config)
+
+
+def build_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models build``."""
+    config = config_from(arguments, BuildConfig)
+    _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
+    from meta_models.build.command import run_build
+
+    return run_build(config)
 
 
 def compare_command(arguments: argparse.Namespace) -> ExitCode:
@@ -220,7 +238,9 @@ def _shape(name: str, plain: Any) -> dict[str, Any]:
     if typing.get_origin(plain) is not tuple:
         return {"metavar": metavar}
     parts = typing.get_args(plain)
-    return {"metavar": metavar, "nargs": "+" if Ellipsis in parts else len(parts)}
+    if Ellipsis in parts:
+        return {"metavar": metavar, "nargs": "+", "action": "extend"}
+    return {"metavar": metavar, "nargs": len(parts)}
 
 
 def _named_values(field: FieldInfo) -> dict[str, Any]:

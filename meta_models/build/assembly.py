@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.build.annotation import GeneModel
-from meta_models.build.evidence import EvidenceSource
+from meta_models.build.evidence_tracks import EvidenceReader
 from meta_models.build.genome import Genome, reverse_complement
 from meta_models.build.labels import Labeller
 from meta_models.build.scores import ScoreSource
@@ -30,7 +30,7 @@ class Assembler:
     genome: Genome
     labeller: Labeller
     scores: Sequence[ScoreSource]
-    evidence: Sequence[EvidenceSource]
+    evidence: Sequence[EvidenceReader]
     recipe: Recipe
     families: Mapping[str, str]
 
@@ -51,7 +51,7 @@ class Assembler:
             labels=labels.labels,
             elsewhere=labels.elsewhere,
             scores={source.key: self._scores(source, model) for source in self.scores},
-            evidence={source.name: self._evidence(source, model) for source in self.evidence},
+            evidence={source.track.name: self._evidence(source, model) for source in self.evidence},
         )
 
     def sequence(self, model: GeneModel) -> NDArray[np.uint8]:
@@ -64,8 +64,8 @@ class Assembler:
         around = self.recipe.flank
         start, end = model.start - 1 - around, model.end + around
         scores = source.fetch(model.chrom, start, end, model.strand, gene_id=model.gene_id)
-        return np.nan_to_num(scores, nan=0.0)
+        return np.asarray(np.nan_to_num(scores, nan=0.0))
 
-    def _evidence(self, source: EvidenceSource, model: GeneModel) -> NDArray[np.float32]:
+    def _evidence(self, source: EvidenceReader, model: GeneModel) -> NDArray[np.float32]:
         around = self.recipe.flank
         return source.fetch(model.chrom, model.start - 1 - around, model.end + around, model.strand)
