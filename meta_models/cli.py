@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from meta_models import __version__
 from meta_models.analysis.options import AnalysisConfig
-from meta_models.build.config import BuildConfig
+from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
@@ -106,6 +106,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     build.set_defaults(command=build_command)
     add_config_options(build, BuildConfig)
+    demo = commands.add_parser(
+        "demo-genome", help="write a small simulated genome to build from", argument_default=argparse.SUPPRESS
+    )
+    demo.set_defaults(command=demo_genome_command)
+    add_config_options(demo, DemoGenomeConfig)
     analyse = commands.add_parser(
         "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
     )
@@ -184,6 +189,15 @@ def build_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.build.command import run_build
 
     return run_build(config)
+
+
+def demo_genome_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models demo-genome``."""
+    config = config_from(arguments, DemoGenomeConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.build.demo_genome import run_demo_genome
+
+    return run_demo_genome(config)
 
 
 def compare_command(arguments: argparse.Namespace) -> ExitCode:

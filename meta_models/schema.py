@@ -36,6 +36,8 @@ class SpliceClass(IntEnum):
 
 CLASSES: tuple[SpliceClass, ...] = tuple(SpliceClass)
 CLASS_NAMES: tuple[str, ...] = tuple(c.label for c in SpliceClass)
+#: The type of genes that code for a protein, as annotations call it.
+CODING = "protein_coding"
 #: In arrays of labels of all positions of a gene: whether the position is a site is not known; no row is made of it.
 MASKED = 255
 SITE_CLASSES: tuple[SpliceClass, ...] = (SpliceClass.DONOR, SpliceClass.ACCEPTOR)

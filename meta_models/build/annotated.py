@@ -12,6 +12,7 @@ from meta_models.build.config import BuildConfig
 from meta_models.build.contig_names import match_names, unknown_names
 from meta_models.build.genome import Genome
 from meta_models.build.labels import Labeller, require_consensus
+from meta_models.build.options import gene_rules, label_rules
 from meta_models.build.selection import chosen_genes, renamed, require_types, select_genes
 from meta_models.errors import InputError
 
@@ -49,9 +50,10 @@ def read_genes(config: BuildConfig, genome: Genome, chrom_map: Mapping[str, str]
     counts = Counter(annotation.counts)
     what = f"The annotation {config.annotation}"
     models = _on_genome(annotation.genes, genome, chrom_map, what, counts, any_contig=not config.chroms)
-    selected = select_genes(models, config.gene_rules, counts)
-    require_types(selected, config.gene_rules)
-    labeller = Labeller(selected, config.label_rules, genome)
+    rules = gene_rules(config)
+    selected = select_genes(models, rules, counts)
+    require_types(selected, rules)
+    labeller = Labeller(selected, label_rules(config), genome)
     require_consensus(labeller.motifs)
     genes = chosen_genes(labeller.genes, config.genes or None, config.chroms or None)
     logger.info("%d genes of %s, %d of them are built", len(models), config.annotation, len(genes))

@@ -1,4 +1,4 @@
-"""The configuration of ``meta-models build``."""
+"""The configurations of ``meta-models build`` and ``meta-models demo-genome``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from meta_models.build.annotation.drafts import CODING
-from meta_models.build.labels import LabelRules
-from meta_models.build.sampling import SamplingOptions
-from meta_models.build.selection import GeneRules
 from meta_models.config import Configuration, PositiveInt, Share
-from meta_models.features import DEFAULT_GROUPS, GROUPS
+from meta_models.schema import CODING
 
-AUTO, NONE = "auto", "none"
+AUTO, NONE, DEFAULT = "auto", "none", "default"
 
 
 class BuildConfig(Configuration):
@@ -79,7 +75,11 @@ class BuildConfig(Configuration):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the draw of rows.")
 
     # ---- features
-    features: tuple[str, ...] = Field(DEFAULT_GROUPS, description=f"Groups of features, of {', '.join(GROUPS)}.")
+    features: tuple[str, ...] = Field(
+        (DEFAULT,),
+        description="Groups of features: default (scores, models, context, sequence, evidence), annotation (known only "
+        "where genes are annotated), kmer.",
+    )
     flank: Annotated[int, Field(ge=0)] = Field(
         5000, description="Bases beyond a gene that are read; with 0, features tell where the gene ends."
     )
@@ -115,23 +115,16 @@ class BuildConfig(Configuration):
     def _check(self) -> Self:
         if self.out is None and not self.dry_run:
             raise ValueError("out must name the folder to write (--out DIR), or give --dry-run")
-        if unknown := sorted(set(self.features) - set(GROUPS)):
-            raise ValueError(f"features must be of {', '.join(GROUPS)}, found {', '.join(unknown)}")
         if not self.features:
             raise ValueError("features must name a group or more")
         return self
 
-    @property
-    def gene_rules(self) -> GeneRules:
-        """Which genes and transcripts are taken."""
-        return GeneRules(self.gene_types, self.transcripts)
 
-    @property
-    def label_rules(self) -> LabelRules:
-        """How introns become labels."""
-        return LabelRules(self.min_intron, self.other_sites, self.noncanonical)
+class DemoGenomeConfig(Configuration):
+    """What ``meta-models demo-genome`` simulates, and where it is written."""
 
-    @property
-    def sampling(self) -> SamplingOptions:
-        """Which rows are drawn."""
-        return SamplingOptions(self.rows, self.negatives_per_site, self.keep_above, self.all_positions, self.seed)
+    out: Path = Field(description="Folder to write; must be absent.")
+    n_genes: PositiveInt = Field(80, description="Number of genes.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        0, description="Seed; genomes of different seeds share no gene."
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from meta_models import __version__
 from meta_models.build.block_files import GeneCounts
 from meta_models.build.config import NONE
+from meta_models.build.options import gene_rules, label_rules
 from meta_models.build.plan import Plan, contigs_in_use
 from meta_models.build.source_files import file_facts
 from meta_models.features import column_names
@@ -38,7 +39,7 @@ def describe_inputs(plan: Plan) -> dict[str, Any]:
             "sha256": genome.sha256(contigs),
         },
         "annotation": dict(file_facts(config.annotation)),
-        "labels": {**asdict(config.label_rules), **asdict(config.gene_rules)},
+        "labels": {**asdict(label_rules(config)), **asdict(gene_rules(config))},
         "introns": dict(sorted(plan.annotated.labeller.motifs.items())),
         "dropped_or_changed": dict(plan.annotated.counts),
         "families": {"rule": "file"} if _from_file(config.families) else {"rule": config.families},

@@ -16,6 +16,7 @@ from meta_models.build.contig_names import read_chrom_map
 from meta_models.build.evidence_tracks import open_all_evidence
 from meta_models.build.genome import open_genome
 from meta_models.build.kinship import find_families
+from meta_models.build.options import feature_groups, sampling_options
 from meta_models.build.sampling import SamplingPlan, plan_sampling
 from meta_models.build.scan import Scan, require_coverage, require_enough, scan_blocks
 from meta_models.build.tracks import Tracks, open_tracks
@@ -72,6 +73,8 @@ def make_plan(config: BuildConfig, scratch: Path) -> Iterator[Plan]:
     InputError, UsageError
         If the inputs or the options cannot be used.
     """
+    options = sampling_options(config)
+    names = feature_groups(config)
     with ExitStack() as stack:
         genome = stack.enter_context(open_genome(config.genome))
         chrom_map = read_chrom_map(config.chrom_map) if config.chrom_map is not None else {}
@@ -79,20 +82,20 @@ def make_plan(config: BuildConfig, scratch: Path) -> Iterator[Plan]:
         known = annotated.labeller.genes
         tracks = open_tracks(config, genome, known, chrom_map, stack, scratch)
         evidence = open_all_evidence(config, genome, chrom_map, stack)
-        recipe = _recipe(config, tracks, tuple(reader.track for reader in evidence))
+        recipe = _recipe(config, names, tracks, tuple(reader.track for reader in evidence))
         families = find_families(known, genome, config.families)
         assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families)
         blocks = make_blocks(annotated.genes, genome.contigs, config.block_positions)
         processes = _processes(config, blocks, recipe)
-        scan = scan_blocks(blocks, assembler, config.sampling.edges, processes=processes)
+        scan = scan_blocks(blocks, assembler, options.edges, processes=processes)
         require_enough(len(annotated.genes), scan)
         require_coverage(scan, config.least_coverage, {source.key: source.sparse for source in tracks.sources})
-        sampling = plan_sampling(scan.strata, config.sampling)
+        sampling = plan_sampling(scan.strata, options)
         yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, processes)
 
 
-def _recipe(config: BuildConfig, tracks: Tracks, evidence: tuple[EvidenceTrack, ...]) -> Recipe:
-    names = [name for name in GROUPS if name in config.features and (name != _EVIDENCE or evidence)]
+def _recipe(config: BuildConfig, asked: tuple[str, ...], tracks: Tracks, evidence: tuple[EvidenceTrack, ...]) -> Recipe:
+    names = [name for name in asked if name != _EVIDENCE or evidence]
     return Recipe(
         models=tracks.base_tracks(),
         evidence=evidence,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from meta_models.build.annotation import GeneModel, Transcript
 from meta_models.errors import InputError
+from meta_models.schema import CODING
 
 ALL_TYPES = "all"
 _PAR_COPY = "_PAR_Y"
@@ -28,7 +29,7 @@ class GeneRules:
         Whose introns make sites.
     """
 
-    gene_types: tuple[str, ...] = ("protein_coding",)
+    gene_types: tuple[str, ...] = (CODING,)
     transcripts: Literal["all", "canonical"] = "all"
 
 

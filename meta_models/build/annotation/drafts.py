@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from meta_models.build.annotation.models import Annotation, GeneModel, Transcript
 from meta_models.errors import InputError
+from meta_models.schema import CODING
 
 OnBad = Literal["error", "skip"]
 GeneKey = tuple[str, str, str]
-CODING = "protein_coding"
 _CODING_FEATURE = "mRNA"
 _UNKNOWN = "unknown"
 _PLAIN_FEATURES = frozenset({"", "transcript", "exon", "CDS", "gene"})
