@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
+from meta_models.learners.xgboost.matrix import cut_values
 from meta_models.resources import PeakSampler
-from meta_models.training.matrix import cut_values
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "learning_rate": 0.05,
               "max_delta_step": 1.0, "max_bin": 256, "seed": 0}  # fmt: skip

@@ -32,14 +32,15 @@ import xgboost as xgb
 from meta_models.cli import main as command
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reader import rows_of_chunk
+from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.registry import FAMILIES
+from meta_models.learners.xgboost.booster import _parameters
+from meta_models.learners.xgboost.devices import choose_device, device_peak, present_gpu
+from meta_models.learners.xgboost.matrix import BUILD_BYTES, feature_bins, sample_size
 from meta_models.resources import PeakSampler, cpu_limit, memory_budget
-from meta_models.training.devices import choose_device, device_peak, present_gpu
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
-from meta_models.training.families.xgboost_binary import _parameters
-from meta_models.training.folds import split_groups
-from meta_models.training.matrix import BUILD_BYTES, feature_bins, sample_size
+from meta_models.training.fitting.folds import split_groups
+from meta_models.training.fitting.one_vs_rest import Problem, fit_one_vs_rest
 from meta_models.training.memory import single_model_peak
-from meta_models.training.one_vs_rest import Problem, fit_one_vs_rest
 
 GENE_ROWS = 400
 SHARES = (0.8, 0.1, 0.1)

@@ -21,17 +21,18 @@ import pytest
 import xgboost as xgb
 from sklearn.metrics import average_precision_score
 
-from meta_models.analysis.explain import explain, parts_of
+from meta_models.analysis.attribution.contributions import explain, parts_of
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
+from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.registry import FAMILIES
+from meta_models.learners.xgboost.matrix import feature_bins
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SigmoidMetaModel
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
-from meta_models.training.folds import make_folds
-from meta_models.training.matrix import feature_bins
-from meta_models.training.one_vs_rest import FittedProblem, Problem, held_out_jobs
+from meta_models.training.fitting.folds import make_folds
+from meta_models.training.fitting.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
 CONFIG = TrainingConfig(n_estimators=50)
 PARAMETERS = {

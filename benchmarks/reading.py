@@ -21,10 +21,10 @@ import xgboost as xgb
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
+from meta_models.learners.xgboost.booster import _parameters
+from meta_models.learners.xgboost.matrix import build_matrix, cut_sample, feature_bins, sample_size
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
-from meta_models.training.families.xgboost_binary import _parameters
-from meta_models.training.matrix import build_matrix, cut_sample, feature_bins, sample_size
 
 CONFIG = TrainingConfig()
 

@@ -64,7 +64,7 @@ def parameters(rounds: int) -> dict[str, Any]:
 def constraints(table: Path) -> list[tuple[int, ...]]:
     """How each class's model must follow each feature, as in this trainer."""
     from meta_models.schema import base_models
-    from meta_models.training.constraints import score_constraints
+    from meta_models.training.fitting.constraints import score_constraints
 
     names = features(table)
     return list(score_constraints(names, base_models(names)))
@@ -260,8 +260,8 @@ WEIGHTED = {"weighted": ("average_precision", "mean"), "log_loss": ("log_loss", 
 
 def compare(table: Path, runs: dict[str, Figures]) -> None:
     """Add weighted figures to `runs`, and their differences to the naive pipeline with intervals; scores are let go."""
-    from meta_models.analysis.figures import Figures as Scored
-    from meta_models.analysis.figures import Rows, figures_of
+    from meta_models.analysis.comparison.replicates import Figures as Scored
+    from meta_models.analysis.comparison.replicates import Rows, figures_of
     from meta_models.metrics import Draws, interval_of
 
     _, labels, groups, weights = load(table, values=False)

@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from meta_models.analysis.evaluation import evaluate as compare_with_bases
-from meta_models.analysis.evaluation import standard_strata
-from meta_models.analysis.evaluation_table import EvaluationTable, Headline
+from meta_models.analysis.comparison.evaluate import evaluate as compare_with_bases
+from meta_models.analysis.comparison.evaluate import standard_strata
+from meta_models.analysis.comparison.table import EvaluationTable, Headline
 from meta_models.analysis.runner import selected
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions

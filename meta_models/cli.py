@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 from pydantic.fields import FieldInfo
 
 from meta_models import __version__
-from meta_models.analysis.options import AnalysisConfig
+from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig

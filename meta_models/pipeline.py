@@ -13,13 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_models.analysis.base import AnalysisContext
-from meta_models.analysis.evaluation import best_base_overall, choose_best_base, evaluate, standard_strata
-from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.gene_ranking import gene_ranking
+from meta_models.analysis.comparison.evaluate import best_base_overall, choose_best_base, evaluate, standard_strata
+from meta_models.analysis.comparison.gene_ranking import gene_ranking
+from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.framework.base import AnalysisContext
+from meta_models.analysis.performance.targets import read_targets
+from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
-from meta_models.analysis.style import settings_in
-from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import Tables, open_tables
 from meta_models.dataset.positions import Positions, read_positions
@@ -27,6 +27,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, require_genes, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
+from meta_models.learners.registry import FAMILIES
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     EXTERNAL,
@@ -50,12 +51,12 @@ from meta_models.run_folder import (
     require_space,
 )
 from meta_models.schema import BaseModel
-from meta_models.training.families import FAMILIES
+from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
-from meta_models.training.pool import Pool, require_features
 from meta_models.training.retrainer import make_retrainer
-from meta_models.training.screen_table import Screened, screen_table
-from meta_models.training.task import TrainingTask
+from meta_models.training.screening.table import Screened, screen_table
 
 logger = logging.getLogger(__name__)
 

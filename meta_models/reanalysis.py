@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meta_models.analysis.base import AnalysisContext
-from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.options import AnalysisConfig
+from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.framework.base import AnalysisContext
+from meta_models.analysis.framework.options import AnalysisConfig
+from meta_models.analysis.performance.targets import read_targets
+from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
-from meta_models.analysis.style import settings_in
-from meta_models.analysis.targets import read_targets
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
 from meta_models.dataset.reader import Dataset

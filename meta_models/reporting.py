@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_models.analysis.evaluation_table import EvaluationTable
+from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.report.card import render_model_card
 from meta_models.analysis.report.html import render_report
 from meta_models.analysis.report.input import ArtifactCheck, ReportInput

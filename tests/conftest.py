@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from meta_models.dataset.demo import write_demo_table
+from meta_models.learners.xgboost.devices import present_gpu
 from meta_models.resources import Gpu, NoGpu
-from meta_models.training.devices import present_gpu
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from training_tasks import make_task
 
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
-from meta_models.training.pool import Pool
-from meta_models.training.task import TrainingTask
+from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.task import TrainingTask
 
 
 def all_positions(n_genes: int = 30, rows: int = 60, seed: int = 0) -> pl.DataFrame:

@@ -12,10 +12,10 @@ import pytest
 from browser import needs_chromium, probed
 from tables import make_frame, write_table
 
-from meta_models.analysis import style
+from meta_models.analysis.plots import style
 from meta_models.analysis.registry import ANALYSES
 from meta_models.cli import main
-from meta_models.training import fit_table
+from meta_models.training.fitting import fit_table
 from meta_models.training.strategies import STRATEGIES
 
 OPTIONS = [

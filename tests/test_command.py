@@ -22,7 +22,7 @@ from meta_models.cli import main
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.training.families import FAMILIES
+from meta_models.learners.registry import FAMILIES
 from meta_models.training.strategies import STRATEGIES
 
 QUICK = ["--n-estimators", "6", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60"]

@@ -14,8 +14,8 @@ from meta_models.dataset.positions import read_positions
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import open_dataset
 from meta_models.run_folder import UnitStore
+from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.strategies import STRATEGIES
-from meta_models.training.task import TrainingTask
 
 
 def make_task(folder: Path, table: pl.DataFrame | Path, strategy: str = "single_model", **options: Any) -> TrainingTask:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from meta_models.analysis.base import Analysis
-from meta_models.analysis.base_vs_meta import BaseVersusMeta
-from meta_models.analysis.calibration import Calibration
-from meta_models.analysis.curves import Curves
-from meta_models.analysis.decisions import Decisions
-from meta_models.analysis.ensemble import Ensemble
-from meta_models.analysis.error_bins import ErrorBins
-from meta_models.analysis.features import Features
-from meta_models.analysis.genes import Genes
-from meta_models.analysis.group_ablation import GroupAblation
-from meta_models.analysis.importance import Importance
-from meta_models.analysis.learning_curve import LearningCurve
-from meta_models.analysis.mining import Mining
-from meta_models.analysis.overfitting import Overfitting
-from meta_models.analysis.shap_values import ShapValues
-from meta_models.analysis.shuffled_labels import ShuffledLabels
-from meta_models.analysis.sites import Sites
-from meta_models.analysis.targets import Targets
+from meta_models.analysis.errors.bins import ErrorBins
+from meta_models.analysis.errors.genes import Genes
+from meta_models.analysis.errors.sites import Sites
+from meta_models.analysis.fit_quality.ensemble import Ensemble
+from meta_models.analysis.fit_quality.mining import Mining
+from meta_models.analysis.fit_quality.overfitting import Overfitting
+from meta_models.analysis.framework.base import Analysis
+from meta_models.analysis.importance.features import Features
+from meta_models.analysis.importance.methods import Importance
+from meta_models.analysis.importance.shap import ShapValues
+from meta_models.analysis.performance.base_vs_meta import BaseVersusMeta
+from meta_models.analysis.performance.calibration import Calibration
+from meta_models.analysis.performance.curves import Curves
+from meta_models.analysis.performance.decisions import Decisions
+from meta_models.analysis.performance.targets import Targets
+from meta_models.analysis.retraining.group_ablation import GroupAblation
+from meta_models.analysis.retraining.learning_curve import LearningCurve
+from meta_models.analysis.retraining.shuffled_labels import ShuffledLabels
 
 ANALYSES: tuple[Analysis, ...] = (
     BaseVersusMeta(),

@@ -14,11 +14,11 @@ from typing import TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from meta_models.analysis.base import Analysis, AnalysisContext, codes
-from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.outcome import Outcome, Status
+from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, codes
+from meta_models.analysis.framework.outcome import Outcome, Status
+from meta_models.analysis.plots.sheets import Drawing, Files, draw
 from meta_models.analysis.registry import ANALYSES
-from meta_models.analysis.sheets import Drawing, Files, draw
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError, WriteError
 from meta_models.resources import keep_freed_memory

@@ -23,10 +23,10 @@ from meta_models.estimators.rows import (
     value_errors,
     without_weightless,
 )
+from meta_models.learners.registry import FAMILIES
 from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
 from meta_models.model.calibrators import logit
 from meta_models.resources import cpu_count
-from meta_models.training.families import FAMILIES
 
 #: Defaults of the parameters: those of the command.
 DEFAULTS = TrainingConfig.from_mapping({})

@@ -14,8 +14,8 @@ from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.estimators.single import MetaModelClassifier, train_single
 from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
-from meta_models.training.batches import pack_groups
-from meta_models.training.combination import FittedCombination
+from meta_models.training.batches.packing import pack_groups
+from meta_models.training.combination.fit import FittedCombination
 
 _STRATEGY = "batch_ensemble"
 _VOTING = FittedCombination("voting")

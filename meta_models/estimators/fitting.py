@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import Floats, TrainingRows
+from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.registry import FAMILIES
+from meta_models.learners.xgboost.devices import with_device
+from meta_models.learners.xgboost.matrix import ArrayTable, cut_sample, feature_bins
 from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
 from meta_models.schema import SITE_CLASSES, BaseModel, base_models
-from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
-from meta_models.training.constraints import score_constraints
-from meta_models.training.devices import with_device
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
-from meta_models.training.folds import Folds, split_groups
-from meta_models.training.matrix import ArrayTable, cut_sample, feature_bins
-from meta_models.training.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
-from meta_models.training.unit_codec import library_versions, parameters
+from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.fitting.constraints import score_constraints
+from meta_models.training.fitting.folds import Folds, split_groups
+from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
+from meta_models.training.fitting.unit_codec import library_versions, parameters
 
 
 def split_rows(rows: TrainingRows, config: TrainingConfig) -> Folds:
@@ -35,7 +36,7 @@ def no_folds(rows: TrainingRows) -> Folds:
 def fit_rows(
     rows: TrainingRows, folds: Folds, config: TrainingConfig, *, threads: int, held_out: Sequence[int] | None = None
 ) -> FittedProblem:
-    """Train on `rows`; `held_out` as in :func:`meta_models.training.one_vs_rest.fit_one_vs_rest`.
+    """Train on `rows`; `held_out` as in :func:`meta_models.training.fitting.one_vs_rest.fit_one_vs_rest`.
 
     Raises
     ------

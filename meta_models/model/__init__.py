@@ -4,6 +4,7 @@ Nothing here knows how a model is trained or stored. XGBoost is imported only wh
 importing this package stays fast.
 """
 
+from meta_models.learners.xgboost.missing import MISSING, fill_missing
 from meta_models.model.base import FittedModel, ModelInfo
 from meta_models.model.calibrators import (
     Calibrator,
@@ -14,7 +15,7 @@ from meta_models.model.calibrators import (
     normalise,
 )
 from meta_models.model.ensemble import EnsembleMetaModel, combine, stacking_features
-from meta_models.model.inputs import MISSING, as_matrix, fill_missing
+from meta_models.model.inputs import as_matrix
 from meta_models.model.sigmoid import SigmoidMetaModel
 from meta_models.model.sketches import FeatureSketch
 

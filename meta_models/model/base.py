@@ -10,8 +10,9 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.xgboost.missing import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
-from meta_models.model.inputs import Matrix, Rows, open_rows
+from meta_models.model.inputs import Rows, open_rows
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
 

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.xgboost.missing import Matrix
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import CLIP, Calibrator, normalise
-from meta_models.model.inputs import Matrix
 from meta_models.model.sigmoid import SigmoidMetaModel
 
 Combination: TypeAlias = Literal["voting", "weighted", "stacking"]

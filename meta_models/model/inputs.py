@@ -12,37 +12,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
+from meta_models.learners.xgboost.missing import MISSING, Matrix, fill_missing
 from meta_models.schema import METADATA, is_kmer
 
 logger = logging.getLogger(__name__)
 
-#: What stands for a missing value in every matrix, in training and in serving: a number below all feature values. A
-#: quantised matrix without NaN is less than half the size of one with a single NaN.
-MISSING = np.float32(-1e30)
 
 #: Values in one chunk of rows (16 MB as float32): enough for every thread, small beside the model.
 CHUNK_VALUES = 4_194_304
 _SHOWN = 10
-
-Matrix = NDArray[np.float32]
-
-
-def fill_missing(X: Matrix) -> Matrix:
-    """Replace NaN by :data:`MISSING`.
-
-    Parameters
-    ----------
-    X : ndarray of float32, (n, F)
-
-    Returns
-    -------
-    ndarray of float32, (n, F), C-order
-        `X` itself if it holds no NaN, else a filled copy: the caller's array is never written to.
-    """
-    missing = np.isnan(X)
-    if not missing.any():
-        return np.ascontiguousarray(X)
-    return np.ascontiguousarray(np.where(missing, MISSING, X))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from meta_models.learners.xgboost.merged import MergedBoosters
+from meta_models.learners.xgboost.missing import Matrix
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import Calibrator
-from meta_models.model.inputs import Matrix
-from meta_models.model.merged import MergedBoosters
 
 if TYPE_CHECKING:
     from xgboost import Booster

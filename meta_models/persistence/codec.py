@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.xgboost.check import MalformedBooster, check_booster
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SigmoidMetaModel
 from meta_models.model.calibrators import CALIBRATORS
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
-from meta_models.persistence.booster_check import MalformedBooster, check_booster
 from meta_models.persistence.manifest import (
     FORMAT,
     MAX_MEMBERS,

@@ -6,16 +6,14 @@ phases in its runs' manifests (on Linux, glibc, polars 2.1, XGBoost 3.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES
+from meta_models.learners.xgboost.matrix import BUILD_BYTES, PAGE_BYTES, sample_size
 from meta_models.schema import CLASSES, FeatureGroup, SpliceClass
-from meta_models.training.matrix import BUILD_BYTES, PAGE_BYTES, sample_size
-from meta_models.training.rounds import CANDIDATES
-from meta_models.training.screen_table import HELD_BYTES
-from meta_models.training.selection import refit_reason
+from meta_models.training.fitting.cores import worker_count
+from meta_models.training.fitting.rounds import CANDIDATES
+from meta_models.training.screening.table import HELD_BYTES
 
 PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
 READ_ROW_BYTES = 220  # narrow columns of a row while they are read and checked
@@ -62,7 +60,9 @@ def single_model_peak(rows: int, features: int, config: TrainingConfig, workers:
         matrix += DEVICE_HOST + DEVICE_COPY * rows * features
     booster = WORKER + WORKER_ROW_BYTES * rows + _histograms(rows, features, kmers, config)
     boosters = FITTED_ROW_BYTES * rows + workers * booster
-    training = max(_checking(rows, features, config), matrix + max(_reading(rows, features, BUILD_BYTES), boosters))
+    training = max(
+        _checking(rows, features, config), matrix + max(reading_bytes(rows, features, BUILD_BYTES), boosters)
+    )
     return int(_held(rows, config) + max(training, RESULT_ROW_BYTES * rows))
 
 
@@ -76,7 +76,7 @@ def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, thread
     page = min(PAGE_BYTES, 4 * rows * features)
     quantised = BYTES_PER_VALUE / 4 * page
     building = min(SCAN_BYTES, 2 * rows * features) + CHUNK_BYTES + 2 * page + quantised
-    histograms = _histograms(rows, features, _kmers(profile), config)
+    histograms = _histograms(rows, features, kmer_features(profile), config)
     boosters = 3 * quantised + WORKER + (FITTED_ROW_BYTES + WORKER_ROW_BYTES) * rows + histograms
     checking = _checking(rows, features, config)
     training = _held(rows, config) + max(checking, building, boosters, RESULT_ROW_BYTES * rows)
@@ -87,7 +87,7 @@ def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) 
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
     rows = profile.rows + most_mined(profile, config)
     workers = worker_count(config, threads)
-    training = single_model_peak(rows, profile.features, config, workers, kmers=_kmers(profile))
+    training = single_model_peak(rows, profile.features, config, workers, kmers=kmer_features(profile))
     if AGAIN & set(config.analyses):
         training += analysis_peak(profile, config, threads) - PROCESS
     return _with_other_phases(training, profile, config, threads)
@@ -123,7 +123,8 @@ def _held(rows: int, config: TrainingConfig) -> float:
     return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows
 
 
-def _kmers(profile: DatasetProfile) -> int:
+def kmer_features(profile: DatasetProfile) -> int:
+    """How many features count k-mers; they have few bins."""
     return profile.features_by_group.get(FeatureGroup.KMER.value, 0)
 
 
@@ -139,10 +140,10 @@ def _histograms(rows: int, features: int, kmers: int, config: TrainingConfig) ->
 def _checking(rows: int, features: int, config: TrainingConfig) -> float:
     """Bytes of what checks the features and takes the sample that sets the bins, and of sketches of that sample."""
     sample = 4.0 * min(rows, sample_size(features, config)) * features
-    return max(2 * sample, sample + _reading(rows, features))
+    return max(2 * sample, sample + reading_bytes(rows, features))
 
 
-def _reading(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
+def reading_bytes(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
     """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes.
 
     A chunk is a frame, an array, a copy without missing values, and the next one is read meanwhile.
@@ -155,93 +156,14 @@ def cache_bytes(rows: int, features: int) -> int:
     return int(2.6 * rows * features)
 
 
-def worker_count(config: TrainingConfig, threads: int) -> int:
-    """Boosters that are trained at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
-    if config.device == "cuda":
-        return 1
-    return max(1, min(threads, 3 * (config.n_folds + 1)))
-
-
 def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:
     """Rows that a round of mining may add: folds find much the same negatives hard, together twice as many as one."""
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     return min(profile.pool_rows, int(2 * config.mined_per_site * sites))
 
 
-def _member_bytes(config: TrainingConfig) -> int:
+def member_bytes(config: TrainingConfig) -> int:
     """Bytes of the boosters of a member, loaded."""
     trees = len(CLASSES) * config.n_estimators * config.trees_per_round
     nodes = 1 << (min(config.max_depth, FULL_DEPTH) + 1)
     return NODE_BYTES * trees * nodes
-
-
-@dataclass(frozen=True)
-class BatchMemory:
-    """What batches of a table may take; a pure function of its shape, the configuration and the budget.
-
-    Attributes
-    ----------
-    profile : DatasetProfile
-        Of the whole table.
-    budget : int
-        Memory budget of the run in bytes.
-    """
-
-    profile: DatasetProfile
-    config: TrainingConfig
-    threads: int
-    budget: int
-
-    @property
-    def parent(self) -> int:
-        """Bytes of the process that looks after the units."""
-        return PROCESS + READ_ROW_BYTES * self.profile.rows + POOL_ROW_BYTES * self.profile.pool_rows
-
-    @property
-    def unit_cap(self) -> int:
-        """Most bytes that the processes of one unit may take: ``max_batch_gb``, and what the budget leaves."""
-        return min(int(self.config.max_batch_gb * 1e9), int(BUDGET_SHARE * self.budget) - self.parent)
-
-    @property
-    def row_cap(self) -> int:
-        """Most rows of a batch; 0 where not even one row would fit."""
-        low, high = 0, self.profile.rows
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.unit(middle) <= self.unit_cap else (low, middle - 1)
-        return low
-
-    def unit(self, rows: int) -> int:
-        """Predicted peak in bytes of the unit of a batch with `rows`."""
-        share = rows / self.profile.rows
-        mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
-        workers = worker_count(self.config, self.threads)
-        features, kmers = self.profile.features, _kmers(self.profile)
-        return single_model_peak(int(rows + mined), features, self.config, workers, kmers=kmers) + int(pool)
-
-    def parallel(self, unit_peak: int, batches: int) -> int:
-        """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
-        default = 1 if self.config.device == "cuda" else max(1, self.threads // len(CLASSES))
-        asked = self.config.parallel_batches or default
-        room = (int(BUDGET_SHARE * self.budget) - self.parent) // unit_peak
-        return max(1, min(asked, room, self.threads, batches))
-
-    def scoring(self, members: int) -> int:
-        """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
-        stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
-        refit = refit_reason(self.config, members) is not None
-        models = members * _member_bytes(self.config) * (self.config.n_folds if refit else 1)
-        scores = members * (SCORE_BYTES + stacking) * self.profile.rows
-        return self.parent + scores + models + int(_reading(self.profile.rows, self.profile.features))
-
-    def peak(self) -> int:
-        """Predicted peak in bytes of the whole strategy, before batches are packed.
-
-        Where the budget has room for no batch at all it is that of batches which it does not bound.
-        """
-        rows, genes = self.profile.rows, self.profile.genes
-        cap = self.row_cap or rows
-        batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
-        unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
-        training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.threads))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from meta_models.choice import Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
+from meta_models.learners.xgboost.devices import choose_device, present_gpu
 from meta_models.resources import CpuLimit, MemoryBudget
-from meta_models.training.devices import choose_device, present_gpu
 from meta_models.training.memory import most_mined
-from meta_models.training.selection import Choice, choose_strategy
+from meta_models.training.selection import choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
 #: Bytes a row of three float32 scores in the units and of six probabilities, which no compression makes smaller.

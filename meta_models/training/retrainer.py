@@ -11,16 +11,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.registry import FAMILIES
+from meta_models.learners.seam import FeatureTable
+from meta_models.learners.xgboost.devices import AUTO, CPU, with_device
+from meta_models.learners.xgboost.matrix import cut_sample, feature_bins, release_memory, sample_size
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES, FeatureGroup
-from meta_models.training.constraints import score_constraints
-from meta_models.training.devices import AUTO, CPU, with_device
-from meta_models.training.families import FAMILIES, BoosterJob, FittedBooster
-from meta_models.training.matrix import FeatureTable, cut_sample, feature_bins, release_memory, sample_size
-from meta_models.training.memory import single_model_peak, worker_count
-from meta_models.training.row_weights import row_weights
+from meta_models.training.fitting.constraints import score_constraints
+from meta_models.training.fitting.cores import worker_count
+from meta_models.training.fitting.row_weights import row_weights
+from meta_models.training.memory import single_model_peak
 from meta_models.workers import CAN_FORK, run_jobs
 
 logger = logging.getLogger(__name__)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from meta_models.choice import BATCHES, SINGLE, Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 
-SINGLE, BATCHES, EXTERNAL = "single_model", "batch_ensemble", "external_memory"
 OUT_OF_BATCH, REFIT = "out-of-batch", "refit"
 LEAST_OUT_OF_BATCH = 3  # batches from which on 'auto' scores out of batch
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A strategy by name, and why it was chosen."""
-
-    name: str
-    reason: str
 
 
 def choose_strategy(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulated_run import context_of, trained
 
-from meta_models.analysis.base import AnalysisContext
+from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.result import TrainingResult
 
 

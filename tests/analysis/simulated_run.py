@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import xgboost as xgb
 
-from meta_models.analysis import style
-from meta_models.analysis.base import AnalysisContext
+from meta_models.analysis.framework.base import AnalysisContext
+from meta_models.analysis.plots import style
 from meta_models.analysis.runner import AnalysisRun, run_analyses
 from meta_models.config import TrainingConfig
 from meta_models.model import EnsembleMetaModel, ModelInfo, SigmoidMetaModel

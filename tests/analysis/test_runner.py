@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from meta_models.analysis.base import Analysis, AnalysisContext, Findings
-from meta_models.analysis.outcome import Outcome, Status
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.framework.outcome import Outcome, Status
+from meta_models.analysis.plots.style import new_figure
 from meta_models.analysis.registry import ANALYSES
 from meta_models.analysis.runner import OUTCOMES, run_analyses, selected
-from meta_models.analysis.style import new_figure
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError, WriteError
 

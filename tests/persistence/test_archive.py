@@ -9,9 +9,9 @@ import pytest
 import xgboost as xgb
 
 from meta_models.errors import UnsafeModelFile
+from meta_models.learners.xgboost.check import MalformedBooster, check_booster
+from meta_models.learners.xgboost.ubjson import MAX_DEPTH, MalformedUbjson, parse
 from meta_models.persistence import archive
-from meta_models.persistence.booster_check import MalformedBooster, check_booster
-from meta_models.persistence.ubjson import MAX_DEPTH, MalformedUbjson, parse
 
 WHOLE = archive.write({"a.ubj": bytes(range(256)) * 4, "b.npy": bytes(500)})
 END = len(WHOLE) - 22

@@ -18,12 +18,13 @@ from hostile import BOOSTER
 from ubj_writer import length, written
 
 from meta_models.errors import UnsafeModelFile
+from meta_models.learners.xgboost import ubjson
+from meta_models.learners.xgboost.ubjson import MalformedUbjson, parse
 from meta_models.model import EnsembleMetaModel, ModelInfo, PlattCalibrator, SigmoidMetaModel
 from meta_models.model.calibrators import BlendCalibrator
-from meta_models.persistence import archive, codec, dump_model, envelope, load_model, manifest, ubjson
+from meta_models.persistence import archive, codec, dump_model, envelope, load_model, manifest
 from meta_models.persistence.arrays import from_npy, to_npy
 from meta_models.persistence.model_file import open_model_file
-from meta_models.persistence.ubjson import MalformedUbjson, parse
 
 # ---- UBJSON
 

@@ -1,4 +1,4 @@
-"""Writes what ``meta_models.persistence.ubjson.parse`` reads, so that one field of a booster can be changed exactly."""
+"""Writes what the reader of UBJSON reads, so that one field of a booster can be changed exactly."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.analysis.style import META_COLOUR, OPPONENT_COLOURS
+from meta_models.analysis.plots.style import META_COLOUR, OPPONENT_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

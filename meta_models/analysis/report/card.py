@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable, shown
+from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable, shown
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE

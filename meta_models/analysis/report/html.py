@@ -10,8 +10,8 @@ from importlib.resources import files
 
 import polars as pl
 
-from meta_models.analysis.evaluation_table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
-from meta_models.analysis.outcome import Picture, ReportTable, Status
+from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
+from meta_models.analysis.framework.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 

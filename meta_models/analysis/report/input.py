@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from meta_models.analysis.evaluation_table import EvaluationTable
-from meta_models.analysis.outcome import Status
+from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.framework.outcome import Status
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE

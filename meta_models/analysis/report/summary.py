@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from meta_models.analysis.ensemble import consistency_lines, ensemble_lines, measured_lines
-from meta_models.analysis.evaluation_table import (
+from meta_models.analysis.comparison.table import (
     ALL_ROWS,
     BEST_BASE,
     GENOMIC,
@@ -15,6 +14,7 @@ from meta_models.analysis.evaluation_table import (
     EvaluationTable,
     shown,
 )
+from meta_models.analysis.fit_quality.ensemble import consistency_lines, ensemble_lines, measured_lines
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
 from meta_models.metrics import METRICS
 

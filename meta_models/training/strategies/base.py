@@ -35,9 +35,9 @@ from meta_models.result import (
     probability_columns,
 )
 from meta_models.schema import CLASSES
-from meta_models.training.calibration import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
-from meta_models.training.pilot import choose_features
-from meta_models.training.task import TrainingTask
+from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.screening.pilot import choose_features
 
 Floats = NDArray[np.float64]
 

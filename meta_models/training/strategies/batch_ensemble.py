@@ -7,20 +7,21 @@ import sys
 from collections.abc import Iterator
 from typing import ClassVar
 
+from meta_models.choice import Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UnitsFailed
 from meta_models.result import Note
 from meta_models.schema import CLASSES
-from meta_models.training.batch_runner import BatchRun, train_batches
-from meta_models.training.batches import Packing, make_batches
-from meta_models.training.folds import make_folds
-from meta_models.training.memory import BatchMemory
-from meta_models.training.selection import OUT_OF_BATCH, Choice, choose_ensemble_cv
+from meta_models.training.batches.memory import BatchMemory
+from meta_models.training.batches.packing import Packing, make_batches
+from meta_models.training.batches.runner import BatchRun, train_batches
+from meta_models.training.fitting.folds import make_folds
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.selection import OUT_OF_BATCH, choose_ensemble_cv
 from meta_models.training.strategies.base import PlannedUnit, StrategyFit, TrainingStrategy
 from meta_models.training.strategies.ensemble_fit import STRATEGY, fit_ensemble
-from meta_models.training.task import TrainingTask
 
 logger = logging.getLogger(__name__)
 

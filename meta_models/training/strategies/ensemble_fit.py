@@ -8,20 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.choice import Choice
+from meta_models.learners.registry import FAMILIES
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.sigmoid import SigmoidMetaModel
 from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, MiningRecord, Note
 from meta_models.schema import CLASSES, GENE
-from meta_models.training.batch_runner import BatchRun, TrainedMember
-from meta_models.training.boosters import booster_record
-from meta_models.training.calibration import fit_calibrators
-from meta_models.training.combination import FittedCombination, Members, cross_fit_combination, fit_combination
-from meta_models.training.families import FAMILIES
-from meta_models.training.folds import Folds
-from meta_models.training.jobs import task_info, total_gains
-from meta_models.training.member_curves import with_member_curves
-from meta_models.training.member_scores import (
+from meta_models.training.batches.member_curves import with_member_curves
+from meta_models.training.batches.member_scores import (
     Codes,
     SeenScores,
     UnseenScores,
@@ -30,11 +25,17 @@ from meta_models.training.member_scores import (
     score_refit,
     score_seen,
 )
-from meta_models.training.one_vs_rest import FINAL
-from meta_models.training.selection import OUT_OF_BATCH, Choice
-from meta_models.training.sketches import RowSample
+from meta_models.training.batches.runner import BatchRun, TrainedMember
+from meta_models.training.calibration.fit import fit_calibrators
+from meta_models.training.combination.fit import FittedCombination, Members, cross_fit_combination, fit_combination
+from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.one_vs_rest import FINAL
+from meta_models.training.fitting.problem import task_info, total_gains
+from meta_models.training.fitting.run_jobs import booster_record
+from meta_models.training.fitting.sketches import RowSample
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.selection import OUT_OF_BATCH
 from meta_models.training.strategies.base import StrategyFit
-from meta_models.training.task import TrainingTask
 
 STRATEGY = "batch_ensemble"
 FoldModels = list[dict[int, SigmoidMetaModel]]

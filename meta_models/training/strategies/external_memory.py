@@ -12,9 +12,9 @@ from typing import ClassVar
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.run_folder import scratch_folder
+from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import cache_bytes, external_memory_peak
 from meta_models.training.strategies.single_model import SingleModelStrategy
-from meta_models.training.task import TrainingTask
 
 
 class ExternalMemoryStrategy(SingleModelStrategy):

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.learners.registry import FAMILIES
+from meta_models.learners.xgboost.matrix import release_memory
 from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.training.boosters import booster_record
-from meta_models.training.families import FAMILIES
-from meta_models.training.fit_table import ChangeJob, as_it_is, fit_table
-from meta_models.training.folds import Folds, make_folds
-from meta_models.training.jobs import audit_task, task_bins, task_info, total_gains
-from meta_models.training.matrix import release_memory
+from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
+from meta_models.training.fitting.folds import Folds, make_folds
+from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
+from meta_models.training.fitting.problem import audit_task, task_bins, task_info, total_gains
+from meta_models.training.fitting.run_jobs import booster_record
+from meta_models.training.fitting.sketches import sketch_audit
+from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
-from meta_models.training.mining import train_mined
-from meta_models.training.one_vs_rest import FINAL, FittedProblem
-from meta_models.training.sketches import sketch_audit
+from meta_models.training.mining.rounds import train_mined
 from meta_models.training.strategies.base import StrategyFit, TrainingStrategy
-from meta_models.training.task import TrainingTask
 
 
 class SingleModelStrategy(TrainingStrategy):

@@ -1,0 +1,1 @@
+"""Model against base models: differences with their intervals."""

@@ -1,0 +1,1 @@
+"""Sites, genes and bins that go wrong."""

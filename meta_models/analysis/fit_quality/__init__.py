@@ -1,0 +1,1 @@
+"""How well the fit went: over-fitting, mining, members."""

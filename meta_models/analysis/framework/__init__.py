@@ -1,0 +1,1 @@
+"""What an analysis is, what it is given and what it hands back."""

@@ -1,0 +1,1 @@
+"""Figures and curves of the model, out of fold."""

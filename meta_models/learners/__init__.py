@@ -1,0 +1,1 @@
+"""What is fitted: one learner, one place."""

@@ -1,0 +1,94 @@
+"""Learners by name: those that come with the package, one line each, and those of other packages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from meta_models.errors import UsageError
+from meta_models.learners.base import LearnerFamily
+from meta_models.learners.seam import Learner
+from meta_models.learners.xgboost.booster import XGBoostBinary
+
+FAMILIES: dict[str, LearnerFamily] = {XGBoostBinary.name: XGBoostBinary()}
+
+#: Entry points by which other packages offer learners; each names a class.
+GROUP = "meta_models.learners"
+
+_BUILT_IN = {
+    "xgboost": "xgboost.learner:XGBoost",
+    "lightgbm": "lightgbm:LightGBM",
+    "catboost": "catboost:CatBoost",
+    "random_forest": "random_forest:RandomForest",
+    "logistic": "logistic:Logistic",
+    "svm": "svm:SupportVectorMachine",
+    "knn": "knn:NearestNeighbours",
+    "sgd": "sgd:StochasticGradientDescent",
+}
+
+
+class Learners(Mapping[str, Learner]):
+    """All learners by name; the module of one is imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Learner] = {}
+
+    @cached_property
+    def _elsewhere(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
+
+    def __getitem__(self, name: str) -> Learner:
+        """The learner called `name`.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that name.
+        """
+        if name not in self._made:
+            self._made[name] = self._load(name)()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*_BUILT_IN, *sorted(self._elsewhere), *self._made]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(iter(self))
+
+    def package(self, name: str) -> str | None:
+        """The package that a learner comes from, with its version; None for those that come with this one."""
+        point = self._elsewhere.get(name)
+        return None if point is None or point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+    @contextmanager
+    def with_learner(self, learner: Learner) -> Iterator[None]:
+        """Have `learner`, too, for as long as the context lasts."""
+        self._made[learner.name] = learner
+        try:
+            yield
+        finally:
+            del self._made[learner.name]
+
+    def _load(self, name: str) -> type[Learner]:
+        if name in _BUILT_IN:
+            module, kind = _BUILT_IN[name].split(":")
+            return cast("type[Learner]", getattr(import_module(f"meta_models.learners.{module}"), kind))
+        if name in self._elsewhere:
+            return cast("type[Learner]", self._elsewhere[name].load())
+        near = difflib.get_close_matches(name, list(self), n=1)
+        raise UsageError(
+            f"A learner must be one of {', '.join(self)}",
+            f"Found {name!r}",
+            f"Did you mean {near[0]!r}?" if near else "",
+        )
+
+
+LEARNERS = Learners()

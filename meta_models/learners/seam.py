@@ -1,0 +1,367 @@
+"""The seam between learners and everything else: what a learner is given, and what it must offer.
+
+A learner is fitted on rows (or genes) that are prepared once and serve every job: each fold, each class, the final
+model. What is served, stored, explained and scored out of fold is the `Predictor` that its files make again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Matrix = NDArray[np.float32]
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+
+class MalformedModel(ValueError):
+    """Raised by `Learner.restore` where files are not such as `Predictor.files` makes; nothing native saw them."""
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Where a search may look for the value of a field; in its ``Annotated`` type.
+
+    Attributes
+    ----------
+    low, high : float
+        Least and greatest value, both inclusive.
+    log : bool
+        Whether to draw on a logarithmic scale.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class LearnerConfig(BaseModel):
+    """The options of a learner: each field has a description, and `Tune` where a search may vary it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class FeatureTable(Protocol):
+    """Where features come from: a `Dataset` on disk, or an array."""
+
+    @property
+    def source(self) -> str:
+        """What the table is called in messages."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[Matrix]:
+        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing.
+
+        Of at most `chunk_rows` rows, or as many as `rows_of_chunk` says.
+        """
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a table, for `Learner.footprint`.
+
+    Attributes
+    ----------
+    rows, features : int
+    kmers : int
+        Features among them that count k-mers: they have few distinct values.
+    sites : int
+        Rows that are donors or acceptors.
+    positions : int
+        Positions of the genes, for learners of genes; 0 where there are none.
+    """
+
+    rows: int
+    features: int
+    kmers: int = 0
+    sites: int = 0
+    positions: int = 0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a fit may use.
+
+    Attributes
+    ----------
+    threads : int
+        CPU threads.
+    device : str
+        ``cpu`` or ``cuda``.
+    cache : Path or None
+        A folder in which the representation is kept on disk instead of in memory.
+    """
+
+    threads: int = 1
+    device: str = "cpu"
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Predicted bytes of memory; all beside what the process itself takes.
+
+    Attributes
+    ----------
+    held : int
+        Of the representation, while jobs run.
+    building : int
+        At most, while the representation is made (what is held at the end included).
+    job : int
+        Of one job, beside `held`.
+    disk : int
+        On disk, in the cache folder.
+    """
+
+    held: int
+    building: int
+    job: int
+    disk: int = 0
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is true of a learner.
+
+    Attributes
+    ----------
+    targets : str
+        ``each``: a job is one class against the rest; ``all``: a job is all classes at once.
+    inputs : str
+        ``rows`` of a table, or whole ``genes``.
+    weights : bool
+        Whether rows can be weighted.
+    stages : bool
+        Whether scores after fewer rounds can be had, so that cross-validation can choose their number.
+    stopping : bool
+        Whether stop rows decide when to stop.
+    constraints, features : bool
+        Whether a job may name monotone constraints, or the features that may be used.
+    on_disk : bool
+        Whether the representation can be kept in a cache folder.
+    streamed : bool
+        Whether it sees the table block by block, holding one at a time (strategy ``incremental``).
+    side_by_side : bool
+        Whether jobs may run in forked processes over one representation.
+    devices : tuple of str
+        Devices that it can be fitted on.
+    extra : str or None
+        The extra of the package that installs its library; None where the core has it.
+    """
+
+    targets: Literal["each", "all"]
+    inputs: Literal["rows", "genes"] = "rows"
+    weights: bool = True
+    stages: bool = False
+    stopping: bool = False
+    constraints: bool = False
+    features: bool = False
+    on_disk: bool = False
+    streamed: bool = False
+    side_by_side: bool = True
+    devices: tuple[str, ...] = ("cpu",)
+    extra: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows without labels, from which a learner makes its representation.
+
+    Attributes
+    ----------
+    table : FeatureTable
+    features : tuple of str
+        The features that are trained on.
+    sample : ndarray of float32 (m, n_features)
+        Some rows, half of them uniform and half with the highest base scores, NaN where missing: for bins, scales and
+        landmarks. Labels were not looked at.
+    seed : int
+        Seed of everything random.
+    """
+
+    table: FeatureTable
+    features: tuple[str, ...]
+    sample: Matrix
+    seed: int = 0
+
+    def chunks(self, rows: int | None = None) -> Iterator[Matrix]:
+        """C-ordered float32 chunks (rows, n_features) in row order, NaN where missing; may be asked for again."""
+        return self.table.iter_matrix(self.features, rows)
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One fit: a fold (-1: the final model) and one class against the rest, or all classes at once.
+
+    Attributes
+    ----------
+    targets : tuple of int
+        The class, or all of them in their order.
+    train, stop, score : ndarray of bool (n_rows,)
+        Rows trained on; rows that only decide when to stop; rows to score. They are disjoint.
+    stages : tuple of int
+        Numbers of rounds after which the score rows are scored; the last is the most rounds. Where there are stop rows
+        the best round up to the last is taken. Empty: as many rounds as the section says, or a learner without rounds.
+    weights : ndarray of float32 (n_rows,), or None
+        What rows count in this job; None where it is what they count in the task.
+    features : ndarray of bool (n_features,), or None
+        Features that may be used; None for all. The jobs of one table all name some, or none does.
+    constraints : tuple of int
+        For each feature 1 or -1 where its rise may only raise or only lower the score, else 0; empty: none.
+    """
+
+    name: str
+    fold: int
+    targets: tuple[int, ...]
+    train: NDArray[np.bool_]
+    stop: NDArray[np.bool_]
+    score: NDArray[np.bool_]
+    stages: tuple[int, ...] = ()
+    weights: NDArray[np.float32] | None = None
+    features: NDArray[np.bool_] | None = None
+    constraints: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Predictor(ABC):
+    """A fitted learner: numpy in, numpy out. Several threads may call it at once.
+
+    Attributes
+    ----------
+    n_inputs, n_targets : int
+        Columns of the matrices that `scores` takes and gives.
+    """
+
+    n_inputs: int
+    n_targets: int
+
+    @abstractmethod
+    def scores(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Scores (n, n_targets) in [0, 1] of a float32 (n, n_inputs) matrix, NaN where a value is missing."""
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """All that `Learner.restore` needs, by plain file names: data only, equal bytes for equal predictors."""
+
+    def importances(self) -> Mapping[str, NDArray[np.float64]]:
+        """Importances by their name (``gain``, ``cover``, ``coefficient``), each (n_targets, n_inputs), at least 0."""
+        return {}
+
+    def contributions(self, matrix: Matrix, *, approximate: bool = False) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """What each feature adds to the log-odds of each target, (n, n_targets, n_inputs + 1).
+
+        The last column is the same for all rows; a row sums to its log-odds. None where a learner has none.
+        """
+        return None
+
+    def at_stage(self, rounds: int) -> Predictor:
+        """The predictor after its first `rounds` rounds; of learners with trait ``stages`` only."""
+        raise TypeError(f"{type(self).__name__} has no stages, {rounds} of them were asked for")
+
+    def facts(self) -> Mapping[str, Json]:
+        """What is worth saying of it: numbers of trees, of references, of weights."""
+        return {}
+
+    def set_threads(self, n: int) -> None:
+        """Use `n` threads for prediction."""
+        del n
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Returned by `Prepared.fit`.
+
+    Attributes
+    ----------
+    scores : ndarray of float32 (n_score, n_targets, n_stages)
+        Scores of the job's score rows, in row order, as the restored predictor gives them; one stage where the learner
+        has none.
+    stages : tuple of int
+        Numbers of rounds that `scores` were taken after; (0,) where the learner has none.
+    rounds : int
+        Rounds that the predictor has; 0 where the learner has none.
+    curves : mapping of str to tuple of float
+        Log-loss after each round: ``train``, and ``held_out`` (stop rows, or score rows where there are none).
+    facts : mapping
+        What else the learner wants to tell of this fit (stopped early, rows of a cap, convergence).
+    """
+
+    predictor: Predictor
+    scores: NDArray[np.float32]
+    stages: tuple[int, ...] = (0,)
+    rounds: int = 0
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Prepared(ABC):
+    """The rows (or genes) in the form that serves all jobs."""
+
+    @abstractmethod
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
+    ) -> Fitted:
+        """Fit `job`. Labels and weights are (n_rows,); rows outside ``job.train`` change nothing (but when to stop).
+
+        ``job.weights``, where given, stand in for `weights`.
+        """
+
+    def verify(self) -> None:  # noqa: B027 - most representations cannot be changed behind a learner's back
+        """Raise where the representation was changed behind the learner's back; called before a fit is kept."""
+
+
+class Learner(ABC):
+    """Everything about one learner. Its library is imported when it is used, not before."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Config: ClassVar[type[LearnerConfig]]
+    traits: ClassVar[Traits]
+
+    @abstractmethod
+    def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
+        """Memory of a representation of `shape` and of a job on it. Pure."""
+
+    @abstractmethod
+    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
+        """Bring the rows into the form that serves all jobs, for as long as the context lasts."""
+
+    @abstractmethod
+    def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
+        """The predictor that `Predictor.files` came from. Checks first, then loads; never runs what is in the files.
+
+        Raises
+        ------
+        MalformedModel
+            If anything in them is not such as `Predictor.files` makes it.
+        """
+
+    @abstractmethod
+    def join(self, parts: Sequence[Predictor]) -> Predictor:
+        """Predictors of one target each, in the order of the classes, as one of all targets."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the libraries that decide what is fitted, by their names."""
+        return {}
+
+    def cheaper(self, config: Any, rounds: int) -> Any:
+        """`config` for a cheap fit with at most `rounds` rounds; itself where there are none."""
+        del rounds
+        return config
+
+    def rounds(self, config: Any) -> int:
+        """Most rounds of a fit; 0 where the learner has none."""
+        del config
+        return 0

@@ -1,0 +1,1 @@
+"""XGBoost: quantised matrix, boosters, the check of their files."""

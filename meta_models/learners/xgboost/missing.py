@@ -1,0 +1,31 @@
+"""What stands for a missing value in the matrices that XGBoost reads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What stands for a missing value in every matrix, in training and in serving: a number below all feature values. A
+#: quantised matrix without NaN is less than half the size of one with a single NaN.
+MISSING = np.float32(-1e30)
+
+
+Matrix = NDArray[np.float32]
+
+
+def fill_missing(X: Matrix) -> Matrix:
+    """Replace NaN by :data:`MISSING`.
+
+    Parameters
+    ----------
+    X : ndarray of float32, (n, F)
+
+    Returns
+    -------
+    ndarray of float32, (n, F), C-order
+        `X` itself if it holds no NaN, else a filled copy: the caller's array is never written to.
+    """
+    missing = np.isnan(X)
+    if not missing.any():
+        return np.ascontiguousarray(X)
+    return np.ascontiguousarray(np.where(missing, MISSING, X))

@@ -1,0 +1,98 @@
+"""What batches of a table may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.schema import CLASSES
+from meta_models.training.fitting.cores import worker_count
+from meta_models.training.memory import (
+    BATCH_IMBALANCE,
+    BUDGET_SHARE,
+    POOL_ROW_BYTES,
+    PROCESS,
+    READ_ROW_BYTES,
+    SCORE_BYTES,
+    STACKING_BYTES,
+    analysis_peak,
+    kmer_features,
+    member_bytes,
+    most_mined,
+    reading_bytes,
+    single_model_peak,
+)
+from meta_models.training.selection import refit_reason
+
+
+@dataclass(frozen=True)
+class BatchMemory:
+    """What batches of a table may take; a pure function of its shape, the configuration and the budget.
+
+    Attributes
+    ----------
+    profile : DatasetProfile
+        Of the whole table.
+    budget : int
+        Memory budget of the run in bytes.
+    """
+
+    profile: DatasetProfile
+    config: TrainingConfig
+    threads: int
+    budget: int
+
+    @property
+    def parent(self) -> int:
+        """Bytes of the process that looks after the units."""
+        return PROCESS + READ_ROW_BYTES * self.profile.rows + POOL_ROW_BYTES * self.profile.pool_rows
+
+    @property
+    def unit_cap(self) -> int:
+        """Most bytes that the processes of one unit may take: ``max_batch_gb``, and what the budget leaves."""
+        return min(int(self.config.max_batch_gb * 1e9), int(BUDGET_SHARE * self.budget) - self.parent)
+
+    @property
+    def row_cap(self) -> int:
+        """Most rows of a batch; 0 where not even one row would fit."""
+        low, high = 0, self.profile.rows
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.unit(middle) <= self.unit_cap else (low, middle - 1)
+        return low
+
+    def unit(self, rows: int) -> int:
+        """Predicted peak in bytes of the unit of a batch with `rows`."""
+        share = rows / self.profile.rows
+        mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
+        workers = worker_count(self.config, self.threads)
+        features, kmers = self.profile.features, kmer_features(self.profile)
+        return single_model_peak(int(rows + mined), features, self.config, workers, kmers=kmers) + int(pool)
+
+    def parallel(self, unit_peak: int, batches: int) -> int:
+        """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
+        default = 1 if self.config.device == "cuda" else max(1, self.threads // len(CLASSES))
+        asked = self.config.parallel_batches or default
+        room = (int(BUDGET_SHARE * self.budget) - self.parent) // unit_peak
+        return max(1, min(asked, room, self.threads, batches))
+
+    def scoring(self, members: int) -> int:
+        """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
+        stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
+        refit = refit_reason(self.config, members) is not None
+        models = members * member_bytes(self.config) * (self.config.n_folds if refit else 1)
+        scores = members * (SCORE_BYTES + stacking) * self.profile.rows
+        return self.parent + scores + models + int(reading_bytes(self.profile.rows, self.profile.features))
+
+    def peak(self) -> int:
+        """Predicted peak in bytes of the whole strategy, before batches are packed.
+
+        Where the budget has room for no batch at all it is that of batches which it does not bound.
+        """
+        rows, genes = self.profile.rows, self.profile.genes
+        cap = self.row_cap or rows
+        batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
+        unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
+        training = self.parent + self.parallel(unit, batches) * unit
+        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.threads))

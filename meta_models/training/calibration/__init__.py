@@ -1,0 +1,1 @@
+"""Calibrators, fitted out of fold."""

@@ -1,0 +1,1 @@
+"""Fitting the models of one table: folds, jobs, units."""

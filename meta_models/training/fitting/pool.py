@@ -1,0 +1,35 @@
+"""The table of all positions that negatives are mined from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from meta_models.dataset.positions import Positions
+from meta_models.dataset.reader import Dataset
+from meta_models.schema import GENE
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A table that should hold every position of the training genes; made by the pipeline.
+
+    Attributes
+    ----------
+    input_hashes : tuple of str
+        sha256 of each of its files.
+    work_dir : Path
+        Where rows that were mined are kept while the run lasts.
+    """
+
+    dataset: Dataset
+    positions: Positions
+    input_hashes: tuple[str, ...]
+    work_dir: Path
+
+    def of_genes(self, genes: pl.Series, name: str) -> Pool:
+        """The positions of `genes` alone, with a working folder `name` of their own."""
+        rows = self.positions.frame[GENE].cast(pl.String).is_in(genes.cast(pl.String).unique().implode()).to_numpy()
+        return Pool(self.dataset.with_rows(rows), self.positions.filter(rows), self.input_hashes, self.work_dir / name)

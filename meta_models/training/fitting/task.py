@@ -1,0 +1,75 @@
+"""What a strategy is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reader import Dataset
+from meta_models.run_folder import UnitStore
+from meta_models.schema import GENE
+from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.row_weights import row_weights
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """A screened table and what it is to be trained with; made by the pipeline.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Features that are kept, in the order of the table.
+    excluded : dict of str to str
+        Features left out, and why.
+    screened : ndarray of bool (n_rows,)
+        Rows whose gene or family was seen by screening.
+    input_hashes : tuple of str
+        sha256 of each file of the table: part of the key of every unit.
+    budget : int
+        Memory budget in bytes.
+    predicted_peak : int
+        Peak that the strategy predicted, in bytes.
+    run_path : Path
+        The run folder; working files go there.
+    columns : mapping of int to ndarray of bool (n_features,)
+        Features that the models of a fold may use; all, where a fold is not named.
+    pool : Pool or None
+        All positions of the training genes, where negatives are to be mined.
+    """
+
+    config: TrainingConfig
+    dataset: Dataset
+    positions: Positions
+    profile: DatasetProfile
+    features: tuple[str, ...]
+    excluded: dict[str, str]
+    screened: NDArray[np.bool_]
+    input_hashes: tuple[str, ...]
+    units: UnitStore
+    strategy_reason: str
+    budget: int
+    predicted_peak: int
+    threads: int
+    run_path: Path
+    columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+    pool: Pool | None = None
+
+    @property
+    def training_weights(self) -> NDArray[np.float32] | None:
+        """Weights of the rows in training, or None."""
+        sampling = self.positions.weights if self.positions.weighting == "sampling_weight" else None
+        return row_weights(self.config.training_weights, self.positions.labels, sampling)
+
+    def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+        """Sorted gene ids (of the rows chosen)."""
+        column = self.positions.frame[GENE]
+        chosen = column if rows is None else column.filter(rows)
+        return tuple(chosen.unique().cast(str).sort())

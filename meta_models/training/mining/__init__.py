@@ -1,0 +1,1 @@
+"""Hard negatives: found among all positions, trained on, too."""

@@ -1,0 +1,36 @@
+"""What the comparison says of the table that its figures are of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from simulated_run import context_of, reweighted, trained, unrendered
+
+from meta_models.analysis.performance.base_vs_meta import BaseVersusMeta
+from meta_models.result import TrainingResult
+
+CHOSEN = "negatives were left out"
+
+
+def warnings_of(result: TrainingResult) -> list[str]:
+    with unrendered():
+        outcome = BaseVersusMeta().run(context_of(result))
+    return [note.text for note in outcome.findings if note.level == "warning"]
+
+
+def mostly_negatives(result: TrainingResult) -> TrainingResult:
+    """Only three sites of each class left."""
+    kept = result.oof.filter((pl.col("label") == 0) | (pl.int_range(pl.len()).over("label") < 3))
+    return replace(result, oof=kept)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "thin", "warned"),
+    [("none", False, True), ("sampling_weight", False, False), ("none", True, False)],
+)
+def test_rows_without_weights_that_cannot_be_all_positions_are_told(weighting: str, thin: bool, warned: bool) -> None:
+    result = reweighted(trained(), weighting)
+    result = mostly_negatives(result) if thin else result
+    assert any(CHOSEN in text for text in warnings_of(result)) == warned
