@@ -22,6 +22,18 @@ from meta_models.build.scores.checks import SCORES
 from meta_models.build.shifts import Shifts
 from meta_models.errors import InputError
 
+__all__ = [
+    "ENOUGH",
+    "FEWEST",
+    "SHIFTS",
+    "STRONGEST",
+    "Alignment",
+    "Measured",
+    "Region",
+    "measure_shift",
+    "require_aligned",
+]
+
 logger = logging.getLogger(__name__)
 #: Shifts that are looked at.
 SHIFTS = tuple(range(-3, 4))
