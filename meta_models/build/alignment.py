@@ -10,16 +10,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.build.genome import A, C, G, Genome, T, reverse_complement
+from meta_models.build.regions import Region
 from meta_models.build.scores.base import ScoreSource
 from meta_models.build.scores.checks import SCORES
 from meta_models.build.shifts import Shifts
 from meta_models.errors import InputError
+
+__all__ = [
+    "ENOUGH",
+    "FEWEST",
+    "SHIFTS",
+    "STRONGEST",
+    "Alignment",
+    "Measured",
+    "Region",
+    "measure_shift",
+    "require_aligned",
+]
 
 logger = logging.getLogger(__name__)
 #: Shifts that are looked at.
@@ -31,16 +44,6 @@ _WEAKEST = 0.1
 #: The share that says where the sites are; true layouts have about .97, wrong ones under .35.
 ENOUGH = 0.5
 _SIDE = 8
-
-
-class Region(NamedTuple):
-    """A stretch to look at: the forward interval ``[start, end)``, 0-based, its strand, and its gene if it is one."""
-
-    contig: str
-    start: int
-    end: int
-    strand: str
-    gene_id: str | None = None
 
 
 @dataclass(frozen=True)

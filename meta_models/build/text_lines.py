@@ -125,8 +125,8 @@ def whole_number(text: str) -> int | None:
 
 
 def decimal_number(text: str) -> float | None:
-    """A number as programs write it (``nan`` and ``inf`` are numbers, too), or None."""
+    """A number as programs write it (``nan`` and ``inf`` are numbers, too), or None: no underscore."""
     try:
-        return None if "_" in text else float(text)
+        return float(text) if text.isascii() and "_" not in text else None
     except ValueError:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.scores.checks import ScoreTally
+from meta_models.build.scores.checks import ScoreTally, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.four_files import BEDGRAPH_SUFFIXES, ROLES, find_four, role_name
 from meta_models.build.scores.store import IntervalStore
@@ -113,7 +113,7 @@ def _parsed(lines: TextLines, number: int, line: str) -> tuple[str, _Line]:
 def _hand_over(waiting: dict[str, list[_Line]], strand: str, store: IntervalStore, tally: ScoreTally) -> None:
     for contig, intervals in waiting.items():
         starts, ends, scores, numbers = zip(*intervals, strict=True)
-        values = np.array(scores, np.float64).astype(np.float32)[:, None]
+        values = as_scores(scores)[:, None]
         tally.add(values, None, lambda k, numbers=numbers: f"line {numbers[k]:,}")  # type: ignore[misc]
         if not tally.wrong:
             store.add(contig, strand, np.array(starts, np.int64), np.array(ends, np.int64), values)

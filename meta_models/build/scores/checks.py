@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from meta_models.errors import InputError
 ROUNDING, SUM_ROUNDING = 1e-6, 1e-3
 NEITHER_ROUNDING = 1e-2
 SCORES = ("donor", "acceptor")
+
+
+def as_scores(values: Sequence[Any] | NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers as float32; those that are too large for it become infinite, and no score."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float64).astype(np.float32)
 
 
 def checked(scores: NDArray[np.float32], *, what: str, contig: str, start: int) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.build.scores.base import GenePlace
-from meta_models.build.scores.checks import NEITHER_ROUNDING
+from meta_models.build.scores.checks import NEITHER_ROUNDING, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.source_files import FileFacts, file_facts
 from meta_models.errors import InputError, UsageError
@@ -129,8 +129,7 @@ class NpzScores(FileScores):
                 f"{self.what}: an array has the shape (bases of the gene, 2 or 3) and holds floats",
                 f"Found {array.shape} of {array.dtype} for {gene}",
             )
-        with np.errstate(over="ignore"):
-            scores = array.astype(np.float32)
+        scores = as_scores(array)
         if not np.isfinite(scores).all():
             row = int((~np.isfinite(scores)).any(axis=1).argmax())
             found = f"Found {int((~np.isfinite(scores)).sum()):,} NaN or infinite for {gene}, the first in row {row:,}"

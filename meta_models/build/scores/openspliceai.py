@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.scores.checks import ScoreTally
+from meta_models.build.scores.checks import ScoreTally, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.openspliceai_rows import Row, read_rows
 from meta_models.build.scores.spans import Spans
@@ -113,7 +113,7 @@ def _bed_files(path: Path) -> tuple[Path, Path]:
 
 def _hand_over(waiting: dict[tuple[str, str], list[Row]], store: IntervalStore, tally: ScoreTally) -> None:
     for (contig, strand), rows in waiting.items():
-        values = np.array([row.score for row in rows], np.float64).astype(np.float32)[:, None]
+        values = as_scores([row.score for row in rows])[:, None]
         tally.add(values, None, lambda k, rows=rows: f"line {rows[k].number:,}")  # type: ignore[misc]
         if not tally.wrong:
             starts = np.array([row.position for row in rows], np.int64)

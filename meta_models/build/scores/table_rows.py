@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from meta_models.build.scores.checks import as_scores
 from meta_models.build.text_lines import TextLines, decimal_number, whole_number
 from meta_models.errors import InputError
 
@@ -53,7 +54,7 @@ class Rows:
 
 
 def text_rows(path: Path) -> Iterator[Rows]:
-    """Rows of a TSV or CSV file, plain or gzip; commas separate where its name has ``.csv``.
+    """Rows of a TSV or CSV file, plain or gzip; commas separate where its name has ``.csv``. Quotes around a value go.
 
     Raises
     ------
@@ -62,22 +63,22 @@ def text_rows(path: Path) -> Iterator[Rows]:
     """
     lines = TextLines(path)
     separator = "," if ".csv" in path.name.lower() else "\t"
-    found, columns = iter(lines), None
-    groups: dict[tuple[str, str], list[tuple[int, ...]]] = {}
-    for number, line in found:
-        fields = line.split(separator)
-        if columns is None:
-            columns = _columns(lines, fields, separator)
-            if "chrom" in _lower(fields):
+    header: _Header | None = None
+    groups: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    for number, line in lines:
+        fields = [field.strip().strip('"') for field in line.split(separator)]
+        if header is None:
+            header, is_data = _header(lines, fields, separator)
+            if not is_data:
                 continue
-        contig, strand, row = _parsed(lines, number, line, fields, columns)
+        contig, strand, row = _parsed(lines, number, line, fields, header)
         groups.setdefault((contig, strand), []).append(row)
         if lines.data % _BATCH == 0:
-            yield from _grouped(groups, with_neither=NEITHER in columns)
+            yield from _grouped(groups)
             groups.clear()
-    if columns is None:
-        raise InputError(f"{path}: the table must have the columns {', '.join(REQUIRED)}", "Found an empty file")
-    yield from _grouped(groups, with_neither=NEITHER in columns)
+    if header is None:
+        _require(path, [])
+    yield from _grouped(groups)
 
 
 def parquet_rows(path: Path) -> Iterator[Rows]:
@@ -97,20 +98,31 @@ def parquet_rows(path: Path) -> Iterator[Rows]:
             for batch in file.iter_batches(_BATCH * 4, columns=columns):
                 yield from _of_batch(path, batch, first)
                 first += batch.num_rows
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise InputError(f"{path} must be a readable Parquet file", f"Found: {error}") from error
 
 
-def _columns(lines: TextLines, fields: Sequence[str], separator: str) -> dict[str, int]:
-    """Where each column stands, by the header; it may be a comment."""
-    comment = lines.last_comment.lstrip("#").split(separator)
-    names = _lower(fields if "chrom" in _lower(fields) else comment)
+@dataclass(frozen=True)
+class _Header:
+    """How many columns a text table has, and where those stand that are used: chrom, strand, position, scores."""
+
+    count: int
+    chrom: int
+    strand: int
+    position: int
+    scores: tuple[int, ...]
+
+
+def _header(lines: TextLines, fields: Sequence[str], separator: str) -> tuple[_Header, bool]:
+    """The header, which is the first line or the comment before it, and whether the first line is data already."""
+    comment = [name.strip().strip('"') for name in lines.last_comment.lstrip("#").split(separator)]
+    own, above = ([name.lower() for name in names] for names in (fields, comment))
+    is_data = "chrom" not in own and "chrom" in above
+    names = above if is_data else own
     _require(lines.path, names)
-    return {name: k for k, name in enumerate(names)}
-
-
-def _lower(fields: Sequence[str]) -> list[str]:
-    return [field.strip().strip('"').lower() for field in fields]
+    scores = [name for name in ("donor", "acceptor", NEITHER) if name in names]
+    chrom, strand, position, *where = (names.index(name) for name in ("chrom", "strand", "position", *scores))
+    return _Header(len(names), chrom, strand, position, tuple(where)), is_data
 
 
 def _require(path: Path, names: Sequence[str]) -> None:
@@ -126,31 +138,31 @@ def _require(path: Path, names: Sequence[str]) -> None:
 
 
 def _parsed(
-    lines: TextLines, number: int, line: str, fields: Sequence[str], columns: Mapping[str, int]
-) -> tuple[str, str, tuple[int, ...]]:
-    if len(fields) != len(columns):
-        raise lines.error(number, f"{len(columns)} columns", line)
-    contig, strand = (fields[columns[name]].strip().strip('"') for name in ("chrom", "strand"))
-    position = whole_number(fields[columns["position"]].strip())
-    names = ("donor", "acceptor", *((NEITHER,) if NEITHER in columns else ()))
-    scores = [decimal_number(fields[columns[name]]) for name in names]
-    if not contig or not position or strand not in _STRANDS or None in scores:
+    lines: TextLines, number: int, line: str, fields: Sequence[str], header: _Header
+) -> tuple[str, str, tuple[float, ...]]:
+    """Contig, strand, and the row: number of the line, position, scores."""
+    if len(fields) != header.count:
+        raise lines.error(number, f"{header.count} columns", line)
+    contig, strand = fields[header.chrom], _STRANDS.get(fields[header.strand])
+    position = whole_number(fields[header.position])
+    scores = [score for k in header.scores if (score := decimal_number(fields[k])) is not None]
+    if not contig or not position or strand is None or len(scores) != len(header.scores):
         raise lines.error(number, "a contig, a position from 1 on, a strand (+ or -) and scores", line)
-    return contig, _STRANDS[strand], (number, position, *scores)  # type: ignore[arg-type]
+    return contig, strand, (number, position, *scores)
 
 
-def _grouped(groups: Mapping[tuple[str, str], list[tuple[int, ...]]], *, with_neither: bool) -> Iterator[Rows]:
+def _grouped(groups: Mapping[tuple[str, str], list[tuple[float, ...]]]) -> Iterator[Rows]:
     for (contig, strand), rows in groups.items():
         numbers, positions, *scores = zip(*rows, strict=True)
-        values = np.array(scores, np.float64).astype(np.float32)
-        yield Rows(
-            contig, strand, np.array(positions, np.int64), values[:2].T.copy(), values[2] if with_neither else None,
-            np.array(numbers, np.int64), "line",
-        )  # fmt: skip
+        values = as_scores(scores)
+        neither = values[2] if len(values) > 2 else None
+        numbers_, positions_ = np.array(numbers, np.int64), np.array(positions, np.int64)
+        yield Rows(contig, strand, positions_, values[:2].T.copy(), neither, numbers_, "line")
 
 
 def _of_batch(path: Path, batch: pa.RecordBatch, first: int) -> Iterator[Rows]:
-    for name in batch.schema.names:
+    names = batch.schema.names
+    for name in names:
         if nulls := batch.column(name).null_count:
             row = first + int(np.flatnonzero(batch.column(name).is_null().to_numpy(zero_copy_only=False))[0])
             raise InputError(f"{path}: column {name} must not have nulls", f"Found {nulls:,} from row {row:,} on")
@@ -159,8 +171,8 @@ def _of_batch(path: Path, batch: pa.RecordBatch, first: int) -> Iterator[Rows]:
     unknown = sorted(set(strands) - _STRANDS.keys())
     if unknown:
         raise InputError(f"{path}: column strand holds + and -", f"Found {', '.join(map(repr, unknown[:5]))}")
-    positions = _numbers(path, batch, "position", pa.int64(), np.dtype(np.int64))
-    scores = {n: _numbers(path, batch, n, pa.float32(), np.dtype(np.float32)) for n in batch.schema.names[3:]}
+    positions = _whole(path, batch)
+    scores = {name: _scores(path, batch, name) for name in ("donor", "acceptor", NEITHER) if name in names}
     if len(positions) and positions.min() < 1:
         row = first + int(positions.argmin())
         raise InputError(f"{path}: positions count from 1", f"Found {positions.min():,} in row {row:,}")
@@ -179,9 +191,15 @@ def _texts(column: pa.Array) -> tuple[list[str], NDArray[np.integer[Any]]]:
     return [str(text) for text in encoded.dictionary.to_pylist()], encoded.indices.to_numpy(zero_copy_only=False)
 
 
-def _numbers(path: Path, batch: pa.RecordBatch, name: str, kind: pa.DataType, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _whole(path: Path, batch: pa.RecordBatch) -> NDArray[np.int64]:
+    column = batch.column("position")
+    if not pa.types.is_integer(column.type):
+        raise InputError(f"{path}: column position must hold whole numbers", f"Found the type {column.type}")
+    return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64)
+
+
+def _scores(path: Path, batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
     column = batch.column(name)
-    whole = pa.types.is_integer(column.type)
-    if not whole and not (pa.types.is_floating(column.type) and pa.types.is_floating(kind)):
-        raise InputError(f"{path}: column {name} must hold {kind} numbers", f"Found the type {column.type}")
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype)
+    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
+        raise InputError(f"{path}: column {name} must hold numbers", f"Found the type {column.type}")
+    return as_scores(column.to_numpy(zero_copy_only=False))
