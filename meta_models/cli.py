@@ -15,12 +15,8 @@ from typing import Any, NoReturn, TextIO, TypeVar
 from pydantic.fields import FieldInfo
 
 from meta_models import __version__
-<<<<<<< HEAD
-from meta_models.analysis.options import AnalysisConfig
-from meta_models.build.config import BuildConfig, DemoGenomeConfig
-=======
 from meta_models.analysis.framework.options import AnalysisConfig
->>>>>>> features
+from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig

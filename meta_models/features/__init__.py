@@ -3,10 +3,7 @@
 from meta_models.features.compute import FeatureBlock, column_names, features, packed_features
 from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
-<<<<<<< HEAD
-=======
 from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, Motifs, fit_motifs
->>>>>>> features
 from meta_models.features.recipe import FORMAT, Recipe
 
 __all__ = [
@@ -15,27 +12,18 @@ __all__ = [
     "DEFAULT_GROUPS",
     "FORMAT",
     "GROUPS",
-<<<<<<< HEAD
-=======
     "MOTIF_COLUMNS",
     "MOTIF_SCORES",
->>>>>>> features
     "N_CODE",
     "BaseTrack",
     "EvidenceTrack",
     "FeatureBlock",
-<<<<<<< HEAD
-=======
     "Motifs",
->>>>>>> features
     "Piece",
     "Recipe",
     "Span",
     "column_names",
     "features",
-<<<<<<< HEAD
-=======
     "fit_motifs",
->>>>>>> features
     "packed_features",
 ]
