@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from build.gene_models import Letters, gene, transcript
+from gene_models import Letters, gene, transcript
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

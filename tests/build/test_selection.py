@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from build.gene_models import gene, transcript
+from gene_models import gene, transcript
 
 from meta_models.build.selection import GeneRules, chosen_genes, require_types, select_genes
 from meta_models.errors import InputError

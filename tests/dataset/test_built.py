@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from dataset.built_genes import RECIPE, made_up_gene, write_genes
+from built_genes import RECIPE, made_up_gene, write_genes
 
 from meta_models.dataset.built import BuiltFolder, is_built, table_of
 from meta_models.dataset.info import read_info

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset.built_genes import RECIPE, made_up_gene, write_genes
+from built_genes import RECIPE, made_up_gene, write_genes
 from hypothesis import given
 from hypothesis import strategies as st
 

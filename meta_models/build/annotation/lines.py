@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+from meta_models.build.text_lines import TextLines
 from meta_models.errors import InputError
 
 _COLUMNS = 9
-_GZIP = b"\x1f\x8b"
+#: Lines that genome browsers put before the features.
+_BROWSER = ("track ", "browser ")
 #: No contig is longer; larger numbers are no coordinates.
 _LARGEST = 2**40
 #: Features below transcripts that tell nothing about introns that exons do not tell.
@@ -39,31 +38,26 @@ class Line(NamedTuple):
 
 
 def feature_lines(path: Path, passed_over: Counter[str]) -> Iterator[Line]:
-    """The features of a file up to ``##FASTA``; those that tell nothing here are counted in `passed_over`.
+    """The features of a file up to a sequence (``##FASTA``); those that tell nothing here are counted in `passed_over`.
 
     Raises
     ------
     InputError
         If the file cannot be read, or a line has other than nine columns, or coordinates or a strand that are none.
     """
-    with _reading(path), _open(path) as stream:
-        for number, text in enumerate(stream, 1):
-            if text[0] in "#>":
-                if text.startswith(("##FASTA", ">")):
-                    return
-                continue
-            if not text.strip() or text.startswith(("track ", "browser ")):
-                continue
-            columns = text.rstrip("\r\n").split("\t")
-            if len(columns) != _COLUMNS:
-                raise bad_line(path, number, "nine columns, tabs between them", f"{len(columns)}")
-            chrom, _, feature, start, end, _, strand, _, attributes = columns
-            if feature in _PASSED_OVER:
-                passed_over[feature] += 1
-                continue
-            yield Line(
-                number, chrom, feature, *_span(path, number, start, end), _strand(path, number, strand), attributes
-            )
+    for number, text in TextLines(path):
+        if text[0] == ">":
+            return
+        if text.startswith(_BROWSER):
+            continue
+        columns = text.split("\t")
+        if len(columns) != _COLUMNS:
+            raise bad_line(path, number, "nine columns, tabs between them", f"{len(columns)}")
+        chrom, _, feature, start, end, _, strand, _, attributes = columns
+        if feature in _PASSED_OVER:
+            passed_over[feature] += 1
+            continue
+        yield Line(number, chrom, feature, *_span(path, number, start, end), _strand(path, number, strand), attributes)
 
 
 def bad_line(path: Path, number: int, expected: str, found: str) -> InputError:
@@ -84,23 +78,3 @@ def _strand(path: Path, number: int, strand: str) -> str:
     if strand not in {"+", "-", ".", "?"}:
         raise bad_line(path, number, "a strand of +, -, . or ?", repr(strand))
     return strand
-
-
-def _open(path: Path) -> IO[str]:
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == _GZIP
-    if zipped:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
-    return path.open(encoding="utf-8-sig", newline="\n")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"The annotation {path} must be a readable GTF or GFF3 file", f"Found: {error}", "Check the file"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"The annotation {path} must be text in UTF-8", f"Found: {error}", "Convert it") from None
