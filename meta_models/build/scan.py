@@ -124,7 +124,7 @@ def require_coverage(scan: Scan, least: float, sparse: Mapping[str, bool]) -> No
             raise InputError(
                 f"The scores {key} must cover every contig with genes",
                 f"Found none on {', '.join(bare[:5])}",
-                "Give scores of these contigs, or --chroms",
+                "Are plus and minus exchanged? Else give scores of these contigs, or --chroms",
             )
         if not sparse[key] and (share := scan.coverage(key)) < least:
             raise InputError(

@@ -14,7 +14,7 @@ from meta_models.build.config import BuildConfig
 from meta_models.build.genome import Genome
 from meta_models.build.scores import GenePlace, ScoreSource, open_scores, parse_score_spec
 from meta_models.build.shifts import ShiftedScores, Shifts, parse_shift
-from meta_models.errors import UsageError
+from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack
 
 logger = logging.getLogger(__name__)
@@ -61,9 +61,9 @@ def open_tracks(
     Raises
     ------
     UsageError
-        If two base models have one key, or a shift is given for another one.
+        If a shift is given for a base model that there is not.
     InputError
-        If they cannot be read, or are shifted, exchanged, or of another genome.
+        If two base models have one key, or one cannot be read, or is shifted, exchanged, or of another genome.
     """
     _require_keys([parse_score_spec(spec).key for spec in config.scores])
     places = {g.gene_id: GenePlace(g.chrom, g.start - 1, g.end, g.strand) for g in genes}
@@ -89,7 +89,7 @@ def open_tracks(
 
 def _require_keys(keys: Sequence[str]) -> None:
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise UsageError("Base models must have different keys", f"Found {', '.join(twice)} twice", "Rename one")
+        raise InputError("Base models must have different keys", f"Found {', '.join(twice)} twice", "Rename one")
 
 
 def _given_shifts(texts: Sequence[str], keys: Sequence[str]) -> dict[str, Shifts]:
