@@ -6,10 +6,12 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from fuzzing import BOM, FUZZ, PACKING, data_lines, texts, without_headers, written
 from hypothesis import given
 from hypothesis import strategies as st
+from pseudo_genome import PseudoGenome
 
 from meta_models.build.scores import open_scores
 from meta_models.build.scores.bedgraph import read_bedgraph
@@ -87,6 +89,35 @@ def test_a_sum_above_one_is_found_when_fetched(tmp_path: Path) -> None:
         assert source.fetch("c", 0, 2, "+").shape == (2, 2)
         with pytest.raises(InputError, match=r"Found 1 positions above, the first: donor 0\.6 \+ acceptor 0\.6 at c:3"):
             source.fetch("c", 0, 3, "+")
+
+
+def left_out(scores: pl.Expr, floor: float, decimals: int | None) -> pl.Expr:
+    rounded = scores if decimals is None else scores.round(decimals)
+    return pl.when(rounded >= floor).then(rounded).otherwise(0.0)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("floor", "decimals"), [(0.0, None), (0.001, None), (0.01, 2)])
+def test_low_scores_of_real_genes_that_were_left_out_are_zeros(
+    worm: PseudoGenome, tmp_path: Path, floor: float, decimals: int | None
+) -> None:
+    table = worm.folder / "scores" / "honeybee400.parquet"
+    changed = pl.read_parquet(table).with_columns(left_out(pl.col("donor", "acceptor"), floor, decimals))
+    changed.write_parquet(tmp_path / "t.parquet")
+    for column in ("donor", "acceptor"):
+        for strand, word in (("+", "plus"), ("-", "minus")):
+            rows = changed.filter(pl.col("strand") == strand, (pl.col(column) > 0) | (floor == 0))
+            rows = rows.select("chrom", pl.col("position") - 1, pl.col("position").alias("end"), column)
+            rows.write_csv(tmp_path / f"{column}_{word}.bedGraph", separator="\t", include_header=False)
+    with (
+        open_scores(f"main={tmp_path / 't.parquet'}") as whole,
+        open_scores(f"main=bedgraph:{tmp_path}") as source,
+    ):
+        assert (source.floor.floor, source.floor.decimals, source.sparse) == (floor, decimals, floor > 0)
+        assert not whole.sparse
+        assert whole.floor.same_as(source.floor)
+        for gene in worm.genes:
+            np.testing.assert_array_equal(source.fetch(*gene), whole.fetch(*gene))
 
 
 LINES = texts(
