@@ -82,7 +82,7 @@ class Measured:
         """The shift at which the right bases are; None if at none."""
         others = max(*self.exchanged, *self.antisense, *self.antisense_exchanged)
         best = int(np.argmax(self.shares))
-        return SHIFTS[best] if self.enough and self.shares[best] > max(ENOUGH, others) else None
+        return SHIFTS[best] if self.enough and self.shares[best] >= max(ENOUGH, others) else None
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,14 @@ class Alignment:
 def measure_shift(source: ScoreSource, genome: Genome, regions: Iterable[Region]) -> Alignment:
     """Look at the strongest positions of each score and strand in some regions.
 
+    Both strands of each region are looked at: where they are exchanged, the strong scores lie on the other one.
+
     Parameters
     ----------
     source : ScoreSource
         With the contigs of `genome` matched and genes placed.
     regions : iterable of Region
-        Genes, or a sample of them.
+        Genes, or a sample of them; they should not overlap much.
 
     Raises
     ------
@@ -127,11 +129,11 @@ def measure_shift(source: ScoreSource, genome: Genome, regions: Iterable[Region]
         If a score is none.
     """
     found = {(score, strand): _Strongest() for strand in "+-" for score in range(2)}
-    for region in regions:
-        scores = np.nan_to_num(source.fetch(*region))
-        codes = _sense(genome, region)
+    for region, strand in ((region, strand) for region in regions for strand in "+-"):
+        scores = np.nan_to_num(source.fetch(region.contig, region.start, region.end, strand, region.gene_id))
+        codes = _sense(genome, region, strand)
         for score in range(2):
-            found[score, region.strand].add(scores[:, score], codes)
+            found[score, strand].add(scores[:, score], codes)
     measured = tuple(_measured(score, strand, strongest) for (score, strand), strongest in found.items())
     return Alignment(source.key, source.what, measured)
 
@@ -184,9 +186,9 @@ class _Strongest:
         return self._around
 
 
-def _sense(genome: Genome, region: Region) -> NDArray[np.uint8]:
+def _sense(genome: Genome, region: Region, strand: str) -> NDArray[np.uint8]:
     codes = genome.fetch(region.contig, region.start - _SIDE, region.end + _SIDE)
-    return codes if region.strand == "+" else reverse_complement(codes)
+    return codes if strand == "+" else reverse_complement(codes)
 
 
 def _measured(score: int, strand: str, strongest: _Strongest) -> Measured:

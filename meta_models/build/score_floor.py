@@ -15,8 +15,8 @@ MAX_DECIMALS = 6
 #: At a floor, this share of all scores lies within the factor `_NEAR` above the smallest one.
 _SHARE_AT_FLOOR = 0.005
 _NEAR = 1.25
-#: Below it nothing is lost that a model could use.
-_SMALLEST_FLOOR = 9e-7
+#: A lower cut loses nothing that a model could use, and is no floor.
+_SMALLEST_FLOOR = 9e-6
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ScoreFloor:
     Attributes
     ----------
     floor : float
-        The score below which there are none but 0, to one digit; 0.0 where there is no such cut.
+        The score below which there are none but 0, to one digit; 0.0 where there is no such cut, or below 1e-5.
     decimals : int or None
         Digits after the point that the scores are rounded to; None if more than 6, or not to be told.
     smallest : float or None
@@ -55,8 +55,8 @@ class ScoreFloor:
 def measure_floor(scores: NDArray[np.float32]) -> ScoreFloor:
     """Find the floor and the rounding of scores.
 
-    Rounding to k decimals is the smallest k for which all scores are multiples of 10^-k. A floor is the smallest
-    score, if scores pile up there: a half percent of them or more within a factor 1.25 of it.
+    Rounding to k decimals is the smallest k for which all scores are multiples of 10^-k; it makes 10^-k a floor. Else
+    the floor is the smallest score, if scores pile up there: a half percent of them or more within a factor 1.25.
 
     Parameters
     ----------
@@ -69,10 +69,12 @@ def measure_floor(scores: NDArray[np.float32]) -> ScoreFloor:
     if not len(positive):
         return ScoreFloor(0.0, None, None, zeros, len(scores))
     smallest = float(values[0])
-    enough = len(positive) >= ENOUGH
+    if len(positive) < ENOUGH:
+        return ScoreFloor(0.0, None, smallest, zeros, len(scores))
+    decimals = _decimals(values)
     piled = float((positive <= smallest * _NEAR).mean()) >= _SHARE_AT_FLOOR
-    floor = _one_digit(smallest) if enough and piled and smallest >= _SMALLEST_FLOOR else 0.0
-    return ScoreFloor(floor, _decimals(values) if enough else None, smallest, zeros, len(scores))
+    floor = max(_one_digit(smallest) if piled else 0.0, float(f"1e-{decimals}") if decimals else 0.0)
+    return ScoreFloor(floor if floor >= _SMALLEST_FLOOR else 0.0, decimals, smallest, zeros, len(scores))
 
 
 def _decimals(values: NDArray[np.float32]) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def test_every_interval_of_random_sequences(tmp_path: Path) -> None:
     lines = "\n".join(letters[k : k + 7] for k in range(0, 61, 7))
     expected = np.array(["ACGTN".index(letter) for letter in letters])
     with open_genome(written(tmp_path, "g.fa", f">a\n{lines}\n>b\n{letters}\n".encode())) as genome:
-        for start in range(0, 61):
+        for start in range(61):
             for end in range(start, 62):
                 for contig in "ab":
                     assert np.array_equal(genome.fetch(contig, start, end), expected[start:end])
@@ -62,13 +61,13 @@ def test_every_interval_of_random_sequences(tmp_path: Path) -> None:
 def test_bgzf_has_the_same_bases_and_nothing_is_written_beside_it(tmp_path: Path) -> None:
     data = b">one\nACGTN\nacgtr\nAC\n>two\nTTTT\n"
     path = packed(tmp_path, data)
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     with open_genome(path) as genome, open_genome(tmp_path / "plain.fa") as plain:
         assert genome.lengths == plain.lengths
         for contig in plain.contigs:
             assert np.array_equal(genome.fetch(contig, -3, 20), plain.fetch(contig, -3, 20))
         assert genome.sha256(genome.contigs) == plain.sha256(plain.contigs)
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_stale_index_beside_the_file_is_not_used(tmp_path: Path) -> None:

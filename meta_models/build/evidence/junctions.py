@@ -95,10 +95,12 @@ def _parsed(lines: TextLines, number: int, line: str) -> tuple[str, int | None, 
 
 
 def _require_once(path: Path, rows: NDArray[np.void], contigs: tuple[str, ...]) -> None:
-    keys = rows[["contig", "strand", "first", "last"]]
-    unique, counts = np.unique(keys, return_counts=True)
-    again = int((counts - 1).sum())
-    if again:
-        first = unique[counts > 1][0]
+    names = ("last", "first", "strand", "contig")
+    rows = rows[np.lexsort([rows[name] for name in names])]
+    again = np.logical_and.reduce([rows[name][1:] == rows[name][:-1] for name in names])
+    if again.any():
+        first = rows[1:][again][0]
         place = f"{contigs[first['contig']]}:{first['first'] + 1:,}-{first['last'] + 1:,}"
-        raise InputError(f"{path}: each junction must come once", f"Found {again:,} more, the first at {place}")
+        raise InputError(
+            f"{path}: each junction must come once", f"Found {int(again.sum()):,} more, the first at {place}"
+        )

@@ -18,6 +18,8 @@ from meta_models.build.source_files import FileFacts
 
 #: Stretches of neighbouring scores are shorter than this in a sparse track, on average.
 SPARSE_RUN = 20
+#: OpenSpliceAI leaves out scores up to 1e-6; among many scores without such a cut some are lower.
+LEAST_THRESHOLD, _MANY = 9e-7, 1000
 
 
 class Wanted(NamedTuple):
@@ -88,10 +90,12 @@ class FileScores(ScoreSource):
     def sparse(self) -> bool:
         """As :attr:`ScoreSource.sparse`.
 
-        So it is where the files hold no score of 0, and either a floor shows or scores come in short stretches.
+        So it is where the files hold no score of 0, and a floor shows, or all of a thousand scores and more are above
+        the least threshold that is used, or scores come in short stretches.
         """
-        short = len(self._sampled.scores) < SPARSE_RUN * self._sampled.runs
-        return self.floor.zeros == 0 and (self.floor.floor > 0 or short)
+        floor, sample = self.floor, self._sampled
+        cut = floor.floor > 0 or (floor.count >= _MANY and (floor.smallest or 0) >= LEAST_THRESHOLD)
+        return floor.zeros == 0 and (cut or len(sample.scores) < SPARSE_RUN * sample.runs)
 
     @cached_property
     def floor(self) -> ScoreFloor:

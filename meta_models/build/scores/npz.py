@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class NpzScores(FileScores):
 
     def __init__(self, key: str, path: Path, _scratch: Path | None = None) -> None:
         self._path = path
-        self._open: tuple[int, Any] | None = None
+        self._open: tuple[int, Any, ExitStack] | None = None
         self._genes: Mapping[str, GenePlace] | None = None
         self._strands: set[tuple[str, str]] = set()
         super().__init__(key, (), f"scores {key} ({path})")
@@ -85,7 +86,7 @@ class NpzScores(FileScores):
     def close(self) -> None:
         """Close the file."""
         if self._open is not None and self._open[0] == os.getpid():
-            self._open[1].close()
+            self._open[2].close()
         self._open = None
 
     def fetch(self, contig: str, start: int, end: int, strand: str, gene_id: str | None = None) -> NDArray[np.float32]:
@@ -155,13 +156,8 @@ class NpzScores(FileScores):
     def _file(self) -> Any:
         """The open file of this process: a forked child must not share the place where its parent reads."""
         if self._open is None or self._open[0] != os.getpid():
-            try:
-                file = np.load(self._path, allow_pickle=False)
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-                raise InputError(f"{self._path} must be readable as .npz", f"Found: {error}") from error
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{self._path} must be an .npz file", "Found another file of numpy")
-            self._open = os.getpid(), file
+            files = ExitStack()
+            self._open = os.getpid(), _opened(self._path, files), files
         return self._open[1]
 
     def _sample(self) -> Sample:
@@ -175,3 +171,17 @@ class NpzScores(FileScores):
 
     def _files(self) -> dict[str, FileFacts]:
         return {"arrays": file_facts(self._path)}
+
+
+def _opened(path: Path, files: ExitStack) -> Any:
+    """The arrays of a file, which `files` closes."""
+    try:
+        with ExitStack() as opened:
+            file = np.load(opened.enter_context(path.open("rb")), allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path} must be an .npz file", "Found another file of numpy")
+            opened.enter_context(file)
+            files.push(opened.pop_all())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} must be readable as .npz", f"Found: {error}") from error
+    return file

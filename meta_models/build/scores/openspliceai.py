@@ -46,12 +46,12 @@ class OpenSpliceAIScores(FileScores):
                 self._stores.append(IntervalStore(scratch, 1, f"{what}, {bed.name}", keep_highest=True))
                 self._fill(bed, self._stores[-1])
                 self._stores[-1].finish()
+            if not self._spans.contigs:
+                raise InputError(f"{what} must hold predictions", "Found none")
         except BaseException:
             self.close()
             raise
         super().__init__(key, self._spans.contigs, what)
-        if not self.contigs:
-            raise InputError(f"{what} must hold predictions", "Found none")
 
     def close(self) -> None:
         """Remove the working files."""
