@@ -52,6 +52,7 @@ class IntervalStore:
             self._folder = Path(tempfile.mkdtemp(prefix="meta-models-scores-", dir=scratch))
         self._buckets: dict[tuple[str, str, int], Path] = {}
         self._spans: dict[tuple[str, str], slice] = {}
+        self._mapped: dict[tuple[str, str], tuple[_Starts, _Starts, NDArray[np.float32]]] = {}
         self._paths = [self._folder / name for name in ("starts", "ends", "values")]
 
     @property
@@ -104,7 +105,7 @@ class IntervalStore:
         span = self._spans.get((contig, strand))
         if span is None or start > _LAST:
             return found
-        starts, ends, values = (part[span] for part in self._parts())
+        starts, ends, values = self._mapped_place((contig, strand), span)
         # the keys have the type of the arrays: otherwise the whole array would be converted
         first = int(np.searchsorted(ends, np.uint32(start), "right"))
         last = int(np.searchsorted(starts, np.uint32(min(end, _LAST)), "left"))
@@ -127,6 +128,7 @@ class IntervalStore:
 
     def close(self) -> None:
         """Remove the working files."""
+        self._mapped.clear()
         if self._owner == os.getpid():
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -140,13 +142,21 @@ class IntervalStore:
     def _parts(self) -> tuple[_Starts, _Starts, NDArray[np.float32]]:
         if not self._spans:
             return np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty((0, self._columns), np.float32)
-        # mapped anew at each call: nothing is shared with a forked child
         starts, ends, values = self._paths
         return (
             np.memmap(starts, np.uint32, "r"),
             np.memmap(ends, np.uint32, "r"),
             np.memmap(values, np.float32, "r").reshape(-1, self._columns),
         )
+
+    def _mapped_place(self, place: tuple[str, str], span: slice) -> tuple[_Starts, _Starts, NDArray[np.float32]]:
+        """The intervals of a contig and strand; those of the last two that were asked for stay mapped."""
+        if place not in self._mapped:
+            while len(self._mapped) > 1:
+                self._mapped.pop(next(iter(self._mapped)))
+            starts, ends, values = self._parts()
+            self._mapped[place] = np.asarray(starts[span]), np.asarray(ends[span]), np.asarray(values[span])
+        return self._mapped[place]
 
     def _write_bucket(self, key: tuple[str, str, int], files: tuple[BinaryIO, BinaryIO, BinaryIO]) -> None:
         records = np.fromfile(self._buckets[key], self._record)
