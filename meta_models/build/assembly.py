@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from meta_models.build.annotation import GeneModel
 from meta_models.build.evidence_tracks import EvidenceReader
 from meta_models.build.genome import Genome, reverse_complement
 from meta_models.build.labels import Labeller
+from meta_models.build.score_cache import ScoreCache
 from meta_models.build.scores import ScoreSource
 from meta_models.dataset.gene_columns import Gene
 from meta_models.features import Recipe
@@ -33,6 +34,7 @@ class Assembler:
     evidence: Sequence[EvidenceReader]
     recipe: Recipe
     families: Mapping[str, str]
+    cache: ScoreCache = field(default_factory=ScoreCache)
 
     def gene(self, model: GeneModel) -> Gene:
         """The gene; where a base model does not cover it, its score is 0."""
@@ -63,8 +65,7 @@ class Assembler:
     def _scores(self, source: ScoreSource, model: GeneModel) -> NDArray[np.float32]:
         around = self.recipe.flank
         start, end = model.start - 1 - around, model.end + around
-        scores = source.fetch(model.chrom, start, end, model.strand, gene_id=model.gene_id)
-        return np.asarray(np.nan_to_num(scores, nan=0.0))
+        return self.cache.fetch(source, model.chrom, start, end, model.strand, model.gene_id)
 
     def _evidence(self, source: EvidenceReader, model: GeneModel) -> NDArray[np.float32]:
         around = self.recipe.flank

@@ -23,7 +23,9 @@ from meta_models.run_folder.writers import write_parquet
 from meta_models.schema import MASKED, SpliceClass
 
 #: Bases of a row group of genes (or one gene), and rows of one of the table.
-GROUP_BASES, GROUP_ROWS = 2**20, 4096
+GROUP_BASES, GROUP_ROWS = 2**19, 4096
+#: Genes that are read back at a time.
+_VERIFIED = 8
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def write_block(
     with _GeneWriter(genes_file, recipe) as writer:
         batches = pa.RecordBatchReader.from_batches(row_schema(recipe), row_batches(drawn(), recipe))
         write_parquet(rows_file, batches, row_group_rows=GROUP_ROWS)
-    verify_parquet(genes_file, len(block.genes))
+    verify_parquet(genes_file, len(block.genes), batch_rows=_VERIFIED)
     return counts
 
 

@@ -28,7 +28,7 @@ from meta_models.schema import (
 )
 
 #: Rows whose features are computed in one go, and bases of the pieces that are kept for it.
-_ROWS, _BASES = 2**15, 2**22
+_ROWS, _BASES = 2**14, 2**21
 _TEXTS = (GENE, GENE_NAME, TRANSCRIPT, FAMILY, GENE_TYPE, CHROM, STRAND)
 METADATA = pa.schema([
     *((name, pa.string()) for name in _TEXTS),
