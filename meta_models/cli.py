@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
+from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
@@ -34,6 +35,9 @@ _ALSO = {"learners": ("--learner",)}
 #: Loggers whose information is shown without --verbose.
 _MILESTONES = frozenset(
     {
+        "meta_models.build.command",
+        "meta_models.build.tracks",
+        "meta_models.build.annotated",
         "meta_models.pipeline",
         "meta_models.reporting",
         "meta_models.inference.prediction",
@@ -64,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
         console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return ExitCode.MEMORY
     except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command)
+        resumable = (train_command, predict_command, compare_command, build_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
         console.complain(f"interrupted{again}\n")
         return ExitCode.SIGINT
@@ -127,6 +131,16 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     )
     predict.set_defaults(command=predict_command)
     add_config_options(predict, PredictConfig)
+    build = commands.add_parser(
+        "build", help="make a table and genes from genome, annotation and scores", argument_default=argparse.SUPPRESS
+    )
+    build.set_defaults(command=build_command)
+    add_config_options(build, BuildConfig)
+    demo = commands.add_parser(
+        "demo-genome", help="write a small simulated genome to build from", argument_default=argparse.SUPPRESS
+    )
+    demo.set_defaults(command=demo_genome_command)
+    add_config_options(demo, DemoGenomeConfig)
     analyse = commands.add_parser(
         "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
     )
@@ -201,7 +215,7 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
     given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields or "." in k}
     file = getattr(arguments, "config", None)
     values = {**(kind.read_yaml(file) if file is not None else {}), **given}
-    lists = {name: values[name] for name in ("exclude_features", "protect_features") if name in values}
+    lists = {name: values[name] for name in ("exclude_features", "protect_features", "genes") if name in values}
     return kind.from_mapping({**values, **{name: _expanded(value) for name, value in lists.items()}})
 
 
@@ -215,6 +229,24 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.pipeline import run_training
 
     return run_training(config)
+
+
+def build_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models build``."""
+    config = config_from(arguments, BuildConfig)
+    _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
+    from meta_models.build.command import run_build
+
+    return run_build(config)
+
+
+def demo_genome_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models demo-genome``."""
+    config = config_from(arguments, DemoGenomeConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.build.demo_genome import run_demo_genome
+
+    return run_demo_genome(config)
 
 
 def compare_command(arguments: argparse.Namespace) -> ExitCode:
@@ -278,7 +310,9 @@ def _shape(name: str, plain: Any) -> dict[str, Any]:
     if typing.get_origin(plain) is not tuple:
         return {"metavar": metavar}
     parts = typing.get_args(plain)
-    return {"metavar": metavar, "nargs": "+" if Ellipsis in parts else len(parts)}
+    if Ellipsis in parts:
+        return {"metavar": metavar, "nargs": "+", "action": "extend"}
+    return {"metavar": metavar, "nargs": len(parts)}
 
 
 def _named_values(field: FieldInfo) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 GENE = "gene_id"
+GENE_NAME = "gene_name"
+TRANSCRIPT = "transcript_id"
 FAMILY = "gene_family"
 LABEL = "splice_type"
 CHROM = "chrom"
@@ -34,6 +36,10 @@ class SpliceClass(IntEnum):
 
 CLASSES: tuple[SpliceClass, ...] = tuple(SpliceClass)
 CLASS_NAMES: tuple[str, ...] = tuple(c.label for c in SpliceClass)
+#: The type of genes that code for a protein, as annotations call it.
+CODING = "protein_coding"
+#: In arrays of labels of all positions of a gene: whether the position is a site is not known; no row is made of it.
+MASKED = 255
 SITE_CLASSES: tuple[SpliceClass, ...] = (SpliceClass.DONOR, SpliceClass.ACCEPTOR)
 
 #: Values of ``splice_type`` on disk and the class they mean. Null means neither, too.
@@ -50,7 +56,7 @@ NULL_TEXTS: tuple[str, ...] = ("", "NA", "<NA>", "NaN", "nan", "null", "NULL", "
 METADATA: frozenset[str] = frozenset(
     {
         GENE, FAMILY, LABEL, CHROM, POSITION, GENOMIC_POSITION, STRAND, GENE_TYPE, WEIGHT,
-        "gene_name", "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
+        GENE_NAME, TRANSCRIPT, "transcript_name", "chromosome", "seqname", "exon_id", "exon_number", "exon_rank",
         "start", "end", "gene_start", "gene_end", "transcript_start", "transcript_end", "tx_start", "tx_end",
         "site_start", "site_end", "window_start", "window_end", "absolute_position", "predicted_position",
         "true_position", "row_id", SEQUENCE,
@@ -63,7 +69,7 @@ METADATA: frozenset[str] = frozenset(
 TEXT: frozenset[str] = frozenset(
     {
         GENE, FAMILY, LABEL, CHROM, STRAND, GENE_TYPE, SEQUENCE,
-        "gene_name", "transcript_id", "transcript_name", "chromosome", "seqname", "exon_id",
+        GENE_NAME, TRANSCRIPT, "transcript_name", "chromosome", "seqname", "exon_id",
     }
 )  # fmt: skip
 
@@ -111,6 +117,19 @@ _GENOMIC: frozenset[str] = frozenset(
         "transcript_count", "num_overlaps", "has_tx_info",
     }
 )  # fmt: skip
+
+#: Columns of the feature groups that `build` makes, whose names hold their parameters.
+_BUILT: tuple[tuple[re.Pattern[str], FeatureGroup], ...] = (
+    (re.compile(r"context_(?:donor|acceptor|exon|intron|short_intron)_\w+"), FeatureGroup.CONTEXT),
+    (re.compile(r"models_(?:donor|acceptor)_(?:mean|min|max|sd)"), FeatureGroup.DERIVED),
+    (
+        re.compile(
+            r"base_(?:0|[mp]\d+)|(?:gc|t)_(?:up|down|step)\d+|open_frame_(?:up|down)|(?:donor|acceptor)_dinucleotide"
+            r"|pyrimidine_(?:share|run)|ag_distance|branch_point(?:_distance)?|motif_(?:donor|acceptor)"
+        ),
+        FeatureGroup.GENOMIC,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -163,4 +182,6 @@ def feature_group(column: str, bases: Sequence[BaseModel]) -> FeatureGroup:
     if is_kmer(column):
         return FeatureGroup.KMER
     named = ((_DERIVED, FeatureGroup.DERIVED), (_CONTEXT, FeatureGroup.CONTEXT), (_GENOMIC, FeatureGroup.GENOMIC))
-    return next((group for names, group in named if column in names), FeatureGroup.OTHER)
+    known = next((group for names, group in named if column in names), None)
+    built = (group for pattern, group in _BUILT if pattern.fullmatch(column))
+    return known or next(built, FeatureGroup.OTHER)

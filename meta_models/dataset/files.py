@@ -24,6 +24,8 @@ from meta_models.schema import TEXT, is_kmer
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 INFO_FILE = "dataset_info.json"
+#: Folders that ``meta-models build`` writes side by side: whole genes, and the table of sampled rows.
+GENES_FOLDER, MASTER_FOLDER = "genes", "master"
 _SHOWN = 20
 #: Names that polars takes for patterns of names.
 _PATTERN = re.compile(r"\*|\^.*\$")

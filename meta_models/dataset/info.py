@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meta_models.dataset.files import INFO_FILE
+from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
@@ -36,12 +36,16 @@ class DatasetInfo:
 def read_info(source: Path) -> DatasetInfo:
     """Read the ``dataset_info.json`` in the folder `source` (or beside the file `source`).
 
+    Of a table that ``meta-models build`` wrote it stands one folder higher, beside the genes.
+
     Raises
     ------
     InputError
         If it exists but holds no JSON object, or prevalences that are not three shares that sum to 1.
     """
     path = (source if source.is_dir() else source.parent) / INFO_FILE
+    if not path.is_file() and (path.parent.parent / GENES_FOLDER).is_dir():
+        path = path.parent.parent / INFO_FILE
     if not path.is_file():
         return DatasetInfo()
     try:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.built import table_of
 from meta_models.dataset.convert import convert_text
 from meta_models.dataset.files import (
     TEXT_SUFFIXES,
@@ -303,7 +304,7 @@ def open_dataset(
     Parameters
     ----------
     source : Path
-        Parquet, CSV or TSV file, or a folder of them.
+        Parquet, CSV or TSV file, or a folder of them; of a folder of ``meta-models build`` its table of rows.
     work_dir : Path
         Where text files are converted to Parquet.
     base_score_columns : sequence of three str, optional
@@ -319,6 +320,7 @@ def open_dataset(
     InputError
         If the files are not a table as the contract says.
     """
+    source = table_of(source)
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
     files = _with_rows(convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import logging
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,86 +16,10 @@ from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import WriteError
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.progress import Progress
-from meta_models.run_folder import UnitHit, UnitKey, UnitStore, parquet_bytes, remove_temporaries
-from meta_models.run_folder.atomic import write_error
-from meta_models.run_folder.lock import FolderLock
-from meta_models.run_folder.signals import at_hard_stop
+from meta_models.run_folder import UnitHit, UnitKey, UnitStore, parquet_bytes
+from meta_models.run_folder.units import UNITS_FOLDER
 
-logger = logging.getLogger(__name__)
 _FILE = "rows.parquet"
-_UNITS = "units"
-
-
-@contextmanager
-def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
-    """The locked folder ``.<name>.parts`` beside `out`; removed when the block is left without an error.
-
-    After an error only finished parts stay.
-
-    Parameters
-    ----------
-    keep : bool
-        Whether the finished parts of an earlier run are kept.
-
-    Raises
-    ------
-    UsageError
-        If another process is writing the same output.
-    WriteError
-        If the folder cannot be made.
-    """
-    folder = out.with_name(f".{out.name}.parts")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(error, folder) from error
-    lock = FolderLock(folder)
-    lock.acquire()
-    try:
-        for left in remove_temporaries(folder):
-            logger.info("Removed %s, left by a prediction that was killed", left)
-        if not keep:
-            UnitStore(folder / _UNITS).clear()
-        with at_hard_stop(lambda: _leave(folder, lock)):
-            yield folder
-    except BaseException:
-        _keep_units(folder)
-        lock.release()
-        _remove_empty(folder)
-        raise
-    _clear(folder)
-    lock.release()
-    _remove_empty(folder)
-
-
-def _clear(folder: Path) -> None:
-    """Remove everything but the lock, which is still held: nobody else's files can be among it."""
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _leave(folder: Path, lock: FolderLock) -> None:
-    """Leave finished parts, or nothing, in a process that is about to end."""
-    _keep_units(folder)
-    lock.remove_files()
-    _remove_empty(folder)
-
-
-def _keep_units(folder: Path) -> None:
-    """Remove all but finished parts (and the lock, which is still held)."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and (entry.name != _UNITS or not UnitStore(entry).names()):
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove the folder, unless it holds something, or another process is there already."""
-    try:
-        folder.rmdir()
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            raise
 
 
 @dataclass(frozen=True)
@@ -122,7 +42,7 @@ class Parts:
     @classmethod
     def within(cls, folder: Path, key: Mapping[str, object], n_rows: int, part_rows: int) -> Self:
         """Parts that are kept below `folder`."""
-        return cls(UnitStore(folder / _UNITS), key, n_rows, part_rows)
+        return cls(UnitStore(folder / UNITS_FOLDER), key, n_rows, part_rows)
 
     def __len__(self) -> int:
         return math.ceil(self.n_rows / self.part_rows)

@@ -18,7 +18,7 @@ from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
 from meta_models.inference.outputs import write_rows
-from meta_models.inference.parts import Parts, parts_folder
+from meta_models.inference.parts import Parts
 from meta_models.inference.prediction_report import is_finished, report_path, write_report
 from meta_models.inference.prior import PriorCorrection, choose_prior
 from meta_models.inference.selective import selective_figures
@@ -43,6 +43,7 @@ from meta_models.run_folder import (
     library_versions,
     require_space,
 )
+from meta_models.run_folder.parts_folder import parts_folder
 from meta_models.run_folder.writers import digest
 from meta_models.schema import WEIGHT
 

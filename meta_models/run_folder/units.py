@@ -146,11 +146,38 @@ class UnitStore:
         WriteError
             If it cannot be written.
         """
+        hashes = {file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items())}
+        return self._commit(name, key, files, hashes, timing)
+
+    def move(
+        self, name: str, key: UnitKey, files: Mapping[str, Path], *, timing: Mapping[str, float] | None = None
+    ) -> UnitHit:
+        """As :meth:`put`, of files on the same disk that are moved into the unit: they may be larger than memory.
+
+        Raises
+        ------
+        WriteError
+            If one cannot be moved.
+        """
+        try:
+            hashes = {file: sha256_of(path) for file, path in sorted(files.items())}
+        except OSError as error:
+            raise write_error(error, self._folder_of(name)) from error
+        return self._commit(name, key, files, hashes, timing)
+
+    def _commit(
+        self,
+        name: str,
+        key: UnitKey,
+        files: Mapping[str, bytes] | Mapping[str, Path],
+        hashes: Mapping[str, str],
+        timing: Mapping[str, float] | None,
+    ) -> UnitHit:
+        """Let a unit of `files` appear as a whole, with the marks that say what it is."""
         folder = self._folder_of(name)
         for file in files:
             _check_name(file)
-        hashes = {file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items())}
-        commit = {"format": _FORMAT, "name": name, "key": key.sha256, "parts": dict(key.parts), "files": hashes}
+        commit = {"format": _FORMAT, "name": name, "key": key.sha256, "parts": dict(key.parts), "files": dict(hashes)}
         beside = {TIMING_NAME: json_bytes(dict(timing or {})), COMMIT_NAME: json_bytes(commit)}
         self._write(folder, {**files, **beside})
         if self._listener is not None:
@@ -197,9 +224,9 @@ class UnitStore:
         except OSError as error:
             raise write_error(error, self.folder) from error
 
-    def _write(self, folder: Path, files: Mapping[str, bytes]) -> None:
-        """Write all files of a unit, then let it appear as a whole."""
-        need = sum(map(len, files.values()))
+    def _write(self, folder: Path, files: Mapping[str, bytes | Path]) -> None:
+        """Write, or move, all files of a unit, then let it appear as a whole."""
+        need = sum(len(data) for data in files.values() if isinstance(data, bytes))
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -207,7 +234,10 @@ class UnitStore:
         with atomic_path(folder, need=need) as temporary:
             temporary.mkdir()
             for file, data in sorted(files.items()):
-                (temporary / file).write_bytes(data)
+                if isinstance(data, Path):
+                    data.replace(temporary / file)
+                else:
+                    (temporary / file).write_bytes(data)
                 flush(temporary / file)
 
     def _folder_of(self, name: str) -> Path:

@@ -68,8 +68,10 @@ def parquet_bytes(table: Table) -> bytes:
     return data
 
 
-def verify_parquet(path: Path, rows: int | None = None) -> None:
+def verify_parquet(path: Path, rows: int | None = None, *, batch_rows: int = ROW_GROUP_ROWS) -> None:
     """Read all of a Parquet file and compare its page checksums, and its number of rows with `rows` where given.
+
+    At most `batch_rows` rows are in memory at a time.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def verify_parquet(path: Path, rows: int | None = None) -> None:
     """
     try:
         with open_parquet(path, page_checksum_verification=True) as file:
-            found = sum(batch.num_rows for batch in file.iter_batches(ROW_GROUP_ROWS))
+            found = sum(batch.num_rows for batch in file.iter_batches(batch_rows))
     except (OSError, pa.ArrowException) as error:
         raise WriteError(f"The file {path} must read back as it was written", str(error), "Check the disk") from error
     if rows is not None and found != rows:

@@ -18,6 +18,7 @@ from meta_models.inference import parts
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
 from meta_models.run_folder.lock import FolderLock
+from meta_models.run_folder.parts_folder import parts_folder
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def test_an_interrupted_command_leaves_no_half_file(place, tmp_path, number, cod
 
 
 def test_two_commands_cannot_write_one_file(place):
-    with parts.parts_folder(place["out"], keep=True), pytest.raises(UsageError, match="must not be in use"):
+    with parts_folder(place["out"], keep=True), pytest.raises(UsageError, match="must not be in use"):
         predict(place)
 
 

@@ -1,0 +1,100 @@
+"""``KEY=[KIND:]PATH``: the name of a base model, and which files its scores are in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meta_models.build.scores.four_files import BEDGRAPH_SUFFIXES, BIGWIG_SUFFIXES, track_files
+from meta_models.errors import InputError, UsageError
+
+KIND_NAMES = ("bigwig", "bedgraph", "openspliceai", "table", "npz")
+DONOR_BED, ACCEPTOR_BED = "donor_predictions.bed", "acceptor_predictions.bed"
+TABLE_SUFFIXES = (".parquet", ".pq", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
+_VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_KIND = re.compile(r"([A-Za-z]+):(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """What ``KEY=[KIND:]PATH`` says.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KIND_NAMES`; found from the files where it was not given.
+    path : Path
+        A file, a folder, or the beginning of the names of four files.
+    """
+
+    key: str
+    kind: str
+    path: Path
+
+
+def parse_score_spec(text: str) -> ScoreSpec:
+    """Read ``KEY=[KIND:]PATH``, and find the kind where it is left out.
+
+    Raises
+    ------
+    UsageError
+        If it is written otherwise, or names a kind that there is not.
+    InputError
+        If the files are not there, could be of several kinds or of none, or are delta scores of variants (VCF).
+    """
+    key, equals, rest = text.partition("=")
+    if not equals or not rest or not _KEY.fullmatch(key):
+        raise UsageError(
+            "Scores are given as KEY=PATH or KEY=KIND:PATH, KEY of letters, digits and _", f"Found {text!r}"
+        )
+    kind, path = _split(rest)
+    if path.name.lower().endswith(_VCF_SUFFIXES):
+        raise InputError(
+            "Base scores must be scores of positions", f"Found {path}: a VCF holds delta scores of variants",
+            "Run the predictor on the sequences themselves",
+        )  # fmt: skip
+    return ScoreSpec(key, kind or _detected(path), path)
+
+
+def _split(rest: str) -> tuple[str | None, Path]:
+    match = _KIND.fullmatch(rest)
+    if match is None or Path(rest).exists():
+        return None, Path(rest)
+    if match[1].lower() not in KIND_NAMES:
+        raise UsageError(f"Scores are of one of the kinds {', '.join(KIND_NAMES)}", f"Found {match[1]!r} in {rest!r}")
+    return match[1].lower(), Path(match[2])
+
+
+def _detected(path: Path) -> str:
+    kinds = _kinds_of_file(path) if path.is_file() else _kinds_of_folder(path)
+    if len(kinds) == 1:
+        return kinds[0]
+    found = f"files of the kinds {', '.join(kinds)} at {path}" if kinds else f"no such files at {path}"
+    choices = (
+        "bigwig or bedgraph (four files: donor and acceptor, plus and minus), openspliceai (the folder of its predict),"
+        " table (long Parquet, TSV or CSV), npz (an array a gene)"
+    )
+    raise InputError(f"Scores must be of one kind: {choices}", f"Found {found}", "Give KEY=KIND:PATH")
+
+
+def _kinds_of_file(path: Path) -> Sequence[str]:
+    name = path.name.lower()
+    suffixes = {"table": TABLE_SUFFIXES, "npz": (".npz",)}
+    return [kind for kind, endings in suffixes.items() if name.endswith(endings)]
+
+
+def _kinds_of_folder(path: Path) -> Sequence[str]:
+    suffixes = {"bigwig": BIGWIG_SUFFIXES, "bedgraph": BEDGRAPH_SUFFIXES}
+    found = [kind for kind, endings in suffixes.items() if track_files(path, endings)]
+    return [*found, *(["openspliceai"] if prediction_folders(path) else [])]
+
+
+def prediction_folders(path: Path) -> list[Path]:
+    """Folders with OpenSpliceAI's predictions: `path` itself, or one in it (``SpliceAI_5000_400``, say)."""
+    if not path.is_dir():
+        return []
+    folders = [path, *sorted(child for child in path.iterdir() if child.is_dir())]
+    return [folder for folder in folders if (folder / DONOR_BED).is_file() and (folder / ACCEPTOR_BED).is_file()]

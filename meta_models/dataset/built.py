@@ -1,0 +1,73 @@
+"""A folder that ``meta-models build`` wrote: genes, table, and what they were made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from meta_models.dataset.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
+from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.errors import InputError
+from meta_models.features import Recipe
+
+
+@dataclass(frozen=True)
+class BuiltFolder:
+    """A built folder; made by :meth:`open`.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How the columns of its table were computed.
+    """
+
+    path: Path
+    recipe: Recipe
+
+    @classmethod
+    def open(cls, path: Path) -> BuiltFolder:
+        """Read the recipe in ``dataset_info.json``.
+
+        Raises
+        ------
+        InputError
+            If `path` is no built folder, or was built by a version whose recipes this one does not know.
+        """
+        if not is_built(path):
+            raise InputError(
+                f"{path} must be a folder of meta-models build", f"It has no {GENES_FOLDER}/ and {MASTER_FOLDER}/"
+            )
+        try:
+            content = json.loads((path / INFO_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path / INFO_FILE} must be as it was built", str(error), "Build it again") from None
+        recipe = content.get("recipe") if isinstance(content, dict) else None
+        return cls(path, Recipe.from_json(recipe))
+
+    @property
+    def master(self) -> Path:
+        """The table of rows."""
+        return self.path / MASTER_FOLDER
+
+    @cached_property
+    def genes(self) -> GeneFolder:
+        """The genes."""
+        return GeneFolder.open(self.path / GENES_FOLDER, self.recipe)
+
+    @cached_property
+    def info(self) -> DatasetInfo:
+        """What ``dataset_info.json`` says of the table."""
+        return read_info(self.path)
+
+
+def is_built(path: Path) -> bool:
+    """Whether `path` looks like a folder that ``meta-models build`` wrote."""
+    return (path / GENES_FOLDER).is_dir() and (path / MASTER_FOLDER).is_dir() and (path / INFO_FILE).is_file()
+
+
+def table_of(path: Path) -> Path:
+    """The table of rows in a built folder; any other path is given back."""
+    return path / MASTER_FOLDER if is_built(path) else path
