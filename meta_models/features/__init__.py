@@ -1,0 +1,24 @@
+"""Features of positions from base scores, sequence and evidence. Knows no labels, genes, files or sampling."""
+
+from meta_models.features.compute import FeatureBlock, column_names, features, packed_features
+from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
+from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
+from meta_models.features.recipe import FORMAT, Recipe
+
+__all__ = [
+    "BASES",
+    "CHANNELS",
+    "DEFAULT_GROUPS",
+    "FORMAT",
+    "GROUPS",
+    "N_CODE",
+    "BaseTrack",
+    "EvidenceTrack",
+    "FeatureBlock",
+    "Piece",
+    "Recipe",
+    "Span",
+    "column_names",
+    "features",
+    "packed_features",
+]
