@@ -93,7 +93,7 @@ def distance_back(marks: NDArray[np.int64], where: NDArray[np.int64], gap: int, 
     """
     known = np.concatenate([[-1 - cap - gap], marks])
     before = np.searchsorted(known, where - gap, side="right") - 1
-    return np.minimum(where - known[np.maximum(before, 0)], cap)
+    return np.asarray(np.minimum(where - known[np.maximum(before, 0)], cap))
 
 
 def distance_on(marks: NDArray[np.int64], where: NDArray[np.int64], gap: int, cap: int) -> NDArray[np.int64]:
@@ -101,4 +101,4 @@ def distance_on(marks: NDArray[np.int64], where: NDArray[np.int64], gap: int, ca
     last = int(where[-1]) if len(where) else 0
     known = np.concatenate([marks, [last + cap + gap + 1]])
     after = np.searchsorted(known, where + gap, side="left")
-    return np.asarray(np.asarray(np.minimum(known[np.minimum(after, len(known) - 1)] - where, cap)))
+    return np.asarray(np.minimum(known[np.minimum(after, len(known) - 1)] - where, cap))
