@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,16 @@ from scipy.special import logit
 
 from meta_models.errors import InputError
 from meta_models.features import (
-    GROUPS, BaseTrack, EvidenceTrack, FeatureBlock, Piece, Recipe, Span, column_names, features, packed_features,
+    GROUPS,
+    BaseTrack,
+    EvidenceTrack,
+    FeatureBlock,
+    Piece,
+    Recipe,
+    Span,
+    column_names,
+    features,
+    packed_features,
 )  # fmt: skip
 from meta_models.features.models import ModelsGroup
 from meta_models.features.scores import ScoresGroup
@@ -48,7 +58,7 @@ def test_the_block_has_the_columns_of_the_recipe(whole: FeatureBlock) -> None:
 
 @pytest.mark.parametrize("edges", [(0, 1, 2, 5, 18), (0, 1000, 1999, 3007), (31_000, 33_333, 39_999, SIZE)])
 def test_parts_of_a_gene_give_the_values_of_the_gene(piece: Piece, whole: FeatureBlock, edges: tuple[int, ...]) -> None:
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         found = of(part(piece, start, stop, PARTS.flank))
         assert same(found.values, whole.values[:, start:stop].copy()), (start, stop)
 

@@ -105,6 +105,15 @@ def test_versions_and_parameters_of_groups_are_compared() -> None:
     assert "'rival': 50" in one.differences(recipe(groups=(ContextGroup(rival=50),)))[0]
 
 
+def test_floors_within_a_factor_of_two_are_the_same() -> None:
+    other = replace(recipe(), models=(BaseTrack("main"), BaseTrack("other", 0.002)))
+    assert recipe().differences(other) == ()
+    assert (
+        "floor 0.0; found 0.001"
+        in recipe().differences(replace(recipe(), models=(BaseTrack("main", 0.001), *recipe().models[1:])))[0]
+    )
+
+
 def test_a_flank_shorter_than_the_windows_must_be_the_same() -> None:
     short = recipe(flank=100)
     assert short.differences(recipe(flank=5000)) == ("flank of 100 bases; found 5000",)
