@@ -172,7 +172,7 @@ def _named_differences(what: str, own: Mapping[str, Any], other: Mapping[str, An
 def _same_floor(one: float, two: float) -> bool:
     """Floors are measured on samples of scores: they are the same up to a factor of 2."""
     low, high = sorted((one, two))
-    return 0 < low and high <= 2 * low
+    return low > 0 and high <= 2 * low
 
 
 def _group_differences(own: Sequence[Group], other: Sequence[Group]) -> Iterator[str]:
