@@ -3,6 +3,7 @@
 from meta_models.features.compute import FeatureBlock, column_names, features, packed_features
 from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
+from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, Motifs, fit_motifs
 from meta_models.features.recipe import FORMAT, Recipe
 
 __all__ = [
@@ -11,14 +12,18 @@ __all__ = [
     "DEFAULT_GROUPS",
     "FORMAT",
     "GROUPS",
+    "MOTIF_COLUMNS",
+    "MOTIF_SCORES",
     "N_CODE",
     "BaseTrack",
     "EvidenceTrack",
     "FeatureBlock",
+    "Motifs",
     "Piece",
     "Recipe",
     "Span",
     "column_names",
     "features",
+    "fit_motifs",
     "packed_features",
 ]
