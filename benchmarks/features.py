@@ -3,7 +3,7 @@
     python benchmarks/features.py [--groups scores models context sequence evidence] [--repeats 3]
 
 Simulated scores of three base models with the default flank. `all` computes every position, `rows` one in a hundred,
-as building a sampled table does; what counts is the positions that are gone through. The best of the repeats, in CPU time.
+as building a sampled table does; what counts is the positions that are gone through. CPU time, best of the repeats.
 """
 
 from __future__ import annotations

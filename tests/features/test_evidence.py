@@ -13,15 +13,10 @@ from meta_models.features.evidence import EvidenceGroup
 
 def of(kind: str, values: list[list[float]], **parameters: object) -> FeatureBlock:
     channels = np.array(values, np.float32).T
-    recipe = Recipe(
-        (BaseTrack("main"),),
-        (EvidenceTrack("e", kind),),
-        (EvidenceGroup(**parameters),),
-        flank=0,  # type: ignore[arg-type]
-    )
-    piece = Piece(
-        {"main": np.zeros((len(channels), 2), np.float32)}, np.zeros(len(channels), np.uint8), {"e": channels}
-    )
+    group, track = EvidenceGroup(**parameters), EvidenceTrack("e", kind)  # type: ignore[arg-type]
+    recipe = Recipe((BaseTrack("main"),), (track,), (group,), flank=0)
+    size = len(channels)
+    piece = Piece({"main": np.zeros((size, 2), np.float32)}, np.zeros(size, np.uint8), {"e": channels})
     return packed_features([piece], recipe)
 
 
