@@ -1,0 +1,1 @@
+"""From genome, annotation and scores to the tables that the trainer reads."""
