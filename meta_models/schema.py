@@ -112,6 +112,19 @@ _GENOMIC: frozenset[str] = frozenset(
     }
 )  # fmt: skip
 
+#: Columns of the feature groups that `build` makes, whose names hold their parameters.
+_BUILT: tuple[tuple[re.Pattern[str], FeatureGroup], ...] = (
+    (re.compile(r"context_(?:donor|acceptor|exon|intron|short_intron)_\w+"), FeatureGroup.CONTEXT),
+    (re.compile(r"models_(?:donor|acceptor)_(?:mean|min|max|sd)"), FeatureGroup.DERIVED),
+    (
+        re.compile(
+            r"base_(?:0|[mp]\d+)|(?:gc|t)_(?:up|down|step)\d+|open_frame_(?:up|down)|(?:donor|acceptor)_dinucleotide"
+            r"|pyrimidine_(?:share|run)|ag_distance|branch_point(?:_distance)?|motif_(?:donor|acceptor)"
+        ),
+        FeatureGroup.GENOMIC,
+    ),
+)
+
 
 @dataclass(frozen=True)
 class BaseModel:
@@ -163,4 +176,6 @@ def feature_group(column: str, bases: Sequence[BaseModel]) -> FeatureGroup:
     if is_kmer(column):
         return FeatureGroup.KMER
     named = ((_DERIVED, FeatureGroup.DERIVED), (_CONTEXT, FeatureGroup.CONTEXT), (_GENOMIC, FeatureGroup.GENOMIC))
-    return next((group for names, group in named if column in names), FeatureGroup.OTHER)
+    known = next((group for names, group in named if column in names), None)
+    built = (group for pattern, group in _BUILT if pattern.fullmatch(column))
+    return known or next(built, FeatureGroup.OTHER)
