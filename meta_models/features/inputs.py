@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.schema import CLASS_NAMES, BaseModel
+from meta_models.schema import SITE_CLASSES, BaseModel
 
 Floats32 = NDArray[np.float32]
 Floats64 = NDArray[np.float64]
@@ -163,7 +163,7 @@ class Piece:
                 f"a sequence is uint8 (n + 2 * {flank},)", f"found {self.sequence.dtype} {self.sequence.shape}"
             )
         for track in inputs.models:
-            _check_track(f"scores of {track.key}", self.scores.get(track.key), (size, len(CLASS_NAMES) - 1))
+            _check_track(f"scores of {track.key}", self.scores.get(track.key), (size, len(SITE_CLASSES)))
         for found in inputs.evidence:
             _check_track(f"evidence {found.name}", self.evidence.get(found.name), (size, len(found.channels)))
 
