@@ -60,7 +60,7 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         matrix.set_label((labels == k).astype(np.float32))
         boosters.append(xgb.train(PARAMETERS, matrix, request.config.getoption("--rounds")))
     info = ModelInfo(strategy="single_model", genes=(), families=(), base_models=("main",), weighting="none")
-    model = SingleModel(boosters, dataset.features, info=info)
+    model = SingleModel(BoosterPredictor(boosters), dataset.features, info=info)
     explained = np.arange(min(request.config.getoption("--shap-rows"), len(x)))
     return SimpleNamespace(
         dataset=dataset, positions=positions, x=x, labels=labels, boosters=boosters, model=model, explained=explained
