@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import sys
 import types
@@ -14,15 +15,22 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from meta_models import __version__
+from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
+from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
+from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import read_utf8
+from meta_models.resources import require_address_space
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
 Config = TypeVar("Config", bound=Configuration)
+#: The field of a configuration that has options of its own, and other names of flags.
+_SECTIONS = "sections"
+_ALSO = {"learners": ("--learner",)}
 #: Loggers whose information is shown without --verbose.
 _MILESTONES = frozenset(
     {
@@ -35,22 +43,42 @@ _MILESTONES = frozenset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
-    arguments = build_parser().parse_args(argv)
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct."""
+    console.prepare_streams()
+    try:
+        parser = build_parser(_learners_in(sys.argv[1:] if argv is None else argv))
+        return int(_run(parser.parse_args(argv)))
+    finally:
+        console.finish()
+
+
+def _run(arguments: argparse.Namespace) -> ExitCode:
     command: Command = arguments.command
     try:
-        return int(command(arguments))
+        require_address_space()
+        return command(arguments)
     except MetaModelsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return int(error.exit_code)
+        console.complain(f"error: {error}\n")
+        return error.exit_code
     except MemoryError as error:
-        sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
-        return int(ExitCode.MEMORY)
+        console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
+        return ExitCode.MEMORY
     except KeyboardInterrupt:
         resumable = (train_command, predict_command, compare_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
-        sys.stderr.write(f"interrupted{again}\n")
-        return int(ExitCode.SIGINT)
+        console.complain(f"interrupted{again}\n")
+        return ExitCode.SIGINT
+
+
+def _learners_in(argv: Sequence[str]) -> list[str]:
+    """Learners whose options are there: those after ``--learners``, or named in an option; else the first there was."""
+    found: list[str] = []
+    for flag in ("--learners", "--learner"):
+        for at in [at for at, word in enumerate(argv) if word == flag]:
+            found += itertools.takewhile(lambda word: not word.startswith("-"), argv[at + 1 :])
+        found += [word.partition("=")[2] for word in argv if word.startswith(f"{flag}=")]
+    found += [word[2:].partition(".")[0].replace("-", "_") for word in argv if word.startswith("--") and "." in word]
+    return [name for name in dict.fromkeys(found) if name in LEARNERS] or [FORMER]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,8 +101,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"error: {message}. See {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
+    """The parser of all commands; the help of ``train`` shows the options of the `chosen` learners."""
     parser = _Parser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -83,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(command=train_command)
     add_config_options(train, TrainingConfig)
+    add_learner_options(train, chosen)
     compare = commands.add_parser(
         "compare-strategies",
         help="train the same genes as one model and as an ensemble, and compare",
@@ -92,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_config_options(
         compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
     )
+    add_learner_options(compare, chosen)
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
@@ -103,6 +133,9 @@ def build_parser() -> argparse.ArgumentParser:
     analyse.set_defaults(command=analyse_command)
     analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
     add_config_options(analyse, AnalysisConfig)
+    learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
+    learners.set_defaults(command=learners_command)
+    learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -126,19 +159,35 @@ def add_config_options(
         "and dry_run); flags win over it",
     )
     for name, field in kind.model_fields.items():
-        if name in without:
+        if name in without or name == _SECTIONS:
             continue
-        flag = "--" + name.replace("_", "-")
-        help_text = f"{field.description}{_default(field)}"
-        options: dict[str, Any] = {"dest": name, "help": help_text.replace("%", "%%")}
-        plain = _plain_type(field.annotation)
-        if plain is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        elif typing.get_origin(plain) is typing.Literal:
-            options["choices"] = typing.get_args(plain)
-        else:
-            options |= _shape(name, plain) | _named_values(field)
-        parser.add_argument(flag, **options)
+        _add_option(parser, [f"--{name.replace('_', '-')}", *_ALSO.get(name, ())], name, field)
+
+
+def add_learner_options(parser: argparse.ArgumentParser, chosen: Sequence[str]) -> None:
+    """Add the options of the `chosen` learners, dotted; those of the first that there was go without its name, too."""
+    parser.add_argument("--family", dest="learners", nargs="+", help=argparse.SUPPRESS)  # what it was called
+    for learner in dict.fromkeys([*chosen, FORMER]):
+        shown = learner in chosen
+        group = parser.add_argument_group(f"options of {learner}") if shown else parser
+        for name, field in LEARNERS[learner].Config.model_fields.items():
+            plain = name.replace("_", "-")
+            flags = [f"--{learner.replace('_', '-')}.{plain}", *([f"--{plain}"] if learner == FORMER else [])]
+            _add_option(group, flags, f"{learner}.{name}", field, shown=shown)
+
+
+def _add_option(parser: Any, flags: Sequence[str], dest: str, field: FieldInfo, *, shown: bool = True) -> None:
+    """Add one option that is derived from a field."""
+    help_text = f"{field.description}{_default(field)}".replace("%", "%%")
+    options: dict[str, Any] = {"dest": dest, "help": help_text if shown else argparse.SUPPRESS}
+    plain = _plain_type(field.annotation)
+    if plain is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif typing.get_origin(plain) is typing.Literal:
+        options["choices"] = typing.get_args(plain)
+    else:
+        options |= _shape(dest.rpartition(".")[2], plain) | _named_values(field)
+    parser.add_argument(*flags, **options)
 
 
 def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
@@ -149,7 +198,7 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
     UsageError
         For unknown keys and bad values.
     """
-    given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields}
+    given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields or "." in k}
     file = getattr(arguments, "config", None)
     values = {**(kind.read_yaml(file) if file is not None else {}), **given}
     lists = {name: values[name] for name in ("exclude_features", "protect_features") if name in values}
@@ -196,12 +245,21 @@ def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     return analyse_run(arguments.run_dir, config)
 
 
+def learners_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models learners``."""
+    from meta_models.learners.listing import list_learners, list_options
+
+    lines = list_learners() if arguments.name is None else list_options(arguments.name)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return ExitCode.DONE
+
+
 def verify_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models verify-model``."""
     from meta_models.inference.verify import verify_model
 
     facts = verify_model(arguments.file, isolated=arguments.isolated)
-    sys.stdout.write("\n".join(facts.lines()) + "\n")
+    console.say("\n".join(facts.lines()) + "\n")
     return ExitCode.DONE
 
 
@@ -253,8 +311,8 @@ def _expanded(values: Any) -> Any:
             names.append(value)
             continue
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_utf8(file).splitlines()
+        except (OSError, UnicodeError) as error:
             raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
         names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(names)
@@ -273,9 +331,9 @@ class _Shown(logging.Filter):
         return self._units and record.name == "meta_models.run_folder.units"
 
 
-def _set_up_logging(stream: TextIO, *, everything: bool, units: bool) -> None:
+def _set_up_logging(stream: TextIO | None, *, everything: bool, units: bool) -> None:
     root = logging.getLogger("meta_models")
-    handler = logging.StreamHandler(stream)
+    handler = console.LogHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.addFilter(_Shown(everything=everything, units=units))
     root.handlers[:] = [handler]

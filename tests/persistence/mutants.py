@@ -16,7 +16,7 @@ from meta_models.errors import UnsafeModelFile
 from meta_models.persistence import dump_model, envelope
 from meta_models.persistence.model_file import _restore_model
 
-NAME = "boosters/member_000/donor.ubj"
+NAME = "members/000/target_1.ubj"
 EXTREMES = (0, 1, 2, 5, 6, 7, 255, 1000, 2**31 - 1, -1, -2, -(2**31))
 
 
@@ -77,7 +77,7 @@ def main(first: int, last: int) -> None:
         try:
             model = _restore_model(mutant(seed))
             model.predict_both(X)
-            model.boosters[1].get_dump()
+            model.predictor.boosters[1].get_dump()
             outcome = "fine"
         except UnsafeModelFile as error:
             outcome = "refused by XGBoost" if "Stack trace" in str(error) or "Check failed" in str(error) else "refused"

@@ -12,8 +12,8 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
-from meta_models.learners.xgboost.matrix import audit_features
 from meta_models.progress import Progress
+from meta_models.training.fitting.audit import audit_features
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
 
 #: Bytes of features that screening holds; with more, it reads a block of columns at a time.
@@ -135,7 +135,9 @@ def _requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
     ):
         unknown = [name for name in names if name not in dataset.columns]
         if unknown:
-            raise UsageError(f"{option} must name columns of the table", f"Found {', '.join(unknown[:20])}", "Mend it")
+            raise UsageError(
+                f"{option} must name columns of the table", f"Found {', '.join(unknown[:20])}", "Correct it"
+            )
     return dict.fromkeys(config.exclude_features, "left out by --exclude-features")
 
 

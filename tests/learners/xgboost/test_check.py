@@ -5,6 +5,7 @@ from fitted_models import single
 
 from meta_models.learners.xgboost import check as booster_check
 from meta_models.learners.xgboost.check import MalformedBooster, check_booster
+from meta_models.learners.xgboost.chunk_source import ChunkSource
 from meta_models.learners.xgboost.ubjson import MalformedUbjson, parse
 
 SETTINGS = [
@@ -45,9 +46,21 @@ def test_boosters_that_xgboost_trains_pass(settings, missing):
     assert check_booster(bytes(booster[: rounds // 2].save_raw("ubj")), n_features=5) == rounds // 2 * together
 
 
+@pytest.mark.parametrize("external", [False, True])
+def test_boosters_from_quantised_pages_pass(external, tmp_path):
+    """As the strategies train: from chunks, in memory or with pages on disk."""
+    rng = np.random.default_rng(0)
+    chunks = [rng.normal(size=(400, 5)).astype(np.float32) for _ in range(3)]
+    source = ChunkSource(lambda number: iter(chunks), tmp_path if external else None)
+    matrix = (xgb.ExtMemQuantileDMatrix if external else xgb.QuantileDMatrix)(source, max_bin=16)
+    matrix.set_info(label=np.concatenate(chunks)[:, 0] > 0.5)
+    booster = xgb.train({"objective": "binary:logistic", "nthread": 1, "max_bin": 16, "gamma": 1.0}, matrix, 4)
+    assert check_booster(bytes(booster.save_raw("ubj")), n_features=5) == 4
+
+
 def test_a_booster_of_other_features_is_refused():
     with pytest.raises(MalformedBooster, match="num_feature must be 7"):
-        check_booster(bytes(single().boosters[0].save_raw("ubj")), n_features=7)
+        check_booster(bytes(single().predictor.boosters[0].save_raw("ubj")), n_features=7)
 
 
 def test_names_in_the_booster_are_refused():
@@ -135,7 +148,7 @@ def test_what_xgboost_does_not_write_is_refused(data):
 
 
 def test_every_prefix_of_a_booster_is_refused():
-    payload = bytes(single().boosters[0].save_raw("ubj"))
+    payload = bytes(single().predictor.boosters[0].save_raw("ubj"))
     for end in range(0, len(payload), 97):
         with pytest.raises(MalformedBooster):
             check_booster(payload[:end], n_features=6)
