@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -124,6 +125,7 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
 ) -> AnalysisRun:
+    ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir)
@@ -143,7 +145,7 @@ def _run(
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder)
+        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
@@ -200,7 +202,13 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
 
 
 def _task(
-    config: TrainingConfig, dataset: Dataset, positions: Positions, plan: Plan, screened: Screened, folder: RunFolder
+    config: TrainingConfig,
+    dataset: Dataset,
+    positions: Positions,
+    plan: Plan,
+    screened: Screened,
+    folder: RunFolder,
+    ends_at: float | None,
 ) -> TrainingTask:
     return TrainingTask(
         config=config,
@@ -217,6 +225,7 @@ def _task(
         predicted_peak=plan.predicted_peak,
         threads=plan.cpus.count,
         device=plan.device.name,
+        ends_at=ends_at,
         run_path=folder.path,
     )
 

@@ -218,6 +218,9 @@ class TrainingConfig(Configuration):
     threads: OfResources[PositiveInt | None] = Field(
         None, description="CPU threads (default: what this process may use)."
     )
+    max_hours: OfResources[Annotated[float, Field(gt=0)] | None] = Field(
+        None, description="Hours after which the run ends with the unit in hand (exit code 130); --resume goes on."
+    )
     device: OfResources[Literal["auto", "cpu", "cuda"]] = Field("auto", description="Device of the booster.")
     sample_genes: OfModel[PositiveInt | None] = Field(None, description="Use so many genes only, drawn by the seed.")
     seed: OfUnit[Annotated[int, Field(ge=0, lt=2**31)]] = Field(0, description="Seed of everything random.")
