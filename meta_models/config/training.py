@@ -36,7 +36,9 @@ class TrainingConfig(Configuration):
 
     # ---- input and output
     dataset: OfModel[LocalName] = Field(
-        "demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table."
+        "demo",
+        description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table ('built-in:demo' where a path "
+        "has that name).",
     )
     out_dir: OfStart[LocalPath | None] = Field(None, description="Run folder; must be empty or absent.")
     eval_dataset: OfAnalysis[LocalName | None] = Field(
