@@ -150,7 +150,7 @@ class BinnedTreeLearner(Learner):
     def bytes_of_job(self, shape: Shape, config: Any) -> int:
         """Bytes of growing on all rows of `shape`, the watched ones included."""
 
-    def require_library(self) -> None:  # noqa: B027 - the core has that of most
+    def require_library(self) -> None:
         """Raise UsageError where the library is absent."""
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:  # noqa: ARG002
