@@ -51,8 +51,8 @@ class StochasticGradientDescentConfig(LearnerConfig):
 
     bins: Annotated[int, Field(ge=2, le=MOST_BINS), Tune(8, 32)] = Field(25, description="Bins of a feature.")
     passes: Annotated[int, Field(ge=1)] = Field(10, description="Passes over the table.")
-    learning_rate: Annotated[float, Field(gt=0), Tune(0.01, 1, log=True)] = Field(
-        0.2, description="Length of a step, for a feature; all features that may be used share it."
+    learning_rate: Annotated[float, Field(gt=0), Tune(0.3, 10, log=True)] = Field(
+        3.0, description="Length of a step, for a feature; all features that may be used share it."
     )
     penalty: Annotated[float, Field(ge=0), Tune(1e-7, 1e-2, log=True)] = Field(
         1e-5, description="L2 regularisation of the coefficients, for each row."
