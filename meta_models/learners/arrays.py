@@ -8,12 +8,15 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.learners.seam import Learner, MalformedModel, Predictor
 
+#: Larger coefficients and intercepts are no fit of ours: sums of them would overflow.
+MOST_COEFFICIENT = 1e12
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(rb"\{'descr': '(?P<dtype>[<|][fiu][1-8])', 'fortran_order': False, "
                      rb"'shape': \((?P<shape>[0-9, ]{0,40})\), \} *\n")  # fmt: skip
@@ -119,3 +122,8 @@ def require(condition: object, otherwise: str) -> None:
     """Raise MalformedModel with `otherwise` unless `condition`."""
     if not condition:
         raise MalformedModel(otherwise)
+
+
+def require_within(array: NDArray[Any], most: float, name: str) -> None:
+    """Raise MalformedModel unless all values of `array` lie within `most` of 0."""
+    require((np.abs(array) <= most).all(), f"{name} must lie between {-most:g} and {most:g}")

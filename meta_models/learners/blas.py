@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-Floats = NDArray[np.floating]
+Array = NDArray[Any]
 
 _lock = threading.Lock()
 _inside: list[object] = []
@@ -36,7 +37,7 @@ def one_blas_thread() -> Iterator[None]:
                 _limits.pop().restore_original_limits()
 
 
-def by_blocks(matrix: Floats, compute: Callable[[Floats], Floats], rows: int) -> Floats:
+def by_blocks(matrix: Array, compute: Callable[[Array], Array], rows: int) -> Array:
     """What `compute` gives for `rows` rows at a time, the last ones filled up with zeros, on one thread of BLAS.
 
     BLAS treats rows at the edge of a matrix in a way of their own: with blocks of one size, what a row gets does not
@@ -52,7 +53,7 @@ def by_blocks(matrix: Floats, compute: Callable[[Floats], Floats], rows: int) ->
     return np.concatenate(parts)
 
 
-_limits: list[object] = []
+_limits: list[Any] = []
 
 
 @cache

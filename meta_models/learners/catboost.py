@@ -99,7 +99,7 @@ class CatBoost(BinnedTreeLearner):
 
     def bytes_of_job(self, shape: Shape, config: CatBoostConfig) -> int:
         """Rows as float32 and binned, and what a row needs."""
-        histograms = 2**config.max_depth * config.max_bin * shape.features * 32
+        histograms: int = 2**config.max_depth * config.max_bin * shape.features * 32
         return shape.rows * (_VALUE_BYTES * shape.features + _ROW_BYTES) + histograms
 
 

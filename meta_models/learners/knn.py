@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require
+from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
 from meta_models.learners.references import drawn_rows, gathered
-from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaler_from
+from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
     Fitted,
@@ -42,13 +42,14 @@ Floats = NDArray[np.float64]
 _BLOCK_ROWS = 256
 #: Squared distance, for a column, that is added to all: a reference at no distance does not decide alone.
 _SOFT = 1e-3
+MOST_POWER = 20
 
 
 class NearestNeighboursConfig(LearnerConfig):
     """Options of nearest neighbours."""
 
     k: Annotated[int, Field(ge=1, le=10_000), Tune(5, 100, log=True)] = Field(25, description="Neighbours that vote.")
-    power: Annotated[float, Field(ge=0), Tune(0.5, 4)] = Field(
+    power: Annotated[float, Field(ge=0, le=MOST_POWER), Tune(0.5, 4)] = Field(
         2.0, description="Votes are 1 / distance to this power; 0: all the same."
     )
     max_references: Annotated[int, Field(ge=1)] = Field(
@@ -145,8 +146,12 @@ class NearestNeighbours(ArrayLearner):
         k, power = arrays["vote"]
         require(len(references) > 0, "there must be references")
         require((classes < n_targets).all(), f"classes must be below {n_targets}")
-        require((weights > 0).all(), "weights must be positive")
-        require(k == int(k) and 1 <= k <= 10_000 and 0 <= power <= 100, "k and power must be such as the options allow")
+        require(((weights >= 1e-15) & (weights <= 1e15)).all(), "weights must be positive, and neither tiny nor huge")
+        require_within(references, FURTHEST, "references")
+        require(
+            k == int(k) and 1 <= k <= 10_000 and 0 <= power <= MOST_POWER,
+            "k and power must be such as the options allow",
+        )
         scaler = scaler_from(arrays, columns=references.shape[1])
         return NeighbourPredictor(scaler, references, classes, weights, int(k), float(power), n_targets)
 

@@ -154,7 +154,8 @@ def _sequence(library: Any) -> type[Any]:
             self.codes, self.rows = codes, rows
 
         def __getitem__(self, index: Any) -> NDArray[np.float64]:
-            return self.codes[self.rows[index]].astype(np.float64)
+            values: NDArray[np.float64] = self.codes[self.rows[index]].astype(np.float64)
+            return values
 
         def __len__(self) -> int:
             return len(self.rows)

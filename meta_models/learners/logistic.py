@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays
+from meta_models.learners.arrays import (
+    MOST_COEFFICIENT,
+    ArrayLearner,
+    ArrayPredictor,
+    Expected,
+    read_arrays,
+    require_within,
+)
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, rows_trained_on, scores_of
 from meta_models.learners.linear import LinearProblem, logistic_loss, sigmoid, solve
 from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
@@ -120,6 +127,8 @@ class Logistic(ArrayLearner):
         }  # fmt: skip
         arrays: dict[str, Any] = read_arrays(files, expected)
         scaler = scaler_from(arrays, columns=len(arrays["coefficients"]))
+        for name in ("coefficients", "intercepts"):
+            require_within(arrays[name], MOST_COEFFICIENT, name)
         return LogisticPredictor(scaler, arrays["coefficients"], arrays["intercepts"])
 
 

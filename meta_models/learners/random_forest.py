@@ -64,7 +64,7 @@ class RandomForest(BinnedTreeLearner):
 
     def bytes_of_job(self, shape: Shape, config: RandomForestConfig) -> int:
         """Rows as float32, and the trees: sites are few, and leaves are made around them."""
-        leaves = min(config.max_leaves, 2 ** min(config.max_depth, 40), shape.sites + 10, shape.rows)
+        leaves: int = min(config.max_leaves, 2 ** min(config.max_depth, 40), shape.sites + 10, shape.rows)
         return 4 * shape.rows * shape.features + 40 * shape.rows + 2 * leaves * config.n_trees * _NODE_BYTES
 
 

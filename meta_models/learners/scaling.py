@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.arrays import Expected, require
+from meta_models.learners.arrays import Expected, require, require_within
 from meta_models.learners.seam import Matrix, TrainingRows
 from meta_models.progress import Progress
 
 #: Standard deviations beyond which a value counts as this: a rare feature may have a tiny spread in the sample.
-_FURTHEST = np.float32(10)
+FURTHEST = 10.0
 _PREFIX = "scale_"
+#: Logarithms of float32 are below this.
+_MOST_LOG = 100.0
+#: Standard deviations below this, or this share of the mean, are those of a constant.
+_LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Scaler:
         unknown = np.isnan(matrix)
         values = signed_log(matrix)
         np.copyto(values, self.median, where=unknown)
-        np.clip((values - self.mean) * self.factor, -_FURTHEST, _FURTHEST, out=scaled[:, :n])
+        np.clip((values - self.mean) * self.factor, -FURTHEST, FURTHEST, out=scaled[:, :n])
         scaled[:, n:] = unknown[:, self._told]
         return scaled
 
@@ -88,7 +92,7 @@ def fit_scaler(sample: Matrix) -> Scaler:
             logs = np.sign(known) * np.log1p(np.abs(known))
             spread = logs.std()
             median[k], mean[k] = np.median(logs), logs.mean()
-            factor[k] = 1 / spread if spread > 1e-6 * max(1.0, abs(mean[k])) else 0
+            factor[k] = 1 / spread if spread > _LEAST_SPREAD * max(1.0, abs(mean[k])) else 0
     return Scaler(median.astype(np.float32), mean.astype(np.float32), factor.astype(np.float32), missing.astype("u1"))
 
 
@@ -115,6 +119,8 @@ def scaler_from(arrays: Mapping[str, Any], *, columns: int) -> Scaler:
     scaler = Scaler(*(arrays[f"{_PREFIX}{name}"] for name in ("median", "mean", "factor", "missing")))
     require((scaler.missing <= 1).all(), "scale_missing must be 0 or 1")
     require((scaler.factor >= 0).all(), "scale_factor must not be negative")
+    for name, most in (("median", _MOST_LOG), ("mean", _MOST_LOG), ("factor", 1.01 / _LEAST_SPREAD)):
+        require_within(getattr(scaler, name), most, f"{_PREFIX}{name}")
     require(scaler.n_columns == columns, f"the scaler must make {columns} columns")
     return scaler
 

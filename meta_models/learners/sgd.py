@@ -20,7 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require
+from meta_models.learners.arrays import (
+    MOST_COEFFICIENT,
+    ArrayLearner,
+    ArrayPredictor,
+    Expected,
+    read_arrays,
+    require,
+    require_within,
+)
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, make_bins
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
 from meta_models.learners.linear import sigmoid
@@ -135,6 +143,8 @@ class StochasticGradientDescent(ArrayLearner):
         require(2 <= coefficients.shape[1] <= MOST_BINS, f"there must be 2 to {MOST_BINS} bins")
         require(coefficients.shape[1] == edges.shape[1] + 1, "there must be a bin more than edges")
         require((np.diff(edges, axis=1) >= 0).all(), "edges must rise")
+        for name in ("coefficients", "intercepts"):
+            require_within(arrays[name], MOST_COEFFICIENT, name)
         return BinPredictor(edges, coefficients, arrays["intercepts"])
 
 

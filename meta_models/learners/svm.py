@@ -21,12 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require
+from meta_models.learners.arrays import (
+    MOST_COEFFICIENT,
+    ArrayLearner,
+    ArrayPredictor,
+    Expected,
+    read_arrays,
+    require,
+    require_within,
+)
 from meta_models.learners.blas import by_blocks, one_blas_thread
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
 from meta_models.learners.linear import LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
 from meta_models.learners.references import drawn_rows, gathered
-from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaler_from
+from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
     Fitted,
@@ -48,6 +56,7 @@ Floats = NDArray[np.float64]
 _BLOCK_ROWS = 512
 #: Directions of the landmarks' kernel below this share of its strongest are noise.
 _NOISE = 1e-6
+_FAR = 1e6
 _MOST_LOG_ODDS = 14.0
 
 
@@ -98,7 +107,8 @@ class Kernel:
         near -= (scaled * scaled).sum(1, keepdims=True)
         np.minimum(near, 0, out=near)
         near *= np.float32(self.gamma)
-        return np.exp(near, out=near)
+        result: Matrix = np.exp(near, out=near)
+        return result
 
 
 class KernelPredictor(ArrayPredictor):
@@ -107,17 +117,17 @@ class KernelPredictor(ArrayPredictor):
     Parameters
     ----------
     kernel : Kernel
-    coefficients : ndarray of float32 (n_rows, n_targets)
+    coefficients : ndarray of float64 (n_rows, n_targets)
     intercepts : ndarray of float64 (n_targets,)
     """
 
-    def __init__(self, kernel: Kernel, coefficients: Matrix, intercepts: Floats) -> None:
+    def __init__(self, kernel: Kernel, coefficients: Floats, intercepts: Floats) -> None:
         self.kernel, self.coefficients, self.intercepts = kernel, coefficients, intercepts
         self.n_inputs, self.n_targets = len(kernel.scaler.median), len(intercepts)
 
     def scores(self, matrix: Matrix) -> Floats:
         """Sigmoids."""
-        sums = by_blocks(matrix, lambda block: self._sums(block), _BLOCK_ROWS)
+        sums = by_blocks(matrix, self._sums, _BLOCK_ROWS)
         return sigmoid(sums + self.intercepts)
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
@@ -182,7 +192,10 @@ class SupportVectorMachine(ArrayLearner):
         }  # fmt: skip
         arrays: dict[str, Any] = read_arrays(files, expected)
         rows, gamma = arrays["rows"], float(arrays["gamma"][0])
-        require(gamma > 0, "gamma must be positive")
+        require(0 < gamma < _FAR, "gamma must be positive and small")
+        require_within(rows, FURTHEST, "rows")
+        require_within(arrays["coefficients"], MOST_COEFFICIENT, "coefficients")
+        require_within(arrays["intercepts"], MOST_COEFFICIENT, "intercepts")
         kernel = Kernel(scaler_from(arrays, columns=rows.shape[1]), rows, gamma)
         return KernelPredictor(kernel, arrays["coefficients"], arrays["intercepts"])
 
@@ -205,7 +218,8 @@ def _axes(kernel: Kernel) -> Floats:
     with one_blas_thread():
         values, vectors = np.linalg.eigh(kernel(kernel.rows).astype(np.float64))
     strong = values > _NOISE * values[-1]
-    return vectors[:, strong] / np.sqrt(values[strong])
+    axes: Floats = vectors[:, strong] / np.sqrt(values[strong])
+    return axes
 
 
 def _mapped(rows: TrainingRows, kernel: Kernel, to_axes: Floats) -> Matrix:
@@ -246,7 +260,7 @@ class _PreparedLandmarks(Prepared):
             slopes, intercepts = _sigmoids(decisions + solution.intercepts, truth, counted)
             coefficients = self.to_axes.astype(np.float32).astype(np.float64) @ (solution.coefficients * slopes)
         predictor = KernelPredictor(self.kernel, coefficients, intercepts + solution.intercepts * slopes)
-        facts = {
+        facts: dict[str, Json] = {
             "kernel": "nystroem", "landmarks": len(self.kernel.rows), "iterations": solution.iterations,
             "converged": solution.converged,
         }  # fmt: skip
@@ -275,7 +289,12 @@ class _PreparedExact(Prepared):
         rows = points[used] if len(used) else np.zeros((0, points.shape[1]), np.float32)
         kernel = Kernel(self.scaler, rows, self.gamma)
         predictor = KernelPredictor(kernel, coefficients, np.array([part[2] for part in parts]))
-        facts = {"kernel": "exact", "rows": len(kept), "rows_to_draw_from": len(chosen), "vectors": len(used)}
+        facts: dict[str, Json] = {
+            "kernel": "exact",
+            "rows": len(kept),
+            "rows_to_draw_from": len(chosen),
+            "vectors": len(used),
+        }
         return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
 
     def _machine(
