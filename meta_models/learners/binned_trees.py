@@ -117,13 +117,14 @@ class CodeTree:
     code: NDArray[np.integer]
     value: NDArray[np.float64]
     count: NDArray[np.float64]
+    gain: NDArray[np.float64] | None = None
 
     def on_values(self, bins: Bins) -> Tree:
         """The tree that splits on the values that were binned."""
         inner = self.left >= 0
         below = np.zeros(len(inner), np.float32)
         below[inner] = just_above(bins.edge(self.feature[inner], self.code[inner]))
-        return Tree(self.left, self.right, self.feature, below, self.value, self.count)
+        return Tree(self.left, self.right, self.feature, below, self.value, self.count, self.gain)
 
 
 @dataclass(frozen=True)

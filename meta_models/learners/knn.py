@@ -92,7 +92,7 @@ class NeighbourPredictor(ArrayPredictor):
         """The scaler's, the references and how they vote."""
         return self.scaler.arrays() | {
             "references": self.references, "classes": self.classes, "weights": self.weights,
-            "vote": np.array([float(self.k), self.power]),
+            "vote": np.array([float(self.k), self.power, float(self.n_targets)]),
         }  # fmt: skip
 
     def facts(self) -> Mapping[str, Json]:
@@ -139,11 +139,12 @@ class NearestNeighbours(ArrayLearner):
         """Scaler, references and how they vote."""
         expected = expected_of_scaler(n_inputs) | {
             "references": Expected("<f4", ("references", "columns")), "classes": Expected("|u1", ("references",)),
-            "weights": Expected("<f8", ("references",)), "vote": Expected("<f8", (2,)),
+            "weights": Expected("<f8", ("references",)), "vote": Expected("<f8", (3,)),
         }  # fmt: skip
         arrays: dict[str, Any] = read_arrays(files, expected)
         references, classes, weights = arrays["references"], arrays["classes"], arrays["weights"]
-        k, power = arrays["vote"]
+        k, power, told = arrays["vote"]
+        require(told == n_targets, f"there must be {n_targets} targets")
         require(len(references) > 0, "there must be references")
         require((classes < n_targets).all(), f"classes must be below {n_targets}")
         require(((weights >= 1e-15) & (weights <= 1e15)).all(), "weights must be positive, and neither tiny nor huge")

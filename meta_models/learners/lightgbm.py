@@ -40,7 +40,7 @@ class LightGBMConfig(TreeConfig):
         63, description="Most leaves of a tree."
     )
     max_depth: Annotated[int, Field(ge=1, le=60)] = Field(6, description="Depth of a tree.")
-    min_child_weight: Annotated[float, Field(ge=0), Tune(0.1, 50, log=True)] = Field(
+    min_child_weight: Annotated[float, Field(ge=1e-3), Tune(0.1, 50, log=True)] = Field(
         1.0, description="Least sum of hessians of a leaf; scaled to the hessians of focal loss."
     )
     min_leaf_rows: Annotated[int, Field(ge=1)] = Field(1, description="Least rows of a leaf.")
@@ -226,6 +226,7 @@ def _code_tree(text: Mapping[str, str]) -> CodeTree:
         code=np.concatenate([np.floor(_numbers(text["threshold"])).astype(np.int64), none]),
         value=np.concatenate([nothing, _numbers(text["leaf_value"])]),
         count=np.concatenate([nothing, _numbers(text["leaf_count"])]),
+        gain=np.concatenate([_numbers(text["split_gain"]), np.zeros(inner + 1)]),
     )  # fmt: skip
 
 

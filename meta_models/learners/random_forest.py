@@ -43,7 +43,7 @@ class RandomForest(BinnedTreeLearner):
     name: ClassVar[str] = "random_forest"
     title: ClassVar[str] = "random forest (scikit-learn)"
     Config: ClassVar[type[RandomForestConfig]] = RandomForestConfig
-    traits: ClassVar[Traits] = Traits(targets="each", constraints=True, features=True)
+    traits: ClassVar[Traits] = Traits(targets="each", features=True)
 
     def grow(self, task: Task, config: RandomForestConfig) -> Grown:
         """Grow on the features that may be used; scikit-learn's forest is the same for any number of threads."""
@@ -52,7 +52,6 @@ class RandomForest(BinnedTreeLearner):
         forest = RandomForestClassifier(
             config.n_trees, max_depth=config.max_depth, max_leaf_nodes=config.max_leaves,
             min_samples_leaf=config.min_leaf_rows, max_features=config.max_features, bootstrap=config.bootstrap,
-            monotonic_cst=np.array(task.constraints)[task.features] if any(task.constraints) else None,
             random_state=task.seed % 2**32, n_jobs=task.threads,
         )  # fmt: skip
         values = task.floats(task.train)
@@ -77,6 +76,7 @@ def _code_tree(tree: Any, task: Task, config: RandomForestConfig) -> CodeTree:
         code=np.where(leaf, 0, np.floor(tree.threshold)).astype(np.int64),
         value=_smoothed(tree, task.prior, config.smoothing) / config.n_trees,
         count=tree.n_node_samples.astype(np.float64),
+        gain=_impurity_decrease(tree),
     )  # fmt: skip
 
 
@@ -86,3 +86,10 @@ def _smoothed(tree: Any, prior: float, rows: float) -> NDArray[np.float64]:
     smoothed = (weight * share + rows * prior) / (weight + rows)
     odds: NDArray[np.float64] = np.log(smoothed / (1 - smoothed)) - np.log(prior / (1 - prior))
     return odds
+
+
+def _impurity_decrease(tree: Any) -> NDArray[np.float64]:
+    impurity, inner = tree.weighted_n_node_samples * tree.impurity, np.flatnonzero(tree.children_left >= 0)
+    gain = np.zeros(len(impurity))
+    gain[inner] = impurity[inner] - impurity[tree.children_left[inner]] - impurity[tree.children_right[inner]]
+    return np.maximum(gain, 0)

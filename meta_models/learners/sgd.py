@@ -77,12 +77,15 @@ class BinPredictor(ArrayPredictor):
         Edges of each feature, rising, filled up with the largest float32.
     coefficients : ndarray of float64 (n_inputs, n_bins, n_targets)
     intercepts : ndarray of float64 (n_targets,)
+    shares : ndarray of float64 (n_inputs, n_bins)
+        Of the rows trained on in each bin.
     """
 
     def __init__(
-        self, edges: NDArray[np.float32], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
-    ) -> None:
-        self.edges, self.coefficients, self.intercepts = edges, coefficients, intercepts
+        self, edges: NDArray[np.float32], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64],
+        shares: NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        self.edges, self.coefficients, self.intercepts, self.shares = edges, coefficients, intercepts, shares
         self.n_inputs, self.n_targets = len(edges), len(intercepts)
         self._bins = Bins(tuple(edges))
 
@@ -94,12 +97,15 @@ class BinPredictor(ArrayPredictor):
         return sigmoid(log_odds)
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
-        """Edges, coefficients and intercepts."""
-        return {"edges": self.edges, "coefficients": self.coefficients, "intercepts": self.intercepts}
+        """Edges, coefficients, intercepts and shares."""
+        return {
+            "edges": self.edges, "coefficients": self.coefficients, "intercepts": self.intercepts,
+            "shares": self.shares,
+        }  # fmt: skip
 
     def importances(self) -> Mapping[str, NDArray[np.float64]]:
-        """Mean size of the coefficients of each feature's bins."""
-        return {"coefficient": np.abs(self.coefficients).mean(1).T}
+        """Mean size of the coefficient that each feature gives the rows trained on."""
+        return {"coefficient": np.einsum("fbk,fb->kf", np.abs(self.coefficients), self.shares)}
 
     def contributions(self, matrix: Matrix, *, approximate: bool = False) -> NDArray[np.float64]:  # noqa: ARG002
         """Coefficients of the row's bins: exact, and nought on average over the rows trained on."""
@@ -137,15 +143,17 @@ class StochasticGradientDescent(ArrayLearner):
         expected = {
             "edges": Expected("<f4", (n_inputs, "edges")), "intercepts": Expected("<f8", (n_targets,)),
             "coefficients": Expected("<f8", (n_inputs, "bins", n_targets)),
+            "shares": Expected("<f8", (n_inputs, "bins")),
         }  # fmt: skip
         arrays: dict[str, Any] = read_arrays(files, expected)
         edges, coefficients = arrays["edges"], arrays["coefficients"]
         require(2 <= coefficients.shape[1] <= MOST_BINS, f"there must be 2 to {MOST_BINS} bins")
         require(coefficients.shape[1] == edges.shape[1] + 1, "there must be a bin more than edges")
+        require(((arrays["shares"] >= 0) & (arrays["shares"] <= 1)).all(), "shares must lie between 0 and 1")
         require((np.diff(edges, axis=1) >= 0).all(), "edges must rise")
         for name in ("coefficients", "intercepts"):
             require_within(arrays[name], MOST_COEFFICIENT, name)
-        return BinPredictor(edges, coefficients, arrays["intercepts"])
+        return BinPredictor(edges, coefficients, arrays["intercepts"], arrays["shares"])
 
 
 @dataclass(frozen=True)
@@ -231,7 +239,7 @@ class _Descent:
                 intercepts[k] = _MOST_LOG_ODDS if truth.any() else -_MOST_LOG_ODDS
         share = self.met / np.maximum(self.met.sum(1, keepdims=True), 1e-300)
         middle = np.einsum("fbk,fb->fk", coefficients, share)
-        return BinPredictor(self.prepared.edges, coefficients - middle[:, None], intercepts + middle.sum(0))
+        return BinPredictor(self.prepared.edges, coefficients - middle[:, None], intercepts + middle.sum(0), share)
 
 
 def one_hot(codes: Codes, n_bins: int) -> Any:

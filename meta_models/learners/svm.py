@@ -257,7 +257,7 @@ class _PreparedLandmarks(Prepared):
             decisions = np.concatenate(
                 [self.table[part].astype(np.float64) @ solution.coefficients for part in _parts(chosen)]
             )
-            slopes, intercepts = _sigmoids(decisions + solution.intercepts, truth, counted)
+            slopes, intercepts = _sigmoids(decisions + solution.intercepts, truth, counted, problem.balanced)
             coefficients = self.to_axes.astype(np.float32).astype(np.float64) @ (solution.coefficients * slopes)
         predictor = KernelPredictor(self.kernel, coefficients, intercepts + solution.intercepts * slopes)
         facts: dict[str, Json] = {
@@ -311,18 +311,20 @@ class _PreparedExact(Prepared):
         with one_blas_thread():
             machine.fit(points, truth, counted / counted.mean())
             decisions = machine.decision_function(points)[:, None]
-        slopes, intercepts = _sigmoids(decisions, truth[:, None], weights)
+        slopes, intercepts = _sigmoids(decisions, truth[:, None], counted, balanced_classes=False)
         bias = float(machine.intercept_[0] * slopes[0] + intercepts[0])
         return machine.support_.astype(np.int64), machine.dual_coef_[0] * slopes[0], bias
 
 
-def _sigmoids(decisions: Floats, truth: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
+def _sigmoids(
+    decisions: Floats, truth: NDArray[np.bool_], weights: Floats, balanced_classes: bool  # noqa: FBT001
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Slope and intercept of the log-odds in the decisions of each target; slopes are positive: the order is kept."""
     slopes, intercepts = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
     for k in range(truth.shape[1]):
         problem = LinearProblem(
             decisions[:, k : k + 1].astype(np.float32), np.arange(len(truth)), truth[:, k : k + 1], weights, 1e-6,
-            balanced=False, columns=np.ones(1, bool),
+            balanced=balanced_classes, columns=np.ones(1, bool),
         )  # fmt: skip
         solution = solve(problem, logistic_loss, 100)
         if solution.coefficients[0, 0] > 0:

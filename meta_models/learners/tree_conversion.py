@@ -42,6 +42,9 @@ class Tree:
         What leaves add to the log-odds; anything elsewhere.
     count : ndarray of float64 (n_nodes,)
         Rows trained on that reached each leaf; anything elsewhere.
+    gain : ndarray of float64 (n_nodes,), or None
+        What each split gained, at least 0 and 0 at leaves; None where the library does not say: it is then how much of
+        the spread of the leaves' values the split explains, what CatBoost's documentation calls the change of values.
     """
 
     left: NDArray[np.integer]
@@ -50,6 +53,7 @@ class Tree:
     below: NDArray[np.float32]
     value: NDArray[np.float64]
     count: NDArray[np.float64]
+    gain: NDArray[np.float64] | None = None
 
     @cached_property
     def levels(self) -> list[NDArray[np.int64]]:
@@ -61,10 +65,7 @@ class Tree:
 
     @cached_property
     def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Mean value below each node, rows that reached it, and how much of the values' spread its split explains.
-
-        The last is what CatBoost's documentation calls the change of prediction values.
-        """
+        """Mean value below each node, rows that reached it, and what its split gained."""
         count, mean, gain = np.maximum(self.count, _NEVER_REACHED), self.value.copy(), np.zeros(len(self.left))
         for level in reversed(self.levels):
             node = self._inner(level)
@@ -72,7 +73,7 @@ class Tree:
             count[node] = count[left] + count[right]
             mean[node] = (count[left] * mean[left] + count[right] * mean[right]) / count[node]
             gain[node] = count[left] * (mean[left] - mean[node]) ** 2 + count[right] * (mean[right] - mean[node]) ** 2
-        return mean, count, gain
+        return mean, count, gain if self.gain is None else self.gain
 
     def _inner(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         return nodes[self.left[nodes] >= 0]
