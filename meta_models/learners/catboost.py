@@ -21,6 +21,8 @@ from meta_models.learners.seam import Shape, Traits, Tune
 _ROW_BYTES = 150
 #: A value of the rows as float32, and its bin.
 _VALUE_BYTES = 5
+#: What it takes for itself.
+_FIXED_BYTES = 20_000_000
 
 
 class CatBoostConfig(TreeConfig):
@@ -100,7 +102,7 @@ class CatBoost(BinnedTreeLearner):
     def bytes_of_job(self, shape: Shape, config: CatBoostConfig) -> int:
         """Rows as float32 and binned, and what a row needs."""
         histograms: int = 2**config.max_depth * config.max_bin * shape.features * 32
-        return shape.rows * (_VALUE_BYTES * shape.features + _ROW_BYTES) + histograms
+        return shape.rows * (_VALUE_BYTES * shape.features + _ROW_BYTES) + histograms + _FIXED_BYTES
 
 
 def _both_classes(part: Part) -> bool:

@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.seam import FitJob, Predictor, TrainingRows
+from meta_models.learners.seam import FitJob, Predictor, Shape, TrainingRows
+from meta_models.learners.xgboost.matrix import SAMPLE_BYTES
 
 ClassWeights: TypeAlias = Literal["none", "balanced"]
 #: What the option `class_weights` of every learner of rows says.
@@ -60,3 +61,8 @@ def log_losses(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> NDArr
     """Log-loss of each row."""
     losses: NDArray[np.float64] = np.logaddexp(0, np.where(truth, -log_odds, log_odds))
     return losses
+
+
+def bytes_of_sample(shape: Shape) -> int:
+    """Bytes that setting scales or bins takes at most: a copy of the sample of rows, without missing values."""
+    return min(SAMPLE_BYTES, 4 * shape.rows * shape.features) + 2_000_000

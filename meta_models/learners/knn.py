@@ -18,7 +18,7 @@ from pydantic import Field
 
 from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
 from meta_models.learners.references import drawn_rows, gathered
 from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
@@ -126,7 +126,9 @@ class NearestNeighbours(ArrayLearner):
         references = min(config.max_references, shape.rows)
         chunk = min(32_000_000, 4 * shape.rows * shape.features)
         distances = _BLOCK_ROWS * references * 20
-        return Footprint(0, 0, 12 * references * shape.features + 2 * chunk + distances + 60 * shape.rows)
+        return Footprint(
+            0, bytes_of_sample(shape), 12 * references * shape.features + 2 * chunk + distances + 60 * shape.rows
+        )
 
     @contextmanager
     def prepare(

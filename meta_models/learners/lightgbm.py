@@ -22,6 +22,8 @@ _BATCH_ROWS = 4096
 _HISTOGRAM_BYTES = 16
 #: What it keeps of a row: gradient, hessian, score, label, weight, leaf, draws.
 _ROW_BYTES = 100
+#: What it takes for itself.
+_FIXED_BYTES = 3_000_000
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.
 _DATASET = {
     "max_bin": 256, "min_data_in_bin": 1, "feature_pre_filter": False, "enable_bundle": False,
@@ -126,7 +128,9 @@ class LightGBM(BinnedTreeLearner):
     def bytes_of_job(self, shape: Shape, config: LightGBMConfig) -> int:
         """Bins of the rows once more, what a row needs, and histograms."""
         bins = config.max_bin * (shape.features - shape.kmers) + min(config.max_bin, 32) * shape.kmers
-        return shape.rows * (shape.features + _ROW_BYTES) + config.num_leaves * bins * _HISTOGRAM_BYTES
+        return (
+            shape.rows * (shape.features + _ROW_BYTES) + 3 * config.num_leaves * bins * _HISTOGRAM_BYTES + _FIXED_BYTES
+        )
 
 
 def _datasets(library: Any, task: Task) -> dict[str, Any]:

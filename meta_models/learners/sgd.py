@@ -30,7 +30,7 @@ from meta_models.learners.arrays import (
     require_within,
 )
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, make_bins
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
 from meta_models.learners.linear import sigmoid
 from meta_models.learners.seam import (
     FitJob,
@@ -129,7 +129,7 @@ class StochasticGradientDescent(ArrayLearner):
     ) -> Footprint:  # fmt: skip
         """A block of rows as floats and as one-hot columns, and coefficients with their averages."""
         values = min(_rows_of_block(shape.features), shape.rows) * shape.features
-        return Footprint(0, 0, 24 * values + 200 * shape.rows + 150 * shape.features * config.bins)
+        return Footprint(0, bytes_of_sample(shape), 24 * values + 200 * shape.rows + 150 * shape.features * config.bins)
 
     @contextmanager
     def prepare(

@@ -31,7 +31,7 @@ from meta_models.learners.arrays import (
     require_within,
 )
 from meta_models.learners.blas import by_blocks, one_blas_thread
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
 from meta_models.learners.linear import LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
 from meta_models.learners.references import drawn_rows, gathered
 from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
@@ -159,7 +159,7 @@ class SupportVectorMachine(ArrayLearner):
     ) -> Footprint:  # fmt: skip
         """The landmarks' kernel with all rows as float32; or what LIBSVM takes of the rows drawn."""
         if config.kernel == "exact":
-            return Footprint(0, 0, _exact_bytes(shape, config))
+            return Footprint(0, bytes_of_sample(shape), _exact_bytes(shape, config))
         held = 4 * shape.rows * config.landmarks
         block = 8 * 4096 * config.landmarks
         mapping = (
