@@ -53,8 +53,8 @@ CASES = {
     "svm": Case({"landmarks": 30}, {"max_iterations": 1000}, 1e-3, "L-BFGS ends a little before the minimum"),
     "knn": Case({"max_references": 400}, {"k": 10_000, "max_references": 10_000}, why="a row takes one place of k"),
     "sgd": Case(
-        {"passes": 3}, {"passes": 40, "learning_rate": 0.3, "penalty": 1e-2, "bins": 8}, 0.05, "one step twice as long is not two steps: it nears "
-        "the same minimum",
+        {"passes": 3}, {"passes": 40, "learning_rate": 0.3, "penalty": 1e-2, "bins": 8}, 0.05,
+        "one step twice as long is not two steps: it nears the same minimum",
     ),
 }  # fmt: skip
 
