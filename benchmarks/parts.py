@@ -30,7 +30,7 @@ from meta_models.learners.base import BoosterJob, FittedBooster
 from meta_models.learners.registry import FAMILIES
 from meta_models.learners.xgboost.matrix import feature_bins
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
-from meta_models.model import ModelInfo, SigmoidMetaModel
+from meta_models.model import ModelInfo, SingleModel
 from meta_models.training.fitting.folds import make_folds
 from meta_models.training.fitting.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
@@ -60,7 +60,7 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         matrix.set_label((labels == k).astype(np.float32))
         boosters.append(xgb.train(PARAMETERS, matrix, request.config.getoption("--rounds")))
     info = ModelInfo(strategy="single_model", genes=(), families=(), base_models=("main",), weighting="none")
-    model = SigmoidMetaModel(boosters, dataset.features, info=info)
+    model = SingleModel(boosters, dataset.features, info=info)
     explained = np.arange(min(request.config.getoption("--shap-rows"), len(x)))
     return SimpleNamespace(
         dataset=dataset, positions=positions, x=x, labels=labels, boosters=boosters, model=model, explained=explained

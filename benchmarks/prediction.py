@@ -29,7 +29,7 @@ from meta_models.dataset.reader import rows_of_chunk
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.served import ServedTable, open_served
-from meta_models.model import EnsembleMetaModel, FittedModel, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.resources import cpu_limit
 
 
@@ -45,7 +45,7 @@ def members_of(model: FittedModel, count: int) -> FittedModel:
 def in_memory(model: FittedModel, matrix: np.ndarray, threads: int) -> None:
     """All boosters on the matrix."""
     model.set_threads(threads)
-    members: tuple[SigmoidMetaModel, ...] = model.members if isinstance(model, EnsembleMetaModel) else (model,)
+    members: tuple[SingleModel, ...] = model.members if isinstance(model, EnsembleMetaModel) else (model,)
     for member in members:
         for booster in member.boosters:
             booster.inplace_predict(matrix, validate_features=False)

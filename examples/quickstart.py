@@ -23,6 +23,6 @@ print(model.predict_proba(pl.read_parquet(f"{others}/*.parquet", n_rows=3)))
 # The same training as a scikit-learn estimator: groups are the genes.
 oof = run.oof()
 X = oof.select("neither_score", "donor_score", "acceptor_score", "alt_donor_score", "alt_acceptor_score")
-classifier = meta_models.MetaModelClassifier(n_estimators=30)
+classifier = meta_models.MetaModelClassifier(learner_params={"n_estimators": 30})
 classifier.fit(X, oof["label"], groups=oof["family"], sample_weight=oof["weight"])
 print(classifier.predict_proba(X)[:3])  # neither, donor, acceptor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import sys
 import types
@@ -18,12 +19,17 @@ from meta_models import __version__
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
+from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
+from meta_models.learners.registry import LEARNERS
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
 Config = TypeVar("Config", bound=Configuration)
+#: The field of a configuration that has options of its own, and other names of flags.
+_SECTIONS = "sections"
+_ALSO = {"learners": ("--learner",)}
 #: Loggers whose information is shown without --verbose.
 _MILESTONES = frozenset(
     {
@@ -40,7 +46,7 @@ _MILESTONES = frozenset(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser(_learners_in(sys.argv[1:] if argv is None else argv)).parse_args(argv)
     command: Command = arguments.command
     try:
         return int(command(arguments))
@@ -55,6 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         again = " (goes on from here with --resume)" if command in resumable else ""
         sys.stderr.write(f"interrupted{again}\n")
         return int(ExitCode.SIGINT)
+
+
+def _learners_in(argv: Sequence[str]) -> list[str]:
+    """Names of learners after ``--learners``, for the help; the first one that there was where none is named."""
+    found: list[str] = []
+    for flag in ("--learners", "--learner"):
+        for at in [at for at, word in enumerate(argv) if word == flag]:
+            found += itertools.takewhile(lambda word: not word.startswith("-"), argv[at + 1 :])
+        found += [word.partition("=")[2] for word in argv if word.startswith(f"{flag}=")]
+    return [name for name in found if name in LEARNERS] or [FORMER]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,8 +93,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"error: {message}. See {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
+    """The parser of all commands; the help of ``train`` shows the options of the `chosen` learners."""
     parser = _Parser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -87,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(command=train_command)
     add_config_options(train, TrainingConfig)
+    add_learner_options(train, chosen)
     compare = commands.add_parser(
         "compare-strategies",
         help="train the same genes as one model and as an ensemble, and compare",
@@ -96,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_config_options(
         compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
     )
+    add_learner_options(compare, chosen)
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
@@ -117,6 +135,9 @@ def build_parser() -> argparse.ArgumentParser:
     analyse.set_defaults(command=analyse_command)
     analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
     add_config_options(analyse, AnalysisConfig)
+    learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
+    learners.set_defaults(command=learners_command)
+    learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -140,19 +161,37 @@ def add_config_options(
         "and dry_run); flags win over it",
     )
     for name, field in kind.model_fields.items():
-        if name in without:
+        if name in without or name == _SECTIONS:
             continue
-        flag = "--" + name.replace("_", "-")
-        help_text = f"{field.description}{_default(field)}"
-        options: dict[str, Any] = {"dest": name, "help": help_text.replace("%", "%%")}
-        plain = _plain_type(field.annotation)
-        if plain is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        elif typing.get_origin(plain) is typing.Literal:
-            options["choices"] = typing.get_args(plain)
-        else:
-            options |= _shape(name, plain) | _named_values(field)
-        parser.add_argument(flag, **options)
+        _add_option(parser, [f"--{name.replace('_', '-')}", *_ALSO.get(name, ())], name, field)
+
+
+def add_learner_options(parser: argparse.ArgumentParser, chosen: Sequence[str]) -> None:
+    """Add the options of all learners, dotted; the help shows those of the `chosen` ones.
+
+    The options of the first learner that there was go without its name, too.
+    """
+    for learner in LEARNERS:
+        shown = learner in chosen
+        group = parser.add_argument_group(f"options of {learner}") if shown else parser
+        for name, field in LEARNERS[learner].Config.model_fields.items():
+            plain = name.replace("_", "-")
+            flags = [f"--{learner.replace('_', '-')}.{plain}", *([f"--{plain}"] if learner == FORMER else [])]
+            _add_option(group, flags, f"{learner}.{name}", field, shown=shown)
+
+
+def _add_option(parser: Any, flags: Sequence[str], dest: str, field: FieldInfo, *, shown: bool = True) -> None:
+    """Add one option that is derived from a field."""
+    help_text = f"{field.description}{_default(field)}".replace("%", "%%")
+    options: dict[str, Any] = {"dest": dest, "help": help_text if shown else argparse.SUPPRESS}
+    plain = _plain_type(field.annotation)
+    if plain is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif typing.get_origin(plain) is typing.Literal:
+        options["choices"] = typing.get_args(plain)
+    else:
+        options |= _shape(dest.rpartition(".")[2], plain) | _named_values(field)
+    parser.add_argument(*flags, **options)
 
 
 def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
@@ -163,7 +202,7 @@ def config_from(arguments: argparse.Namespace, kind: type[Config]) -> Config:
     UsageError
         For unknown keys and bad values.
     """
-    given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields}
+    given = {k: v for k, v in vars(arguments).items() if k in kind.model_fields or "." in k}
     file = getattr(arguments, "config", None)
     values = {**(kind.read_yaml(file) if file is not None else {}), **given}
     lists = {name: values[name] for name in ("exclude_features", "protect_features", "genes") if name in values}
@@ -226,6 +265,15 @@ def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.reanalysis import analyse_run
 
     return analyse_run(arguments.run_dir, config)
+
+
+def learners_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models learners``."""
+    from meta_models.learners.listing import list_learners, list_options
+
+    lines = list_learners() if arguments.name is None else list_options(arguments.name)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return ExitCode.DONE
 
 
 def verify_command(arguments: argparse.Namespace) -> ExitCode:

@@ -27,7 +27,6 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.overlap import refuse_overlap, require_genes, texts
 from meta_models.inference.scoring import score_out_of_fold, score_table
-from meta_models.learners.registry import FAMILIES
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     EXTERNAL,
@@ -69,10 +68,6 @@ def run_training(config: TrainingConfig) -> ExitCode:
     MetaModelsError
         As its subclasses say; the run folder keeps what was finished.
     """
-    if config.family not in FAMILIES:
-        raise UsageError(
-            "--family must name a learner", f"Found {config.family!r}", f"Take one of {', '.join(FAMILIES)}"
-        )
     selected(config)
     if config.targets is not None:
         read_targets(config.targets)
@@ -126,7 +121,6 @@ def _run(
         notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
-        config = plan.config
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
@@ -212,6 +206,7 @@ def _task(
         budget=plan.budget.bytes,
         predicted_peak=plan.predicted_peak,
         threads=plan.cpus.count,
+        device=plan.device.name,
         run_path=folder.path,
     )
 

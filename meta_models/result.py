@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from meta_models.config import TrainingConfig
+from meta_models.learners.seam import Json
 from meta_models.model import FittedModel
 from meta_models.schema import CLASS_NAMES, BaseModel, FeatureGroup, SpliceClass
 
@@ -46,8 +47,8 @@ class FeatureRecord:
 
 
 @dataclass(frozen=True)
-class BoosterRecord:
-    """How one booster was trained; made by the strategies.
+class FitRecord:
+    """How one fit went; made by the strategies.
 
     Attributes
     ----------
@@ -55,8 +56,10 @@ class BoosterRecord:
         Held-out fold, or -1 for the final model.
     member : int
         Member of the ensemble, 0 in a single model.
+    target : SpliceClass or None
+        The class that was told from the rest; None where all were told apart at once.
     rounds : int
-        Trees in the booster.
+        Boosting rounds or epochs; 0 where the learner has none.
     train_curve : tuple of float
         Log-loss after each round on the rows trained on, weighted as they were.
     held_out_curve : tuple of float
@@ -64,15 +67,31 @@ class BoosterRecord:
         held-out genes, or a sample of the other members' genes. Empty where there is none of these either.
     held_out_rounds : tuple of int
         Rounds after which `held_out_curve` was taken; empty: after each.
+    learner : str
+        What was fitted.
+    facts : mapping
+        What else the learner tells of the fit.
     """
 
     fold: int
     member: int
-    target: SpliceClass
+    target: SpliceClass | None
     rounds: int
     train_curve: tuple[float, ...] = ()
     held_out_curve: tuple[float, ...] = ()
     held_out_rounds: tuple[int, ...] = ()
+    learner: str = "xgboost"
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def of(self) -> str:
+        """The class that it told from the rest, or that it told all apart."""
+        return "all classes" if self.target is None else self.target.label
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What records are sorted by: fold, member, class."""
+        return self.fold, self.member, -1 if self.target is None else int(self.target)
 
 
 @dataclass(frozen=True)
@@ -250,7 +269,7 @@ class TrainingResult:
     bases: tuple[BaseModel, ...]
     features: tuple[FeatureRecord, ...]
     folds: tuple[FoldRecord, ...]
-    boosters: tuple[BoosterRecord, ...]
+    fits: tuple[FitRecord, ...]
     memory: MemoryRecord
     weighting: str
     best_base_by_fold: Mapping[int, str]

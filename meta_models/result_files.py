@@ -14,9 +14,9 @@ from meta_models.errors import UsageError, WriteError
 from meta_models.model import FittedModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.result import (
-    BoosterRecord,
     EnsembleRecord,
     FeatureRecord,
+    FitRecord,
     FoldRecord,
     MemoryRecord,
     MiningRecord,
@@ -56,7 +56,7 @@ class StoredResult:
     bases: tuple[BaseModel, ...]
     features: tuple[FeatureRecord, ...]
     folds: tuple[FoldRecord, ...]
-    boosters: tuple[BoosterRecord, ...]
+    boosters: tuple[FitRecord, ...]
     predicted_peak: int
     weighting: str
     best_base_by_fold: dict[int, str]

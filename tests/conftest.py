@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from meta_models.dataset.demo import write_demo_table
-from meta_models.learners.xgboost.devices import present_gpu
+from meta_models.learners.registry import LEARNERS
 from meta_models.resources import Gpu, NoGpu
+from meta_models.training.devices import present_gpu
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def gpu() -> Gpu:
     """The GPU that boosters can be trained on."""
-    found = present_gpu()
+    found = present_gpu(LEARNERS["xgboost"])
     if isinstance(found, NoGpu):
         pytest.skip(f"no GPU to train on: {found.reason}")
     return found

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import xgboost as xgb
 
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import (
     Calibrator,
     EnsembleMetaModel,
@@ -17,7 +18,7 @@ from meta_models.model import (
     IsotonicCalibrator,
     ModelInfo,
     PlattCalibrator,
-    SigmoidMetaModel,
+    SingleModel,
 )
 from meta_models.persistence import archive, dump_model, envelope
 
@@ -43,7 +44,7 @@ def rows(n: int = 200, seed: int = 0) -> np.ndarray:
 
 
 @cache
-def single(seed: int = 0, calibration: str = "none", rounds: int = 4) -> SigmoidMetaModel:
+def single(seed: int = 0, calibration: str = "none", rounds: int = 4) -> SingleModel:
     """A single model trained on genes ``g<seed>a`` and ``g<seed>b``."""
     X = rows(400, seed)
     labels = np.where(X[:, 0] > 0.5, 1, np.where(X[:, 1] > 0.5, 2, 0))
@@ -60,7 +61,7 @@ def single(seed: int = 0, calibration: str = "none", rounds: int = 4) -> Sigmoid
         versions={"xgboost": xgb.__version__},
         provenance={"share": 0.5, "why": "test", "list": [1, None, {"a": True}]},
     )
-    return SigmoidMetaModel(boosters, FEATURES, info=info, calibrators=CALIBRATORS[calibration])
+    return SingleModel(BoosterPredictor(boosters), FEATURES, info=info, calibrators=CALIBRATORS[calibration])
 
 
 @cache
@@ -90,7 +91,7 @@ MODELS = {
 }
 
 
-def make(name: str) -> SigmoidMetaModel | EnsembleMetaModel:
+def make(name: str) -> SingleModel | EnsembleMetaModel:
     """One of `MODELS`."""
     function, arguments = MODELS[name]
     return function(**arguments)

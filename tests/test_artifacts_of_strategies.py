@@ -85,7 +85,7 @@ def test_an_ensemble_is_analysed_further_without_its_training(
     before = artifacts(run_dir)
     file = run_dir / STRATEGIES["batch_ensemble"].model_file
     model = file.read_bytes()
-    monkeypatch.setattr(fit_table, "train_boosters", None)
+    monkeypatch.setattr(fit_table, "train_jobs", None)
     with unrendered():
         assert main(["analyse", str(run_dir), "--analyses", "all"]) == 0
     found = statuses(run_dir)

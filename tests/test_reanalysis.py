@@ -49,7 +49,7 @@ def run_dir(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A copy of the finished run; training its model again is an error."""
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
-    monkeypatch.setattr(boosters, "train_boosters", None)
+    monkeypatch.setattr(boosters, "train_jobs", None)
     return copy
 
 

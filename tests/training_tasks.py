@@ -13,6 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.profile import profile_dataset
 from meta_models.dataset.reader import open_dataset
+from meta_models.learners.seam import Resources
 from meta_models.run_folder import UnitStore
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.strategies import STRATEGIES
@@ -26,11 +27,11 @@ def make_task(folder: Path, table: pl.DataFrame | Path, strategy: str = "single_
     dataset = open_dataset(source, work_dir=folder / "work")
     positions = read_positions(dataset)
     profile = profile_dataset(dataset, positions)
-    threads = config.threads or 2
+    threads, device = config.threads or 2, "cuda" if config.device == "cuda" else "cpu"
     return TrainingTask(
         config=config, dataset=dataset, positions=positions, profile=profile, features=dataset.features, excluded={},
         screened=np.zeros(dataset.n_rows, bool), input_hashes=("test",), units=UnitStore(folder / "units"),
         strategy_reason="named by the test", budget=20_000_000_000,
-        predicted_peak=STRATEGIES[strategy].predict_peak(profile, config, threads), threads=threads,
-        run_path=folder,
+        predicted_peak=STRATEGIES[strategy].predict_peak(profile, config, Resources(threads, device)), threads=threads,
+        device=device, run_path=folder,
     )  # fmt: skip

@@ -49,6 +49,14 @@ def rows_of_chunk(n_columns: int, parts: int = 1, size: int = CHUNK_BYTES) -> in
     return max(1024, size // (4 * max(1, n_columns) * parts))
 
 
+def reading_bytes(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
+    """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes.
+
+    A chunk is a frame, an array, a copy without missing values, and the next one is read meanwhile.
+    """
+    return min(SCAN_BYTES, 2 * rows * features) + 4 * min(chunk, 4 * rows * features)
+
+
 #: Rows of text read at a time.
 TEXT_ROWS = 50_000
 _ALL_ROWS = slice(None)

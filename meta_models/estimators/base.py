@@ -23,14 +23,13 @@ from meta_models.estimators.rows import (
     value_errors,
     without_weightless,
 )
-from meta_models.learners.registry import FAMILIES
-from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.model.calibrators import logit
 from meta_models.resources import cpu_count
 
 #: Defaults of the parameters: those of the command.
 DEFAULTS = TrainingConfig.from_mapping({})
-AnyModel = SigmoidMetaModel | EnsembleMetaModel
+AnyModel = SingleModel | EnsembleMetaModel
 _RENAMED = {"n_jobs": "threads", "random_state": "seed"}
 _SEEDS = 2**31 - 1
 
@@ -87,12 +86,21 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     @property
     def feature_importances_(self) -> Floats:
-        """Share (F,) of each feature in the gain of all trees; all 0 where nothing was split."""
+        """Share (F,) of each feature in the gain of all trees, or in what else the learner has; all 0 without any.
+
+        Raises
+        ------
+        AttributeError
+            If the learner has no importances of features.
+        """
         check_is_fitted(self)
-        model, family = self.model_, FAMILIES[DEFAULTS.family]
+        model = self.model_
         members = model.members if isinstance(model, EnsembleMetaModel) else (model,)
-        boosters = [booster for member in members for booster in member.boosters]
-        gains = np.sum([family.gains(booster, self.n_features_in_) for booster in boosters], axis=0)
+        found = [next(iter(member.predictor.importances().values()), None) for member in members]
+        known = [values for values in found if values is not None]
+        if not known:
+            raise AttributeError(f"the learner {members[0].learner} has no importances of features")
+        gains = np.sum([values.sum(axis=0) for values in known], axis=0)
         return np.asarray(gains / max(float(gains.sum()), np.finfo(np.float64).tiny))
 
     def predict_proba(self, X: ArrayLike) -> Floats:
@@ -129,7 +137,8 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             values["seed"] = check_random_state(values["seed"]).randint(_SEEDS)
         if values["threads"] == -1:
             values["threads"] = None
-        return TrainingConfig.from_mapping(values)
+        section = values.pop("learner_params") or {}
+        return TrainingConfig.from_mapping({**values, values["learner"]: dict(section)})
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, sample_weight: ArrayLike | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from meta_models.estimators.base import DEFAULTS, AnyModel
 from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no_folds, rows_info, split_rows
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.estimators.single import MetaModelClassifier, train_single
-from meta_models.model import EnsembleMetaModel, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.training.batches.packing import pack_groups
 from meta_models.training.combination.fit import FittedCombination
 
@@ -40,7 +41,7 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
     Attributes
     ----------
     model_ : EnsembleMetaModel
-        The fitted ensemble (a SigmoidMetaModel with a single batch).
+        The fitted ensemble (a SingleModel with a single batch).
     oof_proba_ : ndarray of float64 (n, K)
         Calibrated vote of the members that were not trained on the row's group; NaN for rows of weight 0.
     n_members_ : int
@@ -53,20 +54,11 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
         self,
         *,
         max_genes_per_batch: int = DEFAULTS.max_genes_per_batch,
-        n_estimators: int = DEFAULTS.n_estimators,
-        learning_rate: float = DEFAULTS.learning_rate,
-        max_depth: int = DEFAULTS.max_depth,
-        min_child_weight: float = DEFAULTS.min_child_weight,
-        max_delta_step: float | None = DEFAULTS.max_delta_step,
-        reg_lambda: float = DEFAULTS.reg_lambda,
-        trees_per_round: int = DEFAULTS.trees_per_round,
+        learner: str = "xgboost",
+        learner_params: Mapping[str, Any] | None = None,
         monotone: bool = DEFAULTS.monotone,
-        subsample: float = DEFAULTS.subsample,
-        colsample: float = DEFAULTS.colsample,
-        max_bin: int = DEFAULTS.max_bin,
         cut_sample_rows: int = DEFAULTS.cut_sample_rows,
         rounds: str = DEFAULTS.rounds,
-        early_stopping_rounds: int = DEFAULTS.early_stopping_rounds,
         early_stopping_share: float = DEFAULTS.early_stopping_share,
         n_folds: int = DEFAULTS.n_folds,
         calibrate: bool = DEFAULTS.calibrate,
@@ -78,13 +70,10 @@ class GeneBatchEnsembleClassifier(MetaModelClassifier):
     ) -> None:
         self.max_genes_per_batch = max_genes_per_batch
         super().__init__(
-            n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth,
-            min_child_weight=min_child_weight, max_delta_step=max_delta_step, reg_lambda=reg_lambda,
-            trees_per_round=trees_per_round, monotone=monotone, subsample=subsample, colsample=colsample,
-            max_bin=max_bin, cut_sample_rows=cut_sample_rows, rounds=rounds,
-            early_stopping_rounds=early_stopping_rounds, early_stopping_share=early_stopping_share, n_folds=n_folds,
-            calibrate=calibrate, calibrate_per_class=calibrate_per_class, calib_method=calib_method, device=device,
-            n_jobs=n_jobs, random_state=random_state,
+            learner=learner, learner_params=learner_params, monotone=monotone, cut_sample_rows=cut_sample_rows,
+            rounds=rounds, early_stopping_share=early_stopping_share, n_folds=n_folds, calibrate=calibrate,
+            calibrate_per_class=calibrate_per_class, calib_method=calib_method, device=device, n_jobs=n_jobs,
+            random_state=random_state,
         )  # fmt: skip
 
     @property
@@ -125,7 +114,7 @@ def _batches(rows: TrainingRows, config: TrainingConfig) -> NDArray[np.int16]:
     return batch.astype(np.int16)
 
 
-def _member(rows: TrainingRows, config: TrainingConfig, threads: int) -> SigmoidMetaModel:
+def _member(rows: TrainingRows, config: TrainingConfig, threads: int) -> SingleModel:
     """A model of one batch; a single fold of it tells the rounds."""
     if config.rounds == "fixed":
         fit = fit_rows(rows, no_folds(rows), config, threads=threads, held_out=())
@@ -136,7 +125,7 @@ def _member(rows: TrainingRows, config: TrainingConfig, threads: int) -> Sigmoid
     return model
 
 
-def _out_of_batch(rows: TrainingRows, members: list[SigmoidMetaModel], batch: NDArray[np.int16]) -> Floats:
+def _out_of_batch(rows: TrainingRows, members: list[SingleModel], batch: NDArray[np.int16]) -> Floats:
     """The vote (n, K) on each row of the members that were not trained on its batch."""
     probabilities = np.full((len(members), len(rows.X), len(rows.classes.names)), np.nan, np.float32)
     for at, member in enumerate(members):

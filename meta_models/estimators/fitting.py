@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import Floats, TrainingRows
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.devices import with_device
-from meta_models.learners.xgboost.matrix import ArrayTable, cut_sample, feature_bins
-from meta_models.model import Calibrator, ModelInfo, SigmoidMetaModel
+from meta_models.learners import seam
+from meta_models.learners.seam import FitJob, Fitted, Resources, Shape
+from meta_models.learners.tables import ArrayTable
+from meta_models.model import Calibrator, ModelInfo, SingleModel
+from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, BaseModel, base_models
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.devices import device_here
+from meta_models.training.fitting.audit import audit_features, cut_sample
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.folds import Folds, split_groups
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
-from meta_models.training.fitting.unit_codec import library_versions, parameters
+from meta_models.training.fitting.unit_codec import library_versions, unit_options
 
 
 def split_rows(rows: TrainingRows, config: TrainingConfig) -> Folds:
@@ -43,28 +45,30 @@ def fit_rows(
     InputError
         If values are infinite, or beyond what float32 holds.
     """
-    config = with_device(config, len(rows.X), len(rows.features))
-    family, table = FAMILIES[config.family], ArrayTable(rows.X)
-    sample = cut_sample(_interest(rows, config.seed), config.cut_sample_rows, config.seed)
-    bins = feature_bins(table, rows.features, sample, config)
-    prepared = family.prepare(table, rows.features, bins, config, threads=threads)
-
-    def train(jobs: Sequence[BoosterJob], _: str) -> dict[str, FittedBooster]:
-        return {job.name: family.fit(prepared, job, rows.labels, rows.weights, config, threads=threads) for job in jobs}
-
+    table, learner = ArrayTable(rows.X), config.learner
+    chosen = cut_sample(_interest(rows, config.seed), config.cut_sample_rows, config.seed)
+    sample = audit_features(table, rows.features, chosen, Progress("Checking the features")).sample
+    resources = Resources(threads, device_here(Shape(len(rows.X), len(rows.features)), config))
+    prepared_rows = seam.TrainingRows(table, rows.features, sample, config.seed)
     watched = SITE_CLASSES if rows.classes.is_splice else range(len(rows.classes.names))
-    constraints = (
-        score_constraints(rows.features, _complete_bases(rows)) if config.monotone and rows.classes.is_splice else ()
-    )
+    constrained = config.monotone and learner.traits.constraints and rows.classes.is_splice
+    constraints = score_constraints(rows.features, _complete_bases(rows)) if constrained else ()
     problem = Problem(rows.labels, rows.weights, folds, config, rows.classes.names, watched, constraints)
-    return fit_one_vs_rest(problem, train, held_out=held_out)
+    weights = rows.weights if learner.traits.weights else None
+    with learner.prepare(prepared_rows, config.section, resources) as prepared:
+
+        def train(jobs: Sequence[FitJob], _: str) -> dict[str, Fitted]:
+            return {job.name: prepared.fit(job, rows.labels, weights, threads=threads) for job in jobs}
+
+        return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
-def final_model(rows: TrainingRows, fit: FittedProblem, strategy: str) -> SigmoidMetaModel:
+def final_model(rows: TrainingRows, fit: FittedProblem, strategy: str) -> SingleModel:
     """The uncalibrated model on all `rows`."""
-    family = FAMILIES[fit.problem.config.family]
-    boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(FINAL)]
-    return SigmoidMetaModel(boosters, rows.features, info=rows_info(rows, fit.problem.config, strategy), copy=False)
+    config = fit.problem.config
+    return SingleModel(
+        fit.predictor(FINAL), rows.features, learner=config.learner.name, info=rows_info(rows, config, strategy)
+    )
 
 
 def rows_info(rows: TrainingRows, config: TrainingConfig, strategy: str) -> ModelInfo:
@@ -73,20 +77,20 @@ def rows_info(rows: TrainingRows, config: TrainingConfig, strategy: str) -> Mode
         strategy=strategy,
         genes=rows.genes,
         base_models=tuple(base.name for base in base_models(rows.features)),
-        versions=library_versions(),
-        provenance={"parameters": {k: str(v) for k, v in parameters(config).items()}, "rows": len(rows.X)},
+        versions=library_versions(config),
+        provenance={"parameters": {k: str(v) for k, v in unit_options(config).items()}, "rows": len(rows.X)},
         classes=rows.classes.names,
     )
 
 
 def calibrated(
-    model: SigmoidMetaModel, scores: Floats, fold: NDArray[np.int16], rows: TrainingRows, config: TrainingConfig
+    model: SingleModel, scores: Floats, fold: NDArray[np.int16], rows: TrainingRows, config: TrainingConfig
 ) -> tuple[Floats, tuple[Calibrator, ...] | None]:
     """Probabilities (n, K) calibrated by the other folds, and the calibrators fitted on all of them.
 
     Parameters
     ----------
-    model : SigmoidMetaModel
+    model : SingleModel
         Any one of the problem: it knows what a row of zeros means.
     scores : ndarray of float64 (n, K)
         Of models that never saw the row's group.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,26 @@ from meta_models.estimators.rows import Floats, TrainingRows
 
 
 class MetaModelClassifier(BaseMetaModelClassifier):
-    """A booster for each class against the rest, calibrated on rows of groups that it never saw.
+    """What a learner makes of the rows, calibrated on rows of groups that it never saw.
 
     The training is that of the strategy ``single_model``, on features in memory. Parameters are those of the command
     (`TrainingConfig`), with its defaults.
 
     Parameters
     ----------
-    n_estimators, learning_rate, max_depth, min_child_weight, max_delta_step, reg_lambda, subsample, colsample, max_bin
-        Of the boosters.
-    trees_per_round : int
-        Trees grown side by side and averaged in each round.
+    learner : str
+        What is fitted: ``"xgboost"``, ``"lightgbm"``, ... (``meta-models learners`` lists them).
+    learner_params : mapping, optional
+        Its options, as ``meta-models learners NAME`` lists them: ``{"n_estimators": 100}``.
     monotone : bool
         Where features are named as base scores (``donor_score``, ``<key>_donor_score``, ...) and labels as splice
         sites: a higher score for a class never lowers its probability.
     cut_sample_rows : int
         Rows that set the bins.
     rounds : {"cross-validation", "early-stopping", "fixed"}
-        How many rounds: the best ones on held-out groups, those where inner groups stop gaining, or `n_estimators`.
-    early_stopping_rounds, early_stopping_share
-        Of ``rounds="early-stopping"``.
+        How many rounds: the best ones on held-out groups, those where inner groups stop gaining, or all.
+    early_stopping_share : float
+        Share of the groups that only decide when to stop, of ``rounds="early-stopping"``.
     n_folds : int
         Folds of whole groups, for calibration and rounds.
     calibrate, calibrate_per_class : bool
@@ -49,11 +50,11 @@ class MetaModelClassifier(BaseMetaModelClassifier):
     ----------
     classes_ : ndarray (K,)
         Labels in sorted order, the order of the columns of `predict_proba`.
-    model_ : SigmoidMetaModel
+    model_ : SingleModel
         The fitted model. Where the labels are 0, 1, 2 or ``neither``, ``donor``, ``acceptor`` its classes are those of
         splice sites, in that order, and :func:`meta_models.persistence.dump_model` can store it.
     oof_proba_ : ndarray of float64 (n, K)
-        Probabilities of each training row by boosters and calibrators that never saw its group; NaN for rows of weight
+        Probabilities of each training row by fits and calibrators that never saw its group; NaN for rows of weight
         0, and everywhere if nothing needed to be held out (``calibrate=False`` with ``rounds="fixed"``).
     n_features_in_, feature_names_in_
         As in every estimator; the names where `X` has text names.
@@ -62,20 +63,11 @@ class MetaModelClassifier(BaseMetaModelClassifier):
     def __init__(
         self,
         *,
-        n_estimators: int = DEFAULTS.n_estimators,
-        learning_rate: float = DEFAULTS.learning_rate,
-        max_depth: int = DEFAULTS.max_depth,
-        min_child_weight: float = DEFAULTS.min_child_weight,
-        max_delta_step: float | None = DEFAULTS.max_delta_step,
-        reg_lambda: float = DEFAULTS.reg_lambda,
-        trees_per_round: int = DEFAULTS.trees_per_round,
+        learner: str = "xgboost",
+        learner_params: Mapping[str, Any] | None = None,
         monotone: bool = DEFAULTS.monotone,
-        subsample: float = DEFAULTS.subsample,
-        colsample: float = DEFAULTS.colsample,
-        max_bin: int = DEFAULTS.max_bin,
         cut_sample_rows: int = DEFAULTS.cut_sample_rows,
         rounds: str = DEFAULTS.rounds,
-        early_stopping_rounds: int = DEFAULTS.early_stopping_rounds,
         early_stopping_share: float = DEFAULTS.early_stopping_share,
         n_folds: int = DEFAULTS.n_folds,
         calibrate: bool = DEFAULTS.calibrate,
@@ -85,20 +77,11 @@ class MetaModelClassifier(BaseMetaModelClassifier):
         n_jobs: int | None = DEFAULTS.threads,
         random_state: Any = DEFAULTS.seed,
     ) -> None:
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.max_delta_step = max_delta_step
-        self.reg_lambda = reg_lambda
-        self.trees_per_round = trees_per_round
+        self.learner = learner
+        self.learner_params = learner_params
         self.monotone = monotone
-        self.subsample = subsample
-        self.colsample = colsample
-        self.max_bin = max_bin
         self.cut_sample_rows = cut_sample_rows
         self.rounds = rounds
-        self.early_stopping_rounds = early_stopping_rounds
         self.early_stopping_share = early_stopping_share
         self.n_folds = n_folds
         self.calibrate = calibrate

@@ -19,12 +19,13 @@ import numpy as np
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
 from meta_models.inference.ensemble_model_loader import resolve
-from meta_models.model import MISSING, EnsembleMetaModel, FittedModel, SigmoidMetaModel
+from meta_models.learners.seam import LEAST_VALUE
+from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
 
 if TYPE_CHECKING:
-    from xgboost import Booster
+    pass
 
 #: Limits of the isolated process: CPU seconds, and bytes of address space beyond what the interpreter holds already.
 CPU_SECONDS = 60
@@ -47,7 +48,9 @@ class ModelFacts:
     entries : mapping of str to str
         SHA-256 of each entry of the archive.
     trees : int
-        Trees of all boosters.
+        Trees of all members; 0 where there are none.
+    learners : sequence of str
+        What the members were fitted with.
     isolated : bool
         Whether it was loaded and used in a process of its own.
     """
@@ -58,6 +61,7 @@ class ModelFacts:
     size: int
     sha256: str
     members: int
+    learners: Sequence[str]
     trees: int
     combination: str | None
     strategy: str
@@ -79,7 +83,8 @@ class ModelFacts:
         yield f"Kind: {self.kind}, format {self.format_version}, {self.size:,} bytes, strategy {self.strategy}"
         yield f"sha256: {self.sha256}"
         combined = f", combined by {self.combination}" if self.combination else ""
-        yield f"Members: {self.members}{combined}, {self.trees:,} trees"
+        trees = f", {self.trees:,} trees" if self.trees else ""
+        yield f"Members: {self.members} ({', '.join(self.learners)}){combined}{trees}"
         yield f"Classes: {', '.join(self.classes)}; calibration: {', '.join(self.calibration) or 'none'}"
         yield f"Features: {len(self.features):,} ({_some(self.features)})"
         yield f"Trained on {len(self.genes):,} genes ({_some(self.genes)}), {self.families:,} families named"
@@ -123,7 +128,8 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         size=file.size,
         sha256=file.sha256,
         members=model.n_members,
-        trees=sum(_trees(b) for m in singles if isinstance(m, SigmoidMetaModel) for b in m.boosters),
+        trees=sum(_trees(single) for single in singles if isinstance(single, SingleModel)),
+        learners=tuple(dict.fromkeys(single.learner for single in singles if isinstance(single, SingleModel))),
         combination=ensemble.combination if ensemble else None,
         strategy=info.strategy,
         classes=info.classes,
@@ -138,10 +144,10 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
     )
 
 
-def _trees(booster: Booster) -> int:
-    """Trees of a booster, which may have several in a round."""
-    learner = json.loads(booster.save_config())["learner"]
-    return int(learner["gradient_booster"]["gbtree_model_param"]["num_trees"])
+def _trees(model: SingleModel) -> int:
+    """Trees of a model; 0 where it is not made of trees."""
+    found = model.predictor.facts().get("trees", 0)
+    return found if isinstance(found, int) else 0
 
 
 def _verify_isolated(path: str) -> ModelFacts:
@@ -194,7 +200,7 @@ def _require_probabilities(model: FittedModel) -> None:
     """Predict for rows of ordinary, extreme and missing values."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(_ROWS, model.n_features_in_)).astype(np.float32)
-    X[1], X[2], X[3] = MISSING, np.finfo(np.float32).max, np.nan
+    X[1], X[2], X[3] = LEAST_VALUE, np.finfo(np.float32).max, np.nan
     probabilities = model.predict_proba(X)
     if not (np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)):
         raise UnsafeModelFile("A model that gives probabilities is needed", "Found rows that do not sum to 1")

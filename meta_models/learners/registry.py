@@ -11,24 +11,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from meta_models.errors import UsageError
-from meta_models.learners.base import LearnerFamily
 from meta_models.learners.seam import Learner
-from meta_models.learners.xgboost.booster import XGBoostBinary
-
-FAMILIES: dict[str, LearnerFamily] = {XGBoostBinary.name: XGBoostBinary()}
 
 #: Entry points by which other packages offer learners; each names a class.
 GROUP = "meta_models.learners"
 
 _BUILT_IN = {
     "xgboost": "xgboost.learner:XGBoost",
-    "lightgbm": "lightgbm:LightGBM",
-    "catboost": "catboost:CatBoost",
-    "random_forest": "random_forest:RandomForest",
-    "logistic": "logistic:Logistic",
-    "svm": "svm:SupportVectorMachine",
-    "knn": "knn:NearestNeighbours",
-    "sgd": "sgd:StochasticGradientDescent",
 }
 
 
@@ -87,7 +76,7 @@ class Learners(Mapping[str, Learner]):
         raise UsageError(
             f"A learner must be one of {', '.join(self)}",
             f"Found {name!r}",
-            f"Did you mean {near[0]!r}?" if near else "",
+            f"Perhaps {near[0]!r} was meant" if near else "",
         )
 
 

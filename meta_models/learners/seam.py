@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 Matrix = NDArray[np.float32]
+
+#: Scores are kept so far from 0 and 1 where log-odds are taken of them.
+CLIP = 1e-7
+#: Every feature value lies above it: a learner that cannot have NaN may put it there for what is missing.
+LEAST_VALUE = np.float32(-1e30)
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -119,6 +124,8 @@ class Footprint:
         At most, while the representation is made (what is held at the end included).
     job : int
         Of one job, beside `held`.
+    predictor : int
+        Of a predictor of all classes, loaded.
     disk : int
         On disk, in the cache folder.
     """
@@ -126,6 +133,7 @@ class Footprint:
     held: int
     building: int
     job: int
+    predictor: int
     disk: int = 0
 
 
@@ -251,6 +259,11 @@ class Predictor(ABC):
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
         """Scores (n, n_targets) in [0, 1] of a float32 (n, n_inputs) matrix, NaN where a value is missing."""
 
+    def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Log-odds (n, n_targets) of the scores; exact where a score is too near to 0 or 1 to tell them."""
+        scores = np.clip(self.scores(matrix), CLIP, 1 - CLIP)
+        return np.asarray(np.log(scores) - np.log1p(-scores))
+
     @abstractmethod
     def files(self) -> dict[str, bytes]:
         """All that `Learner.restore` needs, by plain file names: data only, equal bytes for equal predictors."""
@@ -355,6 +368,15 @@ class Learner(ABC):
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries that decide what is fitted, by their names."""
         return {}
+
+    def gpu_obstacle(self) -> str:
+        """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
+        return ""
+
+    def device_bytes(self, shape: Shape, config: Any) -> int:
+        """Predicted peak of a GPU's memory in bytes. Of learners with that device."""
+        del shape, config
+        return 0
 
     def cheaper(self, config: Any, rounds: int) -> Any:
         """`config` for a cheap fit with at most `rounds` rounds; itself where there are none."""

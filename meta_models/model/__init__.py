@@ -1,10 +1,8 @@
-"""Fitted predictors: three one-vs-rest boosters, ensembles of them, and their calibrators.
+"""Fitted models: a predictor of all classes, ensembles of them, and their calibrators.
 
-Nothing here knows how a model is trained or stored. XGBoost is imported only when a booster is made or read, so that
-importing this package stays fast.
+Nothing here knows how a model is trained or stored, nor what library is behind a predictor.
 """
 
-from meta_models.learners.xgboost.missing import MISSING, fill_missing
 from meta_models.model.base import FittedModel, ModelInfo
 from meta_models.model.calibrators import (
     Calibrator,
@@ -16,11 +14,10 @@ from meta_models.model.calibrators import (
 )
 from meta_models.model.ensemble import EnsembleMetaModel, combine, stacking_features
 from meta_models.model.inputs import as_matrix
-from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.single import SingleModel
 from meta_models.model.sketches import FeatureSketch
 
 __all__ = [
-    "MISSING",
     "Calibrator",
     "EnsembleMetaModel",
     "FeatureSketch",
@@ -29,11 +26,10 @@ __all__ = [
     "IsotonicCalibrator",
     "ModelInfo",
     "PlattCalibrator",
-    "SigmoidMetaModel",
+    "SingleModel",
     "apply_calibrators",
     "as_matrix",
     "combine",
-    "fill_missing",
     "normalise",
     "stacking_features",
 ]

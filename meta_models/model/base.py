@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.missing import Matrix
+from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.inputs import Rows, open_rows
 from meta_models.model.sketches import FeatureSketch
@@ -110,7 +110,7 @@ class FittedModel(ABC):
 
     @abstractmethod
     def scores_of(self, matrix: Matrix) -> Probabilities:
-        """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
+        """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix, NaN where a value is missing."""
 
     @abstractmethod
     def set_threads(self, n: int) -> None:
@@ -180,7 +180,7 @@ class FittedModel(ABC):
         return raw, calibrated
 
     def probabilities_of(self, matrix: Matrix) -> Probabilities:
-        """Probabilities (n, K) of a float32 (n, F) matrix with ``MISSING`` for NaN, as :meth:`predict_proba`."""
+        """Probabilities (n, K) of a float32 (n, F) matrix, NaN where a value is missing, as :meth:`predict_proba`."""
         return self.calibrated(self.scores_of(matrix), matrix)
 
     def predict(self, X: object) -> NDArray[np.int64]:

@@ -221,7 +221,7 @@ def blend_inputs(p: NDArray[np.float64], others: NDArray[np.floating] | None) ->
     ----------
     p : ndarray of float64 (n,)
     others : ndarray (n, B), or None
-        Base scores, which rounding may have put a little below 0; NaN or ``MISSING`` where one is missing.
+        Base scores, which rounding may have put a little below 0; NaN where one is missing.
     """
     own = logit(np.asarray(p, dtype=np.float64))
     columns = () if others is None else (others[:, b].astype(np.float64) for b in range(others.shape[1]))

@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.missing import Matrix
+from meta_models.learners.seam import Matrix
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import CLIP, Calibrator, normalise
-from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.single import SingleModel
 
 Combination: TypeAlias = Literal["voting", "weighted", "stacking"]
 COMBINATIONS: tuple[Combination, ...] = get_args(Combination)
@@ -78,7 +78,7 @@ class EnsembleMetaModel(FittedModel):
 
     Parameters
     ----------
-    members : sequence of SigmoidMetaModel, (M,)
+    members : sequence of SingleModel, (M,)
         All calibrated, before they are combined, or none; each with its genes in its ``info``.
     combination, weights, coef, intercept
         See :func:`combine`; parameters of another combination must be None.
@@ -95,7 +95,7 @@ class EnsembleMetaModel(FittedModel):
 
     def __init__(
         self,
-        members: Sequence[SigmoidMetaModel],
+        members: Sequence[SingleModel],
         *,
         info: ModelInfo,
         combination: Combination = "voting",
@@ -152,7 +152,7 @@ class EnsembleMetaModel(FittedModel):
         )
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
-        """Combined probabilities (n, 3) of a float32 (n, F) matrix with ``MISSING`` for NaN."""
+        """Combined probabilities (n, 3) of a float32 (n, F) matrix, NaN where a value is missing."""
         return combine(
             self._members_of(matrix), self.combination, weights=self.weights, coef=self.coef, intercept=self.intercept
         )
@@ -190,11 +190,11 @@ class EnsembleMetaModel(FittedModel):
         return _probabilities(self.members, matrix)
 
 
-def _probabilities(members: Sequence[SigmoidMetaModel], matrix: Matrix) -> NDArray[np.float64]:
+def _probabilities(members: Sequence[SingleModel], matrix: Matrix) -> NDArray[np.float64]:
     return np.stack([member.probabilities_of(matrix) for member in members])
 
 
-def _require_compatible(members: Sequence[SigmoidMetaModel]) -> None:
+def _require_compatible(members: Sequence[SingleModel]) -> None:
     if not members:
         raise ValueError("an ensemble needs members")
     if any(member.feature_names != members[0].feature_names for member in members):

@@ -1,4 +1,4 @@
-"""From any table to the float32 matrix that the boosters read. The one place that knows how missing values go in."""
+"""From any table to the float32 matrix that models read, NaN where a value is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.learners.xgboost.missing import MISSING, Matrix, fill_missing
+from meta_models.learners.seam import LEAST_VALUE, Matrix
 from meta_models.schema import METADATA, is_kmer
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Rows:
         Raises
         ------
         InputError
-            If a value is infinite, beyond float32 or below :data:`MISSING`; names the columns and counts.
+            If a value is infinite, beyond float32 or below :data:`LEAST_VALUE`; names the columns and counts.
         """
         matrix = self.take(start, stop)
         if not _in_range(matrix):
@@ -51,9 +51,9 @@ class Rows:
         return matrix
 
     def chunks(self) -> Iterator[tuple[int, Matrix]]:
-        """Start and float32 matrix of consecutive chunks of rows, checked and with :data:`MISSING` for NaN."""
+        """Start and float32 matrix of consecutive chunks of rows, checked, NaN where a value is missing."""
         for start, stop in self._bounds():
-            yield start, fill_missing(self.matrix(start, stop))
+            yield start, self.matrix(start, stop)
 
     def _bounds(self) -> Iterator[tuple[int, int]]:
         step = max(1024, CHUNK_VALUES // max(1, len(self.feature_names)))
@@ -66,7 +66,7 @@ class Rows:
             f"{name} ({count})" for name, count in zip(self.feature_names, np.atleast_1d(counts), strict=True) if count
         ]
         raise InputError(
-            f"Feature values must be finite, fit into float32 and not lie below {MISSING:g}",
+            f"Feature values must be finite, fit into float32 and not lie below {LEAST_VALUE:g}",
             f"Found infinite or too large values in {_listed(where)} (column and count)",
             "Replace them, or make them null if they are unknown",
         )
@@ -230,11 +230,11 @@ def _in_range(matrix: Matrix) -> bool:
     if not matrix.size:
         return True
     low, high = np.fmin.reduce(matrix, axis=None), np.fmax.reduce(matrix, axis=None)
-    return bool(np.isnan(low) or (low >= MISSING and high < np.inf))
+    return bool(np.isnan(low) or (low >= LEAST_VALUE and high < np.inf))
 
 
 def _out_of_range(matrix: Matrix) -> NDArray[np.bool_]:
-    return np.isinf(matrix) | (matrix < MISSING)
+    return np.isinf(matrix) | (matrix < LEAST_VALUE)
 
 
 def _listed(names: Sequence[str]) -> str:

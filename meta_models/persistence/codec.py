@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.check import MalformedBooster, check_booster
-from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SigmoidMetaModel
+from meta_models.errors import UsageError
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import MalformedModel, Predictor
+from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
 from meta_models.model.calibrators import CALIBRATORS
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
@@ -26,7 +28,9 @@ from meta_models.persistence.manifest import (
 from meta_models.schema import CLASS_NAMES
 
 #: Version of the format that is written, and the newest that is read.
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
+#: The learner of files of format 1, which named none.
+_FORMER = "xgboost"
 
 _COMBINATION_ARRAYS = {"voting": (), "weighted": ("weights",), "stacking": ("coef", "intercept")}
 _CALIBRATOR_ARRAYS = {
@@ -44,14 +48,15 @@ def encode(model: FittedModel) -> bytes:
     TypeError
         If `model` is neither a single model nor an ensemble.
     ValueError
-        If a booster, or what is known about the model, cannot be stored so that it could be read again.
+        If a predictor, or what is known about the model, cannot be stored so that it could be read again.
     """
-    if not isinstance(model, SigmoidMetaModel | EnsembleMetaModel):
-        raise TypeError(f"only SigmoidMetaModel and EnsembleMetaModel can be stored, found {type(model).__name__}")
+    if not isinstance(model, SingleModel | EnsembleMetaModel):
+        raise TypeError(f"only SingleModel and EnsembleMetaModel can be stored, found {type(model).__name__}")
     if model.info.classes != CLASS_NAMES:
         raise ValueError(f"only models of the classes {CLASS_NAMES} can be stored, found classes {model.info.classes}")
     members = model.members if isinstance(model, EnsembleMetaModel) else ()
-    entries = dict(_booster_entries(members or (model,)))  # type: ignore[arg-type]
+    parts = [_files_of(i, member) for i, member in enumerate(_singles(model))]
+    entries = {_part_name(i, name): data for i, files in enumerate(parts) for name, data in files.items()}
     entries |= _calibrator_entries(model.calibrators)
     for number, member in enumerate(members):
         entries |= _calibrator_entries(member.calibrators, number)
@@ -68,6 +73,10 @@ def encode(model: FittedModel) -> bytes:
         "members": [InfoRecord.values(member.info) for member in members],
         "combination": model.combination if isinstance(model, EnsembleMetaModel) else None,
         "calibrators": _kinds(model),
+        "parts": [
+            {"learner": member.learner, "files": sorted(files)}
+            for member, files in zip(_singles(model), parts, strict=True)
+        ],
         "files": {name: _record(data) for name, data in entries.items()},
     }
     if any(member.calibrators is not None for member in members):
@@ -81,7 +90,9 @@ def decode(data: bytes, *, max_bytes: int) -> FittedModel:
     Raises
     ------
     UnsafeModelFile
-        If anything in it is not as :func:`encode` writes it. XGBoost sees no booster that failed the check.
+        If anything in it is not as :func:`encode` writes it. No library sees what its learner did not check.
+    UsageError
+        If it was fitted with a learner that is not installed.
     """
     container = Archive(data, max_bytes=max_bytes)
     if NAME not in container.entries:
@@ -132,22 +143,31 @@ def _restored(manifest: Manifest, read: Read) -> FittedModel:
 
 def _single(
     manifest: Manifest, read: Read, member: int, info: ModelInfo, calibrators: Sequence[Calibrator] | None
-) -> SigmoidMetaModel:
-    from xgboost import Booster
-    from xgboost.core import XGBoostError
+) -> SingleModel:
+    learner = _FORMER if manifest.parts is None else manifest.parts[member].learner
+    predictor = _predictor(manifest, read, member, learner)
+    return SingleModel(predictor, manifest.feature_names, learner=learner, info=info, calibrators=calibrators)
 
-    boosters = []
-    for class_name in CLASS_NAMES:
-        name = _booster_name(member, class_name)
-        payload = read(name)
-        try:
-            check_booster(payload, n_features=len(manifest.feature_names))
-            booster = Booster()
-            booster.load_model(bytearray(payload))
-        except (MalformedBooster, XGBoostError) as error:
-            raise damaged(f"{name} that is no sound booster: {str(error)[:300]}") from None
-        boosters.append(booster)
-    return SigmoidMetaModel(boosters, manifest.feature_names, info=info, calibrators=calibrators, copy=False)
+
+def _predictor(manifest: Manifest, read: Read, member: int, learner: str) -> Predictor:
+    if learner not in LEARNERS:
+        raise UsageError(
+            f"The learner {learner!r} must be installed to use this model",
+            f"There are {', '.join(LEARNERS)}",
+            "Install the package that it comes from",
+        )
+    files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
+    try:
+        return LEARNERS[learner].restore(files, len(manifest.feature_names), len(CLASS_NAMES))
+    except MalformedModel as error:
+        raise damaged(f"member {member}: {error}") from None
+
+
+def _entries(manifest: Manifest, member: int) -> dict[str, str]:
+    """The entry of each file of a predictor, by the name that its learner knows."""
+    if manifest.parts is None:
+        return {f"target_{k}.ubj": f"boosters/member_{member:03d}/{name}.ubj" for k, name in enumerate(CLASS_NAMES)}
+    return {name: _part_name(member, name) for name in manifest.parts[member].files}
 
 
 def _calibrators(kinds: Sequence[str] | None, read: Read, member: int | None = None) -> list[Calibrator] | None:
@@ -160,17 +180,20 @@ def _calibrators(kinds: Sequence[str] | None, read: Read, member: int | None = N
     return result
 
 
-def _booster_entries(members: Sequence[SigmoidMetaModel]) -> Iterator[tuple[str, bytes]]:
-    if len(members) > MAX_MEMBERS:
-        raise ValueError(f"at most {MAX_MEMBERS} members can be stored, found {len(members)}")
-    for i, member in enumerate(members):
-        for class_name, booster in zip(CLASS_NAMES, member.boosters, strict=True):
-            payload = bytes(booster.save_raw("ubj"))
-            try:
-                check_booster(payload, n_features=member.n_features_in_)
-            except MalformedBooster as error:
-                raise ValueError(f"the {class_name} booster of member {i} cannot be stored: {error}") from error
-            yield _booster_name(i, class_name), payload
+def _singles(model: SingleModel | EnsembleMetaModel) -> tuple[SingleModel, ...]:
+    return model.members if isinstance(model, EnsembleMetaModel) else (model,)
+
+
+def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
+    """The files of a predictor, which were restored once to see that they can be."""
+    if number >= MAX_MEMBERS:
+        raise ValueError(f"at most {MAX_MEMBERS} members can be stored")
+    files = member.predictor.files()
+    try:
+        LEARNERS[member.learner].restore(files, member.n_features_in_, member.predictor.n_targets)
+    except MalformedModel as error:
+        raise ValueError(f"member {number} cannot be stored: {error}") from error
+    return files
 
 
 def _kinds(model: FittedModel) -> list[str] | None:
@@ -187,7 +210,7 @@ def _calibrator_entries(calibrators: Sequence[Calibrator] | None, member: int | 
 
 def _expected_names(manifest: Manifest) -> Iterator[str]:
     for i in range(manifest.n_members):
-        yield from (_booster_name(i, class_name) for class_name in CLASS_NAMES)
+        yield from _entries(manifest, i).values()
     calibrated = [(None, manifest.calibrators), *enumerate(manifest.member_calibrators or ())]
     for member, kinds in calibrated:
         for class_name, kind in zip(CLASS_NAMES, kinds or (), strict=kinds is not None):
@@ -196,8 +219,8 @@ def _expected_names(manifest: Manifest) -> Iterator[str]:
         yield from map(_combination_name, _COMBINATION_ARRAYS[manifest.combination])
 
 
-def _booster_name(member: int, class_name: str) -> str:
-    return f"boosters/member_{member:03d}/{class_name}.ubj"
+def _part_name(member: int, file: str) -> str:
+    return f"members/{member:03d}/{file}"
 
 
 def _calibrator_name(class_name: str, array: str, member: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""``model.json``: the strict schema of what stands beside the boosters in a model file."""
+"""``model.json``: the strict schema of what stands beside the predictors in a model file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ FORMAT = "meta_models.model"
 NAME = "model.json"
 MAX_MEMBERS = 1000
 MAX_EDGES = 1000
+MAX_FILES = 100
 
 Text = Annotated[str, Field(max_length=10_000)]
 Texts = tuple[Text, ...]
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}\.(json|ubj|npy|safetensors)$")]
 Kinds = Annotated[tuple[Literal["identity", "platt", "isotonic", "blend"], ...], Field(min_length=3, max_length=3)]
 
 
@@ -94,8 +96,15 @@ class InfoRecord(_Strict):
         return ModelInfo(**values, format_version=format_version)
 
 
+class PartRecord(_Strict):
+    """What one member was fitted with, and the files of its predictor: ``members/<number>/<file>``."""
+
+    learner: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=MAX_FILES)]
+
+
 class Manifest(_Strict):
-    """``model.json``, format version 1.
+    """``model.json``, format versions 1 and 2.
 
     Attributes
     ----------
@@ -107,10 +116,12 @@ class Manifest(_Strict):
         Every other entry of the archive.
     member_calibrators : three kinds of calibrator for each member, or None
         Their arrays stand in ``calibration/member_<number>/<class>/<array>.npy``.
+    parts : tuple of PartRecord, or None
+        One for each member, or for the single model. Absent in version 1, where each is three boosters.
     """
 
     format: Literal["meta_models.model"]
-    format_version: Literal[1]
+    format_version: Literal[1, 2]
     kind: Literal["single", "ensemble"]
     classes: tuple[str, ...]
     feature_names: Annotated[Texts, Field(min_length=1, max_length=1_000_000)]
@@ -120,6 +131,7 @@ class Manifest(_Strict):
     calibrators: Kinds | None
     files: dict[str, FileRecord]
     member_calibrators: tuple[Kinds, ...] | None = None
+    parts: Annotated[tuple[PartRecord, ...], Field(max_length=MAX_MEMBERS)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -130,11 +142,15 @@ class Manifest(_Strict):
             raise ValueError("an ensemble has members and a combination, a single model has neither")
         if self.member_calibrators is not None and len(self.member_calibrators) != len(self.members):
             raise ValueError("each member needs calibrators, or none has any")
+        if (self.parts is None) != (self.format_version == 1):
+            raise ValueError("parts stand in version 2, and in no earlier one")
+        if self.parts is not None and len(self.parts) != self.n_members:
+            raise ValueError("there is a part for each member")
         return self
 
     @property
     def n_members(self) -> int:
-        """How many models of three boosters the archive holds."""
+        """How many predictors the archive holds."""
         return max(1, len(self.members))
 
 

@@ -68,6 +68,10 @@ class UnitHit:
             raise WriteError(f"The checkpoint {path} must be as it was written", "Found other content", "Run again")
         return data
 
+    def files(self) -> dict[str, bytes]:
+        """The content of all of its files; raises what `read` raises."""
+        return {name: self.read(name) for name in sorted(self.hashes)}
+
 
 @dataclass(frozen=True)
 class UnitMiss:

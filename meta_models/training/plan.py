@@ -10,9 +10,10 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
-from meta_models.learners.xgboost.devices import choose_device, present_gpu
+from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
-from meta_models.training.memory import most_mined
+from meta_models.training.devices import choose_device, present_gpu
+from meta_models.training.memory import most_mined, shape_of
 from meta_models.training.selection import choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
@@ -26,10 +27,8 @@ class Plan:
 
     Attributes
     ----------
-    config : TrainingConfig
-        With the device that was chosen.
     device : Choice
-        That device, and why.
+        What is fitted on, and why.
     peaks : dict of str to int
         Predicted peak of each strategy, in bytes.
     units : tuple of PlannedUnit
@@ -93,7 +92,7 @@ class Plan:
                     "title": STRATEGIES[name].describe(self.config),
                     "predicted_peak_bytes": peak,
                     "fits": peak <= self.budget.bytes,
-                    "cache_bytes": STRATEGIES[name].cache_bytes(self.profile.rows, self.profile.features),
+                    "cache_bytes": STRATEGIES[name].cache_bytes(self.profile.rows, self.profile.features, self.config),
                 }
                 for name, peak in self.peaks.items()
             },
@@ -123,14 +122,16 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
-    rows = profile.rows + most_mined(profile, config)
-    device = choose_device(rows, profile.features, config, present_gpu())
-    config = config.model_copy(update={"device": device.name})
+    shape = shape_of(profile, profile.rows + most_mined(profile, config))
+    device = choose_device(shape, config, present_gpu(config.learner))
+    resources = Resources(cpus.count, device.name)
     peaks = {
-        name: strategy.predict_peak(profile, config, cpus.count, budget=budget.bytes)
+        name: strategy.predict_peak(profile, config, resources, budget=budget.bytes)
         for name, strategy in STRATEGIES.items()
+        if not strategy.obstacle(config) or name == config.strategy
     }
     choice = choose_strategy(profile, config, peaks, budget.bytes)
+    STRATEGIES[choice.name].require_possible(config)
     if config.max_features is not None and not STRATEGIES[choice.name].chooses_features:
         raise UsageError(
             "--max-features needs a strategy whose models are scored fold by fold",
@@ -139,5 +140,5 @@ def make_plan(
         )
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None and peaks[choice.name] <= budget.bytes:
-        units = STRATEGIES[choice.name].planned_units(positions, profile, config, cpus.count, budget.bytes)
+        units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units)

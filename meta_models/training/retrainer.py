@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.config import TrainingConfig
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.seam import FeatureTable
-from meta_models.learners.xgboost.devices import AUTO, CPU, with_device
-from meta_models.learners.xgboost.matrix import cut_sample, feature_bins, release_memory, sample_size
+from meta_models.learners.seam import FeatureTable, FitJob, Fitted, Learner, Resources, Shape, TrainingRows
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
+from meta_models.resources.heap import release_memory
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES, FeatureGroup
+from meta_models.training.devices import AUTO, CPU, device_here
+from meta_models.training.fitting.audit import audit_features, cut_sample, sample_size
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.cores import worker_count
+from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.one_vs_rest import Problem, held_out_jobs
+from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.row_weights import row_weights
-from meta_models.training.memory import single_model_peak
+from meta_models.training.fitting.unit_codec import decode, encode
+from meta_models.training.memory import fitting_peak
 from meta_models.workers import CAN_FORK, run_jobs
 
 logger = logging.getLogger(__name__)
 
-#: Most rounds, and the highest learning rate that makes up for fewer rounds than the run had.
-ROUNDS, FASTEST = 60, 0.3
+#: Most rounds.
+ROUNDS = 60
 #: Share of the memory budget up to which a retraining is started: the analysis holds something, too.
 _STARTED = 0.9
 
 
-def cheap_setting(config: TrainingConfig) -> TrainingConfig:
-    """`config` with at most `ROUNDS` rounds, all of them taken, at a learning rate that makes up for those left out."""
-    rounds = min(ROUNDS, config.n_estimators)
-    faster = min(FASTEST, config.learning_rate * config.n_estimators / rounds)
-    changes = {"n_estimators": rounds, "learning_rate": max(faster, config.learning_rate), "rounds": "fixed"}
-    return config.model_copy(update=changes)
-
-
 class Retrainer:
-    """Cross-validates on the folds of a run; the matrix of the features asked for last is kept.
+    """Cross-validates on the folds of a run; what the learner made of the features asked for last is kept.
 
     Parameters
     ----------
@@ -51,18 +45,16 @@ class Retrainer:
         The run: its folds, rows, labels and weights.
     table : FeatureTable
         Feature values of the same rows.
-    threads : int
-        Boosters at a time.
-    device : str
-        What they are trained on.
+    resources : Resources
+        What may be used.
     """
 
-    def __init__(self, result: TrainingResult, table: FeatureTable, *, threads: int, device: str = CPU) -> None:
-        self._result, self._table, self._threads = result, table, threads
-        self._config = cheap_setting(result.config).model_copy(update={"device": device})
+    def __init__(self, result: TrainingResult, table: FeatureTable, resources: Resources) -> None:
+        self._result, self._table, self._resources = result, table, resources
+        self._config = result.config.cheaper(ROUNDS)
         self._labels = result.oof["label"].to_numpy()
         self._folds = result.oof["fold"].to_numpy()
-        self._held: tuple[tuple[str, ...], Any] | None = None
+        self._held: tuple[tuple[str, ...], Preparation] | None = None
 
     @property
     def setting(self) -> str:
@@ -72,11 +64,10 @@ class Retrainer:
         narrowed = ""
         if run.max_features is not None:
             narrowed = " Features are those that any fold kept: held-out genes took part in choosing them."
-        return (
-            "Trained again as one model, out of fold on the same folds, without calibration: "
-            f"{here.n_estimators} rounds at learning rate {here.learning_rate:g} (the run: {run.n_estimators} at "
-            f"{run.learning_rate:g}).{mined}{narrowed}"
-        )
+        again = "Trained again as one model, out of fold on the same folds, without calibration"
+        limits = here.rounds_limit, run.rounds_limit
+        fewer = f": at most {limits[0]} rounds (the run: {limits[1]})" if limits[1] else ""
+        return f"{again}{fewer}.{mined}{narrowed}"
 
     def retrain(
         self,
@@ -95,56 +86,57 @@ class Retrainer:
             Labels to train on instead of those of the table.
         """
         truth = self._labels if labels is None else labels
-        matrix = self._matrix(features)
+        bases = self._result.bases if self._config.monotone and self._learner.traits.constraints else ()
+        constraints = score_constraints(features, bases) if bases else ()
+        folds = Folds(self._folds, self._folds, self._folds)
+        problem = Problem(truth, np.ones(len(truth), np.float32), folds, self._config, constraints=constraints)
         scores = np.full((len(truth), len(CLASS_NAMES)), np.nan)
-        constraints = score_constraints(features, self._result.bases if self._config.monotone else ())
-        for job, fitted in self._fit(matrix, truth, list(self._jobs(rows, constraints))):
-            scores[job.score, job.target] = fitted.scores[:, -1]
+        jobs = [self._restricted(job, rows) for job in held_out_jobs(problem, np.unique(self._folds).tolist())]
+        for job, fitted in self._fit(self._preparation(features), truth, jobs):
+            scores[np.flatnonzero(job.score)[:, None], np.array(job.targets)] = fitted.scores[:, :, -1]
         return normalise(scores)
 
     def release(self) -> None:
         """Let go of the matrix."""
         if self._held is not None:
+            self._held[1].__exit__(None, None, None)
             self._held = None
             release_memory()
 
-    def _matrix(self, features: tuple[str, ...]) -> Any:
+    @property
+    def _learner(self) -> Learner:
+        return self._config.learner
+
+    @staticmethod
+    def _restricted(job: FitJob, rows: NDArray[np.bool_] | None) -> FitJob:
+        return job if rows is None else replace(job, train=job.train & rows)
+
+    def _preparation(self, features: tuple[str, ...]) -> Preparation:
         if self._held is None or self._held[0] != features:
             self.release()
             columns = [column for base in self._result.bases for column in base.columns[1:]]
             highest = self._result.oof.select(highest=pl.max_horizontal(columns))["highest"].to_numpy()
-            sample = cut_sample(highest, sample_size(len(features), self._config), self._config.seed)
-            bins = feature_bins(self._table, features, sample, self._config)
-            family = FAMILIES[self._config.family]
-            matrix = family.prepare(self._table, features, bins, self._config, threads=self._threads)
-            self._held = features, matrix
+            chosen = cut_sample(highest, sample_size(len(features), self._config), self._config.seed)
+            sample = audit_features(self._table, features, chosen, Progress("Checking the features")).sample
+            rows = TrainingRows(self._table, features, sample, self._config.seed)
+            self._held = features, Preparation(self._learner, rows, self._config.section, self._resources)
         return self._held[1]
 
-    def _jobs(self, rows: NDArray[np.bool_] | None, constraints: Sequence[tuple[int, ...]]) -> Iterator[BoosterJob]:
-        nothing, rounds = np.zeros(len(self._folds), bool), self._config.n_estimators
-        for fold in np.unique(self._folds).tolist():
-            held_out = self._folds == fold
-            train = ~held_out if rows is None else rows & ~held_out
-            for target, name in enumerate(CLASS_NAMES):
-                yield BoosterJob(
-                    f"again-{fold}-{name}", fold, target, train, nothing, held_out, rounds,
-                    constraints=constraints[target],
-                )  # fmt: skip
-
     def _fit(
-        self, matrix: Any, labels: NDArray[np.uint8], jobs: list[BoosterJob]
-    ) -> Iterator[tuple[BoosterJob, FittedBooster]]:
-        family, config = FAMILIES[self._config.family], self._config
-        weights = row_weights(config.training_weights, labels, self._sampling_weights())
-        workers = worker_count(config, self._threads) if CAN_FORK else 1
-        threads = 1 if workers > 1 else self._threads
+        self, preparation: Preparation, labels: NDArray[np.uint8], jobs: list[FitJob]
+    ) -> Iterator[tuple[FitJob, Fitted]]:
+        config, prepared, traits = self._config, preparation.prepared, self._learner.traits
+        weights = row_weights(config.training_weights, labels, self._sampling_weights()) if traits.weights else None
+        possible = CAN_FORK and traits.side_by_side
+        workers = worker_count(config, self._resources.threads, self._resources.device) if possible else 1
+        threads = 1 if workers > 1 else self._resources.threads
 
-        def work(job: BoosterJob) -> FittedBooster:
-            return family.fit(matrix, job, labels, weights, config, threads=threads)
+        def work(job: FitJob) -> dict[str, bytes]:
+            return encode(prepared.fit(job, labels, weights, threads=threads))
 
-        with Progress("Training again", "boosters").started(len(jobs)) as progress:
-            for job, fitted in run_jobs(jobs, work, processes=workers):
-                yield job, fitted
+        with Progress("Training again", "fits").started(len(jobs)) as progress:
+            for job, files in run_jobs(jobs, work, processes=workers):
+                yield job, decode(self._learner, files)
                 progress.advance()
 
     def _sampling_weights(self) -> NDArray[np.float32] | None:
@@ -160,12 +152,13 @@ def make_retrainer(
     """
     config, features = result.config, len(result.kept_features)
     kmers = sum(record.group is FeatureGroup.KMER for record in result.features if record.name in result.kept_features)
-    wanted = CPU if config.device == CPU else AUTO
-    config = with_device(config.model_copy(update={"device": wanted}), table.n_rows, features)
-    peak = single_model_peak(table.n_rows, features, config, worker_count(config, threads), kmers=kmers)
+    shape = Shape(table.n_rows, features, kmers, int((result.oof["label"] != 0).sum()))
+    wanted = config if config.device == CPU else config.model_copy(update={"device": AUTO})
+    resources = Resources(threads, device_here(shape, wanted))
+    peak = fitting_peak(shape, config, resources)
     if peak > _STARTED * budget:
         return None, (
             f"one model of all rows takes {peak / 1e9:.1f} GB, and the memory budget is {budget / 1e9:.1f} GB "
             "(--max-memory-gb)"
         )
-    return Retrainer(result, table, threads=threads, device=config.device), ""
+    return Retrainer(result, table, resources), ""

@@ -19,13 +19,13 @@ from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.plots import style
 from meta_models.analysis.runner import AnalysisRun, run_analyses
 from meta_models.config import TrainingConfig
-from meta_models.model import EnsembleMetaModel, ModelInfo, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, ModelInfo, SingleModel
 from meta_models.result import (
     CALIBRATED,
     RAW,
-    BoosterRecord,
     EnsembleRecord,
     FeatureRecord,
+    FitRecord,
     FoldRecord,
     MemberRecord,
     MemoryRecord,
@@ -128,14 +128,14 @@ def _scores(labels: np.ndarray, strength: np.ndarray, rng: np.random.Generator) 
     return odds / odds.sum(axis=1, keepdims=True)
 
 
-def fit(features: np.ndarray, labels: np.ndarray, rounds: int = 12, seed: int = 0) -> SigmoidMetaModel:
+def fit(features: np.ndarray, labels: np.ndarray, rounds: int = 12, seed: int = 0) -> SingleModel:
     matrix = xgb.DMatrix(np.nan_to_num(features, nan=-1e30))
     boosters = []
     for target in CLASSES:
         matrix.set_label(labels == target)
         parameters = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.3, "nthread": 1, "seed": seed}
         boosters.append(xgb.train(parameters, matrix, rounds))
-    return SigmoidMetaModel(boosters, FEATURES, info=INFO)
+    return SingleModel(boosters, FEATURES, info=INFO)
 
 
 @cache
@@ -174,8 +174,8 @@ def trained(*, ensemble: bool = False) -> TrainingResult:
         bases=BASES,
         features=_records(final),
         folds=tuple(FoldRecord(k, 20, 600, 36, 4) for k in range(FOLDS)),
-        boosters=tuple(
-            BoosterRecord(k, 0, target, 12, curve, tuple(v + 0.02 for v in curve) if k >= 0 else ())
+        fits=tuple(
+            FitRecord(k, 0, target, 12, curve, tuple(v + 0.02 for v in curve) if k >= 0 else ())
             for k in (-1, *range(FOLDS))
             for target in CLASSES
         ),
@@ -189,7 +189,7 @@ def trained(*, ensemble: bool = False) -> TrainingResult:
     )
 
 
-def _ensemble(models: dict[int, SigmoidMetaModel]) -> EnsembleRecord:
+def _ensemble(models: dict[int, SingleModel]) -> EnsembleRecord:
     """A record of members as if each fold's model had been trained on a batch."""
     seen, unseen = ScoreFigures(600, 0.97, 0.1, 0.98, 0.97), ScoreFigures(1200, 0.9, 0.2, 0.93, None)
     counts, rounds = dict(zip(CLASS_NAMES, (480, 60, 60), strict=True)), dict.fromkeys(CLASS_NAMES, 12)
@@ -202,8 +202,8 @@ def _ensemble(models: dict[int, SigmoidMetaModel]) -> EnsembleRecord:
     )
 
 
-def _records(model: SigmoidMetaModel) -> tuple[FeatureRecord, ...]:
-    gains = [booster.get_score(importance_type="total_gain") for booster in model.boosters]
+def _records(model: SingleModel) -> tuple[FeatureRecord, ...]:
+    gains = [booster.get_score(importance_type="total_gain") for booster in model.predictor.boosters]
     kept = tuple(
         FeatureRecord(
             name,

@@ -21,7 +21,7 @@ from meta_models.persistence import dump_model, load_model
 from meta_models.schema import CLASS_NAMES
 
 FEATURES = ["donor_score", "acceptor_score", "neither_score", "other"]
-FAST = {"n_estimators": 10, "learning_rate": 0.3, "n_folds": 3, "n_jobs": 1}
+FAST = {"learner_params": {"n_estimators": 10, "learning_rate": 0.3}, "n_folds": 3, "n_jobs": 1}
 BOTH = [
     MetaModelClassifier(**FAST),
     GeneBatchEnsembleClassifier(**FAST, max_genes_per_batch=15),
@@ -204,7 +204,9 @@ def test_every_way_to_choose_the_rounds(estimator, rounds):
 
 def test_without_calibration_and_with_fixed_rounds_nothing_is_held_out():
     X, y, _ = data()
-    fitted = MetaModelClassifier(n_estimators=5, calibrate=False, rounds="fixed", n_folds=10**6).fit(X, y)
+    fitted = MetaModelClassifier(
+        learner_params={"n_estimators": 5}, calibrate=False, rounds="fixed", n_folds=10**6
+    ).fit(X, y)
     assert np.isnan(fitted.oof_proba_).all()
     assert (fitted.predict(X) == y).mean() > 0.5
 

@@ -13,8 +13,8 @@ EXPECTED = {
     ),
 }
 ESTIMATORS = [
-    MetaModelClassifier(n_estimators=8, n_folds=2, n_jobs=1),
-    GeneBatchEnsembleClassifier(n_estimators=8, n_folds=2, n_jobs=1, max_genes_per_batch=40),
+    MetaModelClassifier(learner_params={"n_estimators": 8}, n_folds=2, n_jobs=1),
+    GeneBatchEnsembleClassifier(learner_params={"n_estimators": 8}, n_folds=2, n_jobs=1, max_genes_per_batch=40),
 ]
 
 

@@ -11,7 +11,8 @@ import polars as pl
 from fitted_models import CALIBRATORS
 from tables import make_frame, write_table
 
-from meta_models.model import ModelInfo, SigmoidMetaModel
+from meta_models.learners.xgboost.predictor import BoosterPredictor
+from meta_models.model import ModelInfo, SingleModel
 from meta_models.model.sketches import sketch_features
 from meta_models.persistence import dump_model
 
@@ -32,7 +33,7 @@ def served_frame(n_genes: int = 20, rows: int = 60, seed: int = 0) -> pl.DataFra
 
 
 @cache
-def model() -> SigmoidMetaModel:
+def model() -> SingleModel:
     """Trained on genes G0000 to G0009 of `served_frame`, calibrated, with sketches of the whole table."""
     import xgboost as xgb
 
@@ -46,7 +47,7 @@ def model() -> SigmoidMetaModel:
     genes = frame["gene_id"].rank("dense").to_numpy()
     sketches = sketch_features(X, FEATURES, ["float"] * len(FEATURES), weights=np.ones(len(X)), genes=genes)
     info = ModelInfo("single_model", tuple(f"G{g:04d}" for g in range(10)), prevalence=PREVALENCE, sketches=sketches)
-    return SigmoidMetaModel(boosters, FEATURES, info=info, calibrators=CALIBRATORS["platt"])
+    return SingleModel(BoosterPredictor(boosters), FEATURES, info=info, calibrators=CALIBRATORS["platt"])
 
 
 def write_model(folder: Path, **info: object) -> Path:

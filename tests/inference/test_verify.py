@@ -16,7 +16,7 @@ from meta_models.cli import main
 from meta_models.errors import InputError, UnsafeModelFile
 from meta_models.inference import verify
 from meta_models.inference.verify import verify_model
-from meta_models.model import SigmoidMetaModel
+from meta_models.model import SingleModel
 from meta_models.persistence import dump_model
 
 ways = pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
@@ -140,7 +140,7 @@ def test_trees_are_counted_not_rounds(tmp_path):
     X, trained = rows(), single()
     options = {"objective": "binary:logistic", "num_parallel_tree": 3, "nthread": 1, "max_depth": 2}
     matrix = xgb.DMatrix(np.nan_to_num(X, nan=-1e30), X[:, 0] > 0.5)
-    model = SigmoidMetaModel([xgb.train(options, matrix, 2)] * 3, FEATURES, info=trained.info)
+    model = SingleModel([xgb.train(options, matrix, 2)] * 3, FEATURES, info=trained.info)
     (tmp_path / "model.pkl").write_bytes(dump_model(model))
     assert verify_model(tmp_path / "model.pkl").trees == 3 * 3 * 2
 

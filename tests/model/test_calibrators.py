@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from meta_models.model import (
-    MISSING,
     IdentityCalibrator,
     IsotonicCalibrator,
     PlattCalibrator,
@@ -165,7 +164,7 @@ def test_a_blend_refuses_a_vector_for_a_number(name):
 
 
 def test_a_score_below_zero_by_rounding_is_there_and_a_missing_one_is_not():
-    others = np.array([[-6e-8], [0.0], [np.nan], [MISSING]], dtype=np.float32)
+    others = np.array([[-6e-8], [0.0], [np.nan], [np.nan]], dtype=np.float32)
     own, base = blend_inputs(np.full(4, 0.7), others)
     np.testing.assert_array_equal(base[:2], logit(np.zeros(2)))
     np.testing.assert_array_equal(base[2:], own[2:])

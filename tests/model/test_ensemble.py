@@ -5,7 +5,7 @@ from fitted_models import FEATURES, ensemble, make, rows, single
 from meta_models.model import (
     EnsembleMetaModel,
     ModelInfo,
-    SigmoidMetaModel,
+    SingleModel,
     apply_calibrators,
     combine,
     normalise,
@@ -121,7 +121,7 @@ def test_members_may_be_calibrated_before_they_are_combined():
 
 
 def test_members_must_read_the_same_features():
-    other = SigmoidMetaModel(single(1).boosters, FEATURES[::-1], info=INFO)
+    other = SingleModel(single(1).predictor, FEATURES[::-1], info=INFO)
     with pytest.raises(ValueError, match="same features"):
         EnsembleMetaModel([single(), other], info=INFO)
 
@@ -131,4 +131,4 @@ def test_threads_reach_every_member():
     before = model.predict_proba(X)
     model.set_threads(1)
     np.testing.assert_array_equal(model.predict_proba(X), before)
-    assert '"nthread":"1"' in model.members[2].boosters[0].save_config()
+    assert '"nthread":"1"' in model.members[2].predictor.boosters[0].save_config()

@@ -8,7 +8,8 @@ import pytest
 from fitted_models import FEATURES, rows
 
 from meta_models.errors import InputError
-from meta_models.model import MISSING, as_matrix, fill_missing, inputs
+from meta_models.learners.xgboost.missing import MISSING, fill_missing
+from meta_models.model import as_matrix, inputs
 
 X = rows(50)
 FRAME = pl.DataFrame({name: X[:, i] for i, name in enumerate(FEATURES)}).with_columns(pl.all().fill_nan(None))

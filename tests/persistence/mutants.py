@@ -77,7 +77,7 @@ def main(first: int, last: int) -> None:
         try:
             model = _restore_model(mutant(seed))
             model.predict_both(X)
-            model.boosters[1].get_dump()
+            model.predictor.boosters[1].get_dump()
             outcome = "fine"
         except UnsafeModelFile as error:
             outcome = "refused by XGBoost" if "Stack trace" in str(error) or "Check failed" in str(error) else "refused"

@@ -20,7 +20,7 @@ from ubj_writer import length, written
 from meta_models.errors import UnsafeModelFile
 from meta_models.learners.xgboost import ubjson
 from meta_models.learners.xgboost.ubjson import MalformedUbjson, parse
-from meta_models.model import EnsembleMetaModel, ModelInfo, PlattCalibrator, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, ModelInfo, PlattCalibrator, SingleModel
 from meta_models.model.calibrators import BlendCalibrator
 from meta_models.persistence import archive, codec, dump_model, envelope, load_model, manifest
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -263,7 +263,7 @@ def test_a_length_is_that_of_the_archive() -> None:
 # ---- model.json
 
 
-def opened(data: bytes) -> EnsembleMetaModel | SigmoidMetaModel:
+def opened(data: bytes) -> EnsembleMetaModel | SingleModel:
     return codec.decode(envelope.unwrap(data), max_bytes=10**8)  # type: ignore[return-value]
 
 
@@ -376,7 +376,7 @@ def calibrated_members() -> EnsembleMetaModel:
         [PlattCalibrator(0.5 + k, 0.1 * k) for k in range(3)],
     )
     members = [
-        SigmoidMetaModel(single(k).boosters, FEATURES, info=single(k).info, calibrators=kind)
+        SingleModel(single(k).predictor, FEATURES, info=single(k).info, calibrators=kind)
         for k, kind in enumerate(kinds)
     ]
     genes = tuple(sorted(gene for member in members for gene in member.info.genes))
@@ -401,7 +401,7 @@ def test_calibrators_of_members_come_back() -> None:
 @pytest.mark.parametrize("column", [6.0, 1e9, 0.5, -1.0, np.nan])
 def test_a_blend_reads_features_of_the_model_only(column: float) -> None:
     blend = BlendCalibrator(0.5, 0.25, np.array([1.0]), (5,))
-    model = SigmoidMetaModel(single().boosters, FEATURES, info=single().info, calibrators=[blend] * 3)
+    model = SingleModel(single().predictor, FEATURES, info=single().info, calibrators=[blend] * 3)
     data = dump_model(model)
     opened(data)
     name = "calibration/donor/columns.npy"
@@ -424,7 +424,7 @@ def test_members_have_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_models_of_other_classes_are_not_stored() -> None:
     info = ModelInfo("single_model", (), classes=("a", "b", "c"))
-    model = SigmoidMetaModel(single().boosters, FEATURES, info=info)
+    model = SingleModel(single().predictor, FEATURES, info=info)
     with pytest.raises(ValueError, match="only models of the classes"):
         dump_model(model)
 

@@ -12,7 +12,7 @@ import xgboost as xgb
 from fitted_models import FEATURES, MODELS, entries, make, rows, single
 
 from meta_models.errors import UnsafeModelFile
-from meta_models.model import EnsembleMetaModel, ModelInfo, SigmoidMetaModel
+from meta_models.model import EnsembleMetaModel, ModelInfo, SingleModel
 from meta_models.persistence import MODEL_FORMAT, _restore_model, archive, dump_model, envelope, load_model
 
 X = rows(100, seed=9)
@@ -136,14 +136,14 @@ def other_objective():
 
 @pytest.mark.parametrize(("make_booster", "reason"), [(deleted_nodes, "deleted"), (other_objective, "objective")])
 def test_what_could_not_be_read_again_is_not_written(make_booster, reason):
-    model = SigmoidMetaModel([make_booster()] * 3, ["a", "b"], info=ModelInfo(strategy="s", genes=()))
+    model = SingleModel([make_booster()] * 3, ["a", "b"], info=ModelInfo(strategy="s", genes=()))
     with pytest.raises(ValueError, match=reason):
         dump_model(model)
 
 
 @pytest.mark.parametrize("provenance", [{"x": float("nan")}, {"x": "\ud800"}])
 def test_provenance_must_be_plain_json(provenance):
-    model = SigmoidMetaModel(single().boosters, FEATURES, info=ModelInfo("s", (), provenance=provenance))
+    model = SingleModel(single().predictor, FEATURES, info=ModelInfo("s", (), provenance=provenance))
     with pytest.raises(ValueError):
         dump_model(model)
 
@@ -155,7 +155,7 @@ def test_only_fitted_models_are_written():
 
 def test_names_of_all_kinds_survive(tmp_path):
     names = ["x[1]<2", "π", "a b", 'quote"', "\n", "../x"]
-    model = SigmoidMetaModel(single().boosters, names, info=ModelInfo("s", ("g,1", "gène")))
+    model = SingleModel(single().predictor, names, info=ModelInfo("s", ("g,1", "gène")))
     again = load_model(stored(model, tmp_path))
     assert again.feature_names_in_.tolist() == names
     assert again.info.genes == ("g,1", "gène")

@@ -12,10 +12,20 @@ from training_tasks import make_task
 from meta_models.analysis.registry import ANALYSES
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.training.memory import AGAIN, PLAIN, PROCESS, external_memory_peak, profile_peak
+from meta_models.learners.seam import Resources
+from meta_models.training.memory import AGAIN, PLAIN, PROCESS
+from meta_models.training.strategies import STRATEGIES
 
 REFERENCE = {"rows": 3_729_279, "features": 1_167, "genes": 9_280}
 FEW = TrainingConfig(analyses=("base-vs-meta",))
+
+
+def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    return STRATEGIES["single_model"].predict_peak(profile, config, Resources(threads))
+
+
+def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    return STRATEGIES["external_memory"].predict_peak(profile, config, Resources(threads))
 
 
 @pytest.fixture
@@ -62,7 +72,7 @@ def test_histograms_of_deep_trees_count(profile: DatasetProfile) -> None:
     """16 bytes for each bin of each node that is split, in each of two boosters at a time."""
     groups, counts = {"k-mer": 1_000, "context": 1_000}, {"neither": 180_000, "donor": 10_000, "acceptor": 10_000}
     wide = replace(profile, rows=200_000, features=2_000, features_by_group=groups, class_counts=counts)
-    flat, deep = (FEW.model_copy(update={"max_depth": depth}) for depth in (6, 7))
+    flat, deep = (TrainingConfig(analyses=FEW.analyses, max_depth=depth) for depth in (6, 7))
     bins = 1_000 * 256 + 1_000 * 16
     for threads in (1, 2):
         assert profile_peak(wide, deep, threads) - profile_peak(wide, flat, threads) == 16 * bins * 64 * threads

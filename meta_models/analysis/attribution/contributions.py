@@ -1,9 +1,9 @@
-"""Contributions of the features to the margins of a model: XGBoost's own TreeSHAP on a fair sample of rows."""
+"""Contributions of the features to the log-odds of a model, as its learner gives them, on a fair sample of rows."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import MemoryBudgetError
-from meta_models.model import EnsembleMetaModel, SigmoidMetaModel, fill_missing
+from meta_models.learners.seam import Predictor
+from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.model.calibrators import logit
 from meta_models.schema import CLASSES, SpliceClass
 
 if TYPE_CHECKING:
-    from xgboost import Booster, DMatrix
-
     from meta_models.result import TrainingResult
 
 log = logging.getLogger(__name__)
@@ -29,9 +28,9 @@ Floats32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Part:
-    """Three boosters of a model and the weight of their contributions for each class, (3,)."""
+    """A predictor of a model and the weight of its contributions for each class, (3,)."""
 
-    boosters: tuple[Booster, ...]
+    predictor: Predictor
     weights: NDArray[np.float64]
 
 
@@ -70,17 +69,24 @@ class Contributions:
 
 
 def parts_of(model: object) -> tuple[Part, ...] | None:
-    """The boosters behind `model` with their weights; None where the model is not made of boosters."""
-    if isinstance(model, SigmoidMetaModel):
-        return (Part(model.boosters, np.ones(3)),)
-    if not isinstance(model, EnsembleMetaModel):
+    """The predictors behind `model` with their weights; None where one of them has no contributions."""
+    if isinstance(model, SingleModel):
+        parts: tuple[Part, ...] = (Part(model.predictor, np.ones(3)),)
+    elif isinstance(model, EnsembleMetaModel):
+        weights = _member_weights(model)
+        parts = tuple(Part(member.predictor, weights[m]) for m, member in enumerate(model.members))
+    else:
         return None
-    weights = _member_weights(model)
-    return tuple(Part(member.boosters, weights[m]) for m, member in enumerate(model.members))
+    return parts if all(map(_explains, parts)) else None
+
+
+def _explains(part: Part) -> bool:
+    nothing = np.empty((0, part.predictor.n_inputs), np.float32)
+    return part.predictor.contributions(nothing) is not None
 
 
 def parts_by_fold(result: TrainingResult) -> dict[int, tuple[Part, ...]]:
-    """The boosters behind the out-of-fold scores of each fold; empty where they were not kept."""
+    """What is behind the out-of-fold scores of each fold; empty where it was not kept."""
     if result.fold_models:
         found = {int(fold): parts_of(model) for fold, model in result.fold_models.items()}
         return {fold: parts for fold, parts in found.items() if parts is not None}
@@ -169,23 +175,22 @@ def require_memory(n_rows: int, n_features: int, budget: int | None) -> None:
 
 
 def explain(
-    parts: Sequence[Part], model: SigmoidMetaModel | EnsembleMetaModel, rows: NDArray[np.int64], features: Floats32
+    parts: Sequence[Part], model: SingleModel | EnsembleMetaModel, rows: NDArray[np.int64], features: Floats32
 ) -> Contributions:
     """Contributions of `features` (n, F) to each class; see :class:`Contributions`."""
-    matrix = fill_missing(features)
     values = np.zeros((len(CLASSES), *features.shape), dtype=np.float32)
     bias = np.zeros(len(CLASSES))
     importance = np.zeros((len(parts), len(CLASSES), features.shape[1]))
-    chunks = _chunks(matrix)
     for m, part in enumerate(parts):
-        for target in CLASSES:
-            for start, chunk in _contributions(part.boosters[target], chunks):
-                values[target, start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
-                importance[m, target] += np.abs(chunk[:, :-1]).sum(axis=0, dtype=np.float64)
-                last_bias = float(chunk[0, -1])
-            bias[target] += last_bias * part.weights[target]
+        for start, chunk in _contributions(part.predictor, features):
+            for target in CLASSES:
+                own = chunk[:, target, :-1]
+                values[target, start : start + len(own)] += _weighted(own, part.weights[target])
+                importance[m, target] += np.abs(own).sum(axis=0, dtype=np.float64)
+            last_bias = chunk[0, :, -1].astype(np.float64)
+        bias += last_bias * part.weights
         log.info("explained %d rows by member %d of %d", len(rows), m + 1, len(parts))
-    error = np.abs(values.sum(axis=2, dtype=np.float64).T + bias - _log_odds(model, matrix))
+    error = np.abs(values.sum(axis=2, dtype=np.float64).T + bias - _log_odds(model, features))
     return Contributions(
         rows, features, values, bias, importance / max(len(rows), 1), float(error.max()), float(error.mean())
     )
@@ -199,11 +204,10 @@ def contributions_to(
     With `approximate`, by walking each tree once (Saabas 2014): many times faster, and nearly the same ranking of
     features; single rows may differ.
     """
-    chunks = _chunks(fill_missing(features))
     values = np.zeros(features.shape, dtype=np.float32)
     for part in parts:
-        for start, chunk in _contributions(part.boosters[target], chunks, approximate=approximate):
-            values[start : start + len(chunk)] += _weighted(chunk[:, :-1], part.weights[target])
+        for start, chunk in _contributions(part.predictor, features, approximate=approximate):
+            values[start : start + len(chunk)] += _weighted(chunk[:, target, :-1], part.weights[target])
     return values
 
 
@@ -211,25 +215,29 @@ def _weighted(values: Floats32, weight: float) -> Floats32:
     return values if weight == 1 else values * np.float32(weight)
 
 
-def _chunks(matrix: Floats32) -> list[tuple[int, DMatrix]]:
-    """Start of consecutive chunks of rows, and the rows as XGBoost takes them, made once for all boosters."""
-    from xgboost import DMatrix
-
-    return [(start, DMatrix(matrix[start : start + CHUNK_ROWS])) for start in range(0, len(matrix), CHUNK_ROWS)]
-
-
 def _contributions(
-    booster: Booster, chunks: Sequence[tuple[int, DMatrix]], *, approximate: bool = False
+    predictor: Predictor, features: Floats32, *, approximate: bool = False
 ) -> Iterator[tuple[int, Floats32]]:
-    """Start and contributions (m, F + 1), the bias last, of each chunk of rows."""
-    for start, chunk in chunks:
-        values = booster.predict(chunk, pred_contribs=True, approx_contribs=approximate, validate_features=False)
-        yield start, values
+    """Start and contributions (m, 3, F + 1), the bias last, of consecutive chunks of rows."""
+    for start in range(0, len(features), CHUNK_ROWS):
+        values = predictor.contributions(features[start : start + CHUNK_ROWS], approximate=approximate)
+        if values is None:
+            raise AssertionError("parts have contributions")
+        yield start, values.astype(np.float32)
 
 
-def _log_odds(model: SigmoidMetaModel | EnsembleMetaModel, matrix: Floats32) -> NDArray[np.float64]:
+def _log_odds(model: SingleModel | EnsembleMetaModel, matrix: Floats32) -> NDArray[np.float64]:
     """What the contributions should add up to, (n, 3)."""
-    if isinstance(model, SigmoidMetaModel):
-        margins = [b.inplace_predict(matrix, predict_type="margin", validate_features=False) for b in model.boosters]
-        return np.column_stack(margins).astype(np.float64)
+    if isinstance(model, SingleModel):
+        return model.predictor.log_odds(matrix)
     return logit(model.scores_of(matrix))
+
+
+def importances_of(parts: Sequence[Part], kind: str) -> Mapping[SpliceClass, NDArray[np.float64]]:
+    """Importances (F,) of a kind by class, weighted over the parts; empty where a part has none of that kind."""
+    found = [part.predictor.importances().get(kind) for part in parts]
+    known = [values for values in found if values is not None]
+    if len(known) < len(parts):
+        return {}
+    weights = np.stack([part.weights for part in parts])
+    return {k: np.asarray(sum(v[k] * w[k] for v, w in zip(known, weights, strict=True))) for k in CLASSES}

@@ -89,7 +89,7 @@ class Sites(Analysis):
 
 def _how_explained(context: AnalysisContext) -> str:
     if context.rows is None or parts_of(context.result.model) is None:
-        return "not explained: there are no feature values, or the model has no boosters"
+        return "not explained: there are no feature values, or the learner gives no contributions"
     if parts_by_fold(context.result):
         return "explained by the models that scored them out of fold"
     return "explained by the final model, which was trained on these rows, too"

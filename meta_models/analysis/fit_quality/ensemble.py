@@ -73,7 +73,7 @@ _GAPS = (
     "The same figures on the genes that a member (or the ensemble) was trained on, and on those that it was not. The "
     "gap is what it knows by heart; only the unseen figure is one to expect."
 )
-_RANKS = "Rank of each feature by total gain over the three boosters of a member; 1 is the highest."
+_RANKS = "Rank of each feature by its total gain (or what the learner has instead) in a member; 1 is the highest."
 
 
 def batch_table(record: EnsembleRecord) -> pl.DataFrame:
@@ -140,13 +140,10 @@ def rank_table(result: TrainingResult) -> pl.DataFrame | None:
 
 
 def member_gains(model: EnsembleMetaModel) -> NDArray[np.float64]:
-    """Total gain of each feature, (members, 3, features)."""
+    """The first importance of each feature that the learner has (total gain), (members, 3, features); else 0."""
     gains = np.zeros((model.n_members, len(CLASSES), model.n_features_in_))
     for m, member in enumerate(model.members):
-        for target in CLASSES:
-            scores = member.boosters[target].get_score(importance_type="total_gain")
-            for name, gain in scores.items():
-                gains[m, target, int(name.removeprefix("f"))] = gain
+        gains[m] = next(iter(member.predictor.importances().values()), gains[m])
     return gains
 
 

@@ -14,7 +14,7 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.lines import Line, draw_lines
 from meta_models.metrics import sound_average_precision
-from meta_models.result import BoosterRecord
+from meta_models.result import FitRecord
 from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Overfitting(Analysis):
 
     def run(self, context: AnalysisContext) -> Outcome:
         """Write losses by round, gaps at the chosen rounds and the spread over the folds."""
-        records = context.result.boosters
+        records = context.result.fits
         if not records:
             return self.not_applicable("the strategy recorded no boosters")
         found = Findings(context.writer)
@@ -55,20 +55,25 @@ class Overfitting(Analysis):
         self._judge(context, found, records)
         return self.done(found)
 
-    def _draw(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
+    def _draw(self, context: AnalysisContext, found: Findings, records: Sequence[FitRecord]) -> None:
+        if not any(r.train_curve for r in records):
+            found.tell(f"Losses by round: not applicable, {context.config.learner.name} has no rounds.")
+            return
         with style.style():
             figure = _loss_figure(records, context.config.plot_points)
             found.draw(f"{FOLDER}/loss_curves.png", figure, "Loss by round", _CURVES, pdf=f"{FOLDER}/loss_curves.pdf")
 
-    def _judge(self, context: AnalysisContext, found: Findings, records: Sequence[BoosterRecord]) -> None:
+    def _judge(self, context: AnalysisContext, found: Findings, records: Sequence[FitRecord]) -> None:
         """Tell what the rounds say: stopped at the limit, or far apart between folds."""
-        limit = context.config.n_estimators
+        limit = context.config.rounds_limit
+        if not limit:
+            return
         folds = [r for r in records if r.fold >= 0]
         at_limit = sum(r.rounds >= limit for r in folds)
         if context.config.rounds != "fixed" and at_limit:
             found.warn(
-                f"{at_limit} of {len(folds)} fold boosters used all {limit} rounds, the most they might, and "
-                "more rounds (--n-estimators) may score better."
+                f"{at_limit} of {len(folds)} fits of folds used all {limit} rounds, the most they might, and "
+                "more of them may score better."
             )
         for target in CLASSES:
             rounds = [r.rounds for r in folds if r.target is target]
@@ -92,19 +97,19 @@ _CURVES = (
 _SPREAD = "Average precision of each class in every held-out fold: lowest, median, highest, standard deviation."
 
 
-def gap_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
+def gap_table(records: Sequence[FitRecord]) -> pl.DataFrame:
     """Rounds, final losses and their gap, one row per booster."""
     rows = []
-    for r in sorted(records, key=lambda r: (r.fold, r.member, r.target)):
+    for r in sorted(records, key=lambda r: r.order):
         train, unseen = _at_round(r.train_curve, r.rounds), _unseen_loss(r)
         gap = None if train is None or unseen is None else unseen - train
-        rows.append((_fold_name(r), r.member, r.target.label, r.rounds, train, unseen, gap))
+        rows.append((_fold_name(r), r.member, r.of, r.rounds, train, unseen, gap))
     schema = {"fold": pl.String, "member": pl.Int64, "class": pl.String, "rounds": pl.Int64}
     losses = dict.fromkeys(("train_loss", "held_out_loss", "gap"), pl.Float64)
     return pl.DataFrame(rows, schema={**schema, **losses}, orient="row")
 
 
-def _fold_name(record: BoosterRecord) -> str:
+def _fold_name(record: FitRecord) -> str:
     return "final" if record.fold < 0 else str(record.fold)
 
 
@@ -112,19 +117,19 @@ def _at_round(curve: Sequence[float], rounds: int) -> float | None:
     return curve[min(rounds, len(curve)) - 1] if curve and rounds else None
 
 
-def _held_out(record: BoosterRecord) -> dict[int, float]:
+def _held_out(record: FitRecord) -> dict[int, float]:
     """Loss on rows not trained on, by the round that it was taken after."""
     rounds = record.held_out_rounds or range(1, len(record.held_out_curve) + 1)
     return dict(zip(rounds, record.held_out_curve, strict=True))
 
 
-def _unseen_loss(record: BoosterRecord) -> float | None:
+def _unseen_loss(record: FitRecord) -> float | None:
     """That after the last round of the booster, or the last that it was taken after."""
     known = {at: loss for at, loss in _held_out(record).items() if at <= record.rounds}
     return known[max(known)] if known else None
 
 
-def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
+def curve_table(records: Sequence[FitRecord]) -> pl.DataFrame:
     """Losses after each round, one row per booster and round."""
     frames = [
         pl.DataFrame(
@@ -137,10 +142,10 @@ def curve_table(records: Sequence[BoosterRecord]) -> pl.DataFrame:
         ).select(
             pl.lit(_fold_name(r)).alias("fold"),
             pl.lit(r.member).alias("member"),
-            pl.lit(r.target.label).alias("class"),
+            pl.lit(r.of).alias("class"),
             pl.all(),
         )
-        for r in sorted(records, key=lambda r: (r.fold, r.member, r.target))
+        for r in sorted(records, key=lambda r: r.order)
         if r.train_curve
     ]
     return pl.concat(frames) if frames else pl.DataFrame()
@@ -168,19 +173,18 @@ def fold_spread(context: AnalysisContext) -> pl.DataFrame:
     return frame.sort("population", "class", pl.col("scorer") == META, maintain_order=True)
 
 
-def _loss_figure(records: Sequence[BoosterRecord], points: int) -> Figure:
-    targets = (*SITE_CLASSES, SpliceClass.NEITHER)
-    figure, axes = style.new_figure(1, len(targets), width=4.2, height=3.3, share_y=True)
-    for ax, target in zip(axes[0], targets, strict=True):
-        mine = [r for r in records if r.target is target and r.train_curve]
-        _draw_losses(ax, mine, target, points, legend="upper right" if ax is axes[0][0] else None)
+def _loss_figure(records: Sequence[FitRecord], points: int) -> Figure:
+    drawn = {r.of: r.target for r in records if r.train_curve}
+    names = sorted(drawn, key=lambda name: drawn[name] is SpliceClass.NEITHER)
+    figure, axes = style.new_figure(1, len(names), width=4.2, height=3.3, share_y=True)
+    for ax, name in zip(axes[0], names, strict=True):
+        mine = [r for r in records if r.of == name and r.train_curve]
+        _draw_losses(ax, mine, name, points, legend="upper right" if ax is axes[0][0] else None)
     figure.suptitle("Log-loss by round", fontsize=11)
     return figure
 
 
-def _draw_losses(
-    ax: Axes, records: Sequence[BoosterRecord], target: SpliceClass, points: int, *, legend: Place | None
-) -> None:
+def _draw_losses(ax: Axes, records: Sequence[FitRecord], title: str, points: int, *, legend: Place | None) -> None:
     from meta_models.analysis.plots.logarithmic import make_logarithmic
 
     lines, named = [], set[str]()
@@ -197,7 +201,7 @@ def _draw_losses(
                 named.add(name)
                 colour = style.ORANGE if dashed else style.GREEN if final else style.BLUE
                 lines.append(_loss_line(curve, shown, colour, r.rounds, points, dashed=dashed))
-    draw_lines(ax, lines, title=target.label, x_label="round", y_label="log-loss", legend=legend)
+    draw_lines(ax, lines, title=title, x_label="round", y_label="log-loss", legend=legend)
     make_logarithmic(ax, "y", minor=True)
 
 

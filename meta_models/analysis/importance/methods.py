@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.analysis.attribution.contributions import parts_of
+from meta_models.analysis.attribution.contributions import importances_of, parts_of
 from meta_models.analysis.comparison.precision import precision_of_counts
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
@@ -105,16 +105,7 @@ def _shares(values: _Floats) -> _Floats:
 def _covers(context: AnalysisContext) -> dict[SpliceClass, _Floats]:
     """Total cover of each feature, weighted over the members."""
     parts = parts_of(context.result.model)
-    if parts is None:
-        return {}
-    size = len(context.result.kept_features)
-    covers = {}
-    for target in CLASSES:
-        covers[target] = np.zeros(size)
-        for part in parts:
-            for key, value in part.boosters[target].get_score(importance_type="total_cover").items():
-                covers[target][int(key.removeprefix("f"))] += np.asarray(value).item() * part.weights[target]
-    return covers
+    return {} if parts is None else dict(importances_of(parts, "cover"))
 
 
 def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:

@@ -47,7 +47,7 @@ class ShapValues(Analysis):
         """Write importance, values, k-mer sums, stability and plots into ``shap_analysis/``."""
         parts = parts_of(context.result.model)
         if parts is None:
-            return self.not_applicable(f"{type(context.result.model).__name__} is not made of XGBoost boosters")
+            return self.not_applicable("the learner gives no contributions of features to its scores")
         if context.rows is None:
             return self.not_applicable("feature values cannot be read: the run has no source of rows")
         found = Findings(context.writer)

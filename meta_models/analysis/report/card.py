@@ -63,10 +63,12 @@ def _model(report: ReportInput) -> list[str]:
     calibration = "not calibrated" if calibrators is None else f"calibrated ({', '.join(c.kind for c in calibrators)})"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(info.versions.items()))
     bases = ", ".join(info.base_models) or "a base model"
-    boosters = f"{kind}, each of three boosters (neither, donor, acceptor), {calibration}"
+    fitted = (
+        f"{kind} of the classes neither, donor and acceptor, fitted with {result.config.learner.title}, {calibration}"
+    )
     return _bullets(
         (
-            f"A meta-model over the splice-site scores of {bases}: {boosters}.",
+            f"A meta-model over the splice-site scores of {bases}: {fitted}.",
             f"Strategy: {result.strategy}.",
             f"Features: {result.model.n_features_in_:,}; their training distributions are kept in the file.",
             f"File: `{report.model_file}`, format {info.format_version}; trained with {versions or 'unknown'}.",

@@ -131,10 +131,11 @@ class ReportInput:
         features = len(result.kept_features)
         genes, families = (oof[column].n_unique() for column in (GENE, "family"))
         rounds: dict[str, list[int]] = {}
-        for booster in result.boosters:
-            if booster.fold < 0:
-                rounds.setdefault(booster.target.label, []).append(booster.rounds)
-        trained = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items()) or "not recorded"
+        for fit in result.fits:
+            if fit.fold < 0 and fit.rounds:
+                rounds.setdefault(fit.of, []).append(fit.rounds)
+        counted = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items())
+        trained = f"{counted} (limit {config.rounds_limit})" if counted else "not applicable"
         held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
         ensemble = result.ensemble
         scored = () if ensemble is None else (f"Ensemble scored by {ensemble.cv} ({ensemble.cv_reason})",)
@@ -143,7 +144,8 @@ class ReportInput:
             f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
             *scored,
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
-            f"Rounds of the final boosters: {trained} (limit {config.n_estimators})",
+            f"Learner: {config.learner.title}",
+            f"Rounds of the final model: {trained}",
             f"Row weights of the figures: {_WEIGHTING[result.weighting]}",
             f"Base model's own training chromosomes: {self.base_train_chroms}",
             *self.memory_lines(),

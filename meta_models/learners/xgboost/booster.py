@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from meta_models.config import TrainingConfig
-from meta_models.learners.base import BoosterJob, FittedBooster, LearnerFamily
-from meta_models.learners.seam import FeatureTable
-from meta_models.learners.xgboost.matrix import build_matrix
+from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources, TrainingRows
+from meta_models.learners.xgboost.matrix import build_matrix, cut_values
+from meta_models.learners.xgboost.missing import fill_missing
+from meta_models.learners.xgboost.page_digests import PageDigests
+from meta_models.learners.xgboost.predictor import BoosterPredictor
+from meta_models.learners.xgboost.section import XGBoostConfig
 from meta_models.progress import Progress
 
 _CLIP = 1e-7
@@ -20,81 +22,89 @@ _CLIP = 1e-7
 _MUCH = 1e6
 
 
-class XGBoostBinary(LearnerFamily):
-    """``binary:logistic`` with histogram trees. Rows held out have weight 0: the trees are those of the rest."""
+def prepared_matrix(rows: TrainingRows, config: XGBoostConfig, resources: Resources) -> QuantisedRows:
+    """One quantised matrix of the whole table, whose bins come from the sample of `rows`."""
+    bins = cut_values(fill_missing(rows.sample), config.max_bin)
+    matrix = build_matrix(
+        rows.table, rows.features, bins, config.max_bin,
+        threads=resources.threads, progress=Progress("Building the matrix"), cache=resources.cache,
+    )  # fmt: skip
+    pages = None if resources.cache is None else PageDigests.of(resources.cache)
+    return QuantisedRows(matrix, config, resources.device, rows.seed, pages)
 
-    name: ClassVar[str] = "xgboost"
 
-    def prepare(
-        self, table: FeatureTable, features: tuple[str, ...], bins: NDArray[np.float32], config: TrainingConfig, *,
-        threads: int, cache: Path | None = None,
-    ) -> xgb.DMatrix:  # fmt: skip
-        """One quantised matrix of the whole table."""
-        progress = Progress("Building the matrix")
-        return build_matrix(table, features, bins, config, threads=threads, progress=progress, cache=cache)
+@dataclass(frozen=True)
+class QuantisedRows(Prepared):
+    """A quantised matrix that serves all boosters.
+
+    Attributes
+    ----------
+    pages : PageDigests or None
+        Of a matrix on disk.
+    """
+
+    matrix: xgb.DMatrix
+    config: XGBoostConfig
+    device: str
+    seed: int
+    pages: PageDigests | None = None
 
     def fit(
-        self, table: xgb.DMatrix, job: BoosterJob, labels: NDArray[np.integer],
-        weights: NDArray[np.float32] | None, config: TrainingConfig, *, threads: int,
-    ) -> FittedBooster:  # fmt: skip
-        """Train one booster, stopping where its stop rows no longer gain."""
-        truth = labels == job.target
-        table.set_label(truth.astype(np.float32))
-        table.set_weight(job.train * (np.float32(1) if weights is None else weights))
-        share = config.colsample
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
+    ) -> Fitted:
+        """Train one booster, stopping where its stop rows no longer gain. Rows held out have weight 0."""
+        weights = weights if job.weights is None else job.weights
+        truth = labels == job.targets[0]
+        self.matrix.set_label(truth.astype(np.float32))
+        self.matrix.set_weight(job.train * (np.float32(1) if weights is None else weights))
+        share = self.config.colsample
         if job.features is not None:
-            table.set_info(feature_weights=job.features * np.float32(_MUCH))
+            self.matrix.set_info(feature_weights=job.features * np.float32(_MUCH))
             share *= job.features.mean()
-        watch = _Watch(truth, job, config.early_stopping_rounds, weights)
+        rounds = job.stages[-1] if job.stages else self.config.n_estimators
+        watch = _Watch(truth, job, rounds, self.config.early_stopping_rounds, weights)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
-            _parameters(config, threads, job.constraints) | {"colsample_bytree": share}, table,
-            num_boost_round=job.rounds, evals=[(table, "train")], evals_result=history,
+            self.parameters(threads, job.constraints) | {"colsample_bytree": share}, self.matrix,
+            num_boost_round=rounds, evals=[(self.matrix, "train")], evals_result=history,
             custom_metric=watch.metric if watch.watches else None, callbacks=[watch], verbose_eval=False,
         )  # fmt: skip
         kept = booster[: watch.rounds] if watch.rounds < booster.num_boosted_rounds() else booster
         kept.set_attr(best_iteration=None, best_score=None)
-        return FittedBooster(
-            payload=bytes(kept.save_raw("ubj")),
+        return Fitted(
+            predictor=BoosterPredictor([kept]),
+            scores=watch.scores[:, None, :],
+            stages=watch.snapshots,
             rounds=watch.rounds,
-            snapshots=watch.snapshots,
-            scores=watch.scores,
-            train_curve=tuple(history["train"]["logloss"]),
-            stop_curve=tuple(watch.curve),
+            curves={"train": tuple(history["train"]["logloss"]), "held_out": tuple(watch.curve)},
         )
 
-    def load(self, payload: bytes, rounds: int | None = None) -> xgb.Booster:
-        """A booster from its UBJSON."""
-        booster = xgb.Booster(model_file=bytearray(payload))
-        return booster if rounds is None or rounds == booster.num_boosted_rounds() else booster[:rounds]
+    def verify(self) -> None:
+        """See that the pages on disk are those that were written."""
+        if self.pages is not None:
+            self.pages.verify()
 
-    def gains(self, booster: Any, n_features: int) -> NDArray[np.float64]:
-        """Total gain by feature number."""
-        gains = np.zeros(n_features)
-        for name, gain in booster.get_score(importance_type="total_gain").items():
-            gains[int(name.removeprefix("f"))] = gain
-        return gains
-
-
-def _parameters(config: TrainingConfig, threads: int, constraints: tuple[int, ...]) -> dict[str, Any]:
-    return {
-        "objective": "binary:logistic",
-        "eval_metric": "logloss",
-        "tree_method": "hist",
-        "device": "cuda" if config.device == "cuda" else "cpu",
-        "learning_rate": config.learning_rate,
-        "max_depth": config.max_depth,
-        "min_child_weight": config.min_child_weight,
-        "max_delta_step": config.leaf_bound,
-        "reg_lambda": config.reg_lambda,
-        "num_parallel_tree": config.trees_per_round,
-        "monotone_constraints": constraints or None,
-        "subsample": config.subsample,
-        "colsample_bytree": config.colsample,
-        "max_bin": config.max_bin,
-        "seed": config.seed,
-        "nthread": threads,
-    }
+    def parameters(self, threads: int, constraints: tuple[int, ...]) -> dict[str, Any]:
+        """What XGBoost is told."""
+        config = self.config
+        return {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+            "tree_method": "hist",
+            "device": self.device,
+            "learning_rate": config.learning_rate,
+            "max_depth": config.max_depth,
+            "min_child_weight": config.min_child_weight,
+            "max_delta_step": config.leaf_bound,
+            "reg_lambda": config.reg_lambda,
+            "num_parallel_tree": config.trees_per_round,
+            "monotone_constraints": constraints or None,
+            "subsample": config.subsample,
+            "colsample_bytree": config.colsample,
+            "max_bin": config.max_bin,
+            "seed": self.seed,
+            "nthread": threads,
+        }
 
 
 class _Watch(xgb.callback.TrainingCallback):
@@ -105,7 +115,7 @@ class _Watch(xgb.callback.TrainingCallback):
     """
 
     def __init__(
-        self, truth: NDArray[np.bool_], job: BoosterJob, patience: int, weights: NDArray[np.float32] | None
+        self, truth: NDArray[np.bool_], job: FitJob, rounds: int, patience: int, weights: NDArray[np.float32] | None
     ) -> None:
         super().__init__()
         self._stopping = bool(job.stop.any())
@@ -114,13 +124,13 @@ class _Watch(xgb.callback.TrainingCallback):
         self._flip = np.where(truth[self._watched], np.float32(0), np.float32(1))
         self._weights = None if weights is None else weights[self._watched]
         self._patience = patience
-        self._wanted = set(job.snapshots or (job.rounds,))
+        self._wanted = set(job.stages or (rounds,))
         self._taken: dict[int, NDArray[np.float32]] = {}
         if not self.watches:
             self._taken = {number: np.empty(0, np.float32) for number in sorted(self._wanted)}
         self._best = np.inf
         self._done = 0
-        self.rounds = job.rounds
+        self.rounds = rounds
         self.curve: list[float] = []
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.missing import Matrix
+from meta_models.learners.seam import Matrix
 
 if TYPE_CHECKING:
     from xgboost import Booster

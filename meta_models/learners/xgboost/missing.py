@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-#: What stands for a missing value in every matrix, in training and in serving: a number below all feature values. A
-#: quantised matrix without NaN is less than half the size of one with a single NaN.
-MISSING = np.float32(-1e30)
+from meta_models.learners.seam import LEAST_VALUE, Matrix
 
-
-Matrix = NDArray[np.float32]
+#: What stands for a missing value in the matrices that XGBoost reads, in training and in serving: a number below all
+#: feature values. A quantised matrix without NaN is less than half the size of one with a single NaN.
+MISSING = LEAST_VALUE
 
 
 def fill_missing(X: Matrix) -> Matrix:

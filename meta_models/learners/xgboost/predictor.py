@@ -43,6 +43,12 @@ class BoosterPredictor(Predictor):
         """Sigmoids (n, n_targets)."""
         return self._merged.sigmoids(fill_missing(matrix))
 
+    def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Margins (n, n_targets)."""
+        filled = fill_missing(matrix)
+        margins = [b.inplace_predict(filled, predict_type="margin", validate_features=False) for b in self.boosters]
+        return np.column_stack(margins).astype(np.float64)
+
     def files(self) -> dict[str, bytes]:
         """``target_<number>.ubj`` for each target."""
         return {_file(target): bytes(booster.save_raw("ubj")) for target, booster in enumerate(self.boosters)}

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.missing import Matrix, fill_missing
+from meta_models.learners.seam import Matrix, Predictor
 from meta_models.metrics import log_loss
-from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.result import BoosterRecord
+from meta_models.model.single import SingleModel
+from meta_models.result import FitRecord
+from meta_models.schema import SpliceClass
 from meta_models.training.fitting.one_vs_rest import FINAL
 from meta_models.training.fitting.task import TrainingTask
 
@@ -23,17 +24,17 @@ WATCHED_ROWS = 3_000
 
 def with_member_curves(
     task: TrainingTask,
-    records: Sequence[BoosterRecord],
-    models: Sequence[SigmoidMetaModel],
+    records: Sequence[FitRecord],
+    models: Sequence[SingleModel],
     member_of_row: NDArray[np.int16],
     rows: NDArray[np.int64],
     sample: Matrix,
-) -> list[BoosterRecord]:
+) -> list[FitRecord]:
     """`records`, those of the members with the log-loss on other members' rows.
 
     Parameters
     ----------
-    models : sequence of SigmoidMetaModel, (M,)
+    models : sequence of SingleModel, (M,)
         The members, trained on the whole of their batches.
     member_of_row : ndarray of int16 (n_rows,)
         The member trained on each row.
@@ -43,31 +44,40 @@ def with_member_curves(
     weights = task.training_weights
     found = []
     for record in records:
-        if record.fold == FINAL and not record.held_out_curve:
+        if record.fold == FINAL and record.rounds and not record.held_out_curve:
             mine = np.flatnonzero(member_of_row[rows] != record.member)[:: max(1, len(rows) // WATCHED_ROWS)]
             if len(mine):
-                truth = task.positions.labels[rows[mine]] == record.target
+                truth = task.positions.labels[rows[mine]]
                 weighted = None if weights is None else weights[rows[mine]]
                 model = models[record.member]
-                record = _watched(record, model, fill_missing(sample[mine]), truth, weighted)
+                record = _watched(record, model.predictor, sample[mine], truth, weighted)
         found.append(record)
     return found
 
 
 def _watched(
-    record: BoosterRecord,
-    model: SigmoidMetaModel,
+    record: FitRecord,
+    predictor: Predictor,
     sample: Matrix,
-    truth: NDArray[np.bool_],
+    truth: NDArray[np.uint8],
     weights: NDArray[np.float32] | None,
-) -> BoosterRecord:
-    booster = model.boosters[record.target]
+) -> FitRecord:
     rounds = tuple(sorted({max(1, round(record.rounds * k / CHECKPOINTS)) for k in range(1, CHECKPOINTS + 1)}))
-    curve = []
-    for last in rounds:
-        p = np.asarray(booster.inplace_predict(sample, iteration_range=(0, last), validate_features=False), np.float64)
-        loss = log_loss(truth, np.column_stack([1 - p, p]), weights).value
-        if loss is None:
-            raise AssertionError("watched rows have no weight")
-        curve.append(loss)
+    curve = [_loss(predictor.at_stage(last).scores(sample), record.target, truth, weights) for last in rounds]
     return replace(record, held_out_curve=tuple(curve), held_out_rounds=rounds)
+
+
+def _loss(
+    scores: NDArray[np.float64],
+    target: SpliceClass | None,
+    truth: NDArray[np.uint8],
+    weights: NDArray[np.float32] | None,
+) -> float:
+    """Log-loss of one class against the rest, or of all at once."""
+    if target is not None:
+        p = scores[:, target]
+        scores, truth = np.column_stack([1 - p, p]), (truth == target).astype(np.uint8)
+    loss = log_loss(truth, scores, weights).value
+    if loss is None:
+        raise AssertionError("watched rows have no weight")
+    return loss

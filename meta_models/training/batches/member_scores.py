@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.missing import Matrix, fill_missing
+from meta_models.learners.seam import Matrix
 from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
 from meta_models.model.calibrators import normalise
-from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.single import SingleModel
 from meta_models.progress import Progress
 from meta_models.result import ScoreFigures
 from meta_models.schema import CLASSES
@@ -73,7 +73,7 @@ class SeenScores:
 
 
 def score_out_of_batch(
-    task: TrainingTask, models: Sequence[SigmoidMetaModel], member_of_row: Codes, combine: Combine
+    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combine: Combine
 ) -> tuple[UnseenScores, SeenScores]:
     """Every row by the members not trained on it; and, in the same pass, what the models make of their own genes.
 
@@ -97,7 +97,7 @@ def score_out_of_batch(
 
 
 def score_refit(
-    task: TrainingTask, fold_models: Sequence[Mapping[int, SigmoidMetaModel]], fold_of_row: Codes
+    task: TrainingTask, fold_models: Sequence[Mapping[int, SingleModel]], fold_of_row: Codes
 ) -> UnseenScores:
     """Every row by the members' models of the fold that holds it out."""
     scores = np.empty((len(fold_models), task.dataset.n_rows, len(CLASSES)), np.float32)
@@ -113,9 +113,7 @@ def score_refit(
     return UnseenScores(scores, table.missing, sample)
 
 
-def score_seen(
-    task: TrainingTask, models: Sequence[SigmoidMetaModel], member_of_row: Codes, combine: Combine
-) -> SeenScores:
+def score_seen(task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combine: Combine) -> SeenScores:
     """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
     seen = SeenScores.empty(task.dataset.n_rows)
     for rows, matrix in _Pass(task, "Scoring the training genes"):
@@ -158,5 +156,5 @@ class _Pass:
             self.missing += np.isnan(chunk).sum(axis=0)
             if self._sample is not None:
                 self._sample.add(first, chunk)
-            yield slice(first, first + len(chunk)), fill_missing(chunk)
+            yield slice(first, first + len(chunk)), chunk
             first += len(chunk)

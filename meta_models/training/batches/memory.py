@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reader import reading_bytes
+from meta_models.learners.seam import Resources
 from meta_models.schema import CLASSES
-from meta_models.training.fitting.cores import worker_count
 from meta_models.training.memory import (
     BATCH_IMBALANCE,
     BUDGET_SHARE,
@@ -17,11 +18,9 @@ from meta_models.training.memory import (
     SCORE_BYTES,
     STACKING_BYTES,
     analysis_peak,
-    kmer_features,
-    member_bytes,
+    fitting_peak,
     most_mined,
-    reading_bytes,
-    single_model_peak,
+    shape_of,
 )
 from meta_models.training.selection import refit_reason
 
@@ -40,7 +39,7 @@ class BatchMemory:
 
     profile: DatasetProfile
     config: TrainingConfig
-    threads: int
+    resources: Resources
     budget: int
 
     @property
@@ -66,24 +65,27 @@ class BatchMemory:
         """Predicted peak in bytes of the unit of a batch with `rows`."""
         share = rows / self.profile.rows
         mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
-        workers = worker_count(self.config, self.threads)
-        features, kmers = self.profile.features, kmer_features(self.profile)
-        return single_model_peak(int(rows + mined), features, self.config, workers, kmers=kmers) + int(pool)
+        return fitting_peak(shape_of(self.profile, int(rows + mined)), self.config, self.resources) + int(pool)
 
     def parallel(self, unit_peak: int, batches: int) -> int:
         """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
-        default = 1 if self.config.device == "cuda" else max(1, self.threads // len(CLASSES))
+        default = 1 if self.resources.device == "cuda" else max(1, self.resources.threads // len(CLASSES))
         asked = self.config.parallel_batches or default
         room = (int(BUDGET_SHARE * self.budget) - self.parent) // unit_peak
-        return max(1, min(asked, room, self.threads, batches))
+        return max(1, min(asked, room, self.resources.threads, batches))
 
     def scoring(self, members: int) -> int:
         """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
         stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
         refit = refit_reason(self.config, members) is not None
-        models = members * member_bytes(self.config) * (self.config.n_folds if refit else 1)
+        models = members * self._predictor() * (self.config.n_folds if refit else 1)
         scores = members * (SCORE_BYTES + stacking) * self.profile.rows
         return self.parent + scores + models + int(reading_bytes(self.profile.rows, self.profile.features))
+
+    def _predictor(self) -> int:
+        """Bytes of the predictor of a member, loaded."""
+        shape = shape_of(self.profile, self.profile.rows)
+        return self.config.learner.footprint(shape, self.config.section, self.resources).predictor
 
     def peak(self) -> int:
         """Predicted peak in bytes of the whole strategy, before batches are packed.
@@ -95,4 +97,4 @@ class BatchMemory:
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.threads))
+        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.resources.threads))

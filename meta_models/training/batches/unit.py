@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from meta_models.errors import InputError
-from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.seam import FitJob, Fitted
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import UnitHit, UnitKey, UnitRecord, UnitStore, json_bytes
 from meta_models.schema import CLASSES
@@ -81,13 +81,12 @@ class BatchWork:
                     "Raise --max-genes-per-batch, or give --rounds fixed",
                 )
 
-    def named(self, job: BoosterJob) -> BoosterJob:
+    def named(self, job: FitJob) -> FitJob:
         """`job` under the name of its unit."""
         return replace(job, name=f"{self.name}-{job.name}")
 
-    def _final_jobs(self) -> list[BoosterJob]:
-        rounds = dict.fromkeys(range(len(CLASSES)), self.task.config.n_estimators)
-        return whole_jobs(self.problem, rounds)
+    def _final_jobs(self) -> list[FitJob]:
+        return whole_jobs(self.problem)
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def train_batch(work: BatchWork) -> TrainedBatch:
     facts = {
         "genes": len(task.genes()),
         "rows": task.dataset.n_rows,
-        "rounds": {name: booster.rounds for name, booster in sorted(fit.fitted.items())},
+        "rounds": {name: fitted.rounds for name, fitted in sorted(fit.fitted.items())},
     }
     timing = {"total": seconds, "peak_bytes": float(sampler.peak_bytes)}
     store.put(work.name, work.key, {_FACTS: json_bytes(facts)}, timing=timing)
@@ -168,14 +167,14 @@ class _NotThere(Exception):
     """A unit that cannot be reused."""
 
 
-def _load(work: BatchWork, jobs: Sequence[BoosterJob]) -> dict[str, FittedBooster]:
+def _load(work: BatchWork, jobs: Sequence[FitJob]) -> dict[str, Fitted]:
     fitted, task = {}, work.task
     for job in jobs:
         named = work.named(job)
         unit = task.units.get(named.name, UnitStore.key(unit_key(task, named)))
         if not isinstance(unit, UnitHit):
             raise _NotThere(named.name)
-        fitted[job.name] = decode(unit)
+        fitted[job.name] = decode(task.config.learner, unit.files())
     return fitted
 
 

@@ -14,7 +14,7 @@ from meta_models.config import TrainingConfig
 from meta_models.model.base import ModelInfo
 from meta_models.model.calibrators import Calibrator
 from meta_models.model.ensemble import Combination, EnsembleMetaModel, combine, stacking_features
-from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.model.single import SingleModel
 from meta_models.schema import CLASSES
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ class FittedCombination:
 
     def model(
         self,
-        members: Sequence[SigmoidMetaModel],
+        members: Sequence[SingleModel],
         *,
         info: ModelInfo,
         calibrators: Sequence[Calibrator] | None = None,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from meta_models.config import TrainingConfig
+from meta_models.schema import CLASSES
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ def choose_processes(n_jobs: int, most: int, threads: int, timed: Callable[[int]
     return chosen
 
 
-def worker_count(config: TrainingConfig, threads: int) -> int:
-    """Boosters that are trained at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
-    if config.device == "cuda":
+def worker_count(config: TrainingConfig, threads: int, device: str) -> int:
+    """Jobs that are fitted at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
+    if device == "cuda":
         return 1
-    return max(1, min(threads, 3 * (config.n_folds + 1)))
+    each = len(CLASSES) if config.learner.traits.targets == "each" else 1
+    return max(1, min(threads, each * (config.n_folds + 1)))

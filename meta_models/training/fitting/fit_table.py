@@ -1,4 +1,4 @@
-"""The features of a task, prepared once, and every booster that is trained on them."""
+"""The features of a task, prepared once, and every fit on them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.page_digests import PageDigests
+from meta_models.learners.seam import FitJob, Fitted, TrainingRows
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest
-from meta_models.training.fitting.problem import audit_task, task_bins, task_problem
-from meta_models.training.fitting.run_jobs import train_boosters
+from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
+from meta_models.training.fitting.run_jobs import train_jobs
 from meta_models.training.fitting.task import TrainingTask
 
-ChangeJob = Callable[[BoosterJob], BoosterJob]
+ChangeJob = Callable[[FitJob], FitJob]
 
 
-def as_it_is(job: BoosterJob) -> BoosterJob:
+def as_it_is(job: FitJob) -> FitJob:
     """Change nothing."""
     return job
 
@@ -32,44 +27,36 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    bins: NDArray[np.float32] | None = None,
+    rows: TrainingRows | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
     label: str = "",
 ) -> FittedProblem:
-    """Train the boosters of `held_out` (by default all folds) and the final ones from one matrix.
+    """Fit for `held_out` (by default all folds) and for the final model on rows that are prepared once.
 
     Parameters
     ----------
-    bins : ndarray of float32 (at most ``max_bin``, n_features), optional
-        Of the features of `task`, if they are known already.
+    rows : TrainingRows, optional
+        The features of `task`, if they were looked at already.
     cache : Path, optional
-        Folder that holds the matrix; without it, it is held in memory.
+        Folder that holds what is prepared; without it, it is held in memory.
     change : callable
-        What is done to each job before it is trained: its name, its weights.
+        What is done to each job before it is fitted: its name, its weights.
     label : str
-        Whose boosters these are, for the progress line.
+        Whose fits these are, for the progress line.
     """
-    bins = task_bins(task, audit_task(task)) if bins is None else bins
-    family = FAMILIES[task.config.family]
-    table = family.prepare(task.dataset, task.features, bins, task.config, threads=task.threads, cache=cache)
-    pages = None if cache is None else PageDigests.of(cache)
-    train = partial(_train_jobs, task, table, change, label, pages=pages)
-    return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)
+    rows = task_rows(task, audit_task(task)) if rows is None else rows
+    resources = replace(task.resources, cache=cache)
+    with Preparation(task.config.learner, rows, task.config.section, resources) as preparation:
+        train = partial(_train_jobs, task, preparation, change, label)
+        return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)
 
 
 def _train_jobs(
-    task: TrainingTask,
-    table: Any,
-    change: ChangeJob,
-    label: str,
-    jobs: Sequence[BoosterJob],
-    title: str,
-    *,
-    pages: PageDigests | None,
-) -> dict[str, FittedBooster]:
-    """A function of its own: the frame of a closure would keep `table` alive as long as the traceback of an error."""
+    task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
+) -> dict[str, Fitted]:
+    """A function of its own: the frame of a closure would keep `preparation` alive as long as an error's traceback."""
     changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
-    fitted = train_boosters(task, table, changed, f"{title}{label}", pages=pages)
+    fitted = train_jobs(task, preparation, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

@@ -1,4 +1,4 @@
-"""Boosters of one class against the rest: on all but a fold, for honest scores and rounds, and then on all rows.
+"""Fits of one class against the rest, or of all at once: on all but a fold, for honest scores, and then on all rows.
 
 What is trained, and with how many rounds, is settled here for every strategy that cross-validates and for the
 scikit-learn estimators; where the features are and how jobs are run is the caller's.
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
 from meta_models.training.fitting.folds import Folds, stop_rows
 from meta_models.training.fitting.rounds import Rounds, candidate_rounds, choose_rounds
 
 FINAL = -1
 #: Trains jobs under a title; the results by the name of the job.
-Train = Callable[[Sequence[BoosterJob], str], dict[str, FittedBooster]]
+Train = Callable[[Sequence[FitJob], str], dict[str, Fitted]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Problem:
     watched : sequence of int
         Classes whose average precision decides between numbers of rounds.
     constraints : sequence of tuple of int, (K,)
-        What the features may do to the score of each class, as in `BoosterJob`; empty: anything.
+        What the features may do to the score of each class, as in `FitJob`; empty: anything.
     """
 
     labels: NDArray[np.integer]
@@ -51,9 +51,24 @@ class Problem:
     watched: Sequence[int] = SITE_CLASSES
     constraints: Sequence[tuple[int, ...]] = ()
 
-    def constrained(self, target: int) -> tuple[int, ...]:
-        """What the features may do to the score of a class."""
-        return self.constraints[target] if self.constraints else ()
+    @property
+    def learner(self) -> Learner:
+        """What is fitted."""
+        return self.config.learner
+
+    @property
+    def targets(self) -> tuple[tuple[int, ...], ...]:
+        """The classes of each job of a fold: one against the rest, or all at once."""
+        everything = tuple(range(len(self.classes)))
+        return tuple((k,) for k in everything) if self.learner.traits.targets == "each" else (everything,)
+
+    def constrained(self, targets: tuple[int, ...]) -> tuple[int, ...]:
+        """What the features may do to the score of the class of a job."""
+        return self.constraints[targets[0]] if self.constraints and len(targets) == 1 else ()
+
+    def name(self, part: str, targets: tuple[int, ...]) -> str:
+        """Name of a job."""
+        return f"{part}-{self.classes[targets[0]]}" if len(targets) == 1 else part
 
     @property
     def n_rows(self) -> int:
@@ -67,31 +82,35 @@ class FittedProblem:
 
     Attributes
     ----------
-    held_out, final : list of BoosterJob
+    held_out, final : list of FitJob
         Jobs of the folds, and of the model on all rows; a fold's jobs stand together, in the order of the classes.
-    fitted : dict of str to FittedBooster
+    fitted : dict of str to Fitted
         By the name of the job.
     """
 
     problem: Problem
-    held_out: list[BoosterJob]
-    final: list[BoosterJob]
-    fitted: dict[str, FittedBooster]
+    held_out: list[FitJob]
+    final: list[FitJob]
+    fitted: dict[str, Fitted]
 
     @property
-    def first_of_fold(self) -> list[BoosterJob]:
+    def first_of_fold(self) -> list[FitJob]:
         """One job for each fold."""
-        return self.held_out[:: len(self.problem.classes)]
+        return self.held_out[:: len(self.problem.targets)]
 
-    def of_fold(self, fold: int) -> list[FittedBooster]:
-        """The boosters of a fold, or of `FINAL`, in the order of the classes."""
+    def of_fold(self, fold: int) -> list[Fitted]:
+        """The fits of a fold, or of `FINAL`, in the order of the classes."""
         return [self.fitted[job.name] for job in (*self.held_out, *self.final) if job.fold == fold]
 
+    def predictor(self, fold: int) -> Predictor:
+        """The predictor of all classes of a fold, or of `FINAL`."""
+        return self.problem.learner.join([fitted.predictor for fitted in self.of_fold(fold)])
+
     def scores(self) -> NDArray[np.float64]:
-        """Score (n_rows, K) of each row by the boosters that never saw its group, after their last snapshot."""
+        """Score (n_rows, K) of each row by the fits that never saw its group, after their last stage."""
         scores = np.full((self.problem.n_rows, len(self.problem.classes)), np.nan)
         for job in self.held_out:
-            scores[job.score, job.target] = self.fitted[job.name].scores[:, -1]
+            scores[np.flatnonzero(job.score)[:, None], np.array(job.targets)] = self.fitted[job.name].scores[:, :, -1]
         if np.isnan(scores).any():
             raise AssertionError("a row was not scored out of fold")
         return scores
@@ -103,88 +122,83 @@ def fit_one_vs_rest(problem: Problem, train: Train, *, held_out: Sequence[int] |
     Parameters
     ----------
     held_out : sequence of int, optional
-        Folds that are held out in turn; all by default. With none, all `n_estimators` rounds are taken.
+        Folds that are held out in turn; all by default. With none, all rounds are taken.
 
     Raises
     ------
     InputError
         If rows that only decide when to stop cannot be split off.
     """
-    config = problem.config
     folds = range(problem.folds.n_folds) if held_out is None else held_out
-    jobs = held_out_jobs(problem, folds)
-    rounds = dict.fromkeys(range(len(problem.classes)), config.n_estimators)
-    if not jobs or config.rounds == "fixed":  # nothing to wait for: all at once, the longest first
-        final = whole_jobs(problem, rounds)
+    jobs, how = held_out_jobs(problem, folds), way_of_rounds(problem)
+    if not jobs or how == "fixed":  # nothing to wait for: all at once, the longest first
+        final = whole_jobs(problem)
         return FittedProblem(problem, jobs, final, train([*final, *jobs], "Training"))
     fitted = train(jobs, "Cross-validating")
-    if config.rounds == "cross-validation":
+    if how == "cross-validation":
         chosen = choose_rounds(jobs, fitted, problem.labels, problem.weights, problem.watched)
         fitted = cut_to(jobs, fitted, chosen)
-        rounds = dict.fromkeys(rounds, chosen.final)
+        rounds = dict.fromkeys(problem.targets, chosen.final)
     else:
         rounds = final_rounds(jobs, fitted)
     final = whole_jobs(problem, rounds)
     return FittedProblem(problem, jobs, final, fitted | train(final, "Training the final model"))
 
 
-def held_out_jobs(problem: Problem, folds: Sequence[int]) -> list[BoosterJob]:
-    """A job for each fold and class; stop rows, if any, come out of the fold's training rows."""
-    config = problem.config
-    snapshots = candidate_rounds(config.n_estimators) if config.rounds == "cross-validation" else ()
+def way_of_rounds(problem: Problem) -> str:
+    """How the number of rounds is come to, as ``config.rounds``; fixed where the learner cannot do otherwise."""
+    traits, wanted = problem.learner.traits, problem.config.rounds
+    possible = {"cross-validation": traits.stages, "early-stopping": traits.stopping, "fixed": True}
+    return wanted if possible[wanted] else "fixed"
+
+
+def held_out_jobs(problem: Problem, folds: Sequence[int]) -> list[FitJob]:
+    """A job for each fold and target; stop rows, if any, come out of the fold's training rows."""
+    how, most = way_of_rounds(problem), problem.config.rounds_limit
+    stages = candidate_rounds(most) if how == "cross-validation" else ()
     jobs = []
     for fold in folds:
         held_out = problem.folds.held_out(fold)
-        stop = stop_rows(problem.folds, problem.labels, ~held_out, config)
+        stop = np.zeros(problem.n_rows, bool)
+        if how == "early-stopping":
+            stop = stop_rows(problem.folds, problem.labels, ~held_out, problem.config)
         train = ~held_out & ~stop
         jobs += [
-            BoosterJob(
-                f"fold-{fold}-{name}",
-                fold,
-                target,
-                train,
-                stop,
-                held_out,
-                config.n_estimators,
-                snapshots,
-                constraints=problem.constrained(target),
+            FitJob(
+                problem.name(f"fold-{fold}", targets), fold, targets, train, stop, held_out,
+                stages, constraints=problem.constrained(targets),
             )
-            for target, name in enumerate(problem.classes)
-        ]
+            for targets in problem.targets
+        ]  # fmt: skip
     return jobs
 
 
-def whole_jobs(problem: Problem, rounds: Mapping[int, int]) -> list[BoosterJob]:
-    """A job for each class on all rows."""
+def whole_jobs(problem: Problem, rounds: Mapping[tuple[int, ...], int] | None = None) -> list[FitJob]:
+    """A job for each target on all rows, with the `rounds` that were chosen for it, or all."""
     nothing, everything = np.zeros(problem.n_rows, bool), np.ones(problem.n_rows, bool)
     return [
-        BoosterJob(
-            f"final-{name}",
-            FINAL,
-            target,
-            everything,
-            nothing,
-            nothing,
-            rounds[target],
-            constraints=problem.constrained(target),
+        FitJob(
+            problem.name("final", targets), FINAL, targets, everything, nothing, nothing,
+            () if rounds is None else (rounds[targets],), constraints=problem.constrained(targets),
         )
-        for target, name in enumerate(problem.classes)
-    ]
+        for targets in problem.targets
+    ]  # fmt: skip
 
 
-def final_rounds(jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster]) -> dict[int, int]:
-    """The median of the rounds that the folds' boosters of each class stopped at."""
-    targets = sorted({int(job.target) for job in jobs})
-    return {t: int(np.median([fitted[job.name].rounds for job in jobs if job.target == t])) for t in targets}
+def final_rounds(jobs: Sequence[FitJob], fitted: Mapping[str, Fitted]) -> dict[tuple[int, ...], int]:
+    """The median of the rounds that the folds' fits of each target stopped at."""
+    targets = sorted({job.targets for job in jobs})
+    return {t: int(np.median([fitted[job.name].rounds for job in jobs if job.targets == t])) for t in targets}
 
 
-def cut_to(jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster], rounds: Rounds) -> dict[str, FittedBooster]:
-    """The folds' boosters with the rounds chosen for them, and their scores after these rounds."""
+def cut_to(jobs: Sequence[FitJob], fitted: Mapping[str, Fitted], rounds: Rounds) -> dict[str, Fitted]:
+    """The folds' fits with the rounds chosen for them, and their scores after these rounds."""
     cut = {}
     for job in jobs:
-        chosen = rounds.of_fold[job.fold]
-        at = fitted[job.name].snapshots.index(chosen)
+        chosen, whole = rounds.of_fold[job.fold], fitted[job.name]
+        at = whole.stages.index(chosen)
         cut[job.name] = replace(
-            fitted[job.name], rounds=chosen, snapshots=(chosen,), scores=fitted[job.name].scores[:, at : at + 1]
-        )
+            whole, predictor=whole.predictor.at_stage(chosen), rounds=chosen, stages=(chosen,),
+            scores=whole.scores[:, :, at : at + 1],
+        )  # fmt: skip
     return cut

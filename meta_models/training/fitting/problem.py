@@ -9,20 +9,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.matrix import Audit, audit_features, cut_sample, cut_values, sample_size
+from meta_models.learners.seam import FitJob, Fitted, Predictor, TrainingRows
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
 from meta_models.schema import CLASSES, FAMILY
+from meta_models.training.fitting.audit import Audit, audit_features, cut_sample, sample_size
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.one_vs_rest import FINAL, Problem, held_out_jobs
+from meta_models.training.fitting.one_vs_rest import FINAL, Problem
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.fitting.unit_codec import library_versions, parameters
+from meta_models.training.fitting.unit_codec import library_versions, unit_options
 
 __all__ = [
-    "FINAL", "audit_task", "fold_jobs", "task_bins", "task_info", "task_problem", "total_gains",
+    "FINAL", "audit_task", "task_info", "task_problem", "task_rows", "total_gains",
 ]  # fmt: skip
 
 
@@ -32,9 +31,9 @@ def audit_task(task: TrainingTask) -> Audit:
     return audit_features(task.dataset, task.features, sample, Progress("Checking the features"))
 
 
-def task_bins(task: TrainingTask, audit: Audit) -> NDArray[np.float32]:
-    """The bins of the features of `task`; with them, the sample that they come from need not be held."""
-    return cut_values(audit.sample, task.config.max_bin)
+def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows:
+    """The features of `task` as a learner gets them."""
+    return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed)
 
 
 def highest_scores(task: TrainingTask) -> NDArray[np.float32]:
@@ -45,13 +44,9 @@ def highest_scores(task: TrainingTask) -> NDArray[np.float32]:
 
 def task_problem(task: TrainingTask, folds: Folds) -> Problem:
     """The rows of `task`, labelled."""
-    constraints = score_constraints(task.features, task.positions.bases) if task.config.monotone else ()
+    constrained = task.config.monotone and task.config.learner.traits.constraints
+    constraints = score_constraints(task.features, task.positions.bases) if constrained else ()
     return Problem(task.positions.labels, task.positions.weights, folds, task.config, constraints=constraints)
-
-
-def fold_jobs(task: TrainingTask, folds: Folds) -> list[BoosterJob]:
-    """A job for each fold and class of `task`; stop rows, if any, come out of the fold's training genes."""
-    return held_out_jobs(task_problem(task, folds), range(folds.n_folds))
 
 
 def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None = None) -> ModelInfo:
@@ -64,9 +59,9 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
         families=families,
         base_models=tuple(base.name for base in task.positions.bases),
         weighting=task.positions.weighting,
-        versions=library_versions(),
+        versions=library_versions(task.config),
         provenance={
-            "parameters": {k: str(v) for k, v in parameters(task.config).items()},
+            "parameters": {k: str(v) for k, v in unit_options(task.config).items()},
             "rows": frame.height,
             "dataset": _dataset_facts(task.dataset.info),
         },
@@ -92,9 +87,16 @@ def _prevalence(labels: NDArray[np.uint8], weights: NDArray[np.float32] | None) 
     return neither, donor, acceptor
 
 
-def total_gains(
-    task: TrainingTask, jobs: Sequence[BoosterJob], fitted: Mapping[str, FittedBooster]
-) -> NDArray[np.float64]:
-    """Total gain (n_features, 3) of each kept feature in the boosters of `jobs`."""
-    family, n = FAMILIES[task.config.family], len(task.features)
-    return np.column_stack([family.gains(family.load(fitted[job.name].payload), n) for job in jobs])
+def total_gains(jobs: Sequence[FitJob], fitted: Mapping[str, Fitted], n_features: int) -> NDArray[np.float64]:
+    """Importance (n_features, K) of each feature in the fits of `jobs`: total gain, or what the learner has instead.
+
+    NaN where it has none.
+    """
+    columns = [main_importance(fitted[job.name].predictor, n_features) for job in jobs]
+    return np.concatenate(columns).T
+
+
+def main_importance(predictor: Predictor, n_features: int) -> NDArray[np.float64]:
+    """The first of the importances (n_targets, n_features) of a predictor; NaN where it has none."""
+    found = next(iter(predictor.importances().values()), None)
+    return np.full((predictor.n_targets, n_features), np.nan) if found is None else found

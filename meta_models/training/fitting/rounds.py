@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.seam import FitJob, Fitted
 from meta_models.metrics import average_precision
 from meta_models.schema import SITE_CLASSES
 
@@ -23,7 +23,7 @@ class Rounds:
     Attributes
     ----------
     of_fold : dict of int to int
-        Rounds of each fold's boosters: the best ones on the *other* folds.
+        Rounds of each fold's fits: the best ones on the *other* folds.
     final : int
         Rounds of the final model: the best ones on all folds.
     candidates : tuple of int
@@ -43,8 +43,8 @@ def candidate_rounds(most: int) -> tuple[int, ...]:
 
 
 def choose_rounds(
-    jobs: Sequence[BoosterJob],
-    fitted: Mapping[str, FittedBooster],
+    jobs: Sequence[FitJob],
+    fitted: Mapping[str, Fitted],
     labels: NDArray[np.integer],
     weights: NDArray[np.float32],
     watched: Sequence[int] = SITE_CLASSES,
@@ -60,25 +60,27 @@ def choose_rounds(
         Classes whose mean average precision is compared.
     """
     folds = sorted({job.fold for job in jobs})
-    candidates = fitted[jobs[0].name].snapshots
+    candidates = fitted[jobs[0].name].stages
     table = np.full((len(folds), len(candidates)), np.nan)
     for row, fold in enumerate(folds):
-        boosters = {job.target: fitted[job.name] for job in jobs if job.fold == fold}
+        scores = np.concatenate([fitted[job.name].scores for job in jobs if job.fold == fold], axis=1)
         held_out = next(job.score for job in jobs if job.fold == fold)
-        table[row] = _precision(boosters, labels[held_out], weights[held_out], watched)
+        table[row] = _precision(scores, labels[held_out], weights[held_out], watched)
     of_fold = {fold: candidates[_best(np.delete(table, row, axis=0))] for row, fold in enumerate(folds)}
     curve = tuple(float(x) for x in _mean(table))
     return Rounds(of_fold, candidates[_best(table)], candidates, curve)
 
 
 def _precision(
-    boosters: Mapping[int, FittedBooster],
+    stack: NDArray[np.float32],
     labels: NDArray[np.integer],
     weights: NDArray[np.float32],
     watched: Sequence[int],
 ) -> NDArray[np.float64]:
-    """Mean AP (n_candidates,) of the watched classes among the normalised scores; NaN where none of them occurs."""
-    stack = np.stack([boosters[target].scores for target in sorted(boosters)], axis=1)  # (n, K, candidates)
+    """Mean AP (n_candidates,) of the watched classes among the scores (n, K, n_candidates), which are normalised.
+
+    NaN where none of them occurs.
+    """
     result = np.full(stack.shape[2], np.nan)
     for k in range(stack.shape[2]):
         scores = stack[:, :, k] / stack[:, :, k].sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Training a list of booster jobs over one prepared table: reuse what is finished, run the rest side by side."""
+"""Running a list of fits over rows prepared once: reuse what is finished, run the rest side by side."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.page_digests import PageDigests
+from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.progress import Progress
-from meta_models.result import BoosterRecord
+from meta_models.result import FitRecord
 from meta_models.run_folder import UnitHit, UnitStore
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.cores import choose_processes, worker_count
+from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, unit_key
 from meta_models.workers import CAN_FORK, run_jobs
@@ -27,56 +25,79 @@ logger = logging.getLogger(__name__)
 PIECE = 3
 
 
-def train_boosters(
-    task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str, *, pages: PageDigests | None = None
-) -> dict[str, FittedBooster]:
-    """Train `jobs` (each a unit that is kept as soon as it is finished); the results by the name of the job.
+def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJob], title: str) -> dict[str, Fitted]:
+    """Fit `jobs` (each a unit that is kept as soon as it is finished); the results by the name of the job.
 
-    Parameters
-    ----------
-    pages : PageDigests, optional
-        Of a `table` on disk, which forked processes may not use; they are verified before a booster is kept.
+    What is handed back is what the files of the units make again: the predictors that would be served.
 
     Raises
     ------
     UnitsFailed, MemoryBudgetError
-        If the process of a job died, or pages were changed while it trained.
+        If the process of a job died, or what was prepared changed while it was fitted.
     """
+    learner = preparation.learner
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
     found = [task.units.get(name, key) for name, key in keys.items()]
-    done = {hit.name: decode(hit) for hit in found if isinstance(hit, UnitHit)}
+    done = {hit.name: decode(learner, hit.files()) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
-    most = worker_count(task.config, task.threads) if CAN_FORK and pages is None else 1
-    processes = choose_processes(
-        len(waiting), most, task.threads, lambda n: _timed_fit(task, table, n, _piece(waiting[0]))[1]
-    )
-    work = partial(_timed_fit, task, table, 1 if processes > 1 else task.threads)
-    with Progress(title, "boosters").started(len(jobs)) as progress:
+    processes = _processes(task, preparation, waiting)
+    work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
+    with Progress(title, "fits").started(len(jobs)) as progress:
         progress.advance(len(done))
-        for job, (fitted, seconds) in run_jobs(waiting, work, processes=processes):
-            if pages is not None:
-                pages.verify()
-            task.units.put(job.name, keys[job.name], encode(fitted), timing={"total": seconds})
-            logger.info("%s: %d rounds in %.1f s", job.name, fitted.rounds, seconds)
-            done[job.name] = fitted
+        for job, (files, seconds) in run_jobs(waiting, work, processes=processes):
+            preparation.prepared.verify()
+            task.units.put(job.name, keys[job.name], files, timing={"total": seconds})
+            done[job.name] = decode(learner, files)
+            logger.info("%s: %s in %.1f s", job.name, _size(done[job.name]), seconds)
             progress.advance()
     return done
 
 
-def _piece(job: BoosterJob) -> BoosterJob:
+def _processes(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:
+    """How many jobs run at a time; what is prepared on disk is of no use in a forked process."""
+    learner = preparation.learner
+    possible = CAN_FORK and preparation.resources.cache is None and learner.traits.side_by_side
+    if not possible or not waiting:
+        return 1
+    most = worker_count(task.config, task.threads, task.device)
+    _ = preparation.prepared  # before the fork, for all
+    if not learner.traits.stages:
+        return min(most, len(waiting))
+    rounds = task.config.rounds_limit
+    return choose_processes(
+        len(waiting), most, task.threads,
+        lambda n: _timed_fit(task, preparation, n, _piece(waiting[0], rounds))[1],
+    )  # fmt: skip
+
+
+def _piece(job: FitJob, rounds: int) -> FitJob:
     """The first rounds of `job`."""
-    return replace(job, rounds=min(job.rounds, PIECE), snapshots=())
+    most = job.stages[-1] if job.stages else rounds
+    return replace(job, stages=(min(most, PIECE),))
 
 
-def _timed_fit(task: TrainingTask, table: Any, threads: int, job: BoosterJob) -> tuple[FittedBooster, float]:
+def _timed_fit(
+    task: TrainingTask, preparation: Preparation, threads: int, job: FitJob
+) -> tuple[dict[str, bytes], float]:
     started = time.monotonic()
-    family, labels = FAMILIES[task.config.family], task.positions.labels
-    weights = task.training_weights if job.weights is None else job.weights
-    fitted = family.fit(table, job, labels, weights, task.config, threads=threads)
-    return fitted, time.monotonic() - started
+    weights = task.training_weights if preparation.learner.traits.weights else None
+    fitted = preparation.prepared.fit(job, task.positions.labels, weights, threads=threads)
+    return encode(fitted), time.monotonic() - started
 
 
-def booster_record(job: BoosterJob, fitted: FittedBooster, member: int = 0) -> BoosterRecord:
-    """What the report says of a booster."""
-    target = SpliceClass(job.target)
-    return BoosterRecord(job.fold, member, target, fitted.rounds, fitted.train_curve, fitted.stop_curve)
+def _size(fitted: Fitted) -> str:
+    return f"{fitted.rounds} rounds" if fitted.rounds else "fitted"
+
+
+def fit_record(learner: Learner, job: FitJob, fitted: Fitted, member: int = 0) -> FitRecord:
+    """What the report says of a fit."""
+    return FitRecord(
+        fold=job.fold,
+        member=member,
+        target=SpliceClass(job.targets[0]) if len(job.targets) == 1 else None,
+        rounds=fitted.rounds,
+        train_curve=tuple(fitted.curves.get("train", ())),
+        held_out_curve=tuple(fitted.curves.get("held_out", ())),
+        learner=learner.name,
+        facts=dict(fitted.facts),
+    )

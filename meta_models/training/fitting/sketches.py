@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.xgboost.matrix import Audit, rows_stood_for
-from meta_models.learners.xgboost.missing import MISSING
 from meta_models.model.sketches import FeatureSketch, sketch_features
 from meta_models.schema import GENE
+from meta_models.training.fitting.audit import Audit, rows_stood_for
 from meta_models.training.fitting.problem import highest_scores
 from meta_models.training.fitting.task import TrainingTask
 
@@ -21,8 +20,7 @@ AUDITED_ROWS = 20_000
 def sketch_audit(task: TrainingTask, audit: Audit) -> dict[str, FeatureSketch]:
     """Sketches from the rows that set the bins, weighted so that they stand for the positions of the genes."""
     some = slice(None, None, -(-len(audit.rows) // AUDITED_ROWS))
-    sample = np.where(audit.sample[some] == MISSING, np.float32(np.nan), audit.sample[some])
-    return _sketches(task, sample, audit.rows[some], rows_stood_for(highest_scores(task), audit.rows)[some])
+    return _sketches(task, audit.sample[some], audit.rows[some], rows_stood_for(highest_scores(task), audit.rows)[some])
 
 
 class RowSample:

@@ -13,6 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
+from meta_models.learners.seam import Resources
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
@@ -39,6 +40,8 @@ class TrainingTask:
         Peak that the strategy predicted, in bytes.
     run_path : Path
         The run folder; working files go there.
+    device : str
+        What is fitted on, ``cpu`` or ``cuda``.
     columns : mapping of int to ndarray of bool (n_features,)
         Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
@@ -59,8 +62,14 @@ class TrainingTask:
     predicted_peak: int
     threads: int
     run_path: Path
+    device: str = "cpu"
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
+
+    @property
+    def resources(self) -> Resources:
+        """What a fit may use."""
+        return Resources(self.threads, self.device)
 
     @property
     def training_weights(self) -> NDArray[np.float32] | None:

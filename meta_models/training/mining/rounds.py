@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.files import read_footer
 from meta_models.dataset.reader import Dataset
-from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.seam import FitJob, Fitted
 from meta_models.result import MiningRecord, Note
 from meta_models.run_folder import hash_file, write_parquet
 from meta_models.schema import SpliceClass
@@ -200,7 +200,7 @@ def _extended(dataset: Dataset, path: Path, rows: int) -> Dataset:
 def _cut_to_table(first: FittedProblem, fit: FittedProblem) -> FittedProblem:
     """`fit` with the out-of-fold scores of the table's rows only, which stand before those of mined rows."""
 
-    def cut(job: BoosterJob, booster: FittedBooster) -> FittedBooster:
+    def cut(job: FitJob, booster: Fitted) -> Fitted:
         return replace(booster, scores=booster.scores[: int(job.score.sum())]) if job.fold != FINAL else booster
 
     fitted = {job.name: cut(job, fit.fitted[job.name]) for job in (*first.held_out, *first.final)}

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.reader import rows_of_chunk
-from meta_models.learners.registry import FAMILIES
 from meta_models.metrics import average_precision
-from meta_models.model import SigmoidMetaModel
+from meta_models.model import SingleModel
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitStore, json_bytes
@@ -91,7 +90,7 @@ def _scan(pool: MatchedPool, task: TrainingTask, folds: Folds, fit: FittedProble
         model.set_threads(for_each)
 
     def scores_of(chunk: NDArray[np.float32]) -> NDArray[np.float32]:  # (n, models, 3)
-        return np.stack([model.predict_sigmoids(chunk).astype(np.float32) for model in models.values()], axis=1)
+        return np.stack([model.predict_scores(chunk).astype(np.float32) for model in models.values()], axis=1)
 
     chunks = pool.dataset.iter_matrix(task.features, rows_of_chunk(len(task.features), workers))
     for scored in progress.track(side_by_side(chunks, scores_of, workers), pool.dataset.n_rows):
@@ -112,10 +111,9 @@ def _scan(pool: MatchedPool, task: TrainingTask, folds: Folds, fit: FittedProble
     )
 
 
-def _model(task: TrainingTask, fit: FittedProblem, fold: int) -> SigmoidMetaModel:
-    family = FAMILIES[task.config.family]
-    boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(fold)]
-    return SigmoidMetaModel(boosters, task.features, info=task_info(task, "mining"))
+def _model(task: TrainingTask, fit: FittedProblem, fold: int) -> SingleModel:
+    learner = task.config.learner.name
+    return SingleModel(fit.predictor(fold), task.features, learner=learner, info=task_info(task, "mining"))
 
 
 def _site_score(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -164,10 +162,10 @@ class _Hardest:
 
 
 def _key(pool: MatchedPool, task: TrainingTask, folds: Folds, fit: FittedProblem) -> dict[str, object]:
-    payloads = [fit.fitted[job.name].payload for job in fit.held_out]
+    files = [fit.fitted[job.name].predictor.files() for job in fit.held_out]
     return {
         "inputs": [*task.input_hashes, *(task.pool.input_hashes if task.pool else ())],
-        "models": [hashlib.sha256(payload).hexdigest() for payload in payloads],
+        "models": [hashlib.sha256(data).hexdigest() for of_job in files for _, data in sorted(of_job.items())],
         "rows": [hashlib.sha256(rows.tobytes()).hexdigest() for rows in (folds.of_row, pool.gene_row)],
         "features": list(task.features),
         "mined_per_site": task.config.mined_per_site,

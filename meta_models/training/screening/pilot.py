@@ -15,21 +15,21 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.base import BoosterJob
-from meta_models.learners.registry import FAMILIES
+from meta_models.learners.seam import FitJob
 from meta_models.result import Note
 from meta_models.schema import CLASS_NAMES
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.one_vs_rest import FINAL
-from meta_models.training.fitting.problem import audit_task, task_bins, total_gains
-from meta_models.training.fitting.run_jobs import train_boosters
+from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.problem import audit_task, task_rows, total_gains
+from meta_models.training.fitting.run_jobs import train_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 logger = logging.getLogger(__name__)
 
 #: Share of each fold's families that its boosters are trained on, and the least number of them.
 SHARE, LEAST_FAMILIES = 0.3, 40
-ROUNDS, RATE = 30, 0.3
+ROUNDS = 30
 #: Folds whose boosters must have split on a feature: noise is seldom split on twice. On 166,896 rows of 1,142 features
 #: 470 carry 99.9 % of the gain, but 201 of those that two folds out of five or more speak for.
 CONFIRMED = 2
@@ -98,13 +98,11 @@ def draw_rows(folds: Folds, seed: int) -> NDArray[np.bool_]:
     return drawn
 
 
-def pilot_jobs(fold: int, labels: NDArray[np.integer]) -> list[BoosterJob]:
+def pilot_jobs(fold: int, labels: NDArray[np.integer]) -> list[FitJob]:
     """A job for each class, on all rows of a table with these `labels` (n,); none for a class that does not vary."""
     everything, nothing = np.ones(len(labels), bool), np.zeros(len(labels), bool)
     present = [k for k in range(len(CLASS_NAMES)) if 0 < (labels == k).sum() < len(labels)]
-    return [
-        BoosterJob(f"pilot-{fold}-{CLASS_NAMES[k]}", fold, k, everything, nothing, nothing, ROUNDS) for k in present
-    ]
+    return [FitJob(f"pilot-{fold}-{CLASS_NAMES[k]}", fold, (k,), everything, nothing, nothing) for k in present]
 
 
 def choose(shares: Mapping[int, Floats], always: NDArray[np.bool_], most: int | None) -> FeatureChoice:
@@ -136,9 +134,12 @@ def carrying(share: Floats, always: NDArray[np.bool_], most: int | None) -> NDAr
 
 
 def _pilot_task(task: TrainingTask, rows: NDArray[np.bool_]) -> TrainingTask:
-    config = task.config.model_copy(update={"n_estimators": ROUNDS, "learning_rate": RATE, "rounds": "fixed"})
     return replace(
-        task, config=config, dataset=task.dataset.with_rows(rows), positions=task.positions.filter(rows), pool=None
+        task,
+        config=task.config.cheaper(ROUNDS),
+        dataset=task.dataset.with_rows(rows),
+        positions=task.positions.filter(rows),
+        pool=None,
     )
 
 
@@ -151,8 +152,9 @@ def _shares_of(task: TrainingTask, fold: int, rows: NDArray[np.bool_]) -> Floats
     jobs = pilot_jobs(fold, pilot.positions.labels)
     if not jobs:
         return np.zeros(len(task.features))
-    family, bins = FAMILIES[task.config.family], task_bins(pilot, audit_task(pilot))
-    table = family.prepare(pilot.dataset, pilot.features, bins, pilot.config, threads=pilot.threads)
-    gains = total_gains(pilot, jobs, train_boosters(pilot, table, jobs, f"Choosing features, fold {fold}"))
+    inputs, config = task_rows(pilot, audit_task(pilot)), pilot.config
+    with Preparation(config.learner, inputs, config.section, pilot.resources) as preparation:
+        fitted = train_jobs(pilot, preparation, jobs, f"Choosing features, fold {fold}")
+    gains = total_gains(jobs, fitted, len(task.features))
     totals = gains.sum(0)
     return np.asarray((gains / np.where(totals > 0, totals, 1)).mean(1))

@@ -12,8 +12,8 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
-from meta_models.learners.xgboost.matrix import audit_features
 from meta_models.progress import Progress
+from meta_models.training.fitting.audit import audit_features
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
 
 #: Bytes of features that screening holds; with more, it reads a block of columns at a time.

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.errors import MemoryBudgetError
+from meta_models.errors import MemoryBudgetError, UsageError
+from meta_models.learners.seam import Resources
 from meta_models.metrics import best_by_fold
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
@@ -24,9 +25,9 @@ from meta_models.result import (
     CALIBRATED,
     RAW,
     SCREENED,
-    BoosterRecord,
     EnsembleRecord,
     FeatureRecord,
+    FitRecord,
     FoldRecord,
     MemoryRecord,
     MiningRecord,
@@ -55,7 +56,7 @@ class StrategyFit:
     build : callable
         Makes the fitted model from its calibrators (None: uncalibrated).
     gains : ndarray of float64 (n_features, 3)
-        Total gain of each kept feature in the final boosters.
+        Total gain of each kept feature in the final fits, or what the learner has instead; NaN where it has none.
     missing : ndarray of int64 (n_features,)
         Missing values of each kept feature.
     sketches : mapping of str to FeatureSketch
@@ -68,7 +69,7 @@ class StrategyFit:
     fold: NDArray[np.int16]
     build: Callable[[tuple[Calibrator, ...] | None], FittedModel]
     folds: tuple[FoldRecord, ...]
-    boosters: tuple[BoosterRecord, ...]
+    fits: tuple[FitRecord, ...]
     gains: Floats
     missing: NDArray[np.int64]
     sketches: Mapping[str, FeatureSketch]
@@ -112,21 +113,32 @@ class TrainingStrategy(ABC):
         """`config` with the settings that this strategy was made with, where it has any."""
         return config
 
-    def cache_bytes(self, rows: int, features: int) -> int:  # noqa: ARG002
+    def cache_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:  # noqa: ARG002
         """Most bytes on disk, in the run folder or ``--cache-dir``, that training takes and gives back."""
         return 0
 
+    def obstacle(self, config: TrainingConfig) -> str:  # noqa: ARG002
+        """Why the learners of `config` cannot be fitted in this way; empty where they can."""
+        return ""
+
+    def require_possible(self, config: TrainingConfig) -> None:
+        """Refuse learners that cannot be fitted in this way; raises UsageError with the reason."""
+        if why := self.obstacle(config):
+            raise UsageError(
+                f"--strategy {self.name} does not fit the learner", why, "Take another strategy or learner"
+            )
+
     @abstractmethod
     def predict_peak(
-        self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
+        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *, budget: int = sys.maxsize
     ) -> int:
         """Peak memory of the process tree in bytes, from the profile alone, where `budget` bytes may be used."""
 
     def planned_units(
-        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
+        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, resources: Resources, budget: int
     ) -> tuple[PlannedUnit, ...]:
         """The units of work that depend on the table, where there are any, for the plan."""
-        del positions, profile, config, threads, budget
+        del positions, profile, config, resources, budget
         return ()
 
     @abstractmethod
@@ -167,7 +179,7 @@ class TrainingStrategy(ABC):
             bases=task.positions.bases,
             features=_features(fit, task),
             folds=fit.folds,
-            boosters=fit.boosters,
+            fits=fit.fits,
             memory=MemoryRecord(task.predicted_peak),
             weighting=task.positions.weighting,
             best_base_by_fold=_best_base(fit, task),

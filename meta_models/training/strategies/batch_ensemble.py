@@ -12,6 +12,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UnitsFailed
+from meta_models.learners.seam import Resources
 from meta_models.result import Note
 from meta_models.schema import CLASSES
 from meta_models.training.batches.memory import BatchMemory
@@ -54,17 +55,17 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         return TrainingConfig.from_mapping({**dict(config), **self._overrides})
 
     def predict_peak(
-        self, profile: DatasetProfile, config: TrainingConfig, threads: int, *, budget: int = sys.maxsize
+        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *, budget: int = sys.maxsize
     ) -> int:
         """Peak memory of the process tree in bytes: units beside the process that started them, or scoring."""
-        return self._memory(profile, self.configured(config), threads, budget).peak()
+        return self._memory(profile, self.configured(config), resources, budget).peak()
 
     def planned_units(
-        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int
+        self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, resources: Resources, budget: int
     ) -> tuple[PlannedUnit, ...]:
         """The batches."""
         config = self.configured(config)
-        memory = self._memory(profile, config, threads, budget)
+        memory = self._memory(profile, config, resources, budget)
         return tuple(
             PlannedUnit(
                 name=batch.name,
@@ -78,7 +79,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         config = task.config
-        memory = self._memory(task.profile, config, task.threads, task.budget)
+        memory = self._memory(task.profile, config, task.resources, task.budget)
         packing = make_batches(task.positions, config, row_cap=memory.row_cap)
         cv = choose_ensemble_cv(config, len(packing.batches))
         folds = None if cv.name == OUT_OF_BATCH else make_folds(task.positions, config)
@@ -88,8 +89,8 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         return fit_ensemble(task, run, folds, cv, tuple(_notes(packing, run, cv)))
 
     @staticmethod
-    def _memory(profile: DatasetProfile, config: TrainingConfig, threads: int, budget: int) -> BatchMemory:
-        return BatchMemory(profile, config, threads, budget)
+    def _memory(profile: DatasetProfile, config: TrainingConfig, resources: Resources, budget: int) -> BatchMemory:
+        return BatchMemory(profile, config, resources, budget)
 
 
 def _require_scorers(run: BatchRun, cv: Choice) -> None:

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.choice import Choice
-from meta_models.learners.registry import FAMILIES
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.ensemble import EnsembleMetaModel
-from meta_models.model.sigmoid import SigmoidMetaModel
-from meta_models.result import BoosterRecord, EnsembleRecord, FoldRecord, MemberRecord, MiningRecord, Note
+from meta_models.model.single import SingleModel
+from meta_models.result import EnsembleRecord, FitRecord, FoldRecord, MemberRecord, MiningRecord, Note
 from meta_models.schema import CLASSES, GENE
 from meta_models.training.batches.member_curves import with_member_curves
 from meta_models.training.batches.member_scores import (
@@ -31,14 +30,14 @@ from meta_models.training.combination.fit import FittedCombination, Members, cro
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
 from meta_models.training.fitting.problem import task_info, total_gains
-from meta_models.training.fitting.run_jobs import booster_record
+from meta_models.training.fitting.run_jobs import fit_record
 from meta_models.training.fitting.sketches import RowSample
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.selection import OUT_OF_BATCH
 from meta_models.training.strategies.base import StrategyFit
 
 STRATEGY = "batch_ensemble"
-FoldModels = list[dict[int, SigmoidMetaModel]]
+FoldModels = list[dict[int, SingleModel]]
 
 
 @dataclass
@@ -67,7 +66,7 @@ class _Ensemble:
         Combined, by parameters fitted on the other folds.
     """
 
-    models: list[SigmoidMetaModel]
+    models: list[SingleModel]
     calibrations: list[_MemberCalibration]
     member_of_row: Codes
     fold_of_row: Codes
@@ -108,7 +107,7 @@ def fit_ensemble(
         fold=ensemble.fold_of_row,
         build=build,
         folds=tuple(_fold_records(task, run, ensemble, cv)),
-        boosters=tuple(_booster_records(task, run, ensemble, cv)),
+        fits=tuple(_fit_records(task, run, ensemble, cv)),
         gains=_gains(task, run),
         missing=ensemble.missing,
         sketches=ensemble.sample.sketches(),
@@ -142,7 +141,7 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
 
 
 def _score(
-    task: TrainingTask, run: BatchRun, folds: Folds | None, models: list[SigmoidMetaModel], member_of_row: Codes
+    task: TrainingTask, run: BatchRun, folds: Folds | None, models: list[SingleModel], member_of_row: Codes
 ) -> tuple[UnseenScores, SeenScores | None, FoldModels, Codes]:
     """Scores on unseen genes; with the fold models and the folds that they belong to."""
     if folds is None:
@@ -182,16 +181,15 @@ def _to_probabilities(task: TrainingTask, members: Members, fold_of_row: Codes) 
     return calibrations
 
 
-def _model(task: TrainingTask, member: TrainedMember, fold: int, rows: NDArray[np.bool_]) -> SigmoidMetaModel:
+def _model(task: TrainingTask, member: TrainedMember, fold: int, rows: NDArray[np.bool_]) -> SingleModel:
     """The uncalibrated model of `fold`, trained on the `rows` (n_rows,) of the table."""
-    family = FAMILIES[task.config.family]
-    loaded = [family.load(booster.payload, booster.rounds) for booster in member.trained.fit.of_fold(fold)]
     info = task_info(task, STRATEGY, rows)
     info = replace(info, provenance={**info.provenance, "unit": member.batch.name})
-    return SigmoidMetaModel(loaded, task.features, info=info)
+    predictor = member.trained.fit.predictor(fold)
+    return SingleModel(predictor, task.features, learner=task.config.learner.name, info=info)
 
 
-def _with_batches(models: Sequence[SigmoidMetaModel], record: EnsembleRecord) -> list[SigmoidMetaModel]:
+def _with_batches(models: Sequence[SingleModel], record: EnsembleRecord) -> list[SingleModel]:
     """The members, each with its line of the batch table for the model file (nothing that was measured)."""
     result = []
     for model, member in zip(models, record.members, strict=True):
@@ -218,7 +216,7 @@ def _record(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) 
                 genes=batch.genes,
                 rows=batch.n_rows,
                 class_counts={c.label: batch.class_counts[c] for c in CLASSES},
-                rounds={c.label: b.rounds for c, b in zip(CLASSES, member.trained.fit.of_fold(FINAL), strict=True)},
+                rounds=_rounds(member),
                 seen=score_figures(ensemble.seen.own[mine], labels[mine], None if weights is None else weights[mine]),
                 unseen=score_figures(ensemble.members[at], labels, weights),
                 predicted_peak=member.predicted_peak,
@@ -238,6 +236,12 @@ def _record(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) 
         unseen=score_figures(ensemble.scores, labels, weights),
         missing_genes=run.missing_genes,
     )
+
+
+def _rounds(member: TrainedMember) -> dict[str, int]:
+    """Rounds of the final fits by class; of a fit of all classes the same for each."""
+    fit = member.trained.fit
+    return {CLASSES[k].label: fit.fitted[job.name].rounds for job in fit.final for k in job.targets}
 
 
 def _scorers(ensemble: _Ensemble, fold: int, cv: Choice) -> int:
@@ -267,20 +271,20 @@ def _fold_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Ch
     return records
 
 
-def _booster_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) -> list[BoosterRecord]:
+def _fit_records(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) -> list[FitRecord]:
     """Boosters of folds (out of batch: those that told a batch's rounds, under its number), then the final ones.
 
     Out of batch the final ones are watched on one another's genes, for without folds that is all that none has seen.
     """
-    records = []
+    records, learner = [], task.config.learner
     for at, member in enumerate(run.members):
         fit = member.trained.fit
-        final = fit.of_fold(FINAL)
+        final = {job.targets: fit.fitted[job.name].rounds for job in fit.final}
         for job in fit.held_out:
-            record = booster_record(job, fit.fitted[job.name], at)
-            inner = replace(record, fold=at, rounds=final[job.target].rounds)
+            record = fit_record(learner, job, fit.fitted[job.name], at)
+            inner = replace(record, fold=at, rounds=final[job.targets])
             records.append(inner if cv.name == OUT_OF_BATCH else record)
-        records += [booster_record(job, fit.fitted[job.name], at) for job in fit.final]
+        records += [fit_record(learner, job, fit.fitted[job.name], at) for job in fit.final]
     if cv.name != OUT_OF_BATCH:
         return records
     sample = ensemble.sample
@@ -296,7 +300,7 @@ def _mined(run: BatchRun) -> Iterator[tuple[int, MiningRecord]]:
 def _gains(task: TrainingTask, run: BatchRun) -> NDArray[np.float64]:
     """Total gain (n_features, 3) over the members."""
     fits = [member.trained.fit for member in run.members]
-    return np.asarray(np.sum([total_gains(task, fit.final, fit.fitted) for fit in fits], axis=0))
+    return np.asarray(np.sum([total_gains(fit.final, fit.fitted, len(task.features)) for fit in fits], axis=0))
 
 
 def _fold_models(task: TrainingTask, ensemble: _Ensemble, cv: Choice) -> dict[int, EnsembleMetaModel]:

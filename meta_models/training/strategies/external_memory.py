@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from traceback import clear_frames
 from typing import ClassVar
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.learners.seam import Resources, Shape
 from meta_models.run_folder import scratch_folder
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.memory import cache_bytes, external_memory_peak
+from meta_models.training.memory import profile_peak
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
 
@@ -25,29 +27,40 @@ class ExternalMemoryStrategy(SingleModelStrategy):
     """
 
     name: ClassVar[str] = "external_memory"
-    title: ClassVar[str] = "External-Memory XGBoost Model"
+    title: ClassVar[str] = "External-Memory Model"
+
+    def obstacle(self, config: TrainingConfig) -> str:
+        """Learners that keep nothing on disk."""
+        learner = config.learner
+        return "" if learner.traits.on_disk else f"{learner.name} holds what it makes of the rows in memory"
 
     def predict_peak(
         self,
         profile: DatasetProfile,
         config: TrainingConfig,
-        threads: int,
+        resources: Resources,
         *,
         budget: int = sys.maxsize,  # noqa: ARG002 - pages have one size
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return external_memory_peak(profile, config, threads)
+        return profile_peak(profile, config, _on_disk(resources))
 
-    def cache_bytes(self, rows: int, features: int) -> int:
+    def cache_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:
         """Bytes of the pages of the matrix."""
-        return cache_bytes(rows, features)
+        shape = Shape(rows, features)
+        return config.learner.footprint(shape, config.section, _on_disk(Resources())).disk
 
     @contextmanager
     def _cache(self, task: TrainingTask) -> Iterator[Path | None]:
-        need = self.cache_bytes(task.dataset.n_rows, len(task.features))
+        need = self.cache_bytes(task.dataset.n_rows, len(task.features), task.config)
         with scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir) as folder:
             try:
                 yield folder
             except BaseException as error:
                 clear_frames(error.__traceback__)  # they hold the matrix, which must go before its folder
                 raise
+
+
+def _on_disk(resources: Resources) -> Resources:
+    """`resources` with some folder for what is prepared."""
+    return replace(resources, cache=resources.cache or Path())

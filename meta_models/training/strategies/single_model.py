@@ -1,4 +1,4 @@
-"""One model over all genes: three binary boosters from one quantised matrix in memory."""
+"""One model over all genes, from rows that are prepared once and held in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.matrix import release_memory
-from meta_models.model.sigmoid import SigmoidMetaModel
+from meta_models.learners.seam import Resources, TrainingRows
+from meta_models.model.single import SingleModel
+from meta_models.resources.heap import release_memory
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
-from meta_models.training.fitting.problem import audit_task, task_bins, task_info, total_gains
-from meta_models.training.fitting.run_jobs import booster_record
+from meta_models.training.fitting.problem import audit_task, task_info, task_rows, total_gains
+from meta_models.training.fitting.run_jobs import fit_record
 from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
@@ -31,7 +31,7 @@ class SingleModelStrategy(TrainingStrategy):
     """Cross-validates on the folds, then trains on all genes with the rounds that cross-validation found."""
 
     name: ClassVar[str] = "single_model"
-    title: ClassVar[str] = "Single XGBoost Model"
+    title: ClassVar[str] = "Single Model"
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
 
@@ -39,19 +39,19 @@ class SingleModelStrategy(TrainingStrategy):
         self,
         profile: DatasetProfile,
         config: TrainingConfig,
-        threads: int,
+        resources: Resources,
         *,
         budget: int = sys.maxsize,  # noqa: ARG002 - one model takes what it takes
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return profile_peak(profile, config, threads)
+        return profile_peak(profile, config, resources)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = make_folds(task.positions, task.config)
         audit = audit_task(task)
-        missing, sketches, bins = audit.missing, sketch_audit(task, audit), task_bins(task, audit)
-        del audit  # a sample of rows, which is not to lie beside the matrix
-        fit = self._train(task, folds, bins, as_it_is)
+        missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
+        del audit  # a sample of rows, which is not to lie beside what is prepared
+        fit = self._train(task, folds, rows.pop(), as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
         release_memory()
@@ -60,8 +60,10 @@ class SingleModelStrategy(TrainingStrategy):
             fold=folds.of_row,
             build=lambda calibrators: self._model(task, fit, FINAL).with_calibrators(calibrators),
             folds=tuple(folds.record(job.fold, job.stop) for job in fit.first_of_fold),
-            boosters=tuple(booster_record(job, fit.fitted[job.name]) for job in (*fit.held_out, *fit.final)),
-            gains=total_gains(task, fit.final, fit.fitted),
+            fits=tuple(
+                fit_record(task.config.learner, job, fit.fitted[job.name]) for job in (*fit.held_out, *fit.final)
+            ),
+            gains=total_gains(fit.final, fit.fitted, len(task.features)),
             missing=missing,
             sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
@@ -70,23 +72,20 @@ class SingleModelStrategy(TrainingStrategy):
         )
 
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
-        """The folder that holds the matrix; None: it is held in memory."""
+        """The folder that holds what is prepared; None: it is held in memory."""
         return nullcontext()
 
     def _train_round(self, task: TrainingTask, folds: Folds, change: ChangeJob) -> FittedProblem:
         """Train on a table that mined rows were added to."""
         return self._train(task, folds, None, change)
 
-    def _train(
-        self, task: TrainingTask, folds: Folds, bins: NDArray[np.float32] | None, change: ChangeJob
-    ) -> FittedProblem:
+    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
         with self._cache(task) as cache:
-            return fit_table(task, folds, bins=bins, cache=cache, change=change)  # the matrix goes before its folder
+            return fit_table(task, folds, rows=rows, cache=cache, change=change)  # the matrix goes before its folder
 
     def _model(
         self, task: TrainingTask, fit: FittedProblem, fold: int, rows: NDArray[np.bool_] | None = None
-    ) -> SigmoidMetaModel:
+    ) -> SingleModel:
         """The uncalibrated model of `fold`, trained on `rows` (n_rows,)."""
-        family = FAMILIES[task.config.family]
-        boosters = [family.load(booster.payload, booster.rounds) for booster in fit.of_fold(fold)]
-        return SigmoidMetaModel(boosters, task.features, info=task_info(task, self.name, rows))
+        info = task_info(task, self.name, rows)
+        return SingleModel(fit.predictor(fold), task.features, learner=task.config.learner.name, info=info)

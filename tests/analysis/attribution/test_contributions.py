@@ -12,7 +12,8 @@ from meta_models.analysis.attribution.contributions import (
     spread_sample,
 )
 from meta_models.errors import MemoryBudgetError
-from meta_models.model import EnsembleMetaModel, fill_missing
+from meta_models.learners.xgboost.missing import fill_missing
+from meta_models.model import EnsembleMetaModel
 from meta_models.schema import CLASSES, SpliceClass
 
 ROWS = np.arange(0, 600, 3)
@@ -22,7 +23,7 @@ def test_contributions_add_up_to_the_margin() -> None:
     model, features = trained().model, simulated()[1][ROWS]
     explained = explain(parts_of(model), model, ROWS, features)
     for target in CLASSES:
-        margin = model.boosters[target].inplace_predict(fill_missing(features), predict_type="margin")
+        margin = model.predictor.boosters[target].inplace_predict(fill_missing(features), predict_type="margin")
         total = explained.values[target].sum(axis=1) + explained.bias[target]
         assert np.allclose(total, margin, atol=1e-4)
     assert explained.largest_error < 1e-4
@@ -35,7 +36,7 @@ def test_the_installed_shap_and_xgboost_agree() -> None:
 
     model, features = trained().model, fill_missing(simulated()[1][ROWS])
     target = SpliceClass.DONOR
-    explainer = shap.TreeExplainer(model.boosters[target])
+    explainer = shap.TreeExplainer(model.predictor.boosters[target])
     values = explainer.shap_values(features)
     ours = contributions_to(parts_of(model), target, features)
     assert np.allclose(values, ours, atol=1e-4)

@@ -139,7 +139,7 @@ def test_a_gene_of_a_batch_is_explained_by_the_other_members() -> None:
     parts = parts_by_fold(result)
     members = result.model.members
     assert sorted(parts) == [0, 1, 2]
-    assert [part.boosters for part in parts[1]] == [members[0].boosters, members[2].boosters]
+    assert [part.predictor for part in parts[1]] == [members[0].predictor, members[2].predictor]
     assert np.allclose(np.sum([part.weights for part in parts[1]], axis=0), 1)
     alone = replace(result, ensemble=replace(result.ensemble, cv="refit"))
     assert parts_by_fold(alone) == {}

@@ -70,7 +70,7 @@ def test_gains_are_those_of_the_boosters() -> None:
     assert isinstance(model, EnsembleMetaModel)
     gains = member_gains(model)
     assert gains.shape == (3, len(CLASSES), len(FEATURES))
-    booster = model.members[1].boosters[2]
+    booster = model.members[1].predictor.boosters[2]
     assert gains[1, 2, 0] == booster.get_score(importance_type="total_gain")["f0"]
 
 

@@ -13,23 +13,23 @@ from meta_models.analysis.errors.bins import ErrorBins, bin_table, spread_table
 from meta_models.analysis.fit_quality.overfitting import Overfitting, curve_table, gap_table
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.metrics import log_loss
-from meta_models.result import BoosterRecord, TrainingResult
+from meta_models.result import FitRecord, TrainingResult
 from meta_models.schema import SpliceClass
 
 
 def test_the_gap_is_taken_at_the_chosen_round() -> None:
-    record = BoosterRecord(0, 0, SpliceClass.DONOR, 2, (0.5, 0.3, 0.1), (0.6, 0.5, 0.9))
+    record = FitRecord(0, 0, SpliceClass.DONOR, 2, (0.5, 0.3, 0.1), (0.6, 0.5, 0.9))
     row = gap_table([record]).row(0, named=True)
     assert (row["train_loss"], row["held_out_loss"]) == (0.3, 0.5)
     assert row["gap"] == pytest.approx(0.2)
     assert curve_table([record])["held_out_loss"].to_list() == [0.6, 0.5, 0.9]
-    alone = gap_table([BoosterRecord(-1, 0, SpliceClass.DONOR, 2, (0.5, 0.3), ())]).row(0, named=True)
+    alone = gap_table([FitRecord(-1, 0, SpliceClass.DONOR, 2, (0.5, 0.3), ())]).row(0, named=True)
     assert alone["held_out_loss"] is None
     assert alone["gap"] is None
 
 
 def test_losses_on_held_out_rows_may_be_known_after_some_rounds_only() -> None:
-    record = BoosterRecord(-1, 2, SpliceClass.DONOR, 4, (0.5, 0.3, 0.2, 0.1), (0.6, 0.4), (2, 4))
+    record = FitRecord(-1, 2, SpliceClass.DONOR, 4, (0.5, 0.3, 0.2, 0.1), (0.6, 0.4), (2, 4))
     assert curve_table([record])["held_out_loss"].to_list() == [None, 0.6, None, 0.4]
     assert gap_table([record])["gap"].to_list() == [pytest.approx(0.3)]
 

@@ -22,9 +22,10 @@ from meta_models.analysis.retraining.learning_curve import SHARES, LearningCurve
 from meta_models.analysis.retraining.shuffled_labels import ShuffledLabels, shuffle_within
 from meta_models.analysis.runner import run_analyses
 from meta_models.config import TrainingConfig
+from meta_models.learners.xgboost.learner import FASTEST
 from meta_models.metrics import average_precision
 from meta_models.result import TrainingResult
-from meta_models.training.retrainer import FASTEST, ROUNDS, Retrainer, cheap_setting, make_retrainer
+from meta_models.training.retrainer import ROUNDS, Retrainer, make_retrainer
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,9 @@ def test_equal_runs_write_equal_bytes() -> None:
 
 @pytest.mark.parametrize(("rounds", "rate"), [(200, 0.05), (1000, 0.1), (20, 0.4)])
 def test_the_cheap_setting_has_fewer_and_faster_rounds(rounds: int, rate: float) -> None:
-    cheap = cheap_setting(TrainingConfig(n_estimators=rounds, learning_rate=rate, rounds="cross-validation"))
-    assert cheap.n_estimators == min(rounds, ROUNDS)
-    assert rate <= cheap.learning_rate <= max(FASTEST, rate)
+    cheap = TrainingConfig(n_estimators=rounds, learning_rate=rate, rounds="cross-validation").cheaper(ROUNDS)
+    assert cheap.section.n_estimators == min(rounds, ROUNDS)
+    assert rate <= cheap.section.learning_rate <= max(FASTEST, rate)
     assert cheap.rounds == "fixed"
 
 

@@ -47,7 +47,7 @@ def test_boosters_that_xgboost_trains_pass(settings, missing):
 
 def test_a_booster_of_other_features_is_refused():
     with pytest.raises(MalformedBooster, match="num_feature must be 7"):
-        check_booster(bytes(single().boosters[0].save_raw("ubj")), n_features=7)
+        check_booster(bytes(single().predictor.boosters[0].save_raw("ubj")), n_features=7)
 
 
 def test_names_in_the_booster_are_refused():
@@ -135,7 +135,7 @@ def test_what_xgboost_does_not_write_is_refused(data):
 
 
 def test_every_prefix_of_a_booster_is_refused():
-    payload = bytes(single().boosters[0].save_raw("ubj"))
+    payload = bytes(single().predictor.boosters[0].save_raw("ubj"))
     for end in range(0, len(payload), 97):
         with pytest.raises(MalformedBooster):
             check_booster(payload[:end], n_features=6)

@@ -13,9 +13,10 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.learners.xgboost import chunk_source
 from meta_models.learners.xgboost.chunk_source import pass_of_values
-from meta_models.learners.xgboost.matrix import audit_features, build_matrix, cut_sample, cut_values, feature_bins
+from meta_models.learners.xgboost.matrix import build_matrix, cut_values
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
+from meta_models.training.fitting.audit import audit_features, cut_sample
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
 
@@ -26,7 +27,7 @@ def audit(task, sample_rows=None):
 
 
 def all_bins(task):
-    return feature_bins(task.dataset, task.features, np.arange(task.dataset.n_rows), task.config)
+    return cut_values(fill_missing(audit(task).sample), task.config.section.max_bin)
 
 
 def test_the_audit_counts_missing_values_and_takes_the_sample(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_the_audit_counts_missing_values_and_takes_the_sample(tmp_path: Path) ->
     assert found.missing[task.features.index("feature_1")] == 180
     assert found.missing.sum() == 180
     expected = task.dataset.read_rows(rows, task.features)
-    np.testing.assert_array_equal(found.sample, fill_missing(expected))
+    np.testing.assert_array_equal(found.sample, expected)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
@@ -59,12 +60,14 @@ def test_the_streamed_matrix_gives_the_trees_of_the_matrix_in_memory(
     opened = count_readings(monkeypatch)
     task = make_task(tmp_path, make_frame())
     bins = all_bins(task)
-    streamed = build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"))
+    streamed = build_matrix(
+        task.dataset, task.features, bins, task.config.section.max_bin, threads=1, progress=Progress("test")
+    )
     assert len(opened) == 1 + decoded  # one for the bins
     features = task.dataset.read_rows(np.arange(task.dataset.n_rows), task.features)
-    np.testing.assert_array_equal(bins, cut_values(fill_missing(features), task.config.max_bin))
-    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
-    memory = xgb.QuantileDMatrix(features, ref=reference, max_bin=task.config.max_bin)
+    np.testing.assert_array_equal(bins, cut_values(fill_missing(features), task.config.section.max_bin))
+    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.section.max_bin)
+    memory = xgb.QuantileDMatrix(features, ref=reference, max_bin=task.config.section.max_bin)
     label = (task.positions.labels == 1).astype(np.float32)
     dumps = []
     for matrix in (streamed, memory):
@@ -81,12 +84,14 @@ def test_rows_of_weight_zero_do_not_change_the_trees(tmp_path: Path) -> None:
     mask = np.zeros(task.dataset.n_rows, bool)
     mask[rows] = True
     label = (task.positions.labels == 2).astype(np.float32)
-    whole = build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("a"))
+    whole = build_matrix(
+        task.dataset, task.features, bins, task.config.section.max_bin, threads=1, progress=Progress("a")
+    )
     whole.set_label(label)
     whole.set_weight(mask.astype(np.float32))
-    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.max_bin)
+    reference = xgb.QuantileDMatrix(bins, max_bin=task.config.section.max_bin)
     subset = xgb.QuantileDMatrix(
-        fill_missing(task.dataset.read_rows(rows, task.features)), ref=reference, max_bin=task.config.max_bin
+        fill_missing(task.dataset.read_rows(rows, task.features)), ref=reference, max_bin=task.config.section.max_bin
     )
     subset.set_label(label[rows])
     dumps = [xgb.train(PARAMETERS, m, 8).get_dump() for m in (whole, subset)]
@@ -146,4 +151,6 @@ def test_an_interrupt_inside_the_build_is_not_lost(
 
     monkeypatch.setattr("meta_models.learners.xgboost.matrix.fill_missing", interrupted)
     with pytest.raises(interrupt):
-        build_matrix(task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"))
+        build_matrix(
+            task.dataset, task.features, bins, task.config.section.max_bin, threads=1, progress=Progress("test")
+        )

@@ -4,8 +4,8 @@ import pytest
 from tables import make_frame
 from training_tasks import make_task
 
-from meta_models.learners.xgboost.matrix import cut_sample, rows_stood_for
 from meta_models.schema import CLASS_NAMES
+from meta_models.training.fitting.audit import cut_sample, rows_stood_for
 from meta_models.training.strategies import STRATEGIES
 
 

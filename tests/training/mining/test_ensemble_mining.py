@@ -77,8 +77,8 @@ def test_a_member_learns_nothing_from_the_positions_of_other_batches(tmp_path: P
     other = STRATEGY.train(ensemble_task(tmp_path, spoilt, sampled(full))).model
     assert isinstance(other, EnsembleMetaModel)
     first, second = zip(result.model.members, other.members, strict=True)
-    assert second[0].boosters[1].save_raw() == second[1].boosters[1].save_raw()
-    assert first[0].boosters[1].save_raw() != first[1].boosters[1].save_raw()
+    assert second[0].predictor.boosters[1].save_raw() == second[1].predictor.boosters[1].save_raw()
+    assert first[0].predictor.boosters[1].save_raw() != first[1].predictor.boosters[1].save_raw()
 
 
 def test_a_resumed_run_equals_an_undisturbed_one(folder: Path, result: TrainingResult) -> None:

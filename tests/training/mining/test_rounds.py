@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from meta_models.errors import InputError
 from meta_models.inference.scoring import score_out_of_fold
-from meta_models.learners.base import BoosterJob, FittedBooster
+from meta_models.learners.seam import FitJob, Fitted
 from meta_models.persistence import dump_model
 from meta_models.result import TrainingResult
 from meta_models.training.fitting.folds import make_folds
@@ -25,9 +25,9 @@ from meta_models.training.strategies import STRATEGIES
 SINGLE = STRATEGIES["single_model"]
 
 
-def trained_jobs(monkeypatch: pytest.MonkeyPatch, task: TrainingTask) -> tuple[TrainingResult, dict[str, BoosterJob]]:
+def trained_jobs(monkeypatch: pytest.MonkeyPatch, task: TrainingTask) -> tuple[TrainingResult, dict[str, FitJob]]:
     """The result of training `task`, and the jobs of all rounds by name."""
-    jobs: dict[str, BoosterJob] = {}
+    jobs: dict[str, FitJob] = {}
     change = mining._Larger.change_jobs
 
     def remembered(self: mining._Larger, scan: PoolScan, number: int) -> mining.ChangeJob:
@@ -249,9 +249,9 @@ def test_the_hardest_are_those_of_a_full_sort() -> None:
 
 def test_out_of_fold_scores_of_mined_rows_are_cut_off() -> None:
     nothing, some = np.zeros(4, bool), np.array([True, False, True, False])
-    job = BoosterJob("fold-0-donor", 0, 1, ~some, nothing, some, 3)
-    final = BoosterJob("final-donor", FINAL, 1, ~nothing, nothing, nothing, 3)
-    booster = FittedBooster(b"", 3, (3,), np.array([[0.1], [0.2], [0.3]], np.float32), (), ())
+    job = FitJob("fold-0-donor", 0, 1, ~some, nothing, some, 3)
+    final = FitJob("final-donor", FINAL, 1, ~nothing, nothing, nothing, 3)
+    booster = Fitted(b"", 3, (3,), np.array([[0.1], [0.2], [0.3]], np.float32), (), ())
     problem = FittedProblem(None, [job], [final], {})  # type: ignore[arg-type]
     fit = dataclasses.replace(problem, fitted={job.name: booster, final.name: booster})
     assert mining._cut_to_table(problem, fit).fitted[job.name].scores.tolist() == pytest.approx(

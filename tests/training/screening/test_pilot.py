@@ -14,11 +14,10 @@ from training_tasks import make_task
 
 from meta_models.cli import main
 from meta_models.errors import ExitCode
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
+from meta_models.learners.seam import FitJob, Fitted
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.one_vs_rest import FINAL
-from meta_models.training.fitting.problem import audit_task, task_bins
+from meta_models.training.fitting.problem import audit_task, task_rows
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening import pilot
 from meta_models.training.screening.pilot import carrying, choose, choose_features, draw_rows, pilot_jobs
@@ -83,13 +82,13 @@ def test_boosters_of_a_fold_see_its_rows_alone(tmp_path: Path, monkeypatch: pyte
     task = make_task(tmp_path, noisy_frame(), max_features="auto")
     folds = make_folds(task.positions, task.config)
     seen: dict[int, set[str]] = {}
-    train = pilot.train_boosters
+    train = pilot.train_jobs
 
-    def watched(task: TrainingTask, table: Any, jobs: Sequence[BoosterJob], title: str) -> dict[str, FittedBooster]:
+    def watched(task: TrainingTask, table: Any, jobs: Sequence[FitJob], title: str) -> dict[str, Fitted]:
         seen[jobs[0].fold] = set(task.genes())
         return train(task, table, jobs, title)
 
-    monkeypatch.setattr(pilot, "train_boosters", watched)
+    monkeypatch.setattr(pilot, "train_jobs", watched)
     choose_features(task)
     assert sorted(seen) == [0, 1, 2]
     for fold, genes in seen.items():
@@ -101,12 +100,11 @@ def test_features_that_are_not_named_are_never_split_on(tmp_path: Path) -> None:
     task = make_task(tmp_path, noisy_frame(), colsample=0.3)
     allowed = np.zeros(len(task.features), bool)
     allowed[[1, 4, 9, 30]] = True
-    family, everything = FAMILIES["xgboost"], np.ones(task.dataset.n_rows, bool)
-    bins = task_bins(task, audit_task(task))
-    table = family.prepare(task.dataset, task.features, bins, task.config, threads=1)
-    job = BoosterJob("one", 0, 1, everything, ~everything, ~everything, 40, features=allowed)
-    fitted = family.fit(table, job, task.positions.labels, None, task.config, threads=1)
-    gains = family.gains(family.load(fitted.payload), len(task.features))
+    everything, rows = np.ones(task.dataset.n_rows, bool), task_rows(task, audit_task(task))
+    job = FitJob("one", 0, (1,), everything, ~everything, ~everything, (40,), features=allowed)
+    with task.config.learner.prepare(rows, task.config.section, task.resources) as prepared:
+        fitted = prepared.fit(job, task.positions.labels, None, threads=1)
+    gains = fitted.predictor.importances()["gain"][0]
     assert gains[~allowed].sum() == 0
     assert (gains[allowed] > 0).sum() >= 3
 
@@ -122,7 +120,7 @@ def test_a_pilot_leaves_noise_out_and_keeps_base_scores(tmp_path: Path, name: st
     assert all("--max-features" in (why or "") for why in left_out.values())
     assert any("--max-features 9" in note.text for note in result.notes)
     for fold, model in result.fold_models.items():
-        used = {model.feature_names[int(f[1:])] for b in model.boosters for f in b.get_score()}
+        used = {model.feature_names[int(f[1:])] for b in model.predictor.boosters for f in b.get_score()}
         assert len(used) <= 9, fold
     assert np.isfinite(result.oof["raw_donor"].to_numpy()).all()
 

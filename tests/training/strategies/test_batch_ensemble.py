@@ -296,7 +296,7 @@ def test_what_is_recorded_of_a_member(tmp_path: Path, frame: pl.DataFrame) -> No
         assert member.seconds > 0
         assert set(member.rounds.values()) <= set(range(1, 17))
         assert member.unseen.average_precision > 0.7
-    assert {b.member for b in result.boosters} == {0, 1, 2, 3}
+    assert {b.member for b in result.fits} == {0, 1, 2, 3}
     assert all(feature.missing_share == 0 for feature in result.features)
     assert sum(sum(f.gain.values()) for f in result.features) > 0
 
@@ -305,8 +305,8 @@ def test_members_are_watched_on_genes_of_the_others(tmp_path: Path, frame: pl.Da
     result = train(tmp_path, frame, n_estimators=16)
     assert isinstance(result.model, EnsembleMetaModel)
     fold = result.oof["fold"].to_numpy()
-    assert len(result.boosters) == 4 * 3
-    for booster in result.boosters:
+    assert len(result.fits) == 4 * 3
+    for booster in result.fits:
         others = np.flatnonzero(fold != booster.member)[:: max(1, len(fold) // WATCHED_ROWS)]
         score = result.model.members[booster.member].predict_sigmoids(frame[others])[:, booster.target]
         loss = log_loss(result.oof["label"].to_numpy()[others] == booster.target, np.column_stack([1 - score, score]))
@@ -320,5 +320,7 @@ def test_a_batch_that_can_hold_nothing_out_takes_all_rounds(tmp_path: Path) -> N
     table = make_frame(24, 40).with_columns(gene_family=related)
     options = {"rounds": "cross-validation", "max_genes_per_batch": 6, "n_estimators": 32}
     model = STRATEGIES["batch_ensemble"].train(make_task(tmp_path, table, "batch_ensemble", **options)).model
-    rounds = {len(member.info.genes): {b.num_boosted_rounds() for b in member.boosters} for member in model.members}
+    rounds = {
+        len(member.info.genes): {b.num_boosted_rounds() for b in member.predictor.boosters} for member in model.members
+    }
     assert rounds[12] == {32}

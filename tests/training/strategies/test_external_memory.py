@@ -14,19 +14,23 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.errors import UnitsFailed, WriteError
-from meta_models.learners.base import FittedBooster
+from meta_models.learners.seam import Fitted
 from meta_models.learners.xgboost import matrix
-from meta_models.learners.xgboost.booster import XGBoostBinary
-from meta_models.learners.xgboost.matrix import build_matrix, cut_values, joined, sample_size
+from meta_models.learners.xgboost.booster import QuantisedRows
+from meta_models.learners.xgboost.matrix import build_matrix, cut_values, joined
+from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.page_digests import PageDigests
 from meta_models.progress import Progress
 from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder
+from meta_models.training.fitting import audit
 from meta_models.training.fitting import fit_table as fit_table_module
-from meta_models.training.fitting.problem import audit_task, task_bins
+from meta_models.training.fitting.audit import sample_size
+from meta_models.training.fitting.problem import audit_task
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.memory import cache_bytes
 from meta_models.training.strategies import STRATEGIES
+
+EXTERNAL = STRATEGIES["external_memory"]
 
 #: Largest difference of a score between pages on disk and the matrix in memory (float sums in another order).
 TOLERANCE = 1e-5
@@ -52,7 +56,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("sampling", [1.0, 0.5])
 def test_pages_give_the_trees_of_the_matrix_in_memory(tmp_path: Path, small_pages: None, sampling: float) -> None:
     task = make_task(tmp_path, make_frame(n_genes=60))
-    bins = task_bins(task, audit_task(task))
+    bins = cut_values(fill_missing(audit_task(task).sample), task.config.section.max_bin)
     label = (task.positions.labels == 1).astype(np.float32)
     weight = (np.arange(len(label)) % 3 > 0).astype(np.float32)
     parameters = {
@@ -64,7 +68,13 @@ def test_pages_give_the_trees_of_the_matrix_in_memory(tmp_path: Path, small_page
         if cache is not None:
             cache.mkdir()
         table = build_matrix(
-            SmallChunks(task), task.features, bins, task.config, threads=2, progress=Progress("test"), cache=cache
+            SmallChunks(task),
+            task.features,
+            bins,
+            task.config.section.max_bin,
+            threads=2,
+            progress=Progress("test"),
+            cache=cache,
         )
         table.set_label(label)
         table.set_weight(weight)
@@ -99,7 +109,7 @@ def test_the_cache_is_removed_after_a_failure(tmp_path: Path, monkeypatch: pytes
         seen.extend(path for path in folder.rglob("*.page"))
         raise UnitsFailed("a booster must finish", "it did not")
 
-    monkeypatch.setattr(fit_table_module, "train_boosters", fail)
+    monkeypatch.setattr(fit_table_module, "train_jobs", fail)
     options = {"cache_dir": folder} if elsewhere else {}
     task = make_task(tmp_path, make_frame(), "external_memory", **options)
     with pytest.raises(UnitsFailed):
@@ -125,7 +135,7 @@ def test_the_cache_of_a_killed_run_goes_with_the_next_one(tmp_path: Path) -> Non
 
 def test_space_is_checked_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = make_task(tmp_path, make_frame(), "external_memory")
-    need = cache_bytes(task.dataset.n_rows, len(task.features))
+    need = EXTERNAL.cache_bytes(task.dataset.n_rows, len(task.features), task.config)
     monkeypatch.setattr("meta_models.run_folder.atomic.free_disk", lambda _: need - 1)
     with pytest.raises(WriteError, match=f"{need:,} bytes"):
         STRATEGIES["external_memory"].train(task)
@@ -134,12 +144,18 @@ def test_space_is_checked_before_anything_is_written(tmp_path: Path, monkeypatch
 def test_the_pages_take_no_more_disk_than_was_asked_for(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame(n_genes=300, n_features=60))
     (tmp_path / "cache").mkdir()
-    bins, cache = task_bins(task, audit_task(task)), tmp_path / "cache"
+    bins, cache = cut_values(fill_missing(audit_task(task).sample), task.config.section.max_bin), tmp_path / "cache"
     table = build_matrix(
-        task.dataset, task.features, bins, task.config, threads=1, progress=Progress("test"), cache=cache
+        task.dataset,
+        task.features,
+        bins,
+        task.config.section.max_bin,
+        threads=1,
+        progress=Progress("test"),
+        cache=cache,
     )
     on_disk = sum(file.stat().st_size for file in (tmp_path / "cache").iterdir())
-    assert 0.6 < on_disk / cache_bytes(table.num_row(), table.num_col()) <= 1
+    assert 0.6 < on_disk / EXTERNAL.cache_bytes(table.num_row(), table.num_col(), task.config) <= 1
 
 
 def test_chunks_are_joined_to_pages() -> None:
@@ -185,8 +201,8 @@ def test_quantiles_fill_the_bins_evenly_beside_a_frequent_value() -> None:
 def test_a_wide_table_has_a_smaller_sample(tmp_path: Path) -> None:
     config = make_task(tmp_path, make_frame()).config
     assert sample_size(100, config) == config.cut_sample_rows
-    assert sample_size(1167, config) * 1167 * 4 <= matrix.SAMPLE_BYTES
-    assert sample_size(10**7, config) == config.max_bin
+    assert sample_size(1167, config) * 1167 * 4 <= audit.SAMPLE_BYTES
+    assert sample_size(10**7, config) == audit.LEAST_SAMPLE
 
 
 @pytest.mark.parametrize("damage", ["flip", "remove"])
@@ -207,9 +223,9 @@ def test_a_booster_of_pages_that_changed_is_not_kept(tmp_path: Path, damage: str
 
 def test_pages_are_verified_before_a_booster_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = make_task(tmp_path, make_frame(n_genes=30), "external_memory", n_estimators=3, rounds="fixed")
-    fit = XGBoostBinary.fit
+    fit = QuantisedRows.fit
 
-    def flipping(self: XGBoostBinary, *arguments: Any, **options: Any) -> FittedBooster:
+    def flipping(self: QuantisedRows, *arguments: Any, **options: Any) -> Fitted:
         fitted = fit(self, *arguments, **options)
         if len(task.units.names()) == 2:
             page = max((path for path in tmp_path.rglob("matrix*") if path.is_file()), key=lambda p: p.stat().st_size)
@@ -218,7 +234,7 @@ def test_pages_are_verified_before_a_booster_is_kept(tmp_path: Path, monkeypatch
             page.write_bytes(data)
         return fitted
 
-    monkeypatch.setattr(XGBoostBinary, "fit", flipping)
+    monkeypatch.setattr(QuantisedRows, "fit", flipping)
     with pytest.raises(UnitsFailed, match="Changed on disk"):
         STRATEGIES["external_memory"].train(task)
     assert len(task.units.names()) == 2

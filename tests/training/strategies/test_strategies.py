@@ -15,12 +15,13 @@ from tables import gene_rule_frame, make_frame
 from training_tasks import make_task
 
 from meta_models.errors import MemoryBudgetError
-from meta_models.learners.registry import FAMILIES
 from meta_models.persistence import dump_model
 from meta_models.result import probability_columns
 from meta_models.training.fitting.folds import make_folds
-from meta_models.training.fitting.problem import audit_task, fold_jobs, task_bins
-from meta_models.training.fitting.run_jobs import train_boosters
+from meta_models.training.fitting.one_vs_rest import held_out_jobs
+from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
+from meta_models.training.fitting.run_jobs import train_jobs
 from meta_models.training.strategies import STRATEGIES
 
 
@@ -63,7 +64,7 @@ def test_every_strategy_fills_the_same_result(tmp_path: Path, demo_table: Path, 
     assert result.kept_features == task.features
     assert set(result.best_base_by_fold) == set(oof["fold"].unique())
     assert all(f.gain is not None for f in result.features)
-    assert any(b.fold == -1 for b in result.boosters)
+    assert any(b.fold == -1 for b in result.fits)
     probabilities = result.model.predict_proba(pl.read_parquet(demo_table / "batch_00001.parquet"))
     np.testing.assert_allclose(probabilities.sum(1), 1)
 
@@ -80,15 +81,15 @@ def test_held_out_scores_are_those_of_the_fold_model(tmp_path: Path) -> None:
     """Out-of-fold scores come from XGBoost's cache of its training matrix; the stored booster must say the same."""
     task = make_task(tmp_path, make_frame(n_genes=40))
     folds = make_folds(task.positions, task.config)
-    jobs = fold_jobs(task, folds)[:3]
-    bins = task_bins(task, audit_task(task))
-    table = FAMILIES["xgboost"].prepare(task.dataset, task.features, bins, task.config, threads=1)
-    fitted = train_boosters(task, table, jobs, "test")
+    jobs = held_out_jobs(task_problem(task, folds), [0])
+    rows = task_rows(task, audit_task(task))
+    with Preparation(task.config.learner, rows, task.config.section, task.resources) as preparation:
+        fitted = train_jobs(task, preparation, jobs, "test")
     features = task.dataset.read_rows(np.flatnonzero(jobs[0].score), task.features)
     for job in jobs:
-        booster = xgb.Booster(model_file=bytearray(fitted[job.name].payload))
+        booster = fitted[job.name].predictor.boosters[0]
         assert booster.num_boosted_rounds() == fitted[job.name].rounds
-        scores = fitted[job.name].scores[:, 0]
+        scores = fitted[job.name].scores[:, 0, 0]
         np.testing.assert_allclose(booster.inplace_predict(features), scores, rtol=1e-5, atol=1e-7)
 
 

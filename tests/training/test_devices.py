@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import xgboost as xgb
 from sklearn.metrics import average_precision_score
 from tables import make_frame
 from training_tasks import make_task
@@ -18,9 +19,12 @@ from meta_models.cli import main
 from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode, MemoryBudgetError, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.learners.xgboost import devices
-from meta_models.learners.xgboost.devices import DEVICE_SHARE, choose_device, device_peak
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Shape
+from meta_models.learners.xgboost.memory import device_bytes
 from meta_models.resources import Gpu, NoGpu
+from meta_models.training import devices
+from meta_models.training.devices import DEVICE_SHARE, choose_device, present_gpu
 from meta_models.training.fitting import run_jobs as boosters
 from meta_models.training.fitting.cores import worker_count
 from meta_models.training.strategies import STRATEGIES
@@ -43,7 +47,7 @@ ABSENT = NoGpu("there is none")
     ],
 )
 def test_the_device_and_the_reason(options: dict, gpu: Gpu | NoGpu, name: str, reason: str) -> None:
-    choice = choose_device(1_000_000, 1_000, TrainingConfig(**options), gpu)
+    choice = choose_device(Shape(1_000_000, 1_000), TrainingConfig(**options), gpu)
     assert choice.name == name
     assert reason in choice.reason
 
@@ -58,30 +62,30 @@ def test_the_device_and_the_reason(options: dict, gpu: Gpu | NoGpu, name: str, r
 )
 def test_a_device_that_is_asked_for_is_not_swapped(options: dict, gpu: Gpu | NoGpu, error: type, found: str) -> None:
     with pytest.raises(error, match=found):
-        choose_device(1_000_000, 1_000, TrainingConfig(device="cuda", **options), gpu)
+        choose_device(Shape(1_000_000, 1_000), TrainingConfig(device="cuda", **options), gpu)
 
 
 def test_the_matrix_just_fits() -> None:
-    just = Gpu("Just", int(device_peak(5_000, 7) / DEVICE_SHARE) + 1)
-    assert choose_device(5_000, 7, TrainingConfig(), just).name == "cuda"
-    assert choose_device(50_000, 7, TrainingConfig(), just).name == "cpu"
+    just = Gpu("Just", int(device_bytes(Shape(5_000, 7)) / DEVICE_SHARE) + 1)
+    assert choose_device(Shape(5_000, 7), TrainingConfig(), just).name == "cuda"
+    assert choose_device(Shape(50_000, 7), TrainingConfig(), just).name == "cpu"
 
 
 def test_without_cuda_in_xgboost_the_driver_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.xgb, "build_info", lambda: {"USE_CUDA": False})
+    monkeypatch.setattr(xgb, "build_info", lambda: {"USE_CUDA": False})
     monkeypatch.setattr(devices, "find_gpu", None)
-    assert "built without CUDA" in getattr(devices.present_gpu(), "reason", "")
+    assert "built without CUDA" in getattr(present_gpu(LEARNERS["xgboost"]), "reason", "")
 
 
 def test_jobs_run_in_turn_on_a_gpu() -> None:
-    assert worker_count(TrainingConfig(device="cpu"), 8) == 8
-    assert worker_count(TrainingConfig(device="cuda"), 8) == 1
+    assert worker_count(TrainingConfig(), 8, "cpu") == 8
+    assert worker_count(TrainingConfig(), 8, "cuda") == 1
 
 
 def test_the_plan_names_device_and_reason(
     demo_table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("meta_models.training.plan.present_gpu", lambda: ABSENT)
+    monkeypatch.setattr("meta_models.training.plan.present_gpu", lambda _: ABSENT)
     assert main(["train", "--dataset", str(demo_table), "--dry-run"]) == ExitCode.DONE
     plan = json.loads(capsys.readouterr().out)
     assert plan["device"] == {"name": "cpu", "reason": "there is none"}
@@ -120,7 +124,9 @@ def test_a_gpu_trains_what_the_cpu_trains(
     frame = pl.read_parquet(demo_table / "batch_00001.parquet")
     difference = models["cpu"].predict_proba(frame) - models["cuda"].predict_proba(frame)
     assert np.abs(difference).mean() < 0.02
-    assert models["cuda"].info.provenance["parameters"]["device"] == "cuda"
+    assert json.loads((tmp_path / "cuda" / "run_manifest.json").read_text())["lines"]["plan"][1].startswith(
+        "Device: cuda"
+    )
 
 
 @pytest.mark.gpu

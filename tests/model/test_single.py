@@ -8,7 +8,8 @@ import xgboost as xgb
 from fitted_models import FEATURES, make, rows, single
 
 from meta_models.errors import InputError
-from meta_models.model import ModelInfo, SigmoidMetaModel, apply_calibrators, fill_missing, inputs, normalise
+from meta_models.learners.xgboost.predictor import BoosterPredictor
+from meta_models.model import ModelInfo, SingleModel, apply_calibrators, inputs, normalise
 
 X = rows(300, seed=3)
 INFO = ModelInfo(strategy="single_model", genes=())
@@ -22,15 +23,16 @@ def boosters(n_features=2, names=None, rounds=2):
 
 def test_sigmoids_are_those_of_the_boosters_with_missing_values_at_the_sentinel():
     model = single()
+    assert np.isnan(X).any()
     filled = np.nan_to_num(X, nan=-1e30)
-    expected = np.column_stack([b.predict(xgb.DMatrix(filled)) for b in model.boosters])
-    np.testing.assert_array_equal(model.predict_sigmoids(X), expected.astype(np.float64))
+    expected = np.column_stack([b.predict(xgb.DMatrix(filled)) for b in model.predictor.boosters])
+    np.testing.assert_array_equal(model.predict_scores(X), expected.astype(np.float64))
 
 
 @pytest.mark.parametrize("calibration", ["none", "identity", "platt", "isotonic", "mixed"])
 def test_probabilities(calibration):
     model = make(f"single-{calibration}")
-    sigmoids = model.predict_sigmoids(X)
+    sigmoids = model.predict_scores(X)
     raw, calibrated = model.predict_both(X)
     np.testing.assert_array_equal(raw, normalise(sigmoids))
     expected = raw if model.calibrators is None else apply_calibrators(sigmoids, model.calibrators)
@@ -74,10 +76,6 @@ def test_the_callers_array_is_not_written_to():
     np.testing.assert_array_equal(X, kept)
 
 
-def test_missing_and_sentinel_are_the_same():
-    np.testing.assert_array_equal(single().predict_proba(fill_missing(X)), single().predict_proba(X))
-
-
 def test_columns_are_matched_by_name_in_the_models_own_order():
     frame = pl.DataFrame(X, schema=list(FEATURES))
     np.testing.assert_array_equal(single().predict_proba(frame.select(sorted(FEATURES))), single().predict_proba(X))
@@ -90,14 +88,7 @@ def test_threads_change_nothing():
     before = model.predict_proba(X)
     model.set_threads(2)
     np.testing.assert_array_equal(model.predict_proba(X), before)
-
-
-def test_boosters_are_copied_without_names():
-    given = boosters(names=["a", "b"])
-    model = SigmoidMetaModel(given, ["x[0]", "x<1"], info=INFO)
-    assert given[0].feature_names == ["a", "b"]
-    assert model.boosters[0].feature_names is None
-    assert model.predict_proba(np.zeros((1, 2))).shape == (1, 3)
+    assert all('"nthread":"2"' in booster.save_config() for booster in model.predictor.boosters)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +97,12 @@ def test_boosters_are_copied_without_names():
 )
 def test_parts_that_do_not_fit_are_refused(given, names):
     with pytest.raises(ValueError):
-        SigmoidMetaModel(given, names, info=INFO)
+        SingleModel(BoosterPredictor(given), names, info=INFO)
+
+
+def test_boosters_of_unlike_features_are_no_predictor():
+    with pytest.raises(ValueError, match="differ in features"):
+        BoosterPredictor([*boosters()[:1], *boosters(n_features=3)[:2]])
 
 
 def test_calibrators_can_be_exchanged():
@@ -132,5 +128,5 @@ def test_info_refuses_unsorted_genes_and_another_class_order(fields):
 def test_what_it_is_in_a_line():
     assert (
         repr(single())
-        == f"<SigmoidMetaModel: 1 member, {len(FEATURES)} features, {len(single().info.genes)} training genes>"
+        == f"<SingleModel: 1 member, {len(FEATURES)} features, {len(single().info.genes)} training genes>"
     )

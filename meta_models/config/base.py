@@ -1,0 +1,138 @@
+"""What every configuration is: frozen, validated, read from YAML. What a field is for stands on the field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meta_models.errors import UsageError
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Value = TypeVar("Value")
+
+
+class Scope(StrEnum):
+    """What a field is for.
+
+    ``start``: how this one run is started; another one that is told the same writes elsewhere, and wipes nothing.
+    ``unit``: changes what a checkpointed unit becomes. ``model``: changes the model, but no unit that is kept.
+    ``analysis``: what is looked at afterwards. ``resources``: what a run may use.
+    """
+
+    START = "start"
+    UNIT = "unit"
+    MODEL = "model"
+    ANALYSIS = "analysis"
+    RESOURCES = "resources"
+
+
+OfStart = Annotated[Value, Scope.START]
+OfUnit = Annotated[Value, Scope.UNIT]
+OfModel = Annotated[Value, Scope.MODEL]
+OfAnalysis = Annotated[Value, Scope.ANALYSIS]
+OfResources = Annotated[Value, Scope.RESOURCES]
+
+
+@dataclass(frozen=True)
+class ValueNames:
+    """What the values of an option are called in the help; in the ``Annotated`` type of a field."""
+
+    names: tuple[str, ...]
+
+
+class Configuration(BaseModel):
+    """What a command is told: frozen and validated.
+
+    Each field is an option of the command (``max_depth`` is ``--max-depth``) and a key of ``--config FILE``. Unknown
+    keys are refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> Self:
+        """Validate `values`.
+
+        Raises
+        ------
+        UsageError
+            With one line for each unknown key and each bad value.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            lines = "; ".join(error_lines(error))
+            raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
+
+    @classmethod
+    def read_yaml(cls, path: Path) -> dict[str, Any]:
+        """The mapping in a YAML (or JSON) file.
+
+        Of the ``run_manifest.json`` of an earlier run it is the ``config``, without ``out_dir``, ``overwrite``,
+        ``resume`` and ``dry_run``: what was meant for that run would overwrite it.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be read or holds no mapping.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
+        from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
+        values = values["config"] if from_run else values
+        if not isinstance(values, dict):
+            raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
+        named = {str(key).replace("-", "_"): value for key, value in values.items()}
+        return {name: value for name, value in named.items() if not (from_run and name in cls.of(Scope.START))}
+
+    @classmethod
+    def of(cls, *scopes: Scope) -> tuple[str, ...]:
+        """Names of the fields that are for any of `scopes`, in the order of the fields."""
+        return tuple(name for name, field in cls.model_fields.items() if any(note in scopes for note in field.metadata))
+
+
+#: Instead of what pydantic says of errors of these types.
+_MESSAGES = {"extra_forbidden": "there is no such option", "missing": "must be given"}
+
+
+def error_lines(error: ValidationError, section: str = "") -> list[str]:
+    """One line for each bad value: the key, the flag that is derived from it, what is wrong and what was found.
+
+    Parameters
+    ----------
+    section : str
+        Name of the section that the keys belong to.
+    """
+    return [
+        f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}"
+        for e in error.errors()
+    ]
+
+
+def _message(error: Any) -> str:
+    """What is wrong, without pydantic's name for the kind of error where the words are ours."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return str(_MESSAGES.get(error["type"], error["msg"]))
+
+
+def _option(error: Any, section: str) -> str:
+    """Where an error is: a key of ``--config``, and the flag that is derived from it."""
+    where = ".".join(filter(None, [section, *map(str, error["loc"])]))
+    return where if error["type"] == "extra_forbidden" or not where else f"{where} (--{where.replace('_', '-')})"
+
+
+def _found(error: Any) -> str:
+    """The bad value, where one value is bad."""
+    if not error["loc"] or error["type"] == "missing":
+        return ""
+    text = repr(error.get("input"))
+    return f" (found {text if len(text) <= 60 else text[:57] + '...'})"

@@ -1,0 +1,296 @@
+"""The configuration of a training run. The command line is derived from its fields (see ``cli``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from meta_models.config.base import (
+    Configuration,
+    OfAnalysis,
+    OfModel,
+    OfResources,
+    OfStart,
+    OfUnit,
+    PositiveInt,
+    Scope,
+    Share,
+    ValueNames,
+)
+from meta_models.config.sections import with_sections
+from meta_models.errors import UsageError
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Learner, LearnerConfig
+
+SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+
+
+class TrainingConfig(Configuration):
+    """Everything that determines a training run.
+
+    The effective configuration stands in ``run_manifest.json`` and can be fed back (see `read_yaml`).
+    """
+
+    # ---- input and output
+    dataset: OfModel[str] = Field(
+        "demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table."
+    )
+    out_dir: OfStart[Path | None] = Field(None, description="Run folder; must be empty or absent.")
+    eval_dataset: OfAnalysis[str | None] = Field(
+        None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
+    )
+    oof_dataset: OfAnalysis[str | None] = Field(
+        None, description="Table of all positions of the training genes; each is scored by the model of its fold."
+    )
+    overwrite: OfStart[bool] = Field(
+        default=False, description="Replace the run in the run folder, once table and options were checked."
+    )
+    resume: OfStart[bool] = Field(
+        default=False, description="Reuse the finished units of an earlier run in the run folder."
+    )
+    dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
+    verbose: OfStart[bool] = Field(default=False, description="Log details.")
+
+    # ---- learners
+    learners: OfModel[tuple[str, ...]] = Field(
+        ("xgboost",), min_length=1, description="What is fitted: names that `meta-models learners` lists."
+    )
+    sections: OfModel[dict[str, SerializeAsAny[LearnerConfig]]] = Field(
+        {}, description="The options of each learner, by its name.", repr=False
+    )
+    monotone: OfUnit[bool] = Field(
+        default=True,
+        description="A higher score of a base model for a class never lowers the probability of that class, all else "
+        "being equal, and one for neither never raises that of a site.",
+    )
+    cut_sample_rows: OfUnit[PositiveInt] = Field(
+        100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
+    )
+    rounds: OfModel[Literal["cross-validation", "early-stopping", "fixed"]] = Field(
+        "fixed",
+        description="How many rounds: all (fixed), those best on the other folds, or until inner genes stop gaining.",
+    )
+    early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
+        0.1, description="Share of a fold's training genes that only decide when to stop."
+    )
+    training_weights: OfUnit[Literal["none", "sampling", "balanced", "effective"]] = Field(
+        "sampling",
+        description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
+        "equal total (balanced); or classes weighted by their effective number of rows.",
+    )
+    mine_negatives: OfModel[str | None] = Field(
+        None,
+        description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
+    )
+    mining_rounds: OfModel[PositiveInt] = Field(
+        1, description="Most rounds of mining; it ends when average precision on all positions stops rising."
+    )
+    mined_per_site: OfModel[Annotated[float, Field(gt=0)]] = Field(
+        5.0, description="Hardest negatives taken for each site of the training genes."
+    )
+    thin_negatives: OfUnit[Share | None] = Field(
+        None,
+        description="Train on this share only of the negatives that no base model scores above --thin-below, weighted.",
+    )
+    thin_below: OfUnit[Annotated[float, Field(gt=0, le=1)]] = Field(
+        0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
+    )
+
+    # ---- honesty
+    n_folds: OfModel[Annotated[int, Field(ge=2)]] = Field(5, description="Cross-validation folds.")
+    split: OfModel[Literal["gene", "chromosome"]] = Field("gene", description="What is held out together.")
+    calibrate: OfModel[bool] = Field(default=True, description="Calibrate the probabilities, cross-fitted out of fold.")
+    calibrate_per_class: OfModel[bool] = Field(
+        default=True, description="A calibrator for each class; otherwise one for all three."
+    )
+    calib_method: OfModel[Literal["blend", "platt", "isotonic"]] = Field(
+        "blend",
+        description="Calibration method: logistic regression on the score and the base models' scores (blend), on the "
+        "score alone (platt), or a rising step function of the score (isotonic).",
+    )
+    base_train_chroms: OfAnalysis[tuple[str, ...] | None] = Field(
+        None, description="Chromosomes the base model was trained on (default: from dataset_info.json)."
+    )
+    base_score_columns: OfModel[Annotated[tuple[str, str, str] | None, SCORE_NAMES]] = Field(
+        None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
+    )
+    bootstrap_samples: OfAnalysis[PositiveInt] = Field(
+        1000, description="Resamples of families behind each 95 % interval."
+    )
+
+    # ---- screening and features
+    leakage_threshold: OfModel[Annotated[float, Field(gt=0.5, le=1)]] = Field(
+        0.95, description="Correlation with the label above which a feature is judged a leak."
+    )
+    keep_leaky: OfModel[bool] = Field(default=False, description="Report leaks but keep them.")
+    screening_share: OfModel[Share] = Field(0.1, description="Share of the genes that screening looks at.")
+    screening_min_genes: OfModel[PositiveInt] = Field(50, description="Least number of genes that screening looks at.")
+    protect_features: OfModel[tuple[str, ...]] = Field((), description="Features that screening may not remove.")
+    max_features: OfModel[PositiveInt | Literal["auto"] | None] = Field(
+        None,
+        description="Train on the features that matter only: those that carry 99.9 % of the gain of short boosters on "
+        "genes of two other folds or more ('auto'), at most so many (a number), base scores always among them.",
+    )
+    exclude_features: OfModel[tuple[str, ...]] = Field(
+        (), description="Features to leave out: names, or @FILE with one a line."
+    )
+
+    # ---- analysis
+    analyses: OfAnalysis[tuple[str, ...]] = Field(
+        ("default",),
+        description="Analyses to run: default (all but the slow ones), all, or codes, which analysis_outcomes.json "
+        "lists; slow are group-ablation, learning-curve and shuffled-labels.",
+    )
+    targets: OfAnalysis[Path | None] = Field(
+        None,
+        description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
+        "weights; exit code 5 when one is missed.",
+    )
+    plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
+    shap_rows: OfAnalysis[PositiveInt] = Field(
+        1000, description="Rows explained by SHAP, spread over classes and genes."
+    )
+    explained_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
+        200, description="Most fixed and most broken sites whose top features are named by SHAP."
+    )
+    importance_rows: OfAnalysis[PositiveInt] = Field(
+        20_000, description="Rows behind one-feature average precision and correlation of features."
+    )
+    permutation_rows: OfAnalysis[PositiveInt] = Field(1000, description="Rows behind permutation importance.")
+    permutation_features: OfAnalysis[PositiveInt] = Field(
+        40, description="Features of the highest gain that are permuted alone; the others by feature group."
+    )
+
+    # ---- ensemble
+    max_genes_per_batch: OfModel[PositiveInt] = Field(
+        1200, description="Most genes of a batch (families are never split)."
+    )
+    max_batch_gb: OfModel[Annotated[float, Field(gt=0)]] = Field(
+        12.0, description="Memory in GB that the process of a batch may take; it sets how many rows a batch has."
+    )
+    parallel_batches: OfResources[PositiveInt | None] = Field(
+        None, description="Batches trained at a time, as far as memory allows (default: a third of the threads)."
+    )
+    ensemble_method: OfModel[Literal["voting", "weighted", "stacking"]] = Field(
+        "voting", description="How members are combined; 'weighted' and 'stacking' are fitted out of fold: refit."
+    )
+    ensemble_weights_per_class: OfModel[bool] = Field(
+        default=False, description="Weights of its own for each class, with --ensemble-method weighted."
+    )
+    ensemble_cv: OfModel[Literal["auto", "out-of-batch", "refit"]] = Field(
+        "auto",
+        description="How the ensemble is scored: by the members that never saw a gene, or refitted for each fold; "
+        "'auto' takes out-of-batch with 3 batches or more where it is possible.",
+    )
+    calibrate_members: OfModel[bool] = Field(
+        default=False, description="Calibrate each member's probabilities before they are combined, cross-fitted."
+    )
+    allow_missing_batches: OfModel[bool] = Field(
+        default=False, description="Go on without the genes of batches that failed, and say so, instead of exit code 4."
+    )
+
+    # ---- strategy and resources
+    strategy: OfModel[str] = Field(
+        "auto",
+        description="Training strategy: single_model, batch_ensemble, external_memory, or auto, which chooses by genes "
+        "and memory.",
+    )
+    train_all_genes: OfModel[bool] = Field(
+        default=False, description="Force the batch ensemble, which trains on every gene."
+    )
+    max_single_genes: OfModel[PositiveInt] = Field(4000, description="Most genes of a single model chosen by 'auto'.")
+    max_single_gb: OfModel[Annotated[float, Field(gt=0)]] = Field(
+        32.0, description="Most predicted GB of a single model."
+    )
+    max_memory_gb: OfResources[Annotated[float, Field(gt=0)] | None] = Field(
+        None, description="Memory budget in GB (10^9 bytes); never more than the machine's own limits."
+    )
+    strict_memory: OfResources[bool] = Field(
+        default=False,
+        description="Have the kernel refuse address space beyond the budget and 4 GB, besides the guard.",
+    )
+    cache_dir: OfResources[Path | None] = Field(
+        None, description="Folder for the pages of --strategy external_memory (default: the run folder)."
+    )
+    threads: OfResources[PositiveInt | None] = Field(
+        None, description="CPU threads (default: what this process may use)."
+    )
+    device: OfResources[Literal["auto", "cpu", "cuda"]] = Field("auto", description="Device of the booster.")
+    sample_genes: OfModel[PositiveInt | None] = Field(None, description="Use so many genes only, drawn by the seed.")
+    seed: OfUnit[Annotated[int, Field(ge=0, lt=2**31)]] = Field(0, description="Seed of everything random.")
+
+    @property
+    def learner(self) -> Learner:
+        """The first of the learners."""
+        return LEARNERS[self.learners[0]]
+
+    @property
+    def section(self) -> Any:
+        """The options of the first of the learners."""
+        return self.sections[self.learners[0]]
+
+    @property
+    def rounds_limit(self) -> int:
+        """Most rounds of a fit of the learner; 0 where it has none."""
+        return self.learner.rounds(self.section)
+
+    def cheaper(self, rounds: int) -> Self:
+        """The same with at most `rounds` rounds, all of them taken, as the learner makes up for those left out."""
+        section = self.learner.cheaper(self.section, rounds)
+        changes = {"sections": {**self.sections, self.learners[0]: section}, "rounds": "fixed"}
+        return self.model_copy(update=changes)
+
+    def require_dataset(self) -> None:
+        """See that the table was named: nobody trains on the built-in one by leaving out an option.
+
+        Raises
+        ------
+        UsageError
+            If it was not.
+        """
+        if "dataset" not in self.model_fields_set:
+            raise UsageError("--dataset must name the table", "It is missing", "Give --dataset PATH or --dataset demo")
+
+    def differences(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
+        """Options that make another model than those of `earlier`, the configuration of a run, in words."""
+        values = self.model_dump(mode="json")
+        return tuple(
+            f"--{name.replace('_', '-')} {values[name]} (was {earlier[name]})"
+            for name in type(self).model_fields
+            if name in self.of(Scope.UNIT, Scope.MODEL) and name in earlier and earlier[name] != values[name]
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections(cls, values: Any) -> Any:
+        """Options of learners under the names of the learners, and those of former versions at the top."""
+        return with_sections(values, frozenset(cls.model_fields)) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite exclude one another")
+        self._check_mining()
+        self._check_ensemble()
+        return self
+
+    def _check_mining(self) -> None:
+        if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
+            raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+
+    def _check_ensemble(self) -> None:
+        if self.ensemble_cv == "out-of-batch" and self.ensemble_method != "voting":
+            raise ValueError(
+                f"ensemble_method {self.ensemble_method} needs ensemble_cv refit: out of batch no row has a prediction "
+                "of its own member that may be looked at, so its weights cannot be fitted"
+            )
+        if self.ensemble_cv == "out-of-batch" and self.mine_negatives is not None:
+            raise ValueError(
+                "mine_negatives needs ensemble_cv refit: how many rounds of mining are taken is decided by scores on "
+                "genes held out of the batch"
+            )
+        if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
+            raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")

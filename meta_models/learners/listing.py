@@ -1,0 +1,44 @@
+"""What ``meta-models learners`` prints: each learner with its traits, or the options of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Learner, Tune
+
+
+def list_learners() -> Iterator[str]:
+    """One line for each learner: its name, what it is, what it needs."""
+    width = max(map(len, LEARNERS))
+    for name in LEARNERS:
+        yield f"{name:<{width}}  {_facts(LEARNERS[name], LEARNERS.package(name))}"
+
+
+def list_options(name: str) -> Iterator[str]:
+    """The learner `name`, and one line for each of its options; raises UsageError where there is no such learner."""
+    learner = LEARNERS[name]
+    yield f"{name}: {_facts(learner, LEARNERS.package(name))}"
+    yield (learner.Config.__doc__ or "").strip().splitlines()[0] if learner.Config.__doc__ else ""
+    for option, field in learner.Config.model_fields.items():
+        tuned = [note for note in field.metadata if isinstance(note, Tune)]
+        searched = "".join(f", searched from {t.low:g} to {t.high:g}{' (log)' if t.log else ''}" for t in tuned)
+        flag = f"--{name.replace('_', '-')}.{option.replace('_', '-')}"
+        yield f"  {flag}: {field.description} (default: {field.default}{searched})"
+
+
+def _facts(learner: Learner, package: str | None) -> str:
+    traits = learner.traits
+    parts = [
+        learner.title,
+        f"reads {traits.inputs}",
+        "one class against the rest" if traits.targets == "each" else "all classes at once",
+        "weights" if traits.weights else "no weights",
+        *(["early stopping"] if traits.stopping else []),
+        *(["table on disk"] if traits.on_disk else []),
+        *(["streamed"] if traits.streamed else []),
+        *(["GPU"] if "cuda" in traits.devices else []),
+        f"needs meta-models[{traits.extra}]" if traits.extra else "installed",
+        *([f"from {package}"] if package else []),
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,71 @@
+"""Predicted memory of a matrix and of a booster that is trained on it.
+
+The constants were read off the peaks of runs (``python benchmarks/memory.py``; Linux, glibc, XGBoost 3.2).
+"""
+
+from __future__ import annotations
+
+from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES, reading_bytes
+from meta_models.learners.seam import Footprint, Resources, Shape
+from meta_models.learners.xgboost.section import XGBoostConfig
+
+#: Bytes of features, as float32, that XGBoost is handed at a time: with each chunk it goes over the bins of them all.
+BUILD_BYTES = 32_000_000
+#: Bytes of features, as float32, that become one page of an external matrix: few pages are read faster than many.
+PAGE_BYTES = 128_000_000
+
+BYTES_PER_VALUE = 2.1  # quantised matrix without missing values
+DISK_BYTES_PER_VALUE = 2.6  # pages of an external matrix
+DEVICE_HOST = 300_000_000  # what CUDA holds of the host's memory
+DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matrix goes over to a GPU
+WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
+WORKER = 25_000_000
+BIN_BYTES = 16  # sums of gradients and hessians of a bin, which a booster holds for each node that it has split
+KMER_BINS = 16  # distinct counts of a k-mer
+NODE_BYTES = 150  # a node of a tree, loaded, and its copy among the merged boosters
+FULL_DEPTH = 7  # deeper trees are hardly ever full
+DEVICE_PROCESS = 1_500_000_000  # context, kernels, histograms
+DEVICE_VALUE_BYTES = 2  # the quantised value, and its copy while the matrix comes over from the host
+DEVICE_ROW_BYTES = 100  # gradients, predictions, labels, weights and row partition of one booster
+CLASSES = 3
+
+
+def footprint(shape: Shape, config: XGBoostConfig, resources: Resources) -> Footprint:
+    """Bytes of a quantised matrix, in memory or in pages, and of boosters."""
+    cells = shape.rows * shape.features
+    job = int(WORKER + WORKER_ROW_BYTES * shape.rows + _histograms(shape, config, resources))
+    predictor = _predictor(config)
+    if resources.cache is not None:
+        return _paged(cells, job, predictor)
+    held = BYTES_PER_VALUE * cells
+    if resources.device == "cuda":
+        held += DEVICE_HOST + DEVICE_COPY * cells
+    building = held + reading_bytes(shape.rows, shape.features, BUILD_BYTES)
+    return Footprint(int(held), int(building), job, predictor)
+
+
+def device_bytes(shape: Shape) -> int:
+    """Predicted peak in bytes of the GPU's memory."""
+    return DEVICE_PROCESS + shape.rows * (DEVICE_VALUE_BYTES * shape.features + DEVICE_ROW_BYTES)
+
+
+def _paged(cells: int, job: int, predictor: int) -> Footprint:
+    """While the pages are made, the chunks of one, their copy as one and its quantised form are held; then three."""
+    page = min(PAGE_BYTES, 4 * cells)
+    quantised = BYTES_PER_VALUE / 4 * page
+    building = min(SCAN_BYTES, 2 * cells) + CHUNK_BYTES + 2 * page + quantised
+    return Footprint(int(3 * quantised), int(building), job, predictor, int(DISK_BYTES_PER_VALUE * cells))
+
+
+def _histograms(shape: Shape, config: XGBoostConfig, resources: Resources) -> float:
+    """Bytes of the histograms of a booster's full tree; those of a GPU lie on it."""
+    if resources.device == "cuda":
+        return 0.0
+    most = min(config.max_bin, shape.rows)
+    bins = most * (shape.features - shape.kmers) + min(KMER_BINS, most) * shape.kmers
+    return float(BIN_BYTES * bins * ((1 << min(config.max_depth, FULL_DEPTH)) - 1))
+
+
+def _predictor(config: XGBoostConfig) -> int:
+    trees = CLASSES * config.n_estimators * config.trees_per_round
+    return NODE_BYTES * trees * (1 << (min(config.max_depth, FULL_DEPTH) + 1))
