@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 import xgboost as xgb
+from meta_models.learners.base import BoosterJob, FittedBooster
 from sklearn.metrics import average_precision_score
 
 from meta_models.analysis.attribution.contributions import explain, parts_of
@@ -26,7 +27,6 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
-from meta_models.learners.base import BoosterJob, FittedBooster
 from meta_models.learners.registry import FAMILIES
 from meta_models.learners.xgboost.matrix import feature_bins
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap

@@ -8,7 +8,7 @@ reads Parquet, checks, converts, predicts, combines and calibrates (``ChunkScore
 writing is left out. Both run in turn, one pair a repeat, so that load of the machine meets both alike; the median of
 the pairs' ratios is what counts, of wall time (``ratio``) and of CPU time (``cpu_ratio``, which other processes hardly
 disturb with ``--threads 1``). 1 means that streaming costs nothing; the target is 0.8. Row groups of a few thousand
-rows, of which the output tells the size, make reading up to three times as dear as those of 100,000.
+rows, of which the output tells the size, make reading up to three times as costly as those of 100,000.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from meta_models import __version__
+from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
@@ -23,6 +23,8 @@ from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import read_utf8
+from meta_models.resources import require_address_space
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
@@ -45,32 +47,42 @@ _MILESTONES = frozenset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can mend."""
-    arguments = build_parser(_learners_in(sys.argv[1:] if argv is None else argv)).parse_args(argv)
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct."""
+    console.prepare_streams()
+    try:
+        parser = build_parser(_learners_in(sys.argv[1:] if argv is None else argv))
+        return int(_run(parser.parse_args(argv)))
+    finally:
+        console.finish()
+
+
+def _run(arguments: argparse.Namespace) -> ExitCode:
     command: Command = arguments.command
     try:
-        return int(command(arguments))
+        require_address_space()
+        return command(arguments)
     except MetaModelsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return int(error.exit_code)
+        console.complain(f"error: {error}\n")
+        return error.exit_code
     except MemoryError as error:
-        sys.stderr.write(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
-        return int(ExitCode.MEMORY)
+        console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
+        return ExitCode.MEMORY
     except KeyboardInterrupt:
         resumable = (train_command, predict_command, compare_command, build_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
-        sys.stderr.write(f"interrupted{again}\n")
-        return int(ExitCode.SIGINT)
+        console.complain(f"interrupted{again}\n")
+        return ExitCode.SIGINT
 
 
 def _learners_in(argv: Sequence[str]) -> list[str]:
-    """Names of learners after ``--learners``, for the help; the first one that there was where none is named."""
+    """Learners whose options are there: those after ``--learners``, or named in an option; else the first there was."""
     found: list[str] = []
     for flag in ("--learners", "--learner"):
         for at in [at for at, word in enumerate(argv) if word == flag]:
             found += itertools.takewhile(lambda word: not word.startswith("-"), argv[at + 1 :])
         found += [word.partition("=")[2] for word in argv if word.startswith(f"{flag}=")]
-    return [name for name in found if name in LEARNERS] or [FORMER]
+    found += [word[2:].partition(".")[0].replace("-", "_") for word in argv if word.startswith("--") and "." in word]
+    return [name for name in dict.fromkeys(found) if name in LEARNERS] or [FORMER]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -167,11 +179,9 @@ def add_config_options(
 
 
 def add_learner_options(parser: argparse.ArgumentParser, chosen: Sequence[str]) -> None:
-    """Add the options of all learners, dotted; the help shows those of the `chosen` ones.
-
-    The options of the first learner that there was go without its name, too.
-    """
-    for learner in LEARNERS:
+    """Add the options of the `chosen` learners, dotted; those of the first that there was go without its name, too."""
+    parser.add_argument("--family", dest="learners", nargs="+", help=argparse.SUPPRESS)  # what it was called
+    for learner in dict.fromkeys([*chosen, FORMER]):
         shown = learner in chosen
         group = parser.add_argument_group(f"options of {learner}") if shown else parser
         for name, field in LEARNERS[learner].Config.model_fields.items():
@@ -281,7 +291,7 @@ def verify_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.inference.verify import verify_model
 
     facts = verify_model(arguments.file, isolated=arguments.isolated)
-    sys.stdout.write("\n".join(facts.lines()) + "\n")
+    console.say("\n".join(facts.lines()) + "\n")
     return ExitCode.DONE
 
 
@@ -335,8 +345,8 @@ def _expanded(values: Any) -> Any:
             names.append(value)
             continue
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_utf8(file).splitlines()
+        except (OSError, UnicodeError) as error:
             raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
         names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(names)
@@ -355,9 +365,9 @@ class _Shown(logging.Filter):
         return self._units and record.name == "meta_models.run_folder.units"
 
 
-def _set_up_logging(stream: TextIO, *, everything: bool, units: bool) -> None:
+def _set_up_logging(stream: TextIO | None, *, everything: bool, units: bool) -> None:
     root = logging.getLogger("meta_models")
-    handler = logging.StreamHandler(stream)
+    handler = console.LogHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.addFilter(_Shown(everything=everything, units=units))
     root.handlers[:] = [handler]

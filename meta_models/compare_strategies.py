@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import subprocess
@@ -21,6 +20,9 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.files import read_footer
+from meta_models.dataset.opening import named_tables
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFailed, UsageError
 from meta_models.metrics import (
@@ -135,6 +137,8 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
                 f"{flag} is not for both strategies", f"Found {flag}", "Train the one that it is meant for"
             )
     folder = config.out_dir
+    runs = [Output("--out-dir", folder / strategy, folder=True) for strategy in (SINGLE, ENSEMBLE)]
+    require_apart(runs, named_tables(config), {})
     make_folder(folder)
     source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
     manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
@@ -272,7 +276,7 @@ def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> R
     options = config.model_dump(mode="json", exclude={"out_dir", "dry_run"})
     options |= {"dataset": str(source), "strategy": strategy, "train_all_genes": False}
     file = folder / f"{strategy}.config.json"
-    atomic_write(file, json.dumps(options, indent=1).encode())
+    atomic_write(file, json_bytes(options))
     module = "meta_models.training.run_gene_cv_sigmoid"
     command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
     logger.info("Training %s in %s", strategy, out_dir)
@@ -352,7 +356,7 @@ def _cost(strategy: str, manifest: RunManifest, dataset: Dataset, config: Traini
     """What the run of `manifest` took, or an earlier one that did the work which it reused."""
     out_dir = folder / strategy
     model = out_dir / MODEL_FILES[strategy]
-    rows = pl.scan_parquet(out_dir / _OOF).select(pl.len()).collect().item()
+    rows = read_footer(out_dir / _OOF).rows
     wall, training, each, peak, reason = None, None, None, None, None
     measured = RunManifest.read(_measured(out_dir))
     if measured is not None and _work(measured) == _work(manifest):

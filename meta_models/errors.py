@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
 
 
 class MetaModelsError(Exception):
-    """Base of all errors that a user can cause and mend.
+    """Base of all errors that a user can cause and correct.
 
     Parameters
     ----------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,7 +20,9 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import Tables, open_tables
+from meta_models.console import say
+from meta_models.dataset.opening import Tables, named_tables, open_tables
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
@@ -40,6 +41,7 @@ from meta_models.reporting import (
     save_report,
 )
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
+from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import (
@@ -71,9 +73,10 @@ def run_training(config: TrainingConfig) -> ExitCode:
     selected(config)
     if config.targets is not None:
         read_targets(config.targets)
+    _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
-    with hard_limit, install_signal_handlers():
+    with hard_limit, install_signal_handlers(), one_blas_thread():
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, budget)
         with (
@@ -83,6 +86,13 @@ def run_training(config: TrainingConfig) -> ExitCode:
         ):
             analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
     return require_targets(analyses)
+
+
+def _require_apart(config: TrainingConfig) -> None:
+    """Before the run folder is made: nothing that is written there is read."""
+    outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
+    outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
+    require_apart(outputs, named_tables(config), {"--targets": config.targets})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -105,7 +115,7 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
         tables = open_tables(config, Path(work_dir))
         _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
-        sys.stdout.write(json.dumps(plan.to_dict(), indent=2) + "\n")
+        say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE

@@ -18,7 +18,8 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.opening import DEMO, open_training_table
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.reporting import (
@@ -33,6 +34,7 @@ from meta_models.reporting import (
     save_report,
 )
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
+from meta_models.resources.blas import one_blas_thread
 from meta_models.result import TrainingResult
 from meta_models.result_files import StoredResult, load_result, read_stored
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, describe_input, install_signal_handlers
@@ -85,6 +87,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     manifest = RunManifest.read(run_dir)
     if manifest is None:
         raise UsageError(f"{run_dir} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
+    _require_apart(run_dir, options)
     stored, config = read_stored(run_dir), _with_known_targets(options.applied_to(dict(manifest.config)), options)
     selected(config)
     if config.targets is not None:
@@ -92,7 +95,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     for name in (SCREENING, *stored.artifacts):
         _verify(run_dir, name, manifest)
     budget = memory_budget(config.max_memory_gb)
-    with install_signal_handlers(), tempfile.TemporaryDirectory() as work_dir:
+    with install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
         dataset = _dataset(config, options, manifest, Path(work_dir))
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
         run = _Finished(run_dir, manifest, stored, result, dataset)
@@ -102,6 +105,13 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         ):
             analyses = _analyse(run, folder, budget)
     return require_targets(analyses)
+
+
+def _require_apart(run_dir: Path, options: AnalysisConfig) -> None:
+    """Before another folder is made for the analyses: it holds nothing that is read, and lies in nothing."""
+    if options.out_dir is not None and not _same(options.out_dir, run_dir):
+        tables = {} if options.dataset in (None, DEMO) else {"--dataset": Path(options.dataset)}
+        require_apart([Output("--out-dir", options.out_dir, folder=True)], tables, {"RUN_DIR": run_dir})
 
 
 def _with_known_targets(config: TrainingConfig, options: AnalysisConfig) -> TrainingConfig:

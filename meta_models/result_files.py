@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError, WriteError
@@ -56,7 +56,7 @@ class StoredResult:
     bases: tuple[BaseModel, ...]
     features: tuple[FeatureRecord, ...]
     folds: tuple[FoldRecord, ...]
-    boosters: tuple[FitRecord, ...]
+    fits: Annotated[tuple[FitRecord, ...], Field(validation_alias=AliasChoices("fits", "boosters"))]
     predicted_peak: int
     weighting: str
     best_base_by_fold: dict[int, str]

@@ -61,7 +61,7 @@ def test_a_child_without_memory_says_so(processes: int) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2, 9])
 def test_shares_are_as_even_as_their_costs_allow(processes: int) -> None:
-    costs = {"dear": 9.0, "a": 3.0, "b": 3.0, "c": 3.0}
+    costs = {"costly": 9.0, "a": 3.0, "b": 3.0, "c": 3.0}
     begun: list[int] = []
     found = run_shares(
         list(costs), work, list(costs.values()), processes=processes, meanwhile=lambda: begun.append(os.getpid())
@@ -71,7 +71,7 @@ def test_shares_are_as_even_as_their_costs_allow(processes: int) -> None:
     pids = {job: pid for job, (_, pid) in found.items()}
     assert len(set(pids.values())) == min(processes, len(costs))
     if processes == 2:
-        assert pids["a"] == pids["b"] == pids["c"] != pids["dear"]
+        assert pids["a"] == pids["b"] == pids["c"] != pids["costly"]
     assert (os.getpid() in pids.values()) == (processes == 1)
 
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import UsageError
+from meta_models.local_paths import read_utf8
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -83,8 +84,8 @@ class Configuration(BaseModel):
             If the file cannot be read or holds no mapping.
         """
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            values = yaml.safe_load(read_utf8(path))
+        except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
         values = values["config"] if from_run else values
@@ -111,10 +112,7 @@ def error_lines(error: ValidationError, section: str = "") -> list[str]:
     section : str
         Name of the section that the keys belong to.
     """
-    return [
-        f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}"
-        for e in error.errors()
-    ]
+    return [f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}" for e in error.errors()]
 
 
 def _message(error: Any) -> str:

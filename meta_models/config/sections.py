@@ -42,6 +42,15 @@ def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str,
     return {**rest, "learners": chosen, "sections": sections}
 
 
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of a configuration without sections: their options as ``NAME.option``, those of `FORMER` without it."""
+    rest = {key: value for key, value in values.items() if key not in ("sections", "family")}
+    rest.setdefault("learners", [values.get("family", FORMER)])
+    for name, section in (values.get("sections") or {}).items():
+        rest |= {option if name == FORMER else f"{name}.{option}": value for option, value in section.items()}
+    return rest
+
+
 def _chosen(rest: dict[str, Any]) -> tuple[str, ...]:
     """Names of the learners, which are taken out of `rest`."""
     named = [rest.pop(key) for key in ("learners", "learner", "family") if key in rest]

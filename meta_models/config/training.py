@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -20,10 +19,11 @@ from meta_models.config.base import (
     Share,
     ValueNames,
 )
-from meta_models.config.sections import with_sections
+from meta_models.config.sections import flat, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, LearnerConfig
+from meta_models.local_paths import LocalName, LocalPath
 
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
 
@@ -35,14 +35,14 @@ class TrainingConfig(Configuration):
     """
 
     # ---- input and output
-    dataset: OfModel[str] = Field(
+    dataset: OfModel[LocalName] = Field(
         "demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table."
     )
-    out_dir: OfStart[Path | None] = Field(None, description="Run folder; must be empty or absent.")
-    eval_dataset: OfAnalysis[str | None] = Field(
+    out_dir: OfStart[LocalPath | None] = Field(None, description="Run folder; must be empty or absent.")
+    eval_dataset: OfAnalysis[LocalName | None] = Field(
         None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
     )
-    oof_dataset: OfAnalysis[str | None] = Field(
+    oof_dataset: OfAnalysis[LocalName | None] = Field(
         None, description="Table of all positions of the training genes; each is scored by the model of its fold."
     )
     overwrite: OfStart[bool] = Field(
@@ -81,7 +81,7 @@ class TrainingConfig(Configuration):
         description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
         "equal total (balanced); or classes weighted by their effective number of rows.",
     )
-    mine_negatives: OfModel[str | None] = Field(
+    mine_negatives: OfModel[LocalName | None] = Field(
         None,
         description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
     )
@@ -144,7 +144,7 @@ class TrainingConfig(Configuration):
         description="Analyses to run: default (all but the slow ones), all, or codes, which analysis_outcomes.json "
         "lists; slow are group-ablation, learning-curve and shuffled-labels.",
     )
-    targets: OfAnalysis[Path | None] = Field(
+    targets: OfAnalysis[LocalPath | None] = Field(
         None,
         description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
         "weights; exit code 5 when one is missed.",
@@ -212,7 +212,7 @@ class TrainingConfig(Configuration):
         default=False,
         description="Have the kernel refuse address space beyond the budget and 4 GB, besides the guard.",
     )
-    cache_dir: OfResources[Path | None] = Field(
+    cache_dir: OfResources[LocalPath | None] = Field(
         None, description="Folder for the pages of --strategy external_memory (default: the run folder)."
     )
     threads: OfResources[PositiveInt | None] = Field(
@@ -256,11 +256,12 @@ class TrainingConfig(Configuration):
 
     def differences(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
         """Options that make another model than those of `earlier`, the configuration of a run, in words."""
-        values = self.model_dump(mode="json")
+        values, before = flat(self.model_dump(mode="json")), flat(earlier)
+        kept = self.of(Scope.START, Scope.ANALYSIS, Scope.RESOURCES)
         return tuple(
-            f"--{name.replace('_', '-')} {values[name]} (was {earlier[name]})"
-            for name in type(self).model_fields
-            if name in self.of(Scope.UNIT, Scope.MODEL) and name in earlier and earlier[name] != values[name]
+            f"--{name.replace('_', '-')} {values[name]} (was {before[name]})"
+            for name in values
+            if name not in kept and name in before and before[name] != values[name]
         )
 
     @model_validator(mode="before")

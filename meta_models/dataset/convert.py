@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +11,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
+from meta_models.dataset.text_faults import Lines, look_through, require_text, without_blank_lines
+from meta_models.errors import InputError
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
-from meta_models.schema import METADATA, NULL_TEXTS, TEXT
+from meta_models.run_folder.native_files import plain_name
+from meta_models.schema import GENOMIC_POSITION, METADATA, NULL_TEXTS, POSITION, TEXT, WEIGHT, base_models
 
 logger = logging.getLogger(__name__)
 ROW_GROUP_ROWS = 16_384
@@ -40,13 +43,29 @@ def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]
 
 def _convert(path: Path, target: Path) -> TableFile:
     logger.info("converting %s to Parquet", path)
+    with reading(path), plain_name(path) as name:
+        require_text(path)
+        lines = look_through(path)
+        try:
+            return _converted(path, name, target, lines)
+        except InputError as error:
+            if lines.comment is None:
+                raise
+            number, text = lines.comment
+            found = f"Line {number} begins with '#': {text!r} ({error.found})"
+            raise InputError(f"{str(path)!r} must hold rows only", found, "Remove lines that are comments") from error
+
+
+def _converted(path: Path, name: str, target: Path, lines: Lines) -> TableFile:
+    """Convert the file `path`, which goes by the absolute `name`, too."""
     separator = "\t" if ".tsv" in path.name.lower() else ","
     texts = {name: pl.String for name in _column_names(path, separator) if name in TEXT}
     with reading(path):
         scan = pl.scan_csv(
-            path, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=list(NULL_TEXTS),
+            name, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=list(NULL_TEXTS),
             glob=False, encoding="utf8",
         )  # fmt: skip
+        scan = without_blank_lines(scan, lines)
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
         scan = scan.with_columns(pl.col(wide).cast(pl.Float64), pl.col(list(texts)).str.replace(_WHOLE, "$1"))
     # no value shows what a column holds: another file may say that it is numbers
@@ -59,7 +78,7 @@ def _convert(path: Path, target: Path) -> TableFile:
 
 
 def _column_names(path: Path, separator: str) -> list[str]:
-    """Names of the columns; refuses what polars would mend in silence: lines with too few fields, names twice."""
+    """Names of the columns; refuses what polars would pass over in silence: lines with too few fields, names twice."""
     with reading(path), path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
@@ -98,19 +117,33 @@ def _without_values(scan: pl.LazyFrame, path: Path) -> list[str]:
     names = [name for name, dtype in scan.collect_schema().items() if dtype == pl.String and name not in TEXT]
     with reading(path):
         found = scan.select(
-            pl.struct(values=pl.col(name).count(), texts=_texts(name).count(), first=_texts(name).first()).alias(name)
+            pl.struct(
+                values=pl.col(name).count(),
+                texts=_is_text(name).sum(),
+                first=pl.col(name).filter(_is_text(name)).first(),
+                row=_is_text(name).arg_max() + 1,
+            ).alias(name)
             for name in names
         ).collect()
     facts = {name: found[name][0] for name in names}
-    for name, (values, texts, first) in ((name, fact.values()) for name, fact in facts.items()):
-        if 2 * texts < values and name not in METADATA:
-            logger.warning(
-                "Column %r of %s is text: %d of its %d values are no numbers, such as %r",
-                name, path, texts, values, first,
-            )  # fmt: skip
+    scores = (column for base in base_models(scan.collect_schema().names()) for column in base.columns)
+    numbers = {*scores, WEIGHT, POSITION, GENOMIC_POSITION}
+    for name, (values, texts, first, row) in ((name, fact.values()) for name, fact in facts.items()):
+        if 2 * texts < values:
+            words = f"{texts} of its {values} values are no numbers, such as {first!r} in row {row}"
+            _tell_of_texts(name, path, words, numbers)
     return [name for name, fact in facts.items() if not fact["values"]]
 
 
-def _texts(name: str) -> pl.Expr:
+def _tell_of_texts(name: str, path: Path, found: str, numbers: Collection[str]) -> None:
+    """Refuse a column of scores, weights or positions that is text for a few values; warn of any other column."""
+    if name in numbers:
+        action = f"Leave the field empty, or write one of {', '.join(NULL_TEXTS[1:])}, where there is no value"
+        raise InputError(f"Column {name!r} of {str(path)!r} must hold numbers", f"Found {found}", action)
+    if name not in METADATA:
+        logger.warning("Column %r of %s is text: %s", name, path, found)
+
+
+def _is_text(name: str) -> pl.Expr:
     column = pl.col(name)
-    return column.filter(column.is_not_null() & column.cast(pl.Float64, strict=False).is_null())
+    return column.is_not_null() & column.cast(pl.Float64, strict=False).is_null()

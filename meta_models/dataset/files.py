@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from meta_models.errors import InputError, WriteError
 from meta_models.run_folder import hash_file
+from meta_models.run_folder.native_files import open_parquet
 from meta_models.schema import TEXT, is_kmer
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -94,6 +95,8 @@ def reading(path: Path) -> Iterator[None]:
         pa.ArrowException,
         OSError,
         UnicodeError,
+        EOFError,
+        zlib.error,
     ) as e:
         detail = " ".join(str(e).split())[:300] or type(e).__name__
         raise InputError(
@@ -137,6 +140,11 @@ def discover(source: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def table_files(source: Path) -> tuple[Path, ...]:
+    """The files that make up the table `source`, as they lie there: nothing of them is checked."""
+    return tuple(_walk(source)) if source.is_dir() else (source,)
+
+
 def _require_table_suffix(path: Path) -> None:
     if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
         wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)
@@ -177,7 +185,7 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
     InputError
         If the file is no Parquet file, or has a column that cannot be read or named.
     """
-    with reading(path), pq.ParquetFile(path) as file:
+    with reading(path), open_parquet(path) as file:
         schema, meta = file.schema_arrow, file.metadata
         groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
     check_names(schema.names, origin or path)

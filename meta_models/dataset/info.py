@@ -10,6 +10,7 @@ from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
+from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
 
@@ -48,11 +49,11 @@ def read_info(source: Path) -> DatasetInfo:
     if not path.is_file():
         return DatasetInfo()
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_utf8(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} must hold JSON", str(error), "Mend or remove it") from None
+        raise InputError(f"{path} must hold JSON", str(error), "Correct or remove it") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Mend or remove it")
+        raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Correct or remove it")
     base = content.get("base_model")
     base = base if isinstance(base, dict) else {}
     chroms = base.get("chroms_train")
@@ -79,7 +80,7 @@ def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:
         raise InputError(
             f"true_prevalence in {path} must give the share of {', '.join(CLASS_NAMES)}, with sum 1",
             f"Found {json.dumps(value)[:200]}",
-            "Mend or remove it",
+            "Correct or remove it",
         )
     neither, donor, acceptor = shares
     return neither, donor, acceptor

@@ -1,4 +1,4 @@
-"""The tables that a configuration names, opened before anything is trained: what ails one of them costs no training."""
+"""The tables that a configuration names, opened before anything is trained: a fault in one costs no training."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
 
 DEMO = "demo"
+_BUILT_IN = ("--dataset", DEMO)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class Tables:
         scored = max(table.n_rows if table is not None else 0 for table in (self.whole_genes, self.external))
         pool_rows = self.pool.n_rows if self.pool is not None else 0
         return profile_dataset(self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored)
+
+
+def named_tables(config: TrainingConfig) -> dict[str, Path]:
+    """The tables on disk that `config` names, by option."""
+    names = ("dataset", "mine_negatives", "oof_dataset", "eval_dataset")
+    given = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
+    return {option: Path(name) for option, name in given.items() if name is not None and (option, name) != _BUILT_IN}
 
 
 def open_tables(config: TrainingConfig, work_dir: Path) -> Tables:

@@ -227,7 +227,7 @@ def _usable_bases(frame: pl.DataFrame, dataset: Dataset) -> tuple[tuple[BaseMode
             usable.append(base)
         elif base.key == "":
             raise InputError(
-                f"The base scores of {dataset.source!r} must be probabilities in every row", fault, "Mend the column"
+                f"The base scores of {dataset.source!r} must be probabilities in every row", fault, "Correct the column"
             )
         else:
             notes.append(f"Base model {base.name!r} is no opponent: {fault}.")

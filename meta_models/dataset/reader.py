@@ -28,7 +28,9 @@ from meta_models.dataset.files import (
 )
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.dataset.read_ahead import ahead
+from meta_models.dataset.runs import Run, together
 from meta_models.errors import InputError
+from meta_models.run_folder.native_files import scan_frames
 from meta_models.schema import (
     MAIN_BASE,
     METADATA,
@@ -160,18 +162,9 @@ class Dataset:
         InputError
             If a file cannot be read.
         """
-        first, scan_rows = 0, self._scan_rows(expressions)
-        wanted_start, wanted_stop, _ = rows.indices(self.rows_on_disk)
-        for file in self.files:
-            file.verify()
-            for run_start, run_rows in self._runs(file, first, scan_rows):
-                offset = max(run_start, wanted_start - first)
-                length = min(run_start + run_rows, wanted_stop - first) - offset
-                if length <= 0:
-                    continue
-                mask = None if self.row_mask is None else self.row_mask[first + offset : first + offset + length]
-                yield from self._run_frames(file, offset, length, mask, expressions, chunk_rows)
-            first += file.rows
+        scan_rows = self._scan_rows(expressions)
+        for group in together(self._runs_in(rows, scan_rows), scan_rows):
+            yield from self._group_frames(group, expressions, chunk_rows)
 
     def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
         """C-ordered float32 chunks (rows, len(columns)) in row order; null and NaN are NaN.
@@ -211,6 +204,19 @@ class Dataset:
         columns = {name for expression in expressions for name in expression.meta.root_names()}
         return max(1024, SCAN_BYTES // max(1, sum(_width(self.dtype(column)) for column in columns)))
 
+    def _runs_in(self, rows: slice, most: int) -> Iterator[Run]:
+        """Runs of rows in use within `rows`, in order; files that this run wrote are verified first."""
+        first = 0
+        wanted_start, wanted_stop, _ = rows.indices(self.rows_on_disk)
+        for file in self.files:
+            file.verify()
+            for run_start, run_rows in self._runs(file, first, most):
+                offset = max(run_start, wanted_start - first)
+                length = min(run_start + run_rows, wanted_stop - first) - offset
+                if length > 0:
+                    yield Run(file, offset, length, first + offset)
+            first += file.rows
+
     def _runs(self, file: TableFile, first: int, most: int) -> Iterator[tuple[int, int]]:
         """(offset, rows) of runs of at most `most` rows that hold a row in use, cut between row groups if possible."""
         start = length = 0
@@ -225,19 +231,23 @@ class Dataset:
         if length:
             yield start, length
 
-    def _run_frames(
-        self,
-        file: TableFile,
-        offset: int,
-        length: int,
-        mask: NDArray[np.bool_] | None,
-        expressions: Sequence[pl.Expr],
-        chunk_rows: int,
+    def _group_frames(
+        self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int
     ) -> Iterator[pl.DataFrame]:
-        done = 0
-        with reading(file.origin):
-            scan = pl.scan_parquet(file.path, glob=False, hive_partitioning=False).slice(offset, length)
-            scan = self._named(scan, file).select(expressions)
+        """The rows in use of runs that are read together; where that fails, each alone, to name the file."""
+        try:
+            yield from self._scanned(group, expressions, chunk_rows)
+        except InputError:
+            for run in group if len(group) > 1 else ():
+                for _ in self._scanned([run], expressions, chunk_rows):
+                    pass
+            raise
+
+    def _scanned(self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int) -> Iterator[pl.DataFrame]:
+        file, offset, length = group[0].file, group[0].offset, sum(run.rows for run in group)
+        mask, done = self._mask(group), 0
+        with reading(file.origin), scan_frames([run.file.path for run in group]) as whole:
+            scan = self._named(whole.slice(offset, length), file).select(expressions)
             for frame in scan.collect_batches(chunk_size=chunk_rows, maintain_order=True):
                 height = frame.height
                 kept = frame if mask is None else frame.filter(pl.Series(mask[done : done + height]))
@@ -248,6 +258,11 @@ class Dataset:
             raise InputError(
                 f"{str(file.origin)!r} must hold {length} rows from row {offset}", f"Found {done}", "Write it anew"
             )
+
+    def _mask(self, group: Sequence[Run]) -> NDArray[np.bool_] | None:
+        if self.row_mask is None:
+            return None
+        return np.concatenate([self.row_mask[run.first : run.first + run.rows] for run in group])
 
     def _named(self, scan: pl.LazyFrame, file: TableFile) -> pl.LazyFrame:
         """`scan` under the names of the contract, text as text, with the k-mer columns that the file lacks."""
@@ -360,4 +375,19 @@ def _check(dataset: Dataset, required: Sequence[str]) -> None:
         raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
     for column in (c for c in MAIN_BASE.columns if c in required):
         if dataset.kind(column) is not Kind.NUMERIC:
-            raise InputError(f"Column {column!r} must hold numbers", f"Found the type {dataset.dtype(column)}")
+            found = f"Found the type {dataset.dtype(column)}{_first_text(dataset, column)}"
+            raise InputError(
+                f"Column {column!r} must hold numbers", found, "Write it anew, empty where it has no value"
+            )
+
+
+def _first_text(dataset: Dataset, column: str) -> str:
+    """Where a text column holds something else than a number first; nothing where it holds numbers as text."""
+    row = 0
+    text = pl.col(column).is_not_null() & pl.col(column).cast(pl.String).cast(pl.Float64, strict=False).is_null()
+    for frame in dataset.iter_frames([pl.col(column)], TEXT_ROWS) if dataset.kind(column) is Kind.STRING else ():
+        found = frame.with_row_index("row", row).filter(text)
+        if found.height:
+            return f"; row {found['row'][0] + 1} holds {found[column][0]!r}"
+        row += frame.height
+    return ""

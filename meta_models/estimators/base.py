@@ -20,7 +20,9 @@ from meta_models.estimators.rows import (
     code_classes,
     code_groups,
     feature_names,
+    require_known,
     value_errors,
+    without_na,
     without_weightless,
 )
 from meta_models.model import EnsembleMetaModel, SingleModel
@@ -112,7 +114,7 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             If `X` (n, F) does not fit.
         """
         check_is_fitted(self)
-        values = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
+        values = validate_data(self, without_na(X), reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
         with value_errors():
             return np.asarray(self.model_.predict_proba(values)[:, self._numbers])
 
@@ -144,10 +146,13 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, sample_weight: ArrayLike | None
     ) -> tuple[TrainingRows, NDArray[np.bool_]]:
         """The rows to train on, and which (n,) of all they are."""
-        checked = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        require_known(y)
+        checked = validate_data(
+            self, without_na(X), y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2
+        )
         matrix: Matrix = checked[0]
         check_classification_targets(checked[1])
-        weights = _check_sample_weight(sample_weight, matrix, dtype=np.float32, ensure_non_negative=True)
+        weights = _check_sample_weight(without_na(sample_weight), matrix, dtype=np.float32, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("A sample_weight above zero is needed, found zero weights only")
         classes, labels = code_classes(np.asarray(checked[1]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -118,12 +120,47 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
         return np.arange(len(X)), ()
     values = column_or_1d(groups)
     check_consistent_length(X, values)
-    if any(value is None or value != value for value in values):  # NaN is not itself
+    if any(map(_is_missing, values)):
         raise ValueError("groups must be known for every row, found missing ones")
     if values.dtype.kind == "f":
         values = pl.DataFrame({"group": values}).select(as_text("group", pa.float64()))["group"].to_numpy()
     names, codes = np.unique(values.astype(str), return_inverse=True)
     return codes.astype(np.int64), tuple(names.tolist())
+
+
+def require_known(y: ArrayLike) -> None:
+    """See that every label is known.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    values = np.asarray(y)
+    if values.dtype.kind == "O" and values.ndim and any(map(_is_missing, values.ravel())):
+        raise ValueError("y must hold the class of every row, found missing ones (Input y contains NaN)")
+
+
+def without_na(values: Any) -> Any:
+    """`values` with NaN for the NA of pandas in columns of objects: numpy can make no number of it."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(values, pandas.DataFrame | pandas.Series):
+        return values
+    if isinstance(values, pandas.Series):
+        return without_na(values.to_frame()).iloc[:, 0]
+    objects = values.select_dtypes(object).columns
+    if not len(objects):
+        return values
+    plain = values.copy()
+    for column in objects:
+        plain[column] = plain[column].where(plain[column].notna(), np.nan)
+    return plain
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value is None, NaN (which is not itself) or the NA of pandas (which answers no comparison)."""
+    pandas = sys.modules.get("pandas")
+    return value is None or (pandas is not None and value is pandas.NA) or bool(value != value)
 
 
 def without_weightless(rows: TrainingRows) -> TrainingRows:

@@ -89,7 +89,7 @@ class ChunkScorer:
                 raise InputError(
                     f"The base scores of {self.table.dataset.source!r} must be probabilities in every row",
                     f"Found {bad} of {chunk.height} rows with a missing or other value in {name!r}",
-                    "Mend the column",
+                    "Correct the column",
                 )
         return frame.to_numpy().clip(0, 1)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from meta_models.config import SCORE_NAMES, Configuration, PositiveInt, Share, ValueNames
+from meta_models.local_paths import LocalName, LocalPath
 
 #: What the output is written as, by the end of its name.
 OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
@@ -20,14 +20,16 @@ class PredictConfig(Configuration):
     """Everything that determines what is predicted and written."""
 
     # ---- input and output
-    model: str = Field(description="Model file, or a pattern that exactly one file matches.")
-    dataset: str = Field(description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent.")
-    out: Path = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
-    tracks: Path | None = Field(None, description="Folder for genome browser tracks of donor and acceptor probability.")
+    model: LocalName = Field(description="Model file, or a pattern that exactly one file matches.")
+    dataset: LocalName = Field(description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent.")
+    out: LocalPath = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
+    tracks: LocalPath | None = Field(
+        None, description="Folder for genome browser tracks of donor and acceptor probability."
+    )
     track_formats: tuple[Literal["bed", "bedgraph", "bigwig"], ...] | None = Field(
         None, description="Which tracks: bed, bedgraph, bigwig (default: all, bigwig where pyBigWig is installed)."
     )
-    chrom_sizes: Path | None = Field(
+    chrom_sizes: LocalPath | None = Field(
         None, description="Sizes of the chromosomes for bigWig (name, tab, size); else the last position of the table."
     )
     overwrite: bool = Field(default=False, description="Replace the output of an earlier run.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkScorer
@@ -107,6 +108,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
     """
     if config.tracks is not None:
         config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
+    _require_apart(config)
     with install_signal_handlers():
         _require_free(config)
         with parts_folder(config.out, keep=config.resume) as folder:
@@ -125,6 +127,14 @@ def run_prediction(config: PredictConfig) -> ExitCode:
                 logger.info("%d of %d parts were there already", reused, len(parts))
             _write(work, parts, drift, folder)
     return ExitCode.DONE
+
+
+def _require_apart(config: PredictConfig) -> None:
+    """Before anything is written: none of it is read, nor belongs to a run."""
+    outputs = [Output("--out", config.out), Output("--out", report_path(config.out))]
+    outputs += [Output("--tracks", track) for track in _tracks(config)]
+    others = {"--model": resolve(config.model), "--chrom-sizes": config.chrom_sizes}
+    require_apart(outputs, {"--dataset": Path(config.dataset)}, others)
 
 
 def _require_free(config: PredictConfig) -> None:
@@ -210,7 +220,7 @@ def _check_drift(work: _Work) -> DriftReport:
         raise InputError(
             f"With --strict the features of {work.table.dataset.source!r} must be as in training",
             f"{len(drift.far)} of {len(drift.features)} are far: {', '.join(f.feature for f in drift.far[:20])}",
-            f"See {report_path(config.out)}, mend the features or leave --strict out",
+            f"See {report_path(config.out)}, correct the features or leave --strict out",
         )
     return drift
 

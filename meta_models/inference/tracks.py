@@ -19,14 +19,17 @@ from numpy.typing import NDArray
 
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.track_positions import STRANDS, TrackPositions, highest
+from meta_models.local_paths import read_utf8
 from meta_models.run_folder import atomic_path
 from meta_models.run_folder.atomic import write_error
+from meta_models.run_folder.native_files import plain_name
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
 
 logger = logging.getLogger(__name__)
 #: Digits after the point of probabilities in bedGraph.
 _DIGITS = 6
 _BED_SCORE = 1000
+_SIZES = "--chrom-sizes needs a name and a size a line in {}"
 
 
 def chosen_formats(asked: Sequence[str] | None) -> tuple[str, ...]:
@@ -77,10 +80,18 @@ def read_chrom_sizes(path: Path) -> dict[str, int]:
         If it cannot be read, or a line holds something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {name: int(size) for name, size, *_ in (line.split() for line in lines if line.strip())}
-    except (OSError, ValueError) as error:
-        raise InputError(f"--chrom-sizes needs a name and a size a line in {path}", str(error)) from None
+        lines = read_utf8(path).splitlines()
+    except (OSError, UnicodeError) as error:
+        raise InputError(_SIZES.format(path), str(error)) from None
+    sizes: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        name, size = [*line.split(), "", ""][:2]
+        if not name or name.startswith("#"):
+            continue
+        if not (size.isascii() and size.isdigit()):
+            raise InputError(_SIZES.format(path), f"Line {number} holds {line[:80]!r}", "Write the size as a number")
+        sizes[name] = int(size)
+    return sizes
 
 
 def write_tracks(
@@ -134,8 +145,8 @@ def _header(rows: TrackPositions, sizes: Mapping[str, int] | None) -> list[tuple
 def _write_bigwig(path: Path, rows: TrackPositions, name: str, header: list[tuple[str, int]]) -> None:
     import pyBigWig
 
-    with atomic_path(path) as temporary:
-        track = pyBigWig.open(str(temporary), "w")
+    with atomic_path(path) as temporary, plain_name(temporary) as plain:
+        track = pyBigWig.open(plain, "w")
         try:
             track.addHeader(header)
             for chrom, records in rows.sorted():

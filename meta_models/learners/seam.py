@@ -2,6 +2,8 @@
 
 A learner is fitted on rows (or genes) that are prepared once and serve every job: each fold, each class, the final
 model. What is served, stored, explained and scored out of fold is the `Predictor` that its files make again.
+
+Nothing heavy is imported here: the command line reads the options of a learner before it knows what to do.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-Matrix = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Matrix: TypeAlias = "NDArray[np.float32]"
 
 #: Scores are kept so far from 0 and 1 where log-odds are taken of them.
 CLIP = 1e-7
 #: Every feature value lies above it: a learner that cannot have NaN may put it there for what is missing.
-LEAST_VALUE = np.float32(-1e30)
+LEAST_VALUE = -1e30
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -150,7 +154,7 @@ class Traits:
     weights : bool
         Whether rows can be weighted.
     stages : bool
-        Whether scores after fewer rounds can be had, so that cross-validation can choose their number.
+        Whether scores after fewer rounds are known, so that cross-validation can choose their number.
     stopping : bool
         Whether stop rows decide when to stop.
     constraints, features : bool
@@ -261,6 +265,8 @@ class Predictor(ABC):
 
     def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
         """Log-odds (n, n_targets) of the scores; exact where a score is too near to 0 or 1 to tell them."""
+        import numpy as np
+
         scores = np.clip(self.scores(matrix), CLIP, 1 - CLIP)
         return np.asarray(np.log(scores) - np.log1p(-scores))
 

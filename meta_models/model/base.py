@@ -57,7 +57,7 @@ class ModelInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Json] = field(default_factory=dict)
     classes: tuple[str, ...] = CLASS_NAMES
-    format_version: int = 1
+    format_version: int = 2
     prevalence: tuple[float, float, float] | None = None
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
 

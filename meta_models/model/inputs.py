@@ -213,7 +213,7 @@ def require_numbers(others: Mapping[str, object]) -> None:
     """
     if others:
         shown = _listed([f"{name} ({dtype})" for name, dtype in others.items()])
-        action = "Mend the values; null (in text nothing at all) stands for an unknown one"
+        action = "Correct the values; null (in text nothing at all) stands for an unknown one"
         raise InputError("Features must be numbers", f"Found other column types: {shown}", action)
 
 

@@ -1,4 +1,4 @@
-"""A strict zip archive: exactly what :func:`write` writes, and nothing that makes reading it dear.
+"""A strict zip archive: exactly what :func:`write` writes, and nothing that makes reading it costly.
 
 The reader accepts entries without gaps, overlaps, duplicates, comments, extra fields, encryption or paths that leave
 the archive, and inflates nothing before all sizes were checked.

@@ -184,7 +184,7 @@ class PeakSampler:
 
     def _end_process(self) -> NoReturn:
         text = str(self.budget_error())
-        os.write(2, f"error: {text}\n".encode())
+        os.write(2, f"error: {text}\n".encode(errors="backslashreplace"))
         try:
             kill_children()
             if self._on_hard_stop is not None:

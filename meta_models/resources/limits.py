@@ -250,11 +250,29 @@ def _headrooms(root: Path) -> Iterator[int]:
     yield _meminfo(root, "MemAvailable") or psutil.virtual_memory().available
 
 
+def require_address_space(*, getrlimit: GetRlimit = resource.getrlimit) -> None:
+    """See that there is room for the libraries, before one of them is loaded: without it some of them abort.
+
+    Raises
+    ------
+    MemoryBudgetError
+        If ``RLIMIT_AS`` (``ulimit -v``) leaves less than they reserve.
+    """
+    soft, _ = getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY and soft <= ADDRESS_SPACE_MARGIN:
+        raise MemoryBudgetError(
+            f"The libraries reserve {ADDRESS_SPACE_MARGIN / GB:.1f} GB of address space before they use any of it",
+            f"Found a limit of {soft / GB:.1f} GB (ulimit -v, RLIMIT_AS)",
+            "Raise it, or bound memory by --max-memory-gb instead",
+        )
+
+
 def _rlimit_memory(getrlimit: GetRlimit) -> Iterator[Limit]:
+    """Memory under each rlimit; of address space, what the libraries reserve without using it is not memory."""
     for name, which in _RLIMITS.items():
         soft, _ = getrlimit(which)
         if soft != resource.RLIM_INFINITY:
-            yield Limit(name, soft)
+            yield Limit(name, max(0, soft - ADDRESS_SPACE_MARGIN) if which == resource.RLIMIT_AS else soft)
 
 
 def _slurm_memory(environ: Mapping[str, str]) -> Iterator[Limit]:

@@ -47,6 +47,8 @@ def temporary_for(path: Path) -> Path:
 def atomic_path(path: Path, *, need: int | None = None) -> Iterator[Path]:
     """Yield a temporary path to write to; afterwards it is flushed to disk and renamed to `path`.
 
+    A folder may be made there, too, and replaces a folder; its files are for the caller to flush.
+
     On any error, interrupts included, the temporary is removed and what stood at `path` before is untouched.
 
     Parameters
@@ -66,7 +68,10 @@ def atomic_path(path: Path, *, need: int | None = None) -> Iterator[Path]:
         with at_hard_stop(lambda: _remove(temporary)):
             yield temporary
         flush(temporary)
-        temporary.replace(path)
+        if temporary.is_dir():
+            _replace_folder(temporary, path)
+        else:
+            temporary.replace(path)
         flush(path.parent)
     except (OSError, PolarsError) as error:
         if not _is_about_writing(error, {temporary, path, path.parent}):
@@ -86,6 +91,35 @@ def atomic_write(path: Path, data: bytes) -> None:
     """
     with atomic_path(path, need=len(data)) as temporary:
         temporary.write_bytes(data)
+
+
+def set_aside(folder: Path) -> None:
+    """Remove a folder as a whole: others see all of it or nothing, also those that remove or replace it meanwhile.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    aside = temporary_for(folder)
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(aside)
+
+
+def _replace_folder(temporary: Path, path: Path) -> None:
+    """Put a folder in the place of another one; of several processes that do so the last one has it."""
+    while True:
+        try:
+            temporary.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+        set_aside(path)
 
 
 def require_space(path: Path, need: int) -> None:

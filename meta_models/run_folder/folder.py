@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from meta_models.errors import ExitCode, MetaModelsError, UsageError, WriteError
+from meta_models.local_paths import printable
 from meta_models.run_folder.atomic import (
     atomic_path,
     is_temporary,
@@ -180,8 +181,11 @@ class RunFolder:
             temporary.write_bytes(data)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write artifact `name` in UTF-8, line ends as given; raises WriteError if that cannot be done."""
-        self.write_bytes(name, text.encode())
+        """Write artifact `name` in UTF-8, line ends as given; raises WriteError if that cannot be done.
+
+        Of a file name that is no UTF-8 the other bytes are written as escapes.
+        """
+        self.write_bytes(name, printable(text).encode())
 
     def write_json(self, name: str, value: object) -> None:
         """Write artifact `name` as :func:`json_bytes` (sorted keys; NaN is a ValueError)."""
@@ -338,7 +342,7 @@ def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
     """The manifest of the run whose files lie in `path`.
 
     None where there is nothing but traces of a run that was killed, or that ended before it had made anything: once the
-    table is mended, or the name, the same command works.
+    table is corrected, or the name, the same command works.
     """
     try:
         names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))

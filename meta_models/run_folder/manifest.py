@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import InputError, UsageError
 from meta_models.run_folder.atomic import atomic_write, hash_file
+from meta_models.run_folder.native_files import read_frame
 from meta_models.run_folder.writers import digest, json_bytes
 
 MANIFEST_NAME = "run_manifest.json"
@@ -144,10 +146,10 @@ class RunManifest(_Record):
         """
         path = folder / MANIFEST_NAME
         try:
-            manifest = cls.model_validate_json(path.read_bytes())
+            manifest = cls.model_validate(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
             reason = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
             raise UsageError(f"{path} must be the manifest of a run (format 1)", f"Found {reason}") from error
         if manifest.checksum != manifest.own_checksum():
@@ -186,7 +188,7 @@ def read_artifact(folder: Path, name: str) -> pl.DataFrame:
     record = None if manifest is None else manifest.artifacts.get(name)
     if record is None or record.sha256 is None or hash_file(folder / name) != record.sha256:
         raise InputError(f"{folder / name} must be as the run wrote it", "Found none, or other content", "Train again")
-    return pl.read_parquet(folder / name, glob=False, hive_partitioning=False)
+    return read_frame(folder / name)
 
 
 def describe_input(path: Path, name: str | None = None) -> InputRecord:

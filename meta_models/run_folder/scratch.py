@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,5 +53,5 @@ def scratch_folder(run: Path, name: str, *, need: int = 0, elsewhere: Path | Non
 
 
 def _own(parent: Path, run: Path, name: str) -> Path:
-    digest = hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(run.resolve())).hexdigest()[:16]
     return parent / f"meta-models-{digest}-{name}"

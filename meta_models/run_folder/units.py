@@ -7,13 +7,13 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meta_models.errors import WriteError
-from meta_models.run_folder.atomic import atomic_write, flush, sha256_of, write_error
+from meta_models.run_folder.atomic import atomic_path, flush, is_temporary, set_aside, sha256_of, write_error
 from meta_models.run_folder.manifest import UnitRecord
 from meta_models.run_folder.writers import digest, json_bytes
 
@@ -87,9 +87,10 @@ UnitListener = Callable[[str, UnitRecord], None]
 class UnitStore:
     """Checkpoints below one folder, ``<folder>/<unit>/``.
 
-    ``unit.json`` is written last: without it a unit does not exist. It holds the key and the hash of each file, all of
-    which are compared before a unit is reused. Seconds lie in ``timing.json``, apart, for all other files of two equal
-    runs are byte-identical. Processes may put different units into the same store at the same time.
+    A unit appears as a whole: its files are written to a temporary folder, which is then renamed. ``unit.json`` holds
+    the key and the hash of each file, all of which are compared before a unit is reused. Seconds lie in
+    ``timing.json``, apart, for all other files of two equal runs are byte-identical. Processes may put units into the
+    same store at the same time, also the same unit: the last one has it.
 
     Parameters
     ----------
@@ -145,11 +146,8 @@ class UnitStore:
         WriteError
             If it cannot be written.
         """
-        folder = self._new_folder(name, files, sum(map(len, files.values())))
-        for file, data in sorted(files.items()):
-            atomic_write(folder / file, data)
         hashes = {file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items())}
-        return self._commit(name, key, hashes, timing)
+        return self._commit(name, key, files, hashes, timing)
 
     def move(
         self, name: str, key: UnitKey, files: Mapping[str, Path], *, timing: Mapping[str, float] | None = None
@@ -161,36 +159,26 @@ class UnitStore:
         WriteError
             If one cannot be moved.
         """
-        folder = self._new_folder(name, files, 0)
         try:
-            for file, path in sorted(files.items()):
-                flush(path)
-                path.replace(folder / file)
-            hashes = {file: sha256_of(folder / file) for file in sorted(files)}
+            hashes = {file: sha256_of(path) for file, path in sorted(files.items())}
         except OSError as error:
-            raise write_error(error, folder) from error
-        return self._commit(name, key, hashes, timing)
+            raise write_error(error, self._folder_of(name)) from error
+        return self._commit(name, key, files, hashes, timing)
 
-    def _new_folder(self, name: str, files: Iterable[str], size: int) -> Path:
-        """An empty folder for a unit, for files of such names and of so many bytes together."""
+    def _commit(
+        self,
+        name: str,
+        key: UnitKey,
+        files: Mapping[str, bytes | Path],
+        hashes: Mapping[str, str],
+        timing: Mapping[str, float] | None,
+    ) -> UnitHit:
         folder = self._folder_of(name)
         for file in files:
             _check_name(file)
-        self.remove(name)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(error, folder, size) from error
-        return folder
-
-    def _commit(
-        self, name: str, key: UnitKey, hashes: Mapping[str, str], timing: Mapping[str, float] | None
-    ) -> UnitHit:
-        """Write the marks that make a unit of what is in its folder, ``unit.json`` last."""
-        folder = self._folder_of(name)
-        atomic_write(folder / TIMING_NAME, json_bytes(dict(timing or {})))
         commit = {"format": _FORMAT, "name": name, "key": key.sha256, "parts": dict(key.parts), "files": dict(hashes)}
-        atomic_write(folder / COMMIT_NAME, json_bytes(commit))
+        beside = {TIMING_NAME: json_bytes(dict(timing or {})), COMMIT_NAME: json_bytes(commit)}
+        self._write(folder, {**files, **beside})
         if self._listener is not None:
             seconds = None if timing is None else timing.get("total", sum(timing.values()))
             self._listener(name, UnitRecord(key=key.sha256, reused=False, reason="computed", seconds=seconds))
@@ -214,15 +202,14 @@ class UnitStore:
 
     def names(self) -> tuple[str, ...]:
         """Names of the committed units, sorted."""
-        return tuple(sorted(path.parent.name for path in self.folder.glob(f"*/{COMMIT_NAME}")))
+        found = (path.parent.name for path in self.folder.glob(f"*/{COMMIT_NAME}"))
+        return tuple(sorted(name for name in found if not is_temporary(name)))
 
     def remove(self, name: str) -> None:
-        """Remove one unit, its commit mark first."""
+        """Remove one unit, at once as others see it."""
         folder = self._folder_of(name)
         try:
-            (folder / COMMIT_NAME).unlink(missing_ok=True)
-            if folder.is_dir():
-                shutil.rmtree(folder)
+            set_aside(folder)
         except OSError as error:
             raise write_error(error, folder) from error
 
@@ -235,6 +222,22 @@ class UnitStore:
                 shutil.rmtree(self.folder)
         except OSError as error:
             raise write_error(error, self.folder) from error
+
+    def _write(self, folder: Path, files: Mapping[str, bytes | Path]) -> None:
+        """Write, or move, all files of a unit, then let it appear as a whole."""
+        need = sum(len(data) for data in files.values() if isinstance(data, bytes))
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(error, folder, need) from error
+        with atomic_path(folder, need=need) as temporary:
+            temporary.mkdir()
+            for file, data in sorted(files.items()):
+                if isinstance(data, bytes):
+                    (temporary / file).write_bytes(data)
+                else:
+                    data.replace(temporary / file)
+                flush(temporary / file)
 
     def _folder_of(self, name: str) -> Path:
         _check_name(name)

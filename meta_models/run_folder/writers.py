@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_models.errors import WriteError
+from meta_models.run_folder.native_files import open_native, open_parquet
 
 #: Rows of a row group: bounds the memory of writing and of verifying.
 ROW_GROUP_ROWS = 2**18
@@ -24,13 +25,15 @@ Table: TypeAlias = "pl.DataFrame | pa.Table | pa.RecordBatchReader"
 def json_bytes(value: object, *, indent: int | None = 2) -> bytes:
     """JSON with sorted keys, in UTF-8, the same bytes for equal values; numpy scalars and arrays are converted.
 
+    File names that are no UTF-8 stand in it as escapes, which a reader of JSON turns back.
+
     Raises
     ------
     ValueError
         If there is a NaN or an infinity in it: a number that cannot be computed is null, with a reason beside it.
     """
     text = json.dumps(value, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=False, default=_plain)
-    return (text + "\n").encode() if indent else text.encode()
+    return (text + "\n" if indent else text).encode(errors="backslashreplace")
 
 
 def write_parquet(path: Path, table: Table, *, row_group_rows: int = ROW_GROUP_ROWS) -> None:
@@ -52,7 +55,9 @@ def write_parquet(path: Path, table: Table, *, row_group_rows: int = ROW_GROUP_R
     OSError
         If the file system refuses.
     """
-    verify_parquet(path, _write(path, table, row_group_rows))
+    with open_native(path, "wb") as sink:
+        rows = _write(sink, table, row_group_rows)
+    verify_parquet(path, rows)
 
 
 def parquet_bytes(table: Table) -> bytes:
@@ -74,7 +79,7 @@ def verify_parquet(path: Path, rows: int | None = None, *, batch_rows: int = ROW
         If it is damaged.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with open_parquet(path, page_checksum_verification=True) as file:
             found = sum(batch.num_rows for batch in file.iter_batches(batch_rows))
     except (OSError, pa.ArrowException) as error:
         raise WriteError(f"The file {path} must read back as it was written", str(error), "Check the disk") from error
@@ -87,7 +92,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(json_bytes(value, indent=None)).hexdigest()
 
 
-def _write(sink: Path | pa.NativeFile, table: Table, row_group_rows: int) -> int:
+def _write(sink: pa.NativeFile, table: Table, row_group_rows: int) -> int:
     """Number of rows written."""
     rows = 0
     schema = as_arrow(table.clear()).schema if isinstance(table, pl.DataFrame) else table.schema

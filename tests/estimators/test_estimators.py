@@ -198,7 +198,11 @@ def test_one_batch_is_the_single_model():
 @each
 def test_every_way_to_choose_the_rounds(estimator, rounds):
     X, y, genes = data()
-    fitted = clone(estimator).set_params(rounds=rounds, early_stopping_rounds=2).fit(X, y, groups=genes)
+    fitted = (
+        clone(estimator)
+        .set_params(rounds=rounds, learner_params={**FAST["learner_params"], "early_stopping_rounds": 2})
+        .fit(X, y, groups=genes)
+    )
     assert (fitted.predict(X) == y).mean() > 0.5
 
 
@@ -214,7 +218,9 @@ def test_without_calibration_and_with_fixed_rounds_nothing_is_held_out():
 @pytest.mark.parametrize(
     ("parameters", "fit", "words"),
     [
-        ({"max_depth": 0}, {}, "max_depth"),
+        ({"learner_params": {"max_depth": 0}}, {}, "max_depth"),
+        ({"learner_params": {"max_dept": 3}}, {}, "no such option"),
+        ({"learner": "xgbost"}, {}, "'xgboost' was meant"),
         ({"rounds": "some"}, {}, "rounds"),
         ({"n_folds": 46}, {}, "needs at least 46 groups"),
         ({}, {"groups": [None] * 900}, "groups must be known"),
@@ -241,4 +247,7 @@ def test_defaults_are_those_of_the_command(kind):
     renamed = {"n_jobs": "threads", "random_state": "seed"}
     config = TrainingConfig()
     for name, parameter in inspect.signature(kind).parameters.items():
-        assert parameter.default == getattr(config, renamed.get(name, name)), name
+        default = {"learner": config.learners[0], "learner_params": None}.get(name)
+        if default is None and name != "learner_params":
+            default = getattr(config, renamed.get(name, name))
+        assert parameter.default == default, name

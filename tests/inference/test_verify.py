@@ -16,6 +16,7 @@ from meta_models.cli import main
 from meta_models.errors import InputError, UnsafeModelFile
 from meta_models.inference import verify
 from meta_models.inference.verify import verify_model
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import SingleModel
 from meta_models.persistence import dump_model
 
@@ -37,7 +38,7 @@ def test_facts_of_a_sound_file(file, isolated):
     assert tuple(facts.genes) == ensemble("voting", "platt").info.genes
     assert tuple(facts.calibration) == ("platt",) * 3
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert "boosters/member_002/donor.ubj" in facts.entries
+    assert "members/002/target_1.ubj" in facts.entries
     assert facts.isolated is isolated
 
 
@@ -45,7 +46,13 @@ def test_facts_of_a_sound_file(file, isolated):
 def test_the_command_says_what_the_file_is(file, flags, capsys):
     assert main(["verify-model", str(file.parent / "*.pkl"), *flags]) == 0
     shown = capsys.readouterr().out
-    for words in ("Sound model file", "Members: 3, combined by voting", "Features: 6", "6 genes", "member_000"):
+    for words in (
+        "Sound model file",
+        "Members: 3 (xgboost), combined by voting",
+        "Features: 6",
+        "6 genes",
+        "members/000",
+    ):
         assert words in shown
 
 
@@ -60,7 +67,7 @@ class RunsCode:
 HOSTILE = {
     "pickle": lambda canary: pickle.dumps(RunsCode(canary)),
     "cut off": lambda canary: dump_model(single())[:-100],
-    "no booster": lambda canary: rebuilt({"boosters/member_000/donor.ubj": b"{" * 100_000}),
+    "no booster": lambda canary: rebuilt({"members/000/target_1.ubj": b"{" * 100_000}),
 }
 
 
@@ -140,7 +147,7 @@ def test_trees_are_counted_not_rounds(tmp_path):
     X, trained = rows(), single()
     options = {"objective": "binary:logistic", "num_parallel_tree": 3, "nthread": 1, "max_depth": 2}
     matrix = xgb.DMatrix(np.nan_to_num(X, nan=-1e30), X[:, 0] > 0.5)
-    model = SingleModel([xgb.train(options, matrix, 2)] * 3, FEATURES, info=trained.info)
+    model = SingleModel(BoosterPredictor([xgb.train(options, matrix, 2)] * 3), FEATURES, info=trained.info)
     (tmp_path / "model.pkl").write_bytes(dump_model(model))
     assert verify_model(tmp_path / "model.pkl").trees == 3 * 3 * 2
 
@@ -150,4 +157,4 @@ def test_a_single_model_has_no_combination(tmp_path):
     path.write_bytes(dump_model(single()))
     facts = verify_model(path)
     assert (facts.kind, facts.combination, facts.members) == ("single model", None, 1)
-    assert any("Members: 1, 12 trees" in line for line in facts.lines())
+    assert any("Members: 1 (xgboost), 12 trees" in line for line in facts.lines())

@@ -18,7 +18,7 @@ from fitted_models import entries, make, rebuilt
 
 from meta_models.persistence import archive, dump_model, envelope
 
-BOOSTER = "boosters/member_000/donor.ubj"
+BOOSTER = "members/000/target_1.ubj"
 Maker = Callable[[Path], bytes]
 
 
@@ -129,9 +129,15 @@ def _text(key: str, value: str) -> bytes:
 
 def _node(array: bytes, value: int, position: int = 0, code: str = ">i") -> bytes:
     """One value of one array of the first tree replaced."""
+    return _nodes({array: value}, position, code)
+
+
+def _nodes(values: dict[bytes, int], position: int = 0, code: str = ">i") -> bytes:
+    """One value of each of these arrays of the first tree replaced."""
     payload = bytearray(entries(_good())[BOOSTER])
-    start = payload.index(array + b"[$") + len(array) + 13
-    struct.pack_into(code, payload, start + position * struct.calcsize(code), value)
+    for array, value in values.items():
+        start = payload.index(array + b"[$") + len(array) + 13
+        struct.pack_into(code, payload, start + position * struct.calcsize(code), value)
     return rebuilt({BOOSTER: bytes(payload)})
 
 
@@ -201,7 +207,7 @@ CASES: dict[str, tuple[Maker, str]] = {
     "manifest is deep": (lambda c: _raw_manifest(b'{"format":' + b"[" * 400_000), "model.json"),
     "unknown key": (lambda c: _manifest(lambda m: m.update(hook="os.system")), "hook"),
     "a number as a text": (lambda c: _manifest(lambda m: m.update(format_version="1")), "format_version"),
-    "a newer format": (lambda c: _manifest(lambda m: m.update(format_version=2)), "newer"),
+    "a newer format": (lambda c: _manifest(lambda m: m.update(format_version=3)), "newer"),
     "another class order": (
         lambda c: _manifest(lambda m: m.update(classes=["donor", "acceptor", "neither"])),
         "classes",
@@ -246,6 +252,10 @@ CASES: dict[str, tuple[Maker, str]] = {
     "negative child": (lambda c: _node(b"left_children", -5), "after their parent"),
     "a cycle": (lambda c: _node(b"left_children", 0), "after their parent"),
     "a child of two parents": (lambda c: _node(b"left_children", 2), "child once"),
+    "children exchanged": (
+        lambda c: _nodes({b"left_children": 2, b"right_children": 1}),
+        "next to the left",
+    ),
     "one child only": (lambda c: _node(b"left_children", -1), "two children or none"),
     "another parent": (lambda c: _node(b"parents", 5, 1), "agree"),
     "feature out of range": (lambda c: _node(b"split_indices", 6), "below 6"),

@@ -16,7 +16,7 @@ from meta_models.errors import UnsafeModelFile
 from meta_models.persistence import dump_model, envelope
 from meta_models.persistence.model_file import _restore_model
 
-NAME = "boosters/member_000/donor.ubj"
+NAME = "members/000/target_1.ubj"
 EXTREMES = (0, 1, 2, 5, 6, 7, 255, 1000, 2**31 - 1, -1, -2, -(2**31))
 
 

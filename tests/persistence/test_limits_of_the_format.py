@@ -418,7 +418,7 @@ def test_members_have_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_MEMBERS", 3)
     opened(dump_model(make("ensemble-voting")))
     monkeypatch.setattr(codec, "MAX_MEMBERS", 2)
-    with pytest.raises(ValueError, match="at most 2 members can be stored, found 3"):
+    with pytest.raises(ValueError, match="at most 2 members can be stored"):
         dump_model(make("ensemble-voting"))
 
 

@@ -12,6 +12,7 @@ import xgboost as xgb
 from fitted_models import FEATURES, MODELS, entries, make, rows, single
 
 from meta_models.errors import UnsafeModelFile
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import EnsembleMetaModel, ModelInfo, SingleModel
 from meta_models.persistence import MODEL_FORMAT, _restore_model, archive, dump_model, envelope, load_model
 
@@ -68,7 +69,7 @@ def test_other_tools_can_look_inside(tmp_path):
         assert {info.date_time for info in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert file.namelist() == sorted(file.namelist())
         listing = json.loads(file.read("model.json"))
-        payload = file.read("boosters/member_000/donor.ubj")
+        payload = file.read("members/000/target_1.ubj")
     assert listing["feature_names"] == list(FEATURES)
     assert listing["format_version"] == MODEL_FORMAT
     booster = xgb.Booster()
@@ -136,7 +137,7 @@ def other_objective():
 
 @pytest.mark.parametrize(("make_booster", "reason"), [(deleted_nodes, "deleted"), (other_objective, "objective")])
 def test_what_could_not_be_read_again_is_not_written(make_booster, reason):
-    model = SingleModel([make_booster()] * 3, ["a", "b"], info=ModelInfo(strategy="s", genes=()))
+    model = SingleModel(BoosterPredictor([make_booster()] * 3), ["a", "b"], info=ModelInfo(strategy="s", genes=()))
     with pytest.raises(ValueError, match=reason):
         dump_model(model)
 
@@ -190,7 +191,7 @@ def test_a_ratio_that_would_look_like_a_bomb_is_stored():
 
 def test_entries_are_what_the_design_says():
     assert sorted(entries(dump_model(make("ensemble-weighted")))) == [
-        *(f"boosters/member_00{m}/{c}.ubj" for m in range(3) for c in ("acceptor", "donor", "neither")),
         "combination/weights.npy",
+        *(f"members/00{m}/target_{k}.ubj" for m in range(3) for k in range(3)),
         "model.json",
     ]

@@ -165,7 +165,12 @@ def test_slurm_zero_and_malformed_are_no_limit(tree, value):
     assert tree.limit({"SLURM_MEM_PER_NODE": value}).bytes == PHYSICAL
 
 
-@pytest.mark.parametrize("name", ["RLIMIT_AS", "RLIMIT_RSS", "RLIMIT_DATA"])
+def test_of_address_space_what_libraries_reserve_is_no_memory(tree):
+    limit = tree.limit(rlimit=lambda asked: (6 * 2**30, 9 * 2**30) if asked == resource.RLIMIT_AS else NO_RLIMIT)
+    assert (limit.bytes, limit.source) == (2 * 2**30, "RLIMIT_AS")
+
+
+@pytest.mark.parametrize("name", ["RLIMIT_RSS", "RLIMIT_DATA"])
 def test_soft_rlimits_bind(tree, name):
     which = getattr(resource, name)
     limit = tree.limit(rlimit=lambda asked: (3 * 2**30, 4 * 2**30) if asked == which else NO_RLIMIT)

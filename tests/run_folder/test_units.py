@@ -1,8 +1,10 @@
 """Checkpoints: reused only where nothing changed, and with the reason said."""
 
+import errno
 import json
 import logging
 import math
+import multiprocessing
 
 import pytest
 
@@ -106,16 +108,41 @@ def test_commit_mark_may_not_point_outside(store, key, tmp_path):
     assert "damaged" in reason(store.get("b", key))
 
 
-def test_commit_mark_is_written_last_and_removed_first(store, key, monkeypatch):
+def test_a_unit_that_cannot_be_written_leaves_the_earlier_one(store, key, monkeypatch):
     store.put("b", key, FILES)
 
-    def fail(path, data):
-        raise WriteError("full")
+    def fail(path):
+        raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr("meta_models.run_folder.units.atomic_write", fail)
-    with pytest.raises(WriteError):
+    monkeypatch.setattr("meta_models.run_folder.units.flush", fail)
+    with pytest.raises(WriteError, match="No space"):
         store.put("b", key, {"other": b"1"})
-    assert isinstance(store.get("b", key), UnitMiss)
+    assert store.get("b", key).hashes.keys() == FILES.keys()
+    assert [path.name for path in store.folder.iterdir()] == ["b"]
+
+
+def put_many(folder, content, start):
+    store = UnitStore(folder)
+    start.wait()
+    for number in range(30):
+        store.put("b", store.key(PARTS), {f"{content}-{k}.bin": content.encode() * 1000 for k in range(number % 3 + 1)})
+
+
+def test_two_writers_of_one_unit_leave_that_of_one_of_them(store, key):
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(2)
+    writers = [context.Process(target=put_many, args=(store.folder, content, start)) for content in "xy"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    hit = store.get("b", key)
+    assert isinstance(hit, UnitHit)
+    contents = {hit.read(file) for file in hit.hashes}
+    assert contents in ({b"x" * 1000}, {b"y" * 1000})
+    assert store.names() == ("b",)
+    assert [path.name for path in store.folder.iterdir()] == ["b"]
 
 
 def test_file_changed_between_look_up_and_reading(store, key):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from meta_models.config import Configuration, PositiveInt, TrainingConfig
+from meta_models.local_paths import LocalName, LocalPath
 
 #: Options that replace those of the run where they are given.
 _REPLACING = (
@@ -22,10 +22,12 @@ class AnalysisConfig(Configuration):
     analyses: tuple[str, ...] = Field(
         (), description="Analyses to run beside those of the run: codes, or 'all' for the slow ones, too."
     )
-    out_dir: Path | None = Field(None, description="Folder to write to instead of the run folder; empty or absent.")
+    out_dir: LocalPath | None = Field(
+        None, description="Folder to write to instead of the run folder; empty or absent."
+    )
     overwrite: bool = Field(default=False, description="Delete what an earlier command left in --out-dir first.")
-    dataset: str | None = Field(None, description="Where the table of the run lies now, if it was moved.")
-    targets: Path | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
+    dataset: LocalName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
+    targets: LocalPath | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
     bootstrap_samples: PositiveInt | None = Field(None, description="Resamples of families behind each interval.")
     plot_points: Annotated[int, Field(ge=10)] | None = Field(None, description="Most points of a drawn curve.")
     shap_rows: PositiveInt | None = Field(None, description="Rows explained by SHAP.")

@@ -37,7 +37,7 @@ class Permuted:
     by_feature : polars.DataFrame
         One row for each feature: the loss of its group, and how many features are in it.
     how : str
-        How it was come by.
+        How it was computed.
     seen : bool
         Whether the models had been trained on the rows.
     """

@@ -21,7 +21,7 @@ _TOP = 20
 
 @dataclass(frozen=True)
 class Agreement:
-    """Rank correlation of importance between models, and how it was come by."""
+    """Rank correlation of importance between models, and how it was computed."""
 
     table: pl.DataFrame
     how: str

@@ -13,6 +13,7 @@ import polars as pl
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.local_paths import printable
 from meta_models.metrics import METRICS
 
 #: Rows of a table shown on the page; the caption says how many there are and which file has them all.
@@ -193,7 +194,7 @@ def _cell(value: object) -> Cell:
 
 
 def _mapping_table(values: Mapping[str, object], title: str) -> ReportTable:
-    shown = {name: "–" if value is None else str(value) for name, value in values.items()}
+    shown = {printable(name): "–" if value is None else printable(str(value)) for name, value in values.items()}
     return ReportTable(
         title,
         pl.DataFrame(

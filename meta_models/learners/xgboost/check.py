@@ -155,6 +155,9 @@ Ints = NDArray[np.int64]
 def _check_links(left: Ints, right: Ints, parents: Ints, first: Ints, size: Ints) -> None:
     """Links make up one tree each: every node but the root is the child of exactly one node before it.
 
+    XGBoost's predictor goes to the left child or to the node after it, whatever stands as the right one
+    (``GetNextNode``): with another right child it would go to a node of another branch, or of no branch.
+
     `first` is the position of each node's root, `size` the number of nodes of its tree. As a child stands after its
     parent, there is no cycle, and every chain of parents ends at the root.
     """
@@ -170,6 +173,7 @@ def _check_links(left: Ints, right: Ints, parents: Ints, first: Ints, size: Ints
     expected = np.full(len(left), _NO_PARENT)
     expected[positions] = node[inner]
     _require(np.array_equal(parents, expected), "parents must agree with children")
+    _require(np.array_equal(children[1], children[0] + 1), "right children must stand next to the left ones")
     _check_depth(positions, inner, len(left))
 
 

@@ -17,8 +17,6 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
-from meta_models.learners.xgboost.memory import device_bytes, footprint
-from meta_models.learners.xgboost.predictor import join_boosters, restore_boosters
 from meta_models.learners.xgboost.section import XGBoostConfig
 
 #: Highest learning rate that makes up for fewer rounds.
@@ -43,6 +41,8 @@ class XGBoost(Learner):
 
     def footprint(self, shape: Shape, config: XGBoostConfig, resources: Resources) -> Footprint:
         """The quantised matrix, and the gradients and histograms of a booster."""
+        from meta_models.learners.xgboost.memory import footprint
+
         return footprint(shape, config, resources)
 
     @contextmanager
@@ -54,10 +54,14 @@ class XGBoost(Learner):
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """Boosters whose structure was checked."""
+        from meta_models.learners.xgboost.predictor import restore_boosters
+
         return restore_boosters(files, n_inputs, n_targets)
 
     def join(self, parts: Sequence[Predictor]) -> Predictor:
         """The boosters side by side."""
+        from meta_models.learners.xgboost.predictor import join_boosters
+
         return join_boosters(parts)
 
     def versions(self) -> Mapping[str, str]:
@@ -77,6 +81,8 @@ class XGBoost(Learner):
 
     def device_bytes(self, shape: Shape, config: XGBoostConfig) -> int:  # noqa: ARG002
         """The quantised matrix, and the gradients and row partition of a booster."""
+        from meta_models.learners.xgboost.memory import device_bytes
+
         return device_bytes(shape)
 
     def cheaper(self, config: XGBoostConfig, rounds: int) -> XGBoostConfig:

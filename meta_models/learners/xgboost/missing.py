@@ -8,7 +8,7 @@ from meta_models.learners.seam import LEAST_VALUE, Matrix
 
 #: What stands for a missing value in the matrices that XGBoost reads, in training and in serving: a number below all
 #: feature values. A quantised matrix without NaN is less than half the size of one with a single NaN.
-MISSING = LEAST_VALUE
+MISSING = np.float32(LEAST_VALUE)
 
 
 def fill_missing(X: Matrix) -> Matrix:

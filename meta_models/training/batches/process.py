@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from meta_models.errors import ExitCode, MemoryBudgetError, MetaModelsError
 from meta_models.resources import oom_kill_count
+from meta_models.resources.blas import one_blas_thread
 
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
@@ -149,7 +150,9 @@ def main() -> None:
     connection = Connection(int(sys.argv[2]))
     work, argument = connection.recv()
     try:
-        connection.send((work(argument), None))
+        with one_blas_thread():
+            value = work(argument)
+        connection.send((value, None))
     except MetaModelsError as error:
         connection.send((None, error))
     except MemoryError as error:

@@ -139,7 +139,7 @@ def stop_rows(
 
 
 def _stratified(parts: int, labels: NDArray[np.integer], groups: NDArray[np.int64], seed: int) -> Iterator[Any]:
-    """Rows outside and inside each part. Where each row is its own group, the same is had at far less cost."""
+    """Rows outside and inside each part. Where each row is its own group, the same comes at far less cost."""
     single = len(np.unique(groups)) == len(groups)
     splitter = (StratifiedKFold if single else StratifiedGroupKFold)(parts, shuffle=True, random_state=seed)
     return iter(splitter.split(labels[:, None], labels, None if single else groups))

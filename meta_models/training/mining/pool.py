@@ -87,7 +87,7 @@ def _require_columns(pool: Pool, table: Positions, features: tuple[str, ...]) ->
         raise InputError(
             "--mine-negatives must have every base score of the training table in every row",
             " ".join(pool.positions.notes),
-            f"Mend {pool.dataset.source!r}",
+            f"Correct {pool.dataset.source!r}",
         )
     _require_none(absent, pool.dataset)
 

@@ -135,7 +135,9 @@ def _requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
     ):
         unknown = [name for name in names if name not in dataset.columns]
         if unknown:
-            raise UsageError(f"{option} must name columns of the table", f"Found {', '.join(unknown[:20])}", "Mend it")
+            raise UsageError(
+                f"{option} must name columns of the table", f"Found {', '.join(unknown[:20])}", "Correct it"
+            )
     return dict.fromkeys(config.exclude_features, "left out by --exclude-features")
 
 

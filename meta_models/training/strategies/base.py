@@ -102,7 +102,7 @@ class TrainingStrategy(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     model_file: ClassVar[str]
-    #: Whether ``--max-features`` can be had: models that are scored out of fold, each on features of its own.
+    #: Whether ``--max-features`` is possible: models that are scored out of fold, each on features of its own.
     chooses_features: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002

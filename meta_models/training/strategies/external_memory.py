@@ -14,6 +14,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources, Shape
 from meta_models.run_folder import scratch_folder
+from meta_models.run_folder.native_files import plain_name
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -53,9 +54,10 @@ class ExternalMemoryStrategy(SingleModelStrategy):
     @contextmanager
     def _cache(self, task: TrainingTask) -> Iterator[Path | None]:
         need = self.cache_bytes(task.dataset.n_rows, len(task.features), task.config)
-        with scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir) as folder:
+        scratch = scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir)
+        with scratch as folder, plain_name(folder) as name:
             try:
-                yield folder
+                yield Path(name)
             except BaseException as error:
                 clear_frames(error.__traceback__)  # they hold the matrix, which must go before its folder
                 raise

@@ -5,6 +5,7 @@ from fitted_models import single
 
 from meta_models.learners.xgboost import check as booster_check
 from meta_models.learners.xgboost.check import MalformedBooster, check_booster
+from meta_models.learners.xgboost.chunk_source import ChunkSource
 from meta_models.learners.xgboost.ubjson import MalformedUbjson, parse
 
 SETTINGS = [
@@ -43,6 +44,18 @@ def test_boosters_that_xgboost_trains_pass(settings, missing):
     rounds, together = booster.num_boosted_rounds(), settings.get("num_parallel_tree", 1)
     assert check_booster(bytes(booster.save_raw("ubj")), n_features=5) == rounds * together
     assert check_booster(bytes(booster[: rounds // 2].save_raw("ubj")), n_features=5) == rounds // 2 * together
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_boosters_from_quantised_pages_pass(external, tmp_path):
+    """As the strategies train: from chunks, in memory or with pages on disk."""
+    rng = np.random.default_rng(0)
+    chunks = [rng.normal(size=(400, 5)).astype(np.float32) for _ in range(3)]
+    source = ChunkSource(lambda number: iter(chunks), tmp_path if external else None)
+    matrix = (xgb.ExtMemQuantileDMatrix if external else xgb.QuantileDMatrix)(source, max_bin=16)
+    matrix.set_info(label=np.concatenate(chunks)[:, 0] > 0.5)
+    booster = xgb.train({"objective": "binary:logistic", "nthread": 1, "max_bin": 16, "gamma": 1.0}, matrix, 4)
+    assert check_booster(bytes(booster.save_raw("ubj")), n_features=5) == 4
 
 
 def test_a_booster_of_other_features_is_refused():

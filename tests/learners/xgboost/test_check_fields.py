@@ -240,6 +240,20 @@ def test_trees_may_be_as_deep_as_the_limit_and_no_deeper(sound: dict[str, Any], 
         assert checked(sound, deep) == 4
 
 
+def test_a_right_child_that_is_not_next_to_the_left_one_is_refused(sound: dict[str, Any]) -> None:
+    """All links agree, yet XGBoost, which goes to the left child or the node after it, would leave the tree."""
+
+    def exchanged(root: dict[str, Any]) -> None:
+        arrays = {name: np.resize(tree(root)[name], 3) for name in ARRAYS}
+        tree(root).update(arrays | chain(1))
+        tree(root)["tree_param"]["num_nodes"] = "3"
+        put(root, "left_children", 0, 2)
+        put(root, "right_children", 0, 1)
+
+    with pytest.raises(MalformedBooster, match="next to the left"):
+        checked(sound, exchanged)
+
+
 @pytest.mark.parametrize(
     ("name", "position", "value", "reason"),
     [

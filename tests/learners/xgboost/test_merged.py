@@ -56,6 +56,6 @@ def test_threads_may_be_set_before_and_after_the_first_use() -> None:
     X = rows(50)
     model = single()
     model.set_threads(1)
-    first = model.predict_sigmoids(X)
+    first = model.predict_scores(X)
     model.set_threads(2)
-    np.testing.assert_array_equal(model.predict_sigmoids(X), first)
+    np.testing.assert_array_equal(model.predict_scores(X), first)

@@ -73,8 +73,8 @@ def test_some_families_of_each_fold_are_drawn_whole(families: int, drawn: int) -
 
 
 def test_a_class_that_does_not_vary_has_no_booster() -> None:
-    assert [job.target for job in pilot_jobs(3, np.array([0, 1, 2, 0]))] == [0, 1, 2]
-    assert [job.target for job in pilot_jobs(3, np.array([0, 2, 0, 0]))] == [0, 2]
+    assert [job.targets[0] for job in pilot_jobs(3, np.array([0, 1, 2, 0]))] == [0, 1, 2]
+    assert [job.targets[0] for job in pilot_jobs(3, np.array([0, 2, 0, 0]))] == [0, 2]
     assert pilot_jobs(3, np.zeros(5, int)) == []
 
 
