@@ -255,7 +255,7 @@ def compare_command(arguments: argparse.Namespace) -> ExitCode:
     config = config_from(arguments, TrainingConfig)
     config.require_dataset()
     _set_up_logging(sys.stdout, everything=True, units=False)
-    from meta_models.compare_strategies import compare_strategies
+    from meta_models.experiments.strategies import compare_strategies
 
     return compare_strategies(config)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 
-from meta_models.analysis.evaluation import standard_strata
+from meta_models.analysis.comparison.strata import narrow_strata
 from meta_models.errors import ExitCode, UsageError
 from meta_models.experiments.costs import RunCost, run_cost
 from meta_models.experiments.differences import (
@@ -30,6 +30,7 @@ from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.rows import SharedRows, shared_rows
 from meta_models.experiments.runs import FinishedRun, read_runs
 from meta_models.experiments.significance import FoldTest, RankTest, friedman_test
+from meta_models.result import SCREENED
 from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make_folder
 from meta_models.schema import GENE
 
@@ -203,9 +204,7 @@ def compare_table(
     )
 
 
-def record(
-    tables: Sequence[TableComparison], across: AcrossTables | None, options: CompareConfig
-) -> dict[str, object]:
+def record(tables: Sequence[TableComparison], across: AcrossTables | None, options: CompareConfig) -> dict[str, object]:
     """The content of ``comparison.json``."""
     return {
         "format_version": 1,
@@ -233,15 +232,20 @@ def _all_differences(
     """Of all rows, then mean average precision in every stratum that does not hold all or none of them."""
     samples, seed = options.bootstrap_samples, options.seed
     found = differences_to(rows, control, Comparison(samples, seed))
-    strata = standard_strata(rows.frame.drop("screened", strict=False), run.stored.base_train_chroms)
-    masks = rows.frame.select(pl.lit(value=True) & mask.alias(name) for name, mask in strata.items() if name != ALL)
-    for name in masks.columns:
-        mask = masks[name].to_numpy()
+    for name, mask in _masks(rows, run).items():
         if 0 < np.count_nonzero(mask) < len(mask):
             there = differences_to(rows, control, Comparison(samples, seed, name, mask, losses=False))
             for other, differences in there.items():
                 found[other] += [d for d in differences if (d.metric, d.target) == (AP, MEAN)]
     return found
+
+
+def _masks(rows: SharedRows, run: FinishedRun) -> dict[str, NDArray[np.bool_]]:
+    """Which rows each stratum of `run` holds; which genes its screening saw is no matter between runs."""
+    frame = rows.frame.drop(SCREENED, strict=False)
+    strata = narrow_strata(frame, run.stored.bases[0], run.stored.base_train_chroms)
+    masks = frame.select(mask.fill_null(value=False).alias(name) for name, mask in strata.items() if name != ALL)
+    return {name: masks[name].to_numpy() for name in masks.columns}
 
 
 def _control(runs: Sequence[FinishedRun], name: str | None) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.experiments.rows import Scores, SharedRows
+from meta_models.experiments.rows import Scores, SharedRows, same_folds
 from meta_models.experiments.significance import FoldTest, bootstrap_p_value, corrected_t_test, holm
 from meta_models.metrics import (
     METRICS,
@@ -141,12 +141,11 @@ def differences_to(rows: SharedRows, control: int, comparison: Comparison) -> di
 
 def fold_test(rows: SharedRows, control: int, run: int) -> FoldTest:
     """Corrected t-test over folds of the mean average precision, in the headline's population."""
-    if rows.folds is None:
+    folds = rows.folds[control]
+    if not same_folds(folds, rows.folds[run]):
         return FoldTest(None, None, 0, "the runs held out other genes together")
     weight = next(iter(populations_of(rows).values()))
-    values = [
-        fold_figures(rows.labels, rows.scores[one], rows.folds, weight) for one in (run, control)
-    ]
+    values = [fold_figures(rows.labels, rows.scores[one], folds, weight) for one in (run, control)]
     return corrected_t_test(values[0] - values[1])
 
 

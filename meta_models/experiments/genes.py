@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from meta_models.analysis.gene_ranking import META, gene_ranking
+from meta_models.analysis.comparison.gene_ranking import META, gene_ranking
 from meta_models.experiments.rows import SharedRows
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import GENE, SITE_CLASSES
@@ -30,7 +30,9 @@ def gene_changes(rows: SharedRows, names: Sequence[str], control: int) -> pl.Dat
         each[control]
         .rename({"value": "control"})
         .join(each[run].select(GENE, "value"), on=GENE, maintain_order="left")
-        .select(pl.lit(name).alias("run"), *_COLUMNS, "control", "value", difference=pl.col("value") - pl.col("control"))
+        .select(
+            pl.lit(name).alias("run"), *_COLUMNS, "control", "value", difference=pl.col("value") - pl.col("control")
+        )
         .sort(pl.col("difference").abs(), GENE, descending=[True, False])
         for run, name in enumerate(names)
         if run != control

@@ -40,7 +40,9 @@ class TrackConfig(Configuration):
 class GatesConfig(Configuration):
     """Which quality gates a finished run must pass."""
 
-    gates: Path | None = Field(None, description="YAML list of gates and their limits (default: all, with default limits).")
+    gates: Path | None = Field(
+        None, description="YAML list of gates and their limits (default: all, with default limits)."
+    )
     out: Path | None = Field(None, description="File for the outcome, .tsv or .json; it is printed in any case.")
 
 
@@ -48,7 +50,9 @@ class EvidenceConfig(Configuration):
     """What is handed to somebody who has to believe the figures of a run."""
 
     out: Path = Field(description="ZIP file to write.")
-    gates: Path | None = Field(None, description="YAML list of gates and their limits (default: all, with default limits).")
+    gates: Path | None = Field(
+        None, description="YAML list of gates and their limits (default: all, with default limits)."
+    )
 
 
 class ReproduceConfig(Configuration):

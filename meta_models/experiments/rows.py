@@ -38,8 +38,8 @@ class SharedRows:
         Why there are no weights, where some run has some.
     scores : sequence of (n, 3) float32
         Calibrated probabilities of each run.
-    folds : (n,) int or None
-        None where the runs held out other genes together.
+    folds : sequence of (n,) int
+        Of each run.
     notes : tuple of str
         What a reader must know of the rows.
     """
@@ -51,7 +51,7 @@ class SharedRows:
     weight: NDArray[np.float32] | None
     weight_reason: str | None
     scores: Sequence[Scores]
-    folds: NDArray[np.int64] | None
+    folds: Sequence[NDArray[np.int64]]
     notes: tuple[str, ...]
 
 
@@ -85,7 +85,6 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
     _require_labels(aligned, names)
     weight, reason = _weight(aligned, tables)
     families, joined = _families(aligned)
-    folds = _folds(aligned)
     return SharedRows(
         frame=aligned[0],
         labels=labels,
@@ -94,8 +93,8 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
         weight=weight,
         weight_reason=reason,
         scores=[table.select(probability_columns(CALIBRATED)).to_numpy() for table in aligned],
-        folds=folds,
-        notes=(*_row_notes(tables, aligned, names), *joined, *_fold_notes(folds), *([reason] if reason else [])),
+        folds=[table["fold"].to_numpy().astype(np.int64) for table in aligned],
+        notes=(*_row_notes(tables, aligned, names), *joined, *([reason] if reason else [])),
     )
 
 
@@ -128,8 +127,10 @@ def _placed(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> list[pl.Dat
 
 def _keyed(table: pl.DataFrame, name: str) -> pl.DataFrame:
     """Gene, place and row number of the rows that have a score."""
-    scored = pl.all_horizontal(pl.col(c).is_not_null() & pl.col(c).is_not_nan() for c in probability_columns(CALIBRATED))
-    found = table.select(pl.col(GENE).cast(pl.String), _PLACE, pl.int_range(pl.len()).alias(_KEY), scored.alias("scored"))
+    columns = probability_columns(CALIBRATED)
+    scored = pl.all_horizontal(pl.col(column).is_not_null() & pl.col(column).is_not_nan() for column in columns)
+    number = pl.int_range(pl.len()).alias(_KEY)
+    found = table.select(pl.col(GENE).cast(pl.String), _PLACE, number, scored.alias("scored"))
     found = found.filter("scored").drop("scored")
     if found.select(GENE, _PLACE).is_duplicated().any():
         raise InputError(
@@ -201,24 +202,18 @@ def _families(aligned: Sequence[pl.DataFrame]) -> tuple[NDArray[np.int64], tuple
     return found, (note,) if joined else ()
 
 
-def _folds(aligned: Sequence[pl.DataFrame]) -> NDArray[np.int64] | None:
-    """The folds of the first run, where all runs held out the same rows together."""
-    folds = [table["fold"].to_numpy().astype(np.int64) for table in aligned]
-    for other in folds[1:]:
-        pairs = np.unique(np.stack([folds[0], other]), axis=1).shape[1]
-        if not pairs == len(np.unique(folds[0])) == len(np.unique(other)):
-            return None
-    return folds[0]
+def same_folds(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+    """Whether two runs held out the same rows together, whatever the numbers of the folds."""
+    pairs: int = np.unique(np.stack([one, other]), axis=1).shape[1]
+    return pairs == len(np.unique(one)) == len(np.unique(other))
 
 
-def _row_notes(tables: Sequence[pl.DataFrame], aligned: Sequence[pl.DataFrame], names: Sequence[str]) -> tuple[str, ...]:
+def _row_notes(
+    tables: Sequence[pl.DataFrame], aligned: Sequence[pl.DataFrame], names: Sequence[str]
+) -> tuple[str, ...]:
     shared = aligned[0].height
     if all(table.height == shared for table in tables):
         return (f"All {shared:,} rows are the same in every run.",)
     counts = ", ".join(f"{name} {table.height:,}" for name, table in zip(names, tables, strict=True))
     genes = aligned[0][GENE].n_unique()
     return (f"Compared on the {shared:,} rows of {genes:,} genes that all runs scored (rows: {counts}).",)
-
-
-def _fold_notes(folds: NDArray[np.int64] | None) -> tuple[str, ...]:
-    return () if folds is not None else ("The runs held out other genes together: there is no test over folds.",)
