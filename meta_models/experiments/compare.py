@@ -316,6 +316,5 @@ def _across(
     ]
     known = [row for row in figures if None not in row]
     if not known:
-        nothing = RankTest(np.full(len(names), np.nan), None, None, None, 0, "no table has a figure of every run")
-        return AcrossTables(names, nothing)
+        return AcrossTables(names, RankTest((), None, None, None, 0, "no table has a figure of every run"))
     return AcrossTables(names, friedman_test(np.array(known, np.float64)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 #: Friedman's statistic needs so many runs.
@@ -43,8 +43,8 @@ class RankTest:
 
     Attributes
     ----------
-    mean_ranks : (runs,) float64
-        1 is best; ties share their mean rank.
+    mean_ranks : tuple of float
+        Of each run; 1 is best, ties share their mean rank. Empty where no table has a figure of every run.
     statistic, p_value : float or None
         Of Friedman's test.
     critical_difference : float or None
@@ -54,7 +54,7 @@ class RankTest:
         Why there is no test, or why it only describes.
     """
 
-    mean_ranks: NDArray[np.float64]
+    mean_ranks: tuple[float, ...]
     statistic: float | None
     p_value: float | None
     critical_difference: float | None
@@ -141,7 +141,7 @@ def friedman_test(figures: ArrayLike) -> RankTest:
     """
     values = np.asarray(figures, np.float64)
     tables, runs = values.shape
-    ranks = stats.rankdata(-values, axis=1).mean(axis=0)
+    ranks = tuple(float(rank) for rank in stats.rankdata(-values, axis=1).mean(axis=0))
     if tables < 2 or runs < LEAST_RANKED:
         needs = f"Friedman's test needs 2 tables and {LEAST_RANKED} runs, found {tables} and {runs}"
         return RankTest(ranks, None, None, None, tables, needs)
