@@ -131,9 +131,9 @@ def differences_to(rows: SharedRows, control: int, comparison: Comparison) -> di
     draws = Draws.make(families.count, comparison.samples, comparison.seed)
     for population, weight in populations_of(rows).items():
         figures = [_figures(rows, scores, weight, families, draws, comparison) for scores in rows.scores]
-        for name in figures[control]:
-            each = [_difference(population, name, figures[control][name], figures[run][name], families.count, comparison)
-                    for run in others]  # fmt: skip
+        for name, one in figures[control].items():
+            pairs = [(one, figures[run][name]) for run in others]
+            each = [_difference(population, name, *pair, families.count, comparison) for pair in pairs]
             for run, difference in zip(others, _adjusted(each), strict=True):
                 found[run].append(difference)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -68,9 +68,8 @@ def rank_lines(across: AcrossTables) -> tuple[str, ...]:
     ranks = across.ranks
     lines = [] if ranks.reason is None else [f"{ranks.reason[0].upper()}{ranks.reason[1:]}."]
     if ranks.p_value is not None:
-        lines.append(
-            f"Friedman's test over {ranks.tables} tables: chi-squared {ranks.statistic:.2f}, p {ranks.p_value:.3g}."
-        )
+        found = f"chi-squared {ranks.statistic:.2f}, p {ranks.p_value:.3g}"
+        lines.append(f"Friedman's test over {ranks.tables} tables: {found}.")
     if ranks.critical_difference is not None:
         lines.append(f"Mean ranks further apart than {ranks.critical_difference:.2f} differ (Nemenyi, 95 %).")
     return tuple(lines)
@@ -104,9 +103,8 @@ def _test_lines(run: RunComparison) -> tuple[str, ...]:
     main, folds = run.headline, run.folds
     lines = []
     if main.p_value is not None and main.adjusted_p_value is not None:
-        lines.append(
-            f"Bootstrap over families: p {main.p_value:.3g}; for all runs together (Holm) {main.adjusted_p_value:.3g}"
-        )
+        all_runs = f"for all runs together (Holm) {main.adjusted_p_value:.3g}"
+        lines.append(f"Bootstrap over families: p {main.p_value:.3g}; {all_runs}")
     if folds.p_value is None or folds.plain_p_value is None:
         return (*lines, f"No test over folds: {folds.reason}")
     return (
@@ -193,10 +191,10 @@ def _costs(table: TableComparison) -> ReportTable:
 
 
 def _rank_table(across: AcrossTables) -> ReportTable:
-    ranks = [float(rank) for rank in across.ranks.mean_ranks]
-    frame = pl.DataFrame({"run": across.names, "mean rank": ranks}).sort("mean rank", "run")
+    ranks = dict(zip(across.names, across.ranks.mean_ranks, strict=False))
+    frame = pl.DataFrame({"run": list(ranks), "mean rank": list(ranks.values())}).sort("mean rank", "run")
     return ReportTable("Mean ranks, 1 is best", frame, "By mean average precision of donor and acceptor.")
 
 
-def _frame(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+def _frame(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
