@@ -23,7 +23,7 @@ from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
-from meta_models.experiments.options import CompareConfig
+from meta_models.experiments.options import CompareConfig, EvidenceConfig, GatesConfig, ReproduceConfig
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
 from meta_models.local_paths import read_utf8
@@ -91,6 +91,18 @@ _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
         "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "reproduce", "train a finished run again and say which files are equal", ReproduceConfig,
+        "meta_models.experiments.reproduce:reproduce_run",
+    ),
+    _OverRuns(
+        "gates", "say which quality gates a finished run passes; exit code 5 where one fails", GatesConfig,
+        "meta_models.experiments.evidence:check_gates",
+    ),
+    _OverRuns(
+        "evidence", "pack what shows that the figures of a finished run hold", EvidenceConfig,
+        "meta_models.experiments.evidence:write_evidence",
     ),
 )  # fmt: skip
 

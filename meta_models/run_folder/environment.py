@@ -173,7 +173,8 @@ def _requirements(name: str) -> tuple[frozenset[str], frozenset[str]]:
         lines = distribution(name).requires or ()
     except PackageNotFoundError:
         return frozenset(), frozenset()
-    required, optional = set(), set()
+    required: set[str] = set()
+    optional: set[str] = set()
     for line in lines:
         marker, match = line.partition(";")[2], _NAME.match(line)
         if match is not None and not _BESIDE.search(marker):
