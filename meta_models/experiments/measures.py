@@ -99,12 +99,11 @@ def folds_complete(run: FinishedRun) -> Measured:
 def overfitting(run: FinishedRun) -> Measured:
     """Log-loss on rows not trained on over that on rows trained on, summed over the models of the folds."""
     gaps = gap_table(run.stored.boosters).filter(pl.col("fold") != "final").drop_nulls(["train_loss", "held_out_loss"])
-    train, held_out = gaps["train_loss"].sum(), gaps["held_out_loss"].sum()
+    train, held_out = (float(gaps[name].to_numpy().sum()) for name in ("train_loss", "held_out_loss"))
     if not gaps.height or not train:
         return Measured(None, "the learner keeps no losses of its folds", applicable=False)
-    return Measured(
-        held_out / train, f"held-out loss is {held_out / train:.2f} times that of training, {gaps.height} models"
-    )
+    ratio = held_out / train
+    return Measured(ratio, f"held-out loss is {ratio:.2f} times that of training, {gaps.height} models")
 
 
 def calibration(run: FinishedRun) -> Measured:
@@ -112,7 +111,7 @@ def calibration(run: FinishedRun) -> Measured:
 
     References
     ----------
-    Van Calster et al., Calibration: the Achilles heel of predictive analytics, BMC Medicine 17, 2019 (mean calibration).
+    Van Calster et al., Calibration: the Achilles heel of predictive analytics, BMC Medicine 17, 2019 (mean calibration)
     """
     oof = run.oof.filter(_scored())
     weight = oof["weight"].to_numpy().astype(np.float64)
