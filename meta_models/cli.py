@@ -23,7 +23,13 @@ from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
-from meta_models.experiments.options import CompareConfig, EvidenceConfig, GatesConfig, ReproduceConfig
+from meta_models.experiments.options import (
+    CompareConfig,
+    EvidenceConfig,
+    GatesConfig,
+    ReproduceConfig,
+    TrackConfig,
+)
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
 from meta_models.local_paths import read_utf8
@@ -91,6 +97,10 @@ _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
         "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "track", "record a finished run in a tracker of experiments", TrackConfig,
+        "meta_models.experiments.tracking:track_run",
     ),
     _OverRuns(
         "reproduce", "train a finished run again and say which files are equal", ReproduceConfig,

@@ -76,7 +76,7 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
 
 def evidence_bytes(run: FinishedRun, results: Sequence[GateResult]) -> bytes:
     """The ZIP file: members sorted, not compressed (libraries compress to different bytes), all of one date."""
-    files = {name: run.read(name) for name in run.manifest.artifacts if _belongs(name)}
+    files = {name: run.read(name) for name in run.manifest.artifacts if belongs(name)}
     files |= {
         CONFIGURATION: json_bytes(run.config),
         f"{GATES}.tsv": _tsv(results),
@@ -94,7 +94,8 @@ def evidence_bytes(run: FinishedRun, results: Sequence[GateResult]) -> bytes:
     return stream.getvalue()
 
 
-def _belongs(name: str) -> bool:
+def belongs(name: str) -> bool:
+    """Whether an artifact of that name is for readers: a report, a card, a lock or a table of figures."""
     return name in _NAMED or PurePosixPath(name).suffix in _TABLES
 
 
