@@ -10,6 +10,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -301,7 +302,17 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
     _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
     from meta_models.pipeline import run_training
 
-    return run_training(config)
+    with _recorded(config):
+        return run_training(config)
+
+
+def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
+    """Within the block a run is made, which is recorded afterwards where the configuration says so."""
+    if config.track is None or config.out_dir is None or config.dry_run:
+        return nullcontext()
+    from meta_models.experiments.tracking import tracked_afterwards
+
+    return tracked_afterwards(config.track, config.out_dir)
 
 
 def build_command(arguments: argparse.Namespace) -> ExitCode:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from meta_models.errors import InputError, UsageError, WriteError
 
 if TYPE_CHECKING:
-    from meta_models.experiments.tracking import TrackedRun
+    from meta_models.experiments.tracked import TrackedRun
 
 #: Tags by which a run is known, and by which it is known to be complete and unchanged.
 KEY, CONTENT = "meta_models.run_key", "meta_models.content"
@@ -48,17 +48,16 @@ class MlflowExporter:
 
     def __init__(self, address: str, experiment: str, root: Path) -> None:
         address = address or str(root / DATABASE)
-        self._uri = (
-            address if "://" in address or address.startswith("sqlite:") else f"{_SQLITE}{Path(address).resolve()}"
-        )
+        self._uri = address if "://" in address else f"{_SQLITE}{Path(address).resolve()}"
         self._experiment = experiment
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
         with _quiet():
-            self._client_type, self._failures = _library()
+            self._client_type, failures = _library()
+        self._failures: tuple[type[Exception], ...] = (OSError, *failures)
 
     def export(self, run: TrackedRun) -> str:
-        """Record `run`; see :class:`meta_models.experiments.tracking.Exporter`.
+        """Record `run`; see :class:`meta_models.experiments.tracked.Exporter`.
 
         A run whose recording was cut short is completed; one that was analysed since gets the new figures.
         """
@@ -71,7 +70,7 @@ class MlflowExporter:
                     return f"{run.name} is in {self._uri} already, run {known[0].info.run_id}"
                 recorded = known[0] if known else self._create(client, experiment, run)
                 self._record(client, recorded, run)
-        except (OSError, *self._failures) as error:
+        except self._failures as error:
             raise WriteError(
                 f"The tracking store {self._uri} must be writable",
                 f"Found: {_first_line(error)}",
