@@ -26,7 +26,12 @@ def test_the_headline_is_the_paired_bootstrap_of_the_package() -> None:
         for s in rows.scores
     )
     expected = paired_bootstrap(one, two, "average_precision", families_with_sites=30, samples=200, seed=7)
-    assert (found.metric, found.target, found.population, found.stratum) == ("average_precision", "mean", "table", "all")
+    assert (found.metric, found.target, found.population, found.stratum) == (
+        "average_precision",
+        "mean",
+        "table",
+        "all",
+    )
     assert (found.a, found.b, found.difference) == (expected.base, expected.meta, expected.difference)
     assert (found.lower, found.upper) == (expected.difference_interval.lower, expected.difference_interval.upper)
     assert better(found)
@@ -106,7 +111,9 @@ def test_the_test_over_folds_is_that_of_the_figures_of_each_fold() -> None:
 
 
 def test_other_folds_are_not_tested() -> None:
-    other = make_oof(seed=2).with_columns(fold=(pl.col("fold") + pl.col("gene_id").str.slice(1).cast(pl.Int16) // 7) % 5)
+    other = make_oof(seed=2).with_columns(
+        fold=(pl.col("fold") + pl.col("gene_id").str.slice(1).cast(pl.Int16) // 7) % 5
+    )
     found = fold_test(rows_of(make_oof(seed=1), other), 0, 1)
     assert found.p_value is None
     assert found.reason == "the runs held out other genes together"

@@ -42,7 +42,9 @@ def test_rows_without_a_score_are_left_out() -> None:
 
 def test_without_positions_the_place_within_the_gene_tells_the_row() -> None:
     one, two = make_oof(4, seed=1).drop("position"), make_oof(4, seed=2).drop("position")
-    rows = shared(one, two.reverse().sort("gene_id", maintain_order=True).reverse().sort("gene_id", maintain_order=True))
+    rows = shared(
+        one, two.reverse().sort("gene_id", maintain_order=True).reverse().sort("gene_id", maintain_order=True)
+    )
     assert len(rows.labels) == 80
     with pytest.raises(InputError, match=r"Found 1 genes with other numbers of rows in run0 and run1"):
         shared(one, two.slice(1))
