@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -24,6 +25,8 @@ _SQLITE = "sqlite:///"
 _AT_ONCE, _LONGEST_PARAM, _LONGEST_TAG = 100, 6000, 5000
 #: What may not stand in the name of a metric or a parameter.
 _FOREIGN = re.compile(r"[^A-Za-z0-9_\-. :/]")
+#: How SQLAlchemy puts the message of a database.
+_DATABASE_ERROR = re.compile(r"\((?:\w+\.)+\w*Error\) ([^\n\r]+)")
 
 
 class MlflowExporter:
@@ -73,7 +76,7 @@ class MlflowExporter:
         except self._failures as error:
             raise WriteError(
                 f"The tracking store {self._uri} must be writable",
-                f"Found: {_first_line(error)}",
+                f"Found: {_reason(error)}",
                 "The run itself is complete; mend the store, or name another one with --to mlflow:URI",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
@@ -135,10 +138,16 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what MLflow warns of in its own dependencies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+    """Without what MLflow warns of in its own dependencies, and the tracebacks that it logs before it raises."""
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _named(values: Mapping[str, str], longest: int) -> dict[str, str]:
@@ -158,5 +167,8 @@ def _milliseconds(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _reason(error: Exception) -> str:
+    """What the database said, or the first line; the statement and its values are for nobody."""
+    text = str(error).strip() or type(error).__name__
+    of_database = _DATABASE_ERROR.search(text)
+    return text.splitlines()[0] if of_database is None else of_database.group(1)
