@@ -109,7 +109,7 @@ def _test_lines(run: RunComparison) -> tuple[str, ...]:
         return (*lines, f"No test over folds: {folds.reason}")
     return (
         *lines,
-        f"Corrected resampled t-test over {folds.folds} folds: p {folds.p_value:.3g}",
+        f"Corrected resampled t-test over {folds.folds} folds ({folds.population} population): p {folds.p_value:.3g}",
         f"The plain t-test, which takes folds for independent, would say p {folds.plain_p_value:.3g}",
     )
 

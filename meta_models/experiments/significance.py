@@ -29,12 +29,15 @@ class FoldTest:
     folds : int
     reason : str or None
         Why there is no p-value.
+    population : str
+        Population whose figures were compared, where it is known.
     """
 
     p_value: float | None
     plain_p_value: float | None
     folds: int
     reason: str | None = None
+    population: str = ""
 
 
 @dataclass(frozen=True)

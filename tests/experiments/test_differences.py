@@ -117,3 +117,19 @@ def test_other_folds_are_not_tested() -> None:
     found = fold_test(rows_of(make_oof(seed=1), other), 0, 1)
     assert found.p_value is None
     assert found.reason == "the runs held out other genes together"
+
+
+def test_folds_that_heavy_rows_decide_are_tested_in_the_population_of_the_table() -> None:
+    high = (pl.col("label") == 0) & (pl.col("position") == 7) & (pl.col("gene_id") == "G003")
+    tables = [
+        make_oof(seed=seed).with_columns(
+            weight=pl.when(high).then(9000.0).otherwise(1.0).cast(pl.Float32),
+            calibrated_donor=pl.when(high).then(0.999).otherwise(pl.col("calibrated_donor")).cast(pl.Float32),
+        )
+        for seed in (1, 2)
+    ]
+    rows = rows_of(*tables)
+    assert rows.weight is not None
+    found = fold_test(rows, 0, 1)
+    assert found.population == "table"
+    assert found.p_value is not None
