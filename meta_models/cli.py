@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import importlib
+import itertools
 import logging
 import sys
 import types

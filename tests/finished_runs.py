@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import TypeAdapter
 
 from meta_models.config import TrainingConfig
 from meta_models.reporting import CARD, PAGE, SCREENED_GENES, SCREENING, SUMMARY
-from meta_models.result import BoosterRecord, FoldRecord
-from meta_models.result_files import FORMAT_VERSION, OOF_FILE, RESULT_FILE, StoredResult
+from meta_models.result import FitRecord, FoldRecord
+from meta_models.result_files import _ADAPTER, FORMAT_VERSION, OOF_FILE, RESULT_FILE, StoredResult
 from meta_models.run_folder import MemoryFigures, RunFolder
 from meta_models.schema import MAIN_BASE, SpliceClass
 
@@ -61,7 +60,7 @@ def write_run(path: Path, oof: pl.DataFrame, **changes: Any) -> Path:
         )
         folder.write_bytes(MODEL, b"model")
         folder.write_parquet(OOF_FILE, oof)
-        folder.write_json(RESULT_FILE, TypeAdapter(StoredResult).dump_python(_stored(oof, changes), mode="json"))
+        folder.write_json(RESULT_FILE, _ADAPTER.dump_python(_stored(oof, changes), mode="json"))
         folder.write_text(SCREENING, "feature,test\na,linear\nb,linear\n")
         folder.write_text(SCREENED_GENES, "G000\nG001\n")
         for name in (SUMMARY, PAGE, CARD):
@@ -80,7 +79,7 @@ def _stored(oof: pl.DataFrame, changes: dict[str, Any]) -> StoredResult:
         "bases": (MAIN_BASE,),
         "features": (),
         "folds": tuple(FoldRecord(fold, 1, 1, 1, 0) for fold in folds),
-        "boosters": tuple(BoosterRecord(fold, 0, SpliceClass.DONOR, 2, (0.5, 0.2), (0.6, 0.3)) for fold in folds),
+        "fits": tuple(FitRecord(fold, 0, SpliceClass.DONOR, 2, (0.5, 0.2), (0.6, 0.3)) for fold in folds),
         "predicted_peak": 1000,
         "weighting": "none",
         "best_base_by_fold": dict.fromkeys(folds, "main"),

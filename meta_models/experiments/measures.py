@@ -98,7 +98,7 @@ def folds_complete(run: FinishedRun) -> Measured:
 
 def overfitting(run: FinishedRun) -> Measured:
     """Log-loss on rows not trained on over that on rows trained on, summed over the models of the folds."""
-    gaps = gap_table(run.stored.boosters).filter(pl.col("fold") != "final").drop_nulls(["train_loss", "held_out_loss"])
+    gaps = gap_table(run.stored.fits).filter(pl.col("fold") != "final").drop_nulls(["train_loss", "held_out_loss"])
     train, held_out = (float(gaps[name].to_numpy().sum()) for name in ("train_loss", "held_out_loss"))
     if not gaps.height or not train:
         return Measured(None, "the learner keeps no losses of its folds", applicable=False)

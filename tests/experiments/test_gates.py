@@ -100,7 +100,7 @@ def test_rows_and_genes_without_a_score_fail(tmp_path: Path) -> None:
 
 
 def test_what_a_run_has_not_is_not_applicable(tmp_path: Path) -> None:
-    found = results(write_run(tmp_path / "run", make_oof(), boosters=()))
+    found = results(write_run(tmp_path / "run", make_oof(), fits=()))
     assert {name for name, result in found.items() if result.status is NONE} == {"overfitting", "baseline_beaten"}
     assert "--analyses base-vs-meta" in found["baseline_beaten"].text
     assert found["data_checked"].status is FAILED  # no file was hashed
