@@ -23,7 +23,7 @@ from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
-from meta_models.dataset.opening import Tables, named_tables, open_tables, require_one_meaning
+from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
@@ -180,8 +180,9 @@ def _run(
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
     source = Path(config.dataset)
+    beside = (source if source.is_dir() else source.parent) / INFO_FILE
     named = {
-        "dataset": [(source if source.is_dir() else source.parent) / INFO_FILE],
+        "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
