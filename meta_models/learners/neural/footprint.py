@@ -6,8 +6,8 @@ from meta_models.learners.neural.gene_cache import NUMBER_BYTES, POSITION_BYTES
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.seam import Footprint, Resources, Shape
 
-#: PyTorch itself, with what it allocates for its kernels.
-LIBRARY = 450_000_000
+#: PyTorch itself, with its kernels for the shapes of batches that there are.
+LIBRARY = 250_000_000
 
 #: The longest human gene has 2.3 million positions.
 LONGEST_GENE = 2_500_000

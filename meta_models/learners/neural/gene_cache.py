@@ -135,7 +135,7 @@ class _Writer:
         self._added = 0
 
     @property
-    def _tracks(self) -> tuple[Track[Any], ...]:
+    def _tracks(self) -> tuple[Track[np.uint8], Track[np.float16], Track[np.uint8]]:
         return self.codes, self.numbers, self.labels
 
     def _track(self, name: str, width: int, kind: Any) -> Track[Any]:

@@ -39,7 +39,7 @@ def test_batches_are_padded_with_what_is_unknown():
     assert batch.cores == (slice(9, 59), slice(9, 59), slice(9, 29))
     np.testing.assert_allclose(batch.ends[1, :, 9], np.log1p([50, 119 - 50]) / 10, rtol=1e-6)
     assert (batch.ends[0, 0, :9] == 0).all()  # in the flank
-    assert batch_of(pieces, ends=False).ends.shape == (3, 0, 68)
+    assert batch_of(pieces, ends=False).ends.shape == (3, 0, 128)
 
 
 def test_targets_are_those_of_the_core_alone():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+
+import torch
 
 from meta_models.learners.neural.bodies import BODIES, MaskedNorm, _LocalAttention
 from meta_models.learners.neural.options import GruConfig, LstmConfig, TcnConfig, TransformerConfig

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from simulated_genes import Genes
 
-torch = pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+
+import torch
 
 from meta_models.errors import InputError
 from meta_models.learners.neural.files import NET, WEIGHTS, net_files
@@ -69,8 +71,8 @@ def test_mutants_are_refused_or_score(name):
         except MalformedModel:
             refused += 1
             continue
-        plenty = {key: gene.scores["main"] for key in predictor.base_models}
-        known = replace(gene, scores=plenty, evidence={key: gene.evidence["conservation"] for key in predictor.evidence})
+        plenty = dict.fromkeys(predictor.base_models, gene.scores["main"])
+        known = replace(gene, scores=plenty, evidence=dict.fromkeys(predictor.evidence, gene.evidence["conservation"]))
         try:
             scores = predictor.gene_scores(known)
         except InputError:  # weights so large that they overflow

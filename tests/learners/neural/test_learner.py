@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from simulated_genes import Genes, job
 
-torch = pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+
+import torch
 
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources

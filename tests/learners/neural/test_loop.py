@@ -9,7 +9,7 @@ import pytest
 from simulated_genes import Genes, job
 from sklearn.metrics import average_precision_score
 
-torch = pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
 
 from meta_models.errors import UnitsFailed
 from meta_models.learners.genes_seam import NOT_LABELLED

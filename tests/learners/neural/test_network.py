@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+
+import torch
 
 from meta_models.learners.neural.network import GeneNet, log_probabilities
 from meta_models.learners.neural.options import TcnConfig

@@ -36,7 +36,10 @@ def test_the_extra_is_named_where_it_is_absent(monkeypatch, name):
 def test_rows_of_a_table_are_refused_with_the_reason(name):
     learner = LEARNERS[name]
     rows = TrainingRows(None, ("a",), np.zeros((1, 1), np.float32))
-    with pytest.raises(UsageError, match="learn how it was sampled"), learner.prepare(rows, learner.Config(), Resources()):
+    with (
+        pytest.raises(UsageError, match="learn how it was sampled"),
+        learner.prepare(rows, learner.Config(), Resources()),
+    ):
         pass
 
 
@@ -53,5 +56,8 @@ def test_memory_follows_positions_only_where_they_are_held(name, tmp_path):
 
 
 def test_neither_learner_nor_options_import_pytorch():
-    code = "import sys; from meta_models.learners.registry import LEARNERS; LEARNERS['tcn'].Config(); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from meta_models.learners.registry import LEARNERS; LEARNERS['tcn'].Config(); "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
