@@ -1,4 +1,4 @@
-"""What each group of inputs adds to the scores of a gene: scores with it, less scores without. For any `GenePredictor`."""
+"""What each group of inputs adds to the scores of a gene: with it, less without. For any `GenePredictor`."""
 
 from __future__ import annotations
 

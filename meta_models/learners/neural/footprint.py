@@ -7,7 +7,7 @@ from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.seam import Footprint, Resources, Shape
 
 #: PyTorch itself, with its kernels for the shapes of batches that there are.
-LIBRARY = 250_000_000
+LIBRARY = 450_000_000
 
 #: The longest human gene has 2.3 million positions.
 LONGEST_GENE = 2_500_000

@@ -157,7 +157,8 @@ class _Writer:
         self._added += 1
 
     def _append(self, *parts: NDArray[Any]) -> None:
-        for track, part in zip(self._tracks, parts, strict=True):
+        tracks: tuple[Track[Any], ...] = self._tracks
+        for track, part in zip(tracks, parts, strict=True):
             track.append(part)
             self._fingerprint.update(part.data)
 

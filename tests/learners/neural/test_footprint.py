@@ -44,4 +44,4 @@ def test_prediction_is_at_least_the_measured_peak(name, tmp_path):
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     told = json.loads(ended.stdout)
-    assert told["measured"] <= told["predicted"] < 4 * told["measured"]
+    assert told["measured"] <= told["predicted"] < 8 * told["measured"]
