@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.learners.genes_seam import N_CODE, GenePredictor, GeneTracks
+from meta_models.learners.seam import CLIP
 
 SEQUENCE_GROUP = "sequence"
-
-_LEAST = 1e-7
 
 
 def input_groups(predictor: GenePredictor) -> tuple[str, ...]:
@@ -48,5 +47,5 @@ def ablation(predictor: GenePredictor, gene: GeneTracks) -> dict[str, NDArray[np
 
 
 def _log_odds(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    within = np.clip(scores, _LEAST, 1 - _LEAST)
+    within = np.clip(scores, CLIP, 1 - CLIP)
     return np.asarray(np.log(within) - np.log1p(-within), np.float32)

@@ -13,6 +13,9 @@ Bools = NDArray[np.bool_]
 #: Crops that are sorted by length together: more waste less padding, fewer are mixed better.
 POOL = 1024
 
+#: Positions that are scored at a time, margins included.
+TILE = 16_384
+
 
 @dataclass(frozen=True)
 class Crops:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.neural.batches import Batch, Piece, batch_of
+from meta_models.learners.neural.crops import TILE
 from meta_models.learners.neural.network import GeneNet
-from meta_models.learners.neural.predictor import TILE, NetPredictor
+from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread, run_net
 
 

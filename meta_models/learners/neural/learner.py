@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from meta_models.errors import UsageError
 from meta_models.learners.genes_seam import TrainingGenes
-from meta_models.learners.neural.footprint import net_footprint
+from meta_models.learners.neural.footprint import device_bytes, net_footprint
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
@@ -18,7 +18,9 @@ from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, R
 class NeuralLearner(Learner):
     """What all learners of genes have in common: everything but the body of the net.
 
-    Curves of a fit have ``held_out`` only where there are stop rows: to watch score rows would cost a third more.
+    The ``features`` of a `Shape` are the tracks of numbers (a base model has two, evidence one), and its ``positions``
+    have the flanks in them. Curves of a fit have ``held_out`` only where there are stop rows: to watch score rows would
+    cost a third more.
     """
 
     Config: ClassVar[type[NeuralConfig]]
@@ -28,10 +30,7 @@ class NeuralLearner(Learner):
     )  # fmt: skip
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
-        """Of genes of `shape.positions` positions, flanks included, with `shape.features` tracks of numbers.
-
-        A base model has two tracks, evidence one.
-        """
+        """The cache of the genes, and a batch."""
         return net_footprint(shape, config, resources)
 
     @contextmanager
@@ -67,6 +66,19 @@ class NeuralLearner(Learner):
     def versions(self) -> Mapping[str, str]:
         """Of torch and safetensors."""
         return library_versions()
+
+    def gpu_obstacle(self) -> str:
+        """No PyTorch, or one that sees no GPU."""
+        if not library_versions():
+            return "PyTorch is not installed"
+        import torch
+
+        return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def device_bytes(self, shape: Shape, config: Any) -> int:
+        """Of a batch and the net: it does not grow with the genes."""
+        del shape
+        return device_bytes(config)
 
     def cheaper(self, config: Any, rounds: int) -> Any:
         """With at most `rounds` epochs."""

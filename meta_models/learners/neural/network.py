@@ -9,9 +9,8 @@ from torch.nn import functional
 from meta_models.learners.genes_seam import N_CODE
 from meta_models.learners.neural.architecture import Architecture
 from meta_models.learners.neural.bodies import BODIES
+from meta_models.learners.seam import CLIP
 from meta_models.schema import CLASSES, SpliceClass
-
-_LEAST = 1e-7
 
 
 class GeneNet(nn.Module):
@@ -80,7 +79,7 @@ class GeneNet(nn.Module):
 def log_probabilities(log_odds: Tensor) -> Tensor:
     """Log-odds (batch, 2 n_models, positions) of donor and acceptor to (batch, n_models, n_classes, positions)."""
     pairs = log_odds.unflatten(1, (-1, 2))
-    neither = torch.log((1 - torch.sigmoid(pairs).sum(2)).clamp(min=_LEAST))
+    neither = torch.log((1 - torch.sigmoid(pairs).sum(2)).clamp(min=CLIP))
     parts = {SpliceClass.NEITHER: neither}
     parts[SpliceClass.DONOR], parts[SpliceClass.ACCEPTOR] = functional.logsigmoid(pairs).unbind(2)
     return torch.stack([parts[kind] for kind in CLASSES], 2)

@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from meta_models.errors import InputError
 from meta_models.learners.genes_seam import GenePredictor, GeneTracks
 from meta_models.learners.neural.batches import Piece, pieces_of
-from meta_models.learners.neural.crops import cut
+from meta_models.learners.neural.crops import TILE, cut
 from meta_models.learners.neural.files import net_files
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.running import class_scores, one_thread
 from meta_models.learners.neural.tracks import codes_of, numbers_of
 from meta_models.learners.seam import Json
 from meta_models.schema import CLASSES
-
-#: Positions in work at a time, margins included.
-TILE = 16_384
 
 
 class NetPredictor(GenePredictor):

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from meta_models.learners.genes_seam import GenePrepared, TrainingGenes
 from meta_models.learners.neural.batches import piece_of
-from meta_models.learners.neural.crops import Crops, cut
+from meta_models.learners.neural.crops import TILE, Crops, cut
 from meta_models.learners.neural.gene_cache import GeneCache
 from meta_models.learners.neural.jobs import GeneJob, check_labels, gene_job
 from meta_models.learners.neural.library import library_versions
 from meta_models.learners.neural.loop import Course, Task, first_course, run
 from meta_models.learners.neural.options import NeuralConfig
-from meta_models.learners.neural.predictor import TILE, NetPredictor
+from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread
 from meta_models.learners.neural.state import course_bytes, resume
 from meta_models.learners.seam import FitJob, Fitted

@@ -61,3 +61,13 @@ def test_neither_learner_nor_options_import_pytorch():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wider_net_needs_more_of_a_gpu_and_longer_genes_do_not(name, monkeypatch):
+    learner = LEARNERS[name]
+    small, wide = (learner.device_bytes(Shape(1, 6, positions=1), learner.Config(channels=c)) for c in (32, 128))
+    assert 1.5e9 < small < wide
+    assert learner.device_bytes(Shape(1, 6, positions=10**9), learner.Config()) == small
+    monkeypatch.setattr(library, "find_spec", lambda wanted: None)
+    assert learner.gpu_obstacle() == "PyTorch is not installed"
