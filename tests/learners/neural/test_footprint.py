@@ -14,25 +14,24 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 pytestmark = pytest.mark.neural
 
 _MEASURED = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from simulated_genes import Genes, job
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources, Shape
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from meta_models.resources import PeakSampler, tree_pss
 
 world = Genes(number=16, mean_length=2000)
 genes = world.training()
 labels = world.row_labels(genes)
-learner, before = LEARNERS[sys.argv[1]], peak()
+learner, before = LEARNERS[sys.argv[1]], tree_pss()
 config, resources = learner.Config(epochs=1), Resources(cache=Path(sys.argv[2]))
-with learner.prepare(genes, config, resources) as ready:
+with PeakSampler() as sampler, learner.prepare(genes, config, resources) as ready:
     ready.fit(job(genes), labels, None, threads=1)
 positions = int((genes.lengths + 2 * genes.flank).sum())
 found = learner.footprint(Shape(len(labels), 5, positions=positions), config, resources)
-print(json.dumps({"measured": peak() - before, "predicted": max(found.building, found.held + found.job)}))
+predicted = max(found.building, found.held + found.job)
+print(json.dumps({"measured": sampler.peak_bytes - before, "predicted": predicted}))
 """
 
 
