@@ -43,7 +43,7 @@ class NeuralLearner(Learner):
             If `rows` are rows of a table, or an extra is absent.
         """
         genes = _genes(rows, self.name)
-        require_libraries(self.name)
+        require_libraries()
         from meta_models.learners.neural.prepared import NetPrepared
 
         with cached(genes, config.crop, resources.cache) as cache:
@@ -51,7 +51,7 @@ class NeuralLearner(Learner):
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """The net, for the CPU; `n_inputs` are its channels: 4 bases, the tracks of numbers, 2 ends if asked for."""
-        require_libraries(self.name)
+        require_libraries()
         from meta_models.learners.neural.files import restore_net
         from meta_models.learners.neural.predictor import NetPredictor
 

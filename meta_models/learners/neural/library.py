@@ -6,26 +6,21 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from meta_models.errors import UsageError
+from meta_models.learners.extras import required
 
 LIBRARIES = ("torch", "safetensors")
 
 
-def require_libraries(learner: str) -> None:
-    """Nothing, where the libraries are there.
+def require_libraries() -> None:
+    """Import them.
 
     Raises
     ------
     UsageError
-        If one is absent.
+        If one is not installed; names the extra.
     """
-    absent = [name for name in LIBRARIES if find_spec(name) is None]
-    if absent:
-        raise UsageError(
-            f"Learner {learner} needs the extra 'neural'",
-            f"Not installed: {', '.join(absent)}",
-            "pip install 'meta-models[neural]'",
-        )
+    for library in LIBRARIES:
+        required(library, "neural")
 
 
 def library_versions() -> Mapping[str, str]:

@@ -19,14 +19,13 @@ NAMES = ["tcn", "gru", "lstm", "transformer"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_extra_is_named_where_it_is_absent(monkeypatch, name):
-    monkeypatch.setattr(library, "find_spec", lambda wanted: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     learner = LEARNERS[name]
     assert learner.traits.extra == "neural"
-    assert learner.versions() == {}
     with pytest.raises(UsageError, match=r"meta-models\[neural\]"):
         learner.restore({}, 4, 3)
     with (
-        pytest.raises(UsageError, match="Not installed: torch, safetensors"),
+        pytest.raises(UsageError, match="needs torch"),
         learner.prepare(Genes().training(), learner.Config(), Resources()),
     ):
         pass
@@ -71,3 +70,4 @@ def test_a_wider_net_needs_more_of_a_gpu_and_longer_genes_do_not(name, monkeypat
     assert learner.device_bytes(Shape(1, 6, positions=10**9), learner.Config()) == small
     monkeypatch.setattr(library, "find_spec", lambda wanted: None)
     assert learner.gpu_obstacle() == "PyTorch is not installed"
+    assert learner.versions() == {}
