@@ -29,6 +29,7 @@ from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.learners.registry import FAMILIES
 from meta_models.learners.xgboost.matrix import feature_bins
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SingleModel
 from meta_models.training.fitting.folds import make_folds
