@@ -112,5 +112,5 @@ def test_what_the_parser_does_not_take_is_found(text: str, capsys: pytest.Captur
 
 
 def test_commands_of_other_programs_are_passed_over() -> None:
-    text = "```bash\npython -m pip install .\n. .venv/bin/activate\n.venv/bin/python -m pytest\n```\n`meta-models learners`"
+    text = "```bash\npython -m pip install .\n. .venv/bin/activate\n.venv/bin/python -m pytest\n```\n`build`"
     assert list(commands_in(text)) == []
