@@ -10,10 +10,9 @@ import numpy as np
 
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor, Prepared, Resources, TrainingRows
-from meta_models.learners.xgboost.matrix import ArrayTable
+from meta_models.learners.tables import ArrayTable
 
-#: Without the condition once `learners/xgboost/learner.py` is there.
-NAMES = tuple(name for name in LEARNERS if name != "xgboost")
+NAMES = tuple(name for name in LEARNERS if LEARNERS[name].traits.inputs == "rows")
 CLASSES = (0, 1, 2)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Resources, TrainingRows
-from meta_models.learners.xgboost.matrix import ArrayTable
+from meta_models.learners.tables import ArrayTable
 
 
 def make_table(rows: int, features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
+from meta_models.errors import UsageError
 
-DEMO = "demo"
-_BUILT_IN = ("--dataset", DEMO)
+#: The built-in table, and a name of it that no path has.
+DEMO, BUILT_IN = "demo", "built-in:demo"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def named_tables(config: TrainingConfig) -> dict[str, Path]:
     """The tables on disk that `config` names, by option."""
     names = ("dataset", "mine_negatives", "oof_dataset", "eval_dataset")
     given = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
-    return {option: Path(name) for option, name in given.items() if name is not None and (option, name) != _BUILT_IN}
+    named = {option: name for option, name in given.items() if name is not None}
+    return {o: Path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
 
 
 def open_tables(config: TrainingConfig, work_dir: Path) -> Tables:
@@ -84,14 +87,17 @@ def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset
 
     Raises
     ------
+    UsageError
+        If ``--base-train-chroms`` names chromosomes without a row.
     InputError
         If the files are no table as the contract says.
     """
-    source = write_demo_table(work_dir / "demo") if config.dataset == DEMO else Path(config.dataset)
+    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else Path(config.dataset)
     dataset = open_dataset(
         source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
     )
     positions = read_positions(dataset)
+    require_chromosomes(positions.frame, config.base_train_chroms, dataset.info, dataset.source)
     if config.sample_genes is not None:
         rows = choose_genes(positions, config.sample_genes, config.seed)
         dataset, positions = dataset.with_rows(rows), positions.filter(rows)
@@ -99,3 +105,24 @@ def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset
         rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
         dataset = dataset.with_rows(rows)
     return dataset, positions
+
+
+def is_built_in(dataset: str) -> bool:
+    """Whether ``--dataset`` names the built-in table."""
+    return dataset in (DEMO, BUILT_IN)
+
+
+def require_one_meaning(dataset: str) -> None:
+    """Refuse a ``--dataset`` that names the built-in table and a path that is here.
+
+    Raises
+    ------
+    UsageError
+        Saying how to name either.
+    """
+    if dataset == DEMO and Path(DEMO).exists():
+        raise UsageError(
+            f"--dataset {DEMO} must mean one table",
+            f"{DEMO!r} is both a path here and the built-in table",
+            f"Say ./{DEMO} for what is here, or {BUILT_IN} for the built-in table",
+        )

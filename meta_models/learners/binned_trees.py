@@ -12,8 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, binned, make_bins
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, rows_trained_on, scores_of, usable
+from meta_models.learners.jobs import (
+    CLASS_WEIGHTS,
+    CLASSES,
+    ClassWeights,
+    balanced,
+    bytes_of_sample,
+    rows_trained_on,
+    scores_of,
+    usable,
+)
 from meta_models.learners.seam import (
     FitJob,
     Fitted,
@@ -28,12 +38,11 @@ from meta_models.learners.seam import (
     TrainingRows,
 )
 from meta_models.learners.tree_conversion import Tree, constant_tree, converted, just_above
+from meta_models.learners.xgboost.memory import NODE_BYTES
 from meta_models.learners.xgboost.predictor import BoosterPredictor, join_boosters, restore_boosters
 
 #: Least and greatest probability that a booster starts from.
 _LEAST_PRIOR, _MOST_PRIOR = 1e-6, 1 - 1e-6
-#: Bytes of the chunks of a table, as floats and filled, while they are binned.
-_CHUNK_BYTES = 64_000_000
 
 
 class TreeConfig(LearnerConfig):
@@ -151,14 +160,20 @@ class BinnedTreeLearner(Learner):
     def bytes_of_job(self, shape: Shape, config: Any) -> int:
         """Bytes of growing on all rows of `shape`, the watched ones included."""
 
+    @abstractmethod
+    def nodes(self, shape: Shape, config: Any) -> int:
+        """Most nodes of the trees of a class."""
+
     def require_library(self) -> None:
         """Raise UsageError where the library is absent."""
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:  # noqa: ARG002
         """One byte a value, and what growing takes."""
         held = shape.rows * shape.features
-        scoring = 3 * min(_CHUNK_BYTES, 4 * held)
-        return Footprint(held, held + scoring, max(self.bytes_of_job(shape, config), scoring))
+        reading = int(reading_bytes(shape.rows, shape.features))
+        building = held + max(reading, bytes_of_sample(shape))
+        predictor = CLASSES * NODE_BYTES * self.nodes(shape, config)
+        return Footprint(held, building, max(self.bytes_of_job(shape, config), reading), predictor)
 
     @contextmanager
     def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:

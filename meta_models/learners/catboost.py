@@ -99,6 +99,11 @@ class CatBoost(BinnedTreeLearner):
         facts = {"trees": len(trees), "stopped_early": stops and run < task.rounds, "threads": 1}
         return Grown(trees, 1 / (1 + np.exp(-bias)), losses, facts)
 
+    def nodes(self, shape: Shape, config: CatBoostConfig) -> int:  # noqa: ARG002
+        """Complete trees."""
+        nodes: int = config.n_estimators * 2 ** (config.max_depth + 1)
+        return nodes
+
     def bytes_of_job(self, shape: Shape, config: CatBoostConfig) -> int:
         """Rows as float32 and binned, and what a row needs."""
         histograms: int = 2**config.max_depth * config.max_bin * shape.features * 32

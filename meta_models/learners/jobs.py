@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob, Predictor, Shape, TrainingRows
-from meta_models.learners.xgboost.matrix import SAMPLE_BYTES
+
+#: Most bytes of the sample of rows that bins and scales are made of.
+_SAMPLE_BYTES = 200_000_000
+#: Classes of splice sites and the rest.
+CLASSES = 3
 
 ClassWeights: TypeAlias = Literal["none", "balanced"]
 #: What the option `class_weights` of every learner of rows says.
@@ -65,4 +69,4 @@ def log_losses(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> NDArr
 
 def bytes_of_sample(shape: Shape) -> int:
     """Bytes that setting scales or bins takes at most: a copy of the sample of rows, without missing values."""
-    return min(SAMPLE_BYTES, 4 * shape.rows * shape.features) + 2_000_000
+    return min(_SAMPLE_BYTES, 4 * shape.rows * shape.features) + 2_000_000

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
@@ -124,11 +125,10 @@ class NearestNeighbours(ArrayLearner):
     ) -> Footprint:  # fmt: skip
         """References, and their distances to a block of rows."""
         references = min(config.max_references, shape.rows)
-        chunk = min(32_000_000, 4 * shape.rows * shape.features)
         distances = _BLOCK_ROWS * references * 20
-        return Footprint(
-            0, bytes_of_sample(shape), 12 * references * shape.features + 2 * chunk + distances + 60 * shape.rows
-        )
+        kept = 12 * references * shape.features
+        job = kept + int(reading_bytes(shape.rows, shape.features)) + distances + 60 * shape.rows
+        return Footprint(0, bytes_of_sample(shape), job, kept // 2 + distances)
 
     @contextmanager
     def prepare(

@@ -125,6 +125,11 @@ class LightGBM(BinnedTreeLearner):
         losses = {name: tuple(next(iter(found.values()))) for name, found in curves.items()}
         return Grown(trees, task.prior, losses, _facts(task, config, kept, losses))
 
+    def nodes(self, shape: Shape, config: LightGBMConfig) -> int:  # noqa: ARG002
+        """Full trees of so many leaves."""
+        nodes: int = config.n_estimators * 2 * min(config.num_leaves, 2**config.max_depth)
+        return nodes
+
     def bytes_of_job(self, shape: Shape, config: LightGBMConfig) -> int:
         """Bins of the rows once more, what a row needs, and histograms."""
         bins = config.max_bin * (shape.features - shape.kmers) + min(config.max_bin, 32) * shape.kmers

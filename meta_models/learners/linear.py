@@ -24,7 +24,8 @@ Floats: TypeAlias = NDArray[np.float64]
 #: From margins and signs (1 of the class, else -1) to losses and their derivatives in the margins.
 Loss: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
-_BLOCK_ROWS = 4096
+#: Rows that are in memory as float64 at a time.
+BLOCK_ROWS = 4096
 #: L-BFGS ends where no derivative of the objective is above this, or a step gains less than the other.
 _FLAT, _GAIN = 1e-7, 1e-11
 _MOST_LOG_ODDS = 14.0
@@ -127,8 +128,8 @@ class _Objective:
         return total + self.problem.penalty / 2 * float((coefficients**2).sum()), gradient.ravel()
 
     def _blocks(self) -> Iterator[tuple[Floats, slice]]:
-        for start in range(0, len(self.problem.rows), _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
+        for start in range(0, len(self.problem.rows), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
             yield self.problem.table[self.problem.rows[block]].astype(np.float64), block
 
 

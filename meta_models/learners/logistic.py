@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -19,8 +20,8 @@ from meta_models.learners.arrays import (
     read_arrays,
     require_within,
 )
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, rows_trained_on, scores_of
-from meta_models.learners.linear import LinearProblem, logistic_loss, sigmoid, solve
+from meta_models.learners.jobs import CLASS_WEIGHTS, CLASSES, ClassWeights, bytes_of_sample, rows_trained_on, scores_of
+from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve
 from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
 from meta_models.learners.seam import (
     FitJob,
@@ -36,9 +37,6 @@ from meta_models.learners.seam import (
     Traits,
     Tune,
 )
-
-#: Rows scored at a time: bounds memory.
-_BLOCK_ROWS = 8192
 
 
 class LogisticConfig(LearnerConfig):
@@ -68,7 +66,7 @@ class LogisticPredictor(ArrayPredictor):
 
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sigmoids."""
-        blocks = (matrix[start : start + _BLOCK_ROWS] for start in range(0, max(len(matrix), 1), _BLOCK_ROWS))
+        blocks = (matrix[start : start + BLOCK_ROWS] for start in range(0, max(len(matrix), 1), BLOCK_ROWS))
         return np.concatenate([sigmoid(self._log_odds(block)) for block in blocks])
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
@@ -109,8 +107,11 @@ class Logistic(ArrayLearner):
     def footprint(self, shape: Shape, config: LogisticConfig, resources: Resources) -> Footprint:  # noqa: ARG002
         """Scaled rows as float32, and a few blocks of them."""
         held = 4 * shape.rows * shape.features
-        block = min(held, 32_000_000)
-        return Footprint(held, held + 4 * block, 200 * shape.rows + 6 * block)
+        reading = int(reading_bytes(shape.rows, shape.features))
+        block = 24 * shape.features * min(BLOCK_ROWS, shape.rows)
+        solving = 100 * shape.rows + block + 1000 * CLASSES * shape.features + 2_000_000
+        building = held + max(reading, bytes_of_sample(shape))
+        return Footprint(held, building, max(solving, reading), 100 * CLASSES * shape.features + 100_000)
 
     @contextmanager
     def prepare(

@@ -63,8 +63,12 @@ class RandomForest(BinnedTreeLearner):
 
     def bytes_of_job(self, shape: Shape, config: RandomForestConfig) -> int:
         """Rows as float32, and the trees: sites are few, and leaves are made around them."""
+        return 4 * shape.rows * shape.features + 40 * shape.rows + self.nodes(shape, config) * _NODE_BYTES
+
+    def nodes(self, shape: Shape, config: RandomForestConfig) -> int:
+        """Leaves are made around sites: no more than there are of these, a few for each tree apart."""
         leaves: int = min(config.max_leaves, 2 ** min(config.max_depth, 40), shape.sites + 10, shape.rows)
-        return 4 * shape.rows * shape.features + 40 * shape.rows + 2 * leaves * config.n_trees * _NODE_BYTES
+        return 2 * leaves * config.n_trees
 
 
 def _code_tree(tree: Any, task: Task, config: RandomForestConfig) -> CodeTree:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -30,7 +31,15 @@ from meta_models.learners.arrays import (
     require_within,
 )
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, make_bins
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
+from meta_models.learners.jobs import (
+    CLASS_WEIGHTS,
+    CLASSES,
+    ClassWeights,
+    balanced,
+    bytes_of_sample,
+    rows_trained_on,
+    scores_of,
+)
 from meta_models.learners.linear import sigmoid
 from meta_models.learners.seam import (
     FitJob,
@@ -128,8 +137,12 @@ class StochasticGradientDescent(ArrayLearner):
         self, shape: Shape, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
     ) -> Footprint:  # fmt: skip
         """A block of rows as floats and as one-hot columns, and coefficients with their averages."""
+        reading = int(reading_bytes(shape.rows, shape.features, 4 * _BLOCK_VALUES))
         values = min(_rows_of_block(shape.features), shape.rows) * shape.features
-        return Footprint(0, bytes_of_sample(shape), 24 * values + 200 * shape.rows + 150 * shape.features * config.bins)
+        return Footprint(
+            0, bytes_of_sample(shape), reading + 24 * values + 200 * shape.rows + 150 * shape.features * config.bins,
+            50 * CLASSES * shape.features * config.bins,
+        )  # fmt: skip
 
     @contextmanager
     def prepare(

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -32,7 +33,7 @@ from meta_models.learners.arrays import (
 )
 from meta_models.learners.blas import by_blocks, one_blas_thread
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
-from meta_models.learners.linear import LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
+from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
 from meta_models.learners.references import drawn_rows, gathered
 from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
@@ -158,16 +159,16 @@ class SupportVectorMachine(ArrayLearner):
         self, shape: Shape, config: SupportVectorMachineConfig, resources: Resources  # noqa: ARG002
     ) -> Footprint:  # fmt: skip
         """The landmarks' kernel with all rows as float32; or what LIBSVM takes of the rows drawn."""
+        reading = int(reading_bytes(shape.rows, shape.features))
+        sample = bytes_of_sample(shape)
         if config.kernel == "exact":
-            return Footprint(0, bytes_of_sample(shape), _exact_bytes(shape, config))
+            predictor = 8 * min(config.max_rows, shape.rows) * (shape.features + _BLOCK_ROWS)
+            return Footprint(0, sample, _exact_bytes(shape, config) + reading, predictor)
         held = 4 * shape.rows * config.landmarks
-        block = 8 * 4096 * config.landmarks
-        mapping = (
-            16 * config.landmarks**2
-            + 12 * _BLOCK_ROWS * config.landmarks
-            + min(96_000_000, 12 * shape.rows * shape.features)
-        )
-        return Footprint(held, held + mapping, 250 * shape.rows + 4 * min(block, 2 * held) + mapping // 2)
+        mapping = 24 * config.landmarks**2 + 12 * config.landmarks * (_BLOCK_ROWS + shape.features)
+        solving = 24 * min(BLOCK_ROWS, shape.rows) * config.landmarks + 150 * shape.rows + 40_000 * config.landmarks
+        building = held + max(mapping + reading, sample)
+        return Footprint(held, building, max(solving, mapping + reading), mapping)
 
     @contextmanager
     def prepare(
@@ -333,5 +334,5 @@ def _sigmoids(
 
 
 def _parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, max(len(rows), 1), 4096):
-        yield rows[start : start + 4096]
+    for start in range(0, max(len(rows), 1), BLOCK_ROWS):
+        yield rows[start : start + BLOCK_ROWS]

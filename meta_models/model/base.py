@@ -50,6 +50,9 @@ class ModelInfo:
         right for. None where that is not known.
     sketches : mapping of str to FeatureSketch
         The distribution of each feature in training, with the weights of the rows; empty where that is not known.
+    loci : tuple of str
+        Stretches of the genome that the genes were from, as :class:`~meta_models.dataset.loci.Locus` writes them;
+        sorted, each once; empty where that is not known.
     """
 
     strategy: str
@@ -63,9 +66,10 @@ class ModelInfo:
     format_version: int = 2
     prevalence: tuple[float, float, float] | None = None
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
+    loci: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("genes", "families"):
+        for name in ("genes", "families", "loci"):
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
                 raise ValueError(f"{name} must be sorted and unique")
