@@ -83,8 +83,9 @@ class Stack:
     def rivals(self) -> Stack:
         """Sites, and what any member thinks might be one: few rows that decide average precision."""
         sites = np.array(SITE_CLASSES)
-        rivals = np.asarray((self.members[:, :, sites] > _RIVAL).any(axis=(0, 2)), np.bool_)
-        return self.rows(np.logical_or(rivals, np.isin(self.labels, sites)))
+        chosen = np.isin(self.labels, sites)
+        chosen[(self.members[:, :, sites] > _RIVAL).any(axis=(0, 2))] = True
+        return self.rows(chosen)
 
     def values(self, columns: tuple[int, ...]) -> NDArray[np.float32] | None:
         """Values (n, B) of features of these numbers, which hold base scores; None for none."""
