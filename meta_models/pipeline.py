@@ -39,6 +39,7 @@ from meta_models.reporting import (
     WHOLE_GENES,
     ReportSources,
     require_analyses,
+    require_learners,
     require_targets,
     save_report,
 )
@@ -64,6 +65,7 @@ from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.several.learners import train
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +155,7 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
+        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -174,6 +176,7 @@ def _run(
     model_file, screening = plan.strategy.model_file, screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
+    require_learners(result)
     return analyses
 
 

@@ -75,7 +75,7 @@ def test_artifacts_and_summary(run_dir: Path) -> None:
     assert model.n_members == 3
     summary = (run_dir / "training_summary.txt").read_text()
     for line in (
-        "Ensemble Batches: 3 (voting)",
+        "Ensemble Batches: 3 (mean)",
         "Average Batch Accuracy:",
         "Ensemble CV Accuracy:",
         "FEATURE CONSISTENCY",
