@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_be_written(demo_table: Path, tmp_path: Path) -> No
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(0o555)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
+    for folder in {tmp_path, *tmp_path.parents[:4], demo_table, *demo_table.parents[:4]} - {Path("/"), Path("/tmp")}:
         folder.chmod(folder.stat().st_mode | 0o055)
     code = (
         "import os, sys\n"

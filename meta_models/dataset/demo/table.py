@@ -217,6 +217,7 @@ def _describe(tally: _Tally, n_genes: int, seed: int, gene_offset: int, *, every
             {"key": MAIN_BASE.name, "column_prefix": "", "model": MAIN_NAME},
             {"key": ALTERNATIVE.key, "column_prefix": f"{ALTERNATIVE.key}_", "model": ALTERNATIVE_NAME},
         ],
+        "assembly": f"simulated genome {seed}",
         "base_model": {
             "name": MAIN_NAME,
             "trained_on": "simulated genes",
