@@ -270,7 +270,7 @@ def test_mutated_files_are_refused_or_harmless(name: str) -> None:
     """In a process of its own: what is looked for ends processes. ``learner_mutants.py NAME 2000`` for more."""
     ended = subprocess.run(
         [sys.executable, str(HERE.parent / "learner_mutants.py"), name, "100"],
-        capture_output=True, text=True, timeout=120, check=False, cwd=HERE.parent,
+        capture_output=True, text=True, timeout=600, check=False, cwd=HERE.parent,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout[-500:] + ended.stderr[-2000:]
 
@@ -278,7 +278,7 @@ def test_mutated_files_are_refused_or_harmless(name: str) -> None:
 def test_footprint_is_at_least_what_is_measured(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, str(HERE.parent / "learner_memory.py"), name, "20000", "40"],
-        capture_output=True, text=True, timeout=120, check=False, cwd=HERE.parent,
+        capture_output=True, text=True, timeout=600, check=False, cwd=HERE.parent,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
     building, peak = map(int, ended.stdout.split())
