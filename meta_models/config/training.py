@@ -69,6 +69,11 @@ class TrainingConfig(Configuration):
     cut_sample_rows: OfUnit[PositiveInt] = Field(
         100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
     )
+    motifs: OfUnit[Literal["auto", "on", "off"]] = Field(
+        "auto",
+        description="Two more features, how much the bases around look like those of donors and acceptors, fitted "
+        "inside each fold; auto: where the table was built with base codes.",
+    )
     rounds: OfModel[Literal["cross-validation", "early-stopping", "fixed"]] = Field(
         "fixed",
         description="How many rounds: all (fixed), those best on the other folds, or until inner genes stop gaining.",

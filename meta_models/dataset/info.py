@@ -10,6 +10,7 @@ from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
+from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
@@ -24,6 +25,8 @@ class DatasetInfo:
         Share of each class among all positions, in the order of :class:`~meta_models.schema.SpliceClass`.
     base_train_chroms : tuple of str, or None
         Chromosomes that the main base model was trained on.
+    recipe : Recipe or None
+        How the columns were computed, of a table that ``meta-models build`` wrote.
     """
 
     name: str | None = None
@@ -31,6 +34,7 @@ class DatasetInfo:
     base_model_name: str | None = None
     base_train_chroms: tuple[str, ...] | None = None
     licences: tuple[str, ...] = ()
+    recipe: Recipe | None = None
 
 
 def read_info(source: Path) -> DatasetInfo:
@@ -64,6 +68,7 @@ def read_info(source: Path) -> DatasetInfo:
         base_model_name=_text(base.get("name")),
         base_train_chroms=tuple(map(str, chroms)) if isinstance(chroms, list) else None,
         licences=tuple(f"{k}: {v}" for k, v in sorted(licences.items())) if isinstance(licences, dict) else (),
+        recipe=None if content.get("recipe") is None else Recipe.from_json(content["recipe"]),
     )
 
 

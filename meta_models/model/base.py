@@ -10,6 +10,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.features import Recipe
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.inputs import Rows, open_rows
@@ -47,6 +48,8 @@ class ModelInfo:
         right for. None where that is not known.
     sketches : mapping of str to FeatureSketch
         The distribution of each feature in training, with the weights of the rows; empty where that is not known.
+    recipe : Recipe or None
+        How the columns were computed from genome and scores; None where the table did not say.
     """
 
     strategy: str
@@ -60,6 +63,7 @@ class ModelInfo:
     format_version: int = 2
     prevalence: tuple[float, float, float] | None = None
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         for name in ("genes", "families"):

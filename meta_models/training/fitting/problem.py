@@ -66,6 +66,7 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
             "dataset": _dataset_facts(task.dataset.info),
         },
         prevalence=_prevalence(frame["label"].to_numpy(), _probability_weights(task, rows)),
+        recipe=task.dataset.info.recipe,
     )
 
 
