@@ -29,6 +29,7 @@ from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.learners.registry import FAMILIES
 from meta_models.learners.xgboost.matrix import feature_bins
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SingleModel
 from meta_models.training.fitting.folds import make_folds
@@ -60,7 +61,7 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         matrix.set_label((labels == k).astype(np.float32))
         boosters.append(xgb.train(PARAMETERS, matrix, request.config.getoption("--rounds")))
     info = ModelInfo(strategy="single_model", genes=(), families=(), base_models=("main",), weighting="none")
-    model = SingleModel(boosters, dataset.features, info=info)
+    model = SingleModel(BoosterPredictor(boosters), dataset.features, info=info)
     explained = np.arange(min(request.config.getoption("--shap-rows"), len(x)))
     return SimpleNamespace(
         dataset=dataset, positions=positions, x=x, labels=labels, boosters=boosters, model=model, explained=explained

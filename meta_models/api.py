@@ -17,11 +17,12 @@ from meta_models.analysis.comparison.evaluate import standard_strata
 from meta_models.analysis.comparison.table import EvaluationTable, Headline
 from meta_models.analysis.runner import selected
 from meta_models.config import TrainingConfig
+from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.ensemble_model_loader import load
-from meta_models.inference.overlap import refuse_overlap
+from meta_models.inference.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
@@ -173,7 +174,8 @@ def evaluate(
         known = [base.name for base in positions.bases]
         if best_base is not None and best_base not in known:
             raise UsageError(f"best_base must be among {', '.join(known)}", f"Found {best_base!r}")
-        refuse_overlap(set(fitted.info.genes), set(fitted.info.families), positions, dataset.source)
+        require_chromosomes(positions.frame, None, dataset.info, dataset.source)
+        refuse_overlap(TrainedOn.of_model(fitted.info), positions, dataset)
         frame = score_table(fitted, dataset, positions, cpu_count(None))
     return compare_with_bases(
         frame,

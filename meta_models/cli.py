@@ -39,6 +39,7 @@ _MILESTONES = frozenset(
         "meta_models.build.tracks",
         "meta_models.build.annotated",
         "meta_models.pipeline",
+        "meta_models.progress",
         "meta_models.reporting",
         "meta_models.inference.prediction",
         "meta_models.inference.ensemble_model_loader",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.files import read_footer
-from meta_models.dataset.opening import named_tables
+from meta_models.dataset.opening import is_built_in, named_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnitsFailed, UsageError
@@ -137,10 +137,11 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
                 f"{flag} is not for both strategies", f"Found {flag}", "Train the one that it is meant for"
             )
     folder = config.out_dir
+    require_one_meaning(config.dataset)
     runs = [Output("--out-dir", folder / strategy, folder=True) for strategy in (SINGLE, ENSEMBLE)]
     require_apart(runs, named_tables(config), {})
     make_folder(folder)
-    source = write_demo_table(folder / "demo") if config.dataset == "demo" else Path(config.dataset)
+    source = write_demo_table(folder / "demo") if is_built_in(config.dataset) else Path(config.dataset)
     manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
     with scratch_folder(folder, "text", elsewhere=folder) as work_dir:
         dataset = open_dataset(source, work_dir=work_dir, base_score_columns=config.base_score_columns)

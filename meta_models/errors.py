@@ -9,7 +9,8 @@
     ├── UnitsFailed           4   some units or analyses failed; what was finished is kept
     ├── TargetMissed          5   a limit the user set was missed
     ├── MemoryBudgetError    71   the work does not fit into the memory budget
-    └── WriteError           73   an output cannot be written
+    ├── WriteError           73   an output cannot be written
+    └── TimeUp              130   the time that the user gave is over; what was finished is kept
 
 Interrupts end with 130 (SIGINT) or 143 (SIGTERM).
 """
@@ -89,3 +90,9 @@ class WriteError(MetaModelsError):
     """An output cannot be written."""
 
     exit_code = ExitCode.CANNOT_WRITE
+
+
+class TimeUp(MetaModelsError):
+    """The time that the user gave a run is over: it ends in order, and goes on with ``--resume``."""
+
+    exit_code = ExitCode.SIGINT

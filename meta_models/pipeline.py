@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,13 +22,13 @@ from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.console import say
-from meta_models.dataset.opening import Tables, named_tables, open_tables
+from meta_models.dataset.opening import Tables, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.inference.gene_scoring import score_genes_out_of_fold
-from meta_models.inference.overlap import refuse_overlap, require_genes, texts
+from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
@@ -52,7 +53,7 @@ from meta_models.run_folder import (
     install_signal_handlers,
     require_space,
 )
-from meta_models.schema import BaseModel
+from meta_models.schema import GENE, BaseModel
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -72,6 +73,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     selected(config)
+    require_one_meaning(config.dataset)
     if config.targets is not None:
         read_targets(config.targets)
     _require_apart(config)
@@ -125,6 +127,7 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
 ) -> AnalysisRun:
+    ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir, budget.bytes)
@@ -146,7 +149,7 @@ def _run(
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder)
+        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
         result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
@@ -203,7 +206,13 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
 
 
 def _task(
-    config: TrainingConfig, dataset: Dataset, positions: Positions, plan: Plan, screened: Screened, folder: RunFolder
+    config: TrainingConfig,
+    dataset: Dataset,
+    positions: Positions,
+    plan: Plan,
+    screened: Screened,
+    folder: RunFolder,
+    ends_at: float | None,
 ) -> TrainingTask:
     return TrainingTask(
         config=config,
@@ -220,6 +229,7 @@ def _task(
         predicted_peak=plan.predicted_peak,
         threads=plan.cpus.count,
         device=plan.device.name,
+        ends_at=ends_at,
         run_path=folder.path,
     )
 
@@ -252,7 +262,7 @@ def _with_possible_genes(tables: Tables, plan: Plan, config: TrainingConfig) -> 
 def _evaluate_training_genes(
     result: TrainingResult, tables: Tables, folder: RunFolder, threads: int
 ) -> EvaluationTable | None:
-    """Evaluate on all positions of the training genes, where they are known, each by the model that never saw its gene."""
+    """Evaluate on all positions of the training genes, where known, each by the model that never saw its gene."""
     if tables.genes is None:
         return _evaluate_whole_genes(result, tables.whole_genes, folder, threads)
     chromosome = result.config.split == "chromosome"
@@ -308,18 +318,26 @@ def _check_tables(tables: Tables) -> tuple[Note, ...]:
 
     Returns what a reader of their figures should know.
     """
-    frame, external, whole = tables.positions.frame, tables.external, tables.whole_genes
-    found: list[Note] = []
+    ours, external, whole = tables.positions, tables.external, tables.whole_genes
+    found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
     if external is not None:
-        genes, families = texts(frame["gene_id"]), texts(frame["family"])
         positions = read_positions(external)
-        refuse_overlap(genes, families, positions, external.source, table="--eval-dataset")
-        found += [Note("warning", f"--eval-dataset: {note}") for note in positions.notes]
+        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
+        refuse_overlap(known, positions, external, table="--eval-dataset")
+        refuse_copies(ours, positions, external.source)
+        found += _notes_of(positions, "--eval-dataset")
+        found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
     if whole is not None:
         positions = read_positions(whole)
-        require_genes(frame["gene_id"], positions.frame["gene_id"], whole.source)
-        found += [Note("warning", f"--oof-dataset: {note}") for note in positions.notes]
+        require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
+        found += _notes_of(positions, "--oof-dataset")
+    for note in found:
+        logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
     return tuple(found)
+
+
+def _notes_of(positions: Positions, option: str) -> list[Note]:
+    return [Note("warning", f"{option}: {text}") for text in (*positions.notes, *positions.warnings)]
 
 
 def _check_features(tables: Tables, features: tuple[str, ...]) -> None:

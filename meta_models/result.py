@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from meta_models.config import TrainingConfig
-from meta_models.learners.seam import Json
 from meta_models.model import FittedModel
 from meta_models.schema import CLASS_NAMES, BaseModel, FeatureGroup, SpliceClass
 
@@ -81,7 +81,7 @@ class FitRecord:
     held_out_curve: tuple[float, ...] = ()
     held_out_rounds: tuple[int, ...] = ()
     learner: str = "xgboost"
-    facts: Mapping[str, Json] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def of(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +27,8 @@ from meta_models.run_folder import RunFolder, read_artifact
 from meta_models.schema import BaseModel
 
 RESULT_FILE = "training_result.json"
+#: What one learner tells of its fits.
+FITS_FILE = "fits_{}.json"
 OOF_FILE = "oof_predictions.parquet"
 FOLD_MODELS = "fold_models"
 FORMAT_VERSION = 1
@@ -90,7 +92,22 @@ def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> N
         folder.write_parquet(OOF_FILE, result.oof)
     for fold, model in sorted(result.fold_models.items()):
         folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
+    for learner, records in fit_facts(result.fits).items():
+        folder.write_json(FITS_FILE.format(learner), records)
     folder.write_json(RESULT_FILE, stored_values(result, model_file))
+
+
+def fit_facts(fits: Sequence[FitRecord]) -> dict[str, list[dict[str, Any]]]:
+    """What each learner tells of its fits: losses by round, rounds, whether it stopped early; nothing measured."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for fit in sorted(fits, key=lambda fit: fit.order):
+        stopped = fit.rounds < len(fit.train_curve) if fit.train_curve else None
+        facts = {
+            "fold": fit.fold, "member": fit.member, "class": fit.of, "rounds": fit.rounds, "stopped_early": stopped,
+            "train_loss": list(fit.train_curve), "held_out_loss": list(fit.held_out_curve), "facts": dict(fit.facts),
+        }  # fmt: skip
+        found.setdefault(fit.learner, []).append(facts)
+    return found
 
 
 def _dumped(model: FittedModel, name: str) -> bytes:

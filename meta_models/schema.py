@@ -75,6 +75,12 @@ TEXT: frozenset[str] = frozenset(
 
 _BASE_SCORE = re.compile(r"(?:(?P<key>.+)_)?(?P<kind>donor|acceptor|neither)_score")
 _KMER = re.compile(r"\d+mer_[ACGTN]+")
+#: Names that programs give to the number of a row: pandas, polars, R and Spark, in that order.
+_ROW_INDEX = re.compile(
+    r"__index_level_\d+__|__null_dask_index__|Unnamed: \d+(?:\.\d+)?|index|level_\d+|row_nr|row_index|row_number"
+    r"|rownames|row\.names|\.\.\.1|_c0",
+    re.IGNORECASE,
+)
 
 
 class FeatureGroup(StrEnum):
@@ -173,6 +179,11 @@ def base_models(columns: Iterable[str]) -> tuple[BaseModel, ...]:
 def is_kmer(column: str) -> bool:
     """Whether `column` counts a k-mer, ``<k>mer_<ACGTN...>``: where a file lacks it, the count is 0."""
     return _KMER.fullmatch(column) is not None
+
+
+def is_row_index(column: str) -> bool:
+    """Whether `column` is named as programs name the number of a row: that tells how a table was put together."""
+    return _ROW_INDEX.fullmatch(column) is not None
 
 
 def feature_group(column: str, bases: Sequence[BaseModel]) -> FeatureGroup:

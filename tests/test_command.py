@@ -16,12 +16,14 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
-from meta_models import config
 from meta_models.analysis.registry import ANALYSES
 from meta_models.cli import main
-from meta_models.config import TrainingConfig
+from meta_models.config import Scope, TrainingConfig
+from meta_models.config.base import OfAnalysis, OfUnit
 from meta_models.dataset.demo import write_demo_table
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.learners.xgboost.section import XGBoostConfig
+from meta_models.training.fitting.unit_codec import unit_options
 from meta_models.training.strategies import STRATEGIES
 
 QUICK = ["--n-estimators", "6", "--n-folds", "3", "--bootstrap-samples", "20", "--shap-rows", "60"]
@@ -343,8 +345,8 @@ def test_what_was_meant_for_one_run_is_not_fed_back(tmp_path: Path, capsys: pyte
     manifest = tmp_path / "run_manifest.json"
     manifest.write_text(json.dumps({"format_version": 1, "config": values}))
     found = TrainingConfig.read_yaml(manifest)
-    assert values.keys() - found.keys() == {"out_dir", "overwrite", "resume", "dry_run"}
-    assert found["max_depth"] == 3
+    assert values.keys() - found.keys() == {"out_dir", "overwrite", "resume", "dry_run", "verbose"}
+    assert found["sections"]["xgboost"]["max_depth"] == 3
     assert train("--config", manifest) == 2
     assert "--out-dir must name the run folder" in capsys.readouterr().err
     plain = tmp_path / "run.yaml"
@@ -405,8 +407,21 @@ def test_a_resumed_run_keeps_what_was_added_and_says_what_is_made_again(
     assert "Resumed with other options than before: --max-depth 3 (was 6)." in capsys.readouterr().out
 
 
-def test_every_option_that_may_differ_is_one() -> None:
-    assert TrainingConfig.model_fields.keys() >= config._BESIDE_THE_MODEL
+def test_every_option_says_what_it_is_for() -> None:
+    assert TrainingConfig.of(*Scope) == tuple(TrainingConfig.model_fields)
+
+
+def test_a_new_option_of_a_learner_or_of_units_changes_the_keys_of_units() -> None:
+    class Longer(XGBoostConfig):
+        brand_new: int = 1
+
+    class More(TrainingConfig):
+        another: OfUnit[int] = 2
+        beside: OfAnalysis[int] = 3
+
+    longer = TrainingConfig().model_copy(update={"sections": {"xgboost": Longer()}})
+    assert unit_options(longer) == {**unit_options(TrainingConfig()), "brand_new": 1}
+    assert unit_options(More()) == {**unit_options(TrainingConfig()), "another": 2}
 
 
 def test_a_base_score_that_rounding_put_below_zero_counts_as_zero(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class DemoGenomeConfig(Configuration):
     """What ``meta-models demo-genome`` simulates, and where it is written."""
 
     out: Path = Field(description="Folder to write; must be absent.")
-    n_genes: PositiveInt = Field(80, description="Number of genes.")
+    n_genes: PositiveInt = Field(60, description="Number of genes.")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         0, description="Seed; genomes of different seeds share no gene."
     )

@@ -36,7 +36,9 @@ class TrainingConfig(Configuration):
 
     # ---- input and output
     dataset: OfModel[LocalName] = Field(
-        "demo", description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table."
+        "demo",
+        description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table ('built-in:demo' where a path "
+        "has that name).",
     )
     out_dir: OfStart[LocalPath | None] = Field(None, description="Run folder; must be empty or absent.")
     eval_dataset: OfAnalysis[LocalName | None] = Field(
@@ -229,6 +231,9 @@ class TrainingConfig(Configuration):
     )
     threads: OfResources[PositiveInt | None] = Field(
         None, description="CPU threads (default: what this process may use)."
+    )
+    max_hours: OfResources[Annotated[float, Field(gt=0)] | None] = Field(
+        None, description="Hours after which the run ends with the unit in hand (exit code 130); --resume goes on."
     )
     device: OfResources[Literal["auto", "cpu", "cuda"]] = Field("auto", description="Device of the booster.")
     sample_genes: OfModel[PositiveInt | None] = Field(None, description="Use so many genes only, drawn by the seed.")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from meta_models.dataset.files import TableFile, check_names, read_footer, reading
+from meta_models.dataset.lines import QUOTE, quote_of, require_rows
 from meta_models.dataset.text_faults import Lines, look_through, require_text, without_blank_lines
 from meta_models.errors import InputError
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
@@ -59,11 +60,12 @@ def _convert(path: Path, target: Path) -> TableFile:
 def _converted(path: Path, name: str, target: Path, lines: Lines) -> TableFile:
     """Convert the file `path`, which goes by the absolute `name`, too."""
     separator = "\t" if ".tsv" in path.name.lower() else ","
-    texts = {name: pl.String for name in _column_names(path, separator) if name in TEXT}
+    quote, names = _layout(path, separator)
+    texts = {name: pl.String for name in names if name in TEXT}
     with reading(path):
         scan = pl.scan_csv(
             name, separator=separator, infer_schema_length=None, schema_overrides=texts, null_values=list(NULL_TEXTS),
-            glob=False, encoding="utf8",
+            glob=False, encoding="utf8", quote_char=quote,
         )  # fmt: skip
         scan = without_blank_lines(scan, lines)
         wide = [name for name, dtype in scan.collect_schema().items() if dtype in (pl.Int128, pl.UInt128)]
@@ -74,25 +76,48 @@ def _converted(path: Path, name: str, target: Path, lines: Lines) -> TableFile:
     with atomic_path(target) as temporary:
         batches = pa.RecordBatchReader.from_batches(schema, _batches(scan, path))
         write_parquet(temporary, batches, row_group_rows=ROW_GROUP_ROWS)
-    return read_footer(target, origin=path, sha256=hash_file(target))
+    table = read_footer(target, origin=path, sha256=hash_file(target))
+    require_rows(path, lines.filled - 1, pl.scan_parquet(target, glob=False), separator)
+    return table
 
 
-def _column_names(path: Path, separator: str) -> list[str]:
+def _layout(path: Path, separator: str) -> tuple[str | None, list[str]]:
+    """What quotes fields, and the names of the columns.
+
+    A TSV whose lines have as many fields as its header only where fields are quoted is quoted.
+    """
+    with reading(path):
+        quote = quote_of(path, separator)
+    try:
+        return quote, _column_names(path, separator, quote)
+    except InputError:
+        if quote is not None:
+            raise
+        try:
+            return QUOTE, _column_names(path, separator, QUOTE)
+        except InputError:
+            pass
+        raise
+
+
+def _column_names(path: Path, separator: str, quote: str | None) -> list[str]:
     """Names of the columns; refuses what polars would pass over in silence: lines with too few fields, names twice."""
     with reading(path), path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         lines = pa.CompressedInputStream(file, "gzip") if packed else pa.PythonFile(file)
-        names = _read_lines(lines, separator)
+        names = _read_lines(lines, separator, quote)
     check_names(names, path)
     return names
 
 
-def _read_lines(lines: pa.NativeFile, separator: str) -> list[str]:
+def _read_lines(lines: pa.NativeFile, separator: str, quote: str | None) -> list[str]:
     """Names of the columns, after all lines were seen to have as many fields."""
     options = {
         "read_options": pyarrow.csv.ReadOptions(use_threads=False),
-        "parse_options": pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        "parse_options": pyarrow.csv.ParseOptions(
+            delimiter=separator, quote_char=quote or False, newlines_in_values=True
+        ),
         "convert_options": pyarrow.csv.ConvertOptions(check_utf8=False, null_values=[], strings_can_be_null=False),
     }
     with pyarrow.csv.open_csv(lines, **options) as reader:

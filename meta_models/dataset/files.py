@@ -8,8 +8,8 @@ import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,6 +27,8 @@ INFO_FILE = "dataset_info.json"
 #: Folders that ``meta-models build`` writes side by side: whole genes, and the table of sampled rows.
 GENES_FOLDER, MASTER_FOLDER = "genes", "master"
 _SHOWN = 20
+#: Folders that tell what wrote a table.
+_LAKES = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
 #: Names that polars takes for patterns of names.
 _PATTERN = re.compile(r"\*|\^.*\$")
 
@@ -54,6 +56,10 @@ class TableFile:
         The file that the user gave: `path` itself, or the text file that was converted to it.
     sha256 : str or None
         Of a file that this run wrote for itself: what it was when it was written.
+    partitions : mapping of str to str or None
+        Columns of one value that the names of its folders give it; `types` has them, too.
+    index : frozenset of str
+        Columns that pandas wrote its row index into, as the footer says.
     """
 
     path: Path
@@ -61,6 +67,8 @@ class TableFile:
     row_groups: tuple[int, ...]
     origin: Path
     sha256: str | None = None
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
+    index: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -137,12 +145,44 @@ def discover(source: Path) -> tuple[Path, ...]:
         raise InputError(f"The folder {str(source)!r} must hold Parquet, CSV or TSV files", "Found none")
     if len({_is_text(p) for p in found}) > 1:
         raise InputError(f"The files in {str(source)!r} must be all Parquet or all text", "Found both")
+    _refuse_links(found)
     return tuple(found)
 
 
 def table_files(source: Path) -> tuple[Path, ...]:
     """The files that make up the table `source`, as they lie there: nothing of them is checked."""
     return tuple(_walk(source)) if source.is_dir() else (source,)
+
+
+def _refuse_links(paths: Sequence[Path]) -> None:
+    """Refuse a file that is there twice, by a link."""
+    seen: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        info = path.stat()
+        _refuse_same(path, seen.setdefault((info.st_dev, info.st_ino), path))
+
+
+def refuse_copies(files: Sequence[TableFile]) -> None:
+    """Refuse a file that has rows and the content of another one; read are only those of equal sizes.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    sizes = {file.origin: file.origin.stat().st_size for file in files if file.rows}
+    counts, seen = Counter(sizes.values()), dict[str, Path]()
+    for path in (path for path, size in sizes.items() if counts[size] > 1):
+        _refuse_same(path, seen.setdefault(hash_file(path), path))
+
+
+def _refuse_same(path: Path, first: Path) -> None:
+    if path is not first:
+        raise InputError(
+            "Each row of a table must stand in it once",
+            f"{str(path)!r} is {str(first)!r} again (a link or a copy of it)",
+            "Move one of them away, or start its name with '_' to have it skipped",
+        )
 
 
 def _require_table_suffix(path: Path) -> None:
@@ -163,6 +203,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add((info.st_dev, info.st_ino))
+        _refuse_lake(Path(root), folders)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
             path = Path(root) / name
@@ -171,6 +212,19 @@ def _walk(folder: Path) -> Iterator[Path]:
             if not path.is_file():
                 raise InputError("A table folder must hold plain files", f"Found {str(path)!r}", "Remove it")
             yield path
+
+
+def _refuse_lake(folder: Path, folders: Sequence[str]) -> None:
+    """Refuse tables of which a log says which files count: others may be deleted or replaced rows."""
+    kind = next((kind for name, kind in _LAKES.items() if name in folders), None)
+    if kind is None and "metadata" in folders and any((folder / "metadata").glob("*.metadata.json")):
+        kind = "an Iceberg table"
+    if kind is not None:
+        raise InputError(
+            "A table folder must hold the files of the table and no others",
+            f"{str(folder)!r} is {kind}: its log says which files count, and some may be of older versions",
+            "Export its current version to Parquet with the tool that wrote it",
+        )
 
 
 def _refuse_folder(error: OSError) -> None:
@@ -195,7 +249,16 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
         raise InputError(
             "Decimals may have at most 38 digits", f"{str(path)!r} has {_list(wide)}", "Write them as float"
         )
-    return TableFile(path, types, groups, origin or path, sha256)
+    return TableFile(path, types, groups, origin or path, sha256, index=_pandas_index(schema))
+
+
+def _pandas_index(schema: pa.Schema) -> frozenset[str]:
+    """Columns of the row index in what pandas keeps in the footer; a range is kept as its bounds, in no column."""
+    try:
+        said = (schema.pandas_metadata or {}).get("index_columns", [])
+    except (ValueError, AttributeError):  # another program's text under that key
+        return frozenset()
+    return frozenset(name for name in said if isinstance(name, str))
 
 
 def check_names(names: Sequence[str], path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
+#: No class is rarer: there would be less than one position of it in any genome.
+_RAREST = 1e-12
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -23,8 +27,10 @@ class DatasetInfo:
     ----------
     true_prevalence : tuple of float, or None
         Share of each class among all positions, in the order of :class:`~meta_models.schema.SpliceClass`.
-    base_train_chroms : tuple of str, or None
-        Chromosomes that the main base model was trained on.
+    base_train_chroms, base_test_chroms : tuple of str, or None
+        Chromosomes that the main base model was trained on, and those that were kept from it.
+    assembly : str or None
+        Which genome the coordinates are of.
     recipe : Recipe or None
         How the columns were computed, of a table that ``meta-models build`` wrote.
     """
@@ -34,6 +40,8 @@ class DatasetInfo:
     base_model_name: str | None = None
     base_train_chroms: tuple[str, ...] | None = None
     licences: tuple[str, ...] = ()
+    base_test_chroms: tuple[str, ...] | None = None
+    assembly: str | None = None
     recipe: Recipe | None = None
 
 
@@ -45,7 +53,8 @@ def read_info(source: Path) -> DatasetInfo:
     Raises
     ------
     InputError
-        If it exists but holds no JSON object, or prevalences that are not three shares that sum to 1.
+        If it exists but holds no JSON object, prevalences that are not three shares that sum to 1, or another value in
+        a form that cannot be read.
     """
     path = (source if source.is_dir() else source.parent) / INFO_FILE
     if not path.is_file() and (path.parent.parent / GENES_FOLDER).is_dir():
@@ -59,28 +68,60 @@ def read_info(source: Path) -> DatasetInfo:
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Correct or remove it")
     base = content.get("base_model")
-    base = base if isinstance(base, dict) else {}
-    chroms = base.get("chroms_train")
-    licences = content.get("licences")
+    base = {"name": base} if isinstance(base, str) else base or {}
+    if not isinstance(base, dict):
+        raise _unfit(path, "base_model", "its name, or an object with 'name' and 'chroms_train'", base)
     return DatasetInfo(
-        name=_text(content.get("name")),
+        name=_text(content, "name", path),
         true_prevalence=_prevalence(content.get("true_prevalence"), path),
-        base_model_name=_text(base.get("name")),
-        base_train_chroms=tuple(map(str, chroms)) if isinstance(chroms, list) else None,
-        licences=tuple(f"{k}: {v}" for k, v in sorted(licences.items())) if isinstance(licences, dict) else (),
+        base_model_name=_text(base, "name", path),
+        base_train_chroms=_names(base, "chroms_train", path),
+        licences=_licences(content.get("licences"), path),
+        base_test_chroms=_names(base, "chroms_test", path),
+        assembly=_text(content, "assembly", path),
         recipe=None if content.get("recipe") is None else Recipe.from_json(content["recipe"]),
     )
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _unfit(path: Path, key: str, wanted: str, found: object) -> InputError:
+    shown = json.dumps(found)[:200]
+    return InputError(f"{key} in {path} must be {wanted}", f"Found {shown}", "Mend or remove it")
+
+
+def _text(values: dict[str, Any], key: str, path: Path) -> str | None:
+    value = values.get(key)
+    if isinstance(value, bool | list | dict):
+        raise _unfit(path, key, "text", value)
+    return None if value is None else str(value)
+
+
+def _names(values: dict[str, Any], key: str, path: Path) -> tuple[str, ...] | None:
+    """A list of names, also as one text with commas or blanks between them; whole numbers are names, too."""
+    value = values.get(key)
+    if value is None:
+        return None
+    items = re.split(r"[,;\s]+", value.strip(" ,;")) if isinstance(value, str) else value
+    if not isinstance(items, list) or any(isinstance(i, bool) or not isinstance(i, str | int) for i in items):
+        raise _unfit(path, key, "a list of names", value)
+    return tuple(str(item) for item in items if str(item))
+
+
+def _licences(value: Any, path: Path) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, dict):
+        return tuple(f"{k}: {v}" for k, v in sorted(value.items()))
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise _unfit(path, "licences", "an object, a list or a text", value)
+    return tuple(items)
 
 
 def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:
     if value is None:
         return None
     found = [value.get(name) for name in CLASS_NAMES] if isinstance(value, dict) else []
-    shares = [float(s) for s in found if isinstance(s, int | float) and 0 < s < 1]
+    shares = [float(s) for s in found if isinstance(s, int | float) and _RAREST <= s < 1]
     if len(shares) != len(CLASS_NAMES) or not math.isclose(sum(shares), 1, abs_tol=1e-3):
         raise InputError(
             f"true_prevalence in {path} must give the share of {', '.join(CLASS_NAMES)}, with sum 1",

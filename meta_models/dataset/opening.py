@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
@@ -15,10 +16,11 @@ from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.dataset.whole_genes import WholeGenes, choose_whole_genes
+from meta_models.errors import UsageError
 from meta_models.schema import GENE
 
-DEMO = "demo"
-_BUILT_IN = ("--dataset", DEMO)
+#: The built-in table, and a name of it that no path has.
+DEMO, BUILT_IN = "demo", "built-in:demo"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def named_tables(config: TrainingConfig) -> dict[str, Path]:
     """The tables on disk that `config` names, by option."""
     names = ("dataset", "mine_negatives", "oof_dataset", "eval_dataset")
     given = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
-    return {option: Path(name) for option, name in given.items() if name is not None and (option, name) != _BUILT_IN}
+    named = {option: name for option, name in given.items() if name is not None}
+    return {o: Path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
 
 
 def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
@@ -98,10 +101,11 @@ def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> W
     """The genes that are scored at every position: of ``--oof-dataset``, or else of the training table's own folder."""
     path = Path(config.dataset if config.oof_dataset is None else config.oof_dataset)
     how = config.whole_genes if config.oof_dataset is None or config.whole_genes != "off" else "auto"
-    if how == "off" or not is_built(path):
+    own = config.oof_dataset is None
+    if how == "off" or (own and is_built_in(config.dataset)) or not is_built(path):
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
-    only = trained if config.oof_dataset is not None or config.sample_genes is not None else None
+    only = trained if not own or config.sample_genes is not None else None
     return choose_whole_genes(BuiltFolder.open(path).genes, how, only=only, budget=budget, seed=config.seed)
 
 
@@ -115,14 +119,17 @@ def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset
 
     Raises
     ------
+    UsageError
+        If ``--base-train-chroms`` names chromosomes without a row.
     InputError
         If the files are no table as the contract says.
     """
-    source = write_demo_table(work_dir / "demo") if config.dataset == DEMO else Path(config.dataset)
+    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else Path(config.dataset)
     dataset = open_dataset(
         source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
     )
     positions = read_positions(dataset)
+    require_chromosomes(positions.frame, config.base_train_chroms, dataset.info, dataset.source)
     if config.sample_genes is not None:
         rows = choose_genes(positions, config.sample_genes, config.seed)
         dataset, positions = dataset.with_rows(rows), positions.filter(rows)
@@ -130,3 +137,24 @@ def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset
         rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
         dataset = dataset.with_rows(rows)
     return dataset, positions
+
+
+def is_built_in(dataset: str) -> bool:
+    """Whether ``--dataset`` names the built-in table."""
+    return dataset in (DEMO, BUILT_IN)
+
+
+def require_one_meaning(dataset: str) -> None:
+    """Refuse a ``--dataset`` that names the built-in table and a path that is here.
+
+    Raises
+    ------
+    UsageError
+        Saying how to name either.
+    """
+    if dataset == DEMO and Path(DEMO).exists():
+        raise UsageError(
+            f"--dataset {DEMO} must mean one table",
+            f"{DEMO!r} is both a path here and the built-in table",
+            f"Say ./{DEMO} for what is here, or {BUILT_IN} for the built-in table",
+        )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -12,20 +11,24 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from meta_models.dataset.coordinates import ignored_positions, require_whole, whole_columns
 from meta_models.dataset.files import Kind
+from meta_models.dataset.gene_groups import group_genes
+from meta_models.dataset.loci import merged, spans
 from meta_models.dataset.reader import Dataset
+from meta_models.dataset.repeats import refuse_repeats
+from meta_models.dataset.score_order import doubtful_scores
 from meta_models.errors import InputError
+from meta_models.names import chromosome_keys, plain
 from meta_models.schema import (
     CHROM,
     CLASSES,
     FAMILY,
     GENE,
     GENE_TYPE,
-    GENOMIC_POSITION,
     LABEL,
     LABEL_VALUES,
     NULL_TEXTS,
-    POSITION,
     STRAND,
     WEIGHT,
     BaseModel,
@@ -34,8 +37,9 @@ from meta_models.schema import (
 
 _SCAN_ROWS = 262_144
 _TEXT = (GENE, FAMILY, CHROM, GENE_TYPE, STRAND)
-_WHOLE = (POSITION, GENOMIC_POSITION)
 _TOLERANCE = 1e-3
+#: More positions than the genomes of all species of a table have: no row stands for as many.
+MAX_WEIGHT = 1e12
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,22 @@ class Positions:
         Base models with a score in every row.
     notes : tuple of str
         What a reader of the results should know.
+    warnings : tuple of str
+        What makes the table doubtful.
+    joined : tuple of str
+        How many families were joined into groups, and why; empty where none was.
+    group_of : mapping of str to str
+        Name of the group of each ``family`` that was joined with others, as
+        :func:`~meta_models.dataset.gene_groups.group_genes` says.
     """
 
     frame: pl.DataFrame
     weighting: str
     bases: tuple[BaseModel, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    group_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -89,11 +103,26 @@ class Positions:
 
     def relatives(self) -> NDArray[np.int64]:
         """Code (n_rows,) of the set of genes and families that hang together: what may never straddle folds."""
-        return _components(self.codes(GENE), self.codes("family"))
+        return _components(self.codes(GENE), codes(self.groups()))
+
+    def groups(self) -> pl.Series:
+        """Name (n_rows,) of the group of genes that each row is of: what is held out, screened and resampled as one."""
+        families = self.frame["family"]
+        if not self.group_of:
+            return families
+        return families.cast(pl.String).replace(self.group_of).cast(pl.Categorical)
 
     def relatives_by_chromosome(self) -> NDArray[np.int64]:
-        """As `relatives`, with all genes of a chromosome together."""
-        return _components(self.relatives(), self.codes(CHROM))
+        """As `relatives`, with all genes of a chromosome together, however it is spelt."""
+        return _components(self.relatives(), codes(chromosome_keys(self.frame[CHROM])))
+
+    def families(self) -> set[str]:
+        """Names of the families (of genes without one: their own) as the table gives them."""
+        return set(self.frame["family"].unique().cast(pl.String).to_list())
+
+    def loci(self) -> tuple[str, ...]:
+        """Stretches of the genome that the genes are from, as :class:`~meta_models.dataset.loci.Locus` writes them."""
+        return merged(spans(self.frame, pl.Series(self.codes(GENE))))
 
 
 def codes(series: pl.Series) -> NDArray[np.int64]:
@@ -124,8 +153,9 @@ def read_positions(dataset: Dataset) -> Positions:
         For unknown labels, null gene ids, base scores that are no probabilities, unusable weights.
     """
     _check_kinds(dataset)
+    require_whole(dataset)
     text = [c for c in _TEXT if c in dataset.columns]
-    whole = [c for c in _WHOLE if c in dataset.columns and dataset.kind(c) is Kind.NUMERIC]
+    whole = whole_columns(dataset)
     scores = [column for base in dataset.bases for column in base.columns]
     weight = [WEIGHT] if WEIGHT in dataset.columns else []
     expressions = [
@@ -137,11 +167,14 @@ def read_positions(dataset: Dataset) -> Positions:
     _check_genes(frame, dataset)
     frame = frame.with_columns(_family(frame).alias("family"), _labels(frame[LABEL], dataset).alias("label"))
     bases, notes = _usable_bases(frame, dataset)
-    frame = frame.with_columns(pl.col(column).clip(0, 1) for base in bases for column in base.columns)
+    scores = [column for base in bases for column in base.columns]
+    frame = frame.with_columns(pl.col(scores).clip(0, 1))
     weights, weighting = _weights(frame, dataset)
     kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
-    frame = frame.select(*kept, weights.alias("weight"), *(column for base in bases for column in base.columns))
-    return Positions(frame, weighting, bases, (*notes, *_duplicates(frame)))
+    frame = frame.select(*kept, weights.alias("weight"), *scores)
+    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful_scores(frame, bases), *ignored_positions(dataset))
+    groups = group_genes(frame, scores)
+    return Positions(frame, weighting, bases, notes, warnings, groups.notes(), groups.of_family)
 
 
 def _compact(chunk: pl.DataFrame, text: Sequence[str]) -> pl.DataFrame:
@@ -187,11 +220,7 @@ def _is_missing(column: str) -> pl.Expr:
 
 def _look_alikes(texts: Sequence[str]) -> list[tuple[str, str]]:
     seen: dict[str, str] = {}
-    return [(seen[form], text) for text in texts if seen.setdefault(form := _plain_form(text), text) != text]
-
-
-def _plain_form(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip()
+    return [(seen[form], text) for text in texts if seen.setdefault(form := plain(text), text) != text]
 
 
 def _family(frame: pl.DataFrame) -> pl.Series:
@@ -248,12 +277,19 @@ def require_weights(weights: pl.Series, source: str) -> None:
     Raises
     ------
     InputError
-        If one is missing, not finite or not above 0, or below 1: then it is no 1 / probability, but was scaled.
+        If one is missing, not finite or not above 0, or below 1 or enormous: then it is no 1 / probability.
     """
     bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
     if bad:
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be positive and finite in every row", f"Found {bad} other values"
+        )
+    high = weights.filter(weights > MAX_WEIGHT)
+    if len(high):
+        raise InputError(
+            f"Column {WEIGHT!r} of {source!r} must be 1 / probability of a row to be in it, at most {MAX_WEIGHT:g}",
+            f"Found {len(high)} larger values, the largest {high.to_numpy().max():.3g}",
+            "Mend them: a probability that is 0 by rounding gives such weights",
         )
     low = weights.filter(weights < 1 - _TOLERANCE)
     if len(low):
@@ -277,13 +313,6 @@ def _weights(frame: pl.DataFrame, dataset: Dataset) -> tuple[pl.Series, str]:
     ratio = np.divide(prevalence, share, out=np.zeros(len(CLASSES)), where=share > 0)
     ratio /= ratio[SpliceClass.DONOR] or 1.0
     return pl.Series(ratio[labels].astype(np.float32)), "true_prevalence"
-
-
-def _duplicates(frame: pl.DataFrame) -> tuple[str, ...]:
-    if POSITION not in frame.columns:
-        return ()
-    twice = frame.height - frame.select(GENE, POSITION).n_unique()
-    return (f"{twice} rows repeat the position of another row of their gene.",) if twice else ()
 
 
 def choose_genes(positions: Positions, n_genes: int, seed: int) -> NDArray[np.bool_]:

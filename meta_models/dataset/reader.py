@@ -24,9 +24,11 @@ from meta_models.dataset.files import (
     kind_of,
     read_footer,
     reading,
+    refuse_copies,
     unify,
 )
 from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.dataset.partitions import with_partitions
 from meta_models.dataset.read_ahead import ahead
 from meta_models.dataset.runs import Run, together
 from meta_models.errors import InputError
@@ -40,6 +42,7 @@ from meta_models.schema import (
     FeatureGroup,
     base_models,
     feature_group,
+    is_row_index,
 )
 
 logger = logging.getLogger(__name__)
@@ -110,8 +113,9 @@ class Dataset:
 
     @cached_property
     def features(self) -> tuple[str, ...]:
-        """Numeric columns that are no metadata, in the order of the table."""
-        return tuple(c for c in self.columns if c not in METADATA and self.kind(c) is Kind.NUMERIC)
+        """Numeric columns that are no metadata and no stored row index, in the order of the table."""
+        numbers = (c for c in self.columns if c not in METADATA and self.kind(c) is Kind.NUMERIC)
+        return tuple(c for c in numbers if not self._is_index(c))
 
     @cached_property
     def left_out(self) -> dict[str, str]:
@@ -121,8 +125,16 @@ class Dataset:
             Kind.NULL: "no value in any row",
             Kind.OTHER: "a type that is not a number",
         }
-        other = (c for c in self.columns if c not in METADATA and self.kind(c) is not Kind.NUMERIC)
-        return {c: f"{reasons[self.kind(c)]} ({self.dtype(c)})" for c in other}
+        other = [c for c in self.columns if c not in METADATA and c not in self.features]
+        index = {c: "a stored row index: it numbers the rows" for c in other if self._is_index(c)}
+        return {c: index.get(c) or f"{reasons[self.kind(c)]} ({self.dtype(c)})" for c in other}
+
+    def _is_index(self, column: str) -> bool:
+        """Whether `column` is a row index: by its name, or by what pandas says in the footer of a file."""
+        if any(column in base.columns for base in self.bases):
+            return False
+        disk = self.renamed.get(column, column)
+        return is_row_index(column) or any(disk in file.index for file in self.files)
 
     def kind(self, column: str) -> Kind:
         """What `column` holds."""
@@ -272,6 +284,7 @@ class Dataset:
         return scan.with_columns(
             *(as_text(c, dtype).alias(c) for c, dtype in numbers.items()),
             *(pl.lit(0, pl.Float32).alias(c) for c in absent),
+            *(pl.lit(value, pl.String).alias(c) for c, value in file.partitions.items()),
         )
 
 
@@ -323,7 +336,9 @@ def open_dataset(
     source = table_of(source)
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
-    files = _with_rows(convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths))
+    read = convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths)
+    refuse_copies(read)
+    files = tuple(with_partitions(file, source) for file in _with_rows(read))
     schema = unify(files)
     for note in schema.notes:
         logger.warning("%s", note)

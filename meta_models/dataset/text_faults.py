@@ -26,7 +26,7 @@ def require_text(path: Path) -> None:
     InputError
         If it is something else under the name of text, has comments, or no header.
     """
-    with _opened(path) as file:
+    with lines_of(path) as file:
         start = file.read(_START)
     if (found := other_encoding(start)) is not None:
         raise InputError(f"{str(path)!r} must be text in UTF-8", f"Found {found}", "Save it as CSV in UTF-8")
@@ -53,22 +53,25 @@ class Lines:
         Empty lines: the last one, as editors leave it, or any other.
     comment : tuple of int and str, or None
         Number, from 1, and text of the first line that begins with ``#``.
+    filled : int
+        Other lines, the header among them.
     """
 
     blank: int
     comment: tuple[int, str] | None
+    filled: int
 
 
 def look_through(path: Path) -> Lines:
     """Look at every line of the file."""
-    blank, comment = 0, None
-    with _opened(path) as file:
+    blank, comment, number = 0, None, 0
+    with lines_of(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip(b"\r\n"):
                 blank += 1
             elif comment is None and line.startswith(b"#"):
                 comment = number, line[:60].decode(errors="replace").strip()
-    return Lines(blank, comment)
+    return Lines(blank, comment, number - blank)
 
 
 def without_blank_lines(scan: pl.LazyFrame, lines: Lines) -> pl.LazyFrame:
@@ -84,7 +87,8 @@ def _columns(line: bytes) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def lines_of(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of the file, unpacked where it is gzip."""
     with path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)

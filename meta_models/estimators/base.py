@@ -21,12 +21,14 @@ from meta_models.estimators.rows import (
     code_groups,
     feature_names,
     require_known,
+    require_no_enormous,
     value_errors,
     without_na,
     without_weightless,
 )
 from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.model.calibrators import logit
+from meta_models.model.inputs import unmasked
 from meta_models.resources import cpu_count
 
 #: Defaults of the parameters: those of the command.
@@ -114,7 +116,8 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             If `X` (n, F) does not fit.
         """
         check_is_fitted(self)
-        values = validate_data(self, without_na(X), reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
+        values = unmasked(without_na(X))
+        values = validate_data(self, values, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
         with value_errors():
             return np.asarray(self.model_.predict_proba(values)[:, self._numbers])
 
@@ -146,16 +149,24 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, sample_weight: ArrayLike | None
     ) -> tuple[TrainingRows, NDArray[np.bool_]]:
         """The rows to train on, and which (n,) of all they are."""
-        require_known(y)
-        checked = validate_data(
-            self, without_na(X), y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2
-        )
+        for name, values in (("y", y), ("sample_weight", sample_weight)):
+            if values is not None and (np.ma.is_masked(values) or _holds_objects(values)):
+                require_known(values, name)
+        numbers = unmasked(without_na(X))
+        checked = validate_data(self, numbers, y, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=2)
         matrix: Matrix = checked[0]
         check_classification_targets(checked[1])
         weights = _check_sample_weight(without_na(sample_weight), matrix, dtype=np.float32, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("A sample_weight above zero is needed, found zero weights only")
+        require_no_enormous(weights)
         classes, labels = code_classes(np.asarray(checked[1]))
         codes, genes = code_groups(groups, matrix)
         names = feature_names(getattr(self, "feature_names_in_", None), matrix.shape[1])
         return without_weightless(TrainingRows(matrix, labels, weights, codes, genes, names, classes)), weights > 0
+
+
+def _holds_objects(values: ArrayLike) -> bool:
+    """Whether values may be missing in ways that scikit-learn stumbles over: those that numpy keeps as objects."""
+    known = isinstance(values, list) or hasattr(values, "dtype")
+    return known and np.asarray(values).dtype.kind == "O"

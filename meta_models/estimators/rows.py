@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from meta_models.dataset.files import as_text
+from meta_models.dataset.positions import MAX_WEIGHT
 from meta_models.errors import MetaModelsError
+from meta_models.names import gene_key
 from meta_models.schema import CLASS_NAMES, CLASSES
 
 Floats = NDArray[np.float64]
@@ -111,6 +113,8 @@ def code_classes(y: NDArray[np.generic]) -> tuple[ClassCoding, NDArray[np.int64]
 def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The code of each row's group (n,), and the names of the groups in their order; each row its own without `groups`.
 
+    Ids of one gene in several versions or spellings are one group, named as the first of them.
+
     Raises
     ------
     ValueError
@@ -118,27 +122,49 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
     """
     if groups is None:
         return np.arange(len(X)), ()
+    require_known(groups, "groups")
     values = column_or_1d(groups)
     check_consistent_length(X, values)
-    if any(map(_is_missing, values)):
-        raise ValueError("groups must be known for every row, found missing ones")
     if values.dtype.kind == "f":
         values = pl.DataFrame({"group": values}).select(as_text("group", pa.float64()))["group"].to_numpy()
     names, codes = np.unique(values.astype(str), return_inverse=True)
-    return codes.astype(np.int64), tuple(names.tolist())
+    number: dict[str, int] = {}
+    group = np.array([number.setdefault(gene_key(name), len(number)) for name in names], np.int64)
+    first = np.unique(group, return_index=True)[1]
+    return group[codes], tuple(names[first].tolist())
 
 
-def require_known(y: ArrayLike) -> None:
-    """See that every label is known.
+def require_known(values: ArrayLike, name: str) -> None:
+    """Refuse values of which one is missing: None, NaN, NaT, pandas' NA, or masked.
 
     Raises
     ------
     ValueError
-        If one is missing.
+        Naming the argument `name`.
     """
-    values = np.asarray(y)
-    if values.dtype.kind == "O" and values.ndim and any(map(_is_missing, values.ravel())):
-        raise ValueError("y must hold the class of every row, found missing ones (Input y contains NaN)")
+    array = np.asanyarray(values)
+    missing = np.ma.is_masked(array)
+    if array.dtype.kind in "OfmM":
+        missing = missing or any(map(_is_missing, array.ravel().tolist() if array.dtype.kind == "f" else array.ravel()))
+    if missing:
+        raise ValueError(f"{name} must be known for every row, found missing ones (Input {name} contains NaN)")
+
+
+def require_no_enormous(weights: NDArray[np.float32]) -> None:
+    """Refuse a weight beside which no other row counts.
+
+    Raises
+    ------
+    ValueError
+        With the number of such weights, and the largest.
+    """
+    usual = float(np.median(weights[weights > 0]))
+    enormous = weights[weights > MAX_WEIGHT * usual]
+    if len(enormous):
+        raise ValueError(
+            f"sample_weight must be at most {MAX_WEIGHT:g} times its median, found {len(enormous)} larger ones, the "
+            f"largest {enormous.max():.3g}"
+        )
 
 
 def without_na(values: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from meta_models.errors import InputError
 from meta_models.inference.prior import PriorCorrection
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable
 from meta_models.model import FittedModel
+from meta_models.names import gene_key_set, gene_keys
 from meta_models.result import CALIBRATED, RAW, probability_columns
 from meta_models.schema import CLASS_NAMES, CLASSES, FAMILY, GENE, LABEL_VALUES, MAIN_BASE, SITE_CLASSES
 
@@ -42,6 +44,11 @@ class ChunkScorer:
     prior: PriorCorrection | None = None
     uncertain: tuple[float, float] | None = None
     labels: bool = False
+
+    @cached_property
+    def _genes(self) -> list[str]:
+        """Normal forms of the ids of the genes that the model was trained on."""
+        return sorted(gene_key_set(self.model.info.genes))
 
     def expressions(self) -> list[pl.Expr]:
         """What :meth:`score` needs of the table."""
@@ -113,10 +120,10 @@ class ChunkScorer:
         if GENE not in self.table.passed_on:
             return pl.Series(SEEN, [None] * chunk.height, dtype=pl.Boolean)
         info = self.model.info
-        seen = pl.col(GENE).is_in(list(info.genes))
+        seen = gene_keys(chunk[GENE]).is_in(self._genes).alias(SEEN)
         if FAMILY in chunk.columns and info.families:
-            seen = seen | pl.col(FAMILY).is_in(list(info.families)).fill_null(value=False)
-        return chunk.select(seen.alias(SEEN))[SEEN]
+            seen = seen | chunk[FAMILY].is_in(list(info.families)).fill_null(value=False)
+        return seen
 
 
 def _filled(base: Floats, applied: NDArray[np.bool_], block: Floats) -> Floats:

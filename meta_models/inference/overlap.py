@@ -2,42 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
+from meta_models.dataset.copies import copied_genes
+from meta_models.dataset.gene_groups import coded
+from meta_models.dataset.loci import genes_within, spans
 from meta_models.dataset.positions import Positions
+from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
+from meta_models.model import ModelInfo
+from meta_models.names import gene_key, gene_key_set
 from meta_models.schema import GENE
 
+_SHOWN = 5
 
-def refuse_overlap(
-    genes: AbstractSet[str], families: AbstractSet[str], positions: Positions, source: str, *, table: str = "The table"
-) -> None:
-    """Refuse a table that shares genes or gene families with those a model was trained on.
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a model was trained on.
+
+    Attributes
+    ----------
+    genes : frozenset of str
+        Normal forms of their ids.
+    families : frozenset of str
+    loci : tuple of str
+        Stretches of the genome of the assembly `assembly`; empty where they are not known.
+    """
+
+    genes: frozenset[str]
+    families: frozenset[str]
+    loci: tuple[str, ...]
+    assembly: str | None
+
+    @classmethod
+    def of_table(cls, positions: Positions, assembly: str | None) -> Self:
+        """All genes of a training table."""
+        genes = gene_key_set(texts(positions.frame[GENE]))
+        return cls(frozenset(genes), frozenset(positions.families()), positions.loci(), assembly)
+
+    @classmethod
+    def of_model(cls, info: ModelInfo) -> Self:
+        """The genes that a model names."""
+        facts = info.provenance.get("dataset")
+        assembly = facts.get("assembly") if isinstance(facts, dict) else None
+        known = assembly if isinstance(assembly, str) else None
+        return cls(frozenset(gene_key_set(info.genes)), frozenset(info.families), info.loci, known)
+
+
+def refuse_overlap(known: TrainedOn, positions: Positions, dataset: Dataset, *, table: str = "The table") -> None:
+    """Refuse a table that shares genes, gene families or positions of the genome with those a model was trained on.
 
     Parameters
     ----------
-    genes, families : set of str
-        That the model was trained on.
-    source : str
-        Where `positions` come from, for the message.
+    positions : Positions
+        Of the table `dataset`.
     table : str
-        What the table is called there.
+        What the table is called in the message.
 
     Raises
     ------
     InputError
         With the number of what is shared, and some of their names.
     """
-    for column, trained, what in ((GENE, genes, "genes"), ("family", families, "gene families")):
-        shared = sorted(trained & texts(positions.frame[column]))
-        if shared:
-            raise InputError(
-                f"{table} must hold other {what} than those trained on",
-                f"{source!r} shares {len(shared)} {what}: {', '.join(shared[:5])}",
-                "Take them out of one of the tables",
-            )
+    genes = {gene for gene in texts(positions.frame[GENE]) if gene_key(gene) in known.genes}
+    _refuse(genes, "genes", dataset.source, table)
+    _refuse(known.families & positions.families(), "gene families", dataset.source, table)
+    theirs = dataset.info.assembly
+    if known.assembly is None or theirs is None or known.assembly == theirs:
+        codes, names = coded(positions.frame[GENE])
+        within = genes_within(spans(positions.frame, pl.Series(codes)), known.loci)
+        overlapping = {names[code] for code in within}
+        _refuse(overlapping, "genes that overlap those trained on, on the same strand", dataset.source, table)
+
+
+def refuse_copies(trained: Positions, positions: Positions, source: str) -> None:
+    """Refuse ``--eval-dataset`` where its genes hold the rows of training genes, whatever their names are.
+
+    Raises
+    ------
+    InputError
+        With the number of such genes, and some of their names.
+    """
+    scores = [c for base in trained.bases if base in positions.bases for c in base.columns]
+    frames = [found.frame.select(pl.col(GENE).cast(pl.String), "label", *scores) for found in (trained, positions)]
+    ours, theirs = (coded(frame[GENE]) for frame in frames)
+    first = len(ours[1])
+    genes = pl.concat([pl.Series(ours[0]), pl.Series(theirs[0] + first)])
+    pairs = copied_genes(genes, pl.concat(frames).drop(GENE)).filter((pl.col("a") < first) & (pl.col("b") >= first))
+    copies = {theirs[1][code - first] for code in pairs["b"]}
+    _refuse(copies, "genes with the rows of those trained on", source, "--eval-dataset")
+
+
+def _refuse(shared: set[str] | frozenset[str], what: str, source: str, table: str) -> None:
+    if shared:
+        raise InputError(
+            f"{table} must hold other genes and gene families than those trained on",
+            f"{source!r} shares {len(shared)} {what}: {', '.join(sorted(shared)[:_SHOWN])}",
+            "Take them out of one of the tables (where genomes differ, say so: 'assembly' in dataset_info.json)",
+        )
 
 
 def require_genes(trained: pl.Series, found: pl.Series, source: str) -> None:
@@ -52,8 +118,8 @@ def require_genes(trained: pl.Series, found: pl.Series, source: str) -> None:
     ------
     InputError
     """
-    genes = texts(trained)
-    if not genes & texts(found):
+    genes = gene_key_set(texts(trained))
+    if not genes & gene_key_set(texts(found)):
         raise InputError(
             "--oof-dataset must hold genes of the training table",
             f"{source!r} has none of its {len(genes):,} genes",

@@ -15,6 +15,7 @@ from meta_models.dataset.reader import Dataset, rows_of_chunk
 from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
+from meta_models.names import known_as
 from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
 from meta_models.schema import CLASSES, GENE
@@ -23,7 +24,7 @@ EXTERNAL = -1
 
 
 def score_table(model: FittedModel, dataset: Dataset, positions: Positions, threads: int) -> pl.DataFrame:
-    """`positions.frame` with ``fold`` -1 and the model's raw and calibrated probabilities (Float32) of each row.
+    """`positions.frame`, ``family`` the group, with ``fold`` -1 and raw and calibrated probabilities (Float32).
 
     The features are read in chunks; what is held is one narrow row per position. The model keeps to `threads`.
 
@@ -45,7 +46,7 @@ def score_out_of_fold(
     models : mapping of fold to FittedModel
     oof : polars.DataFrame
         Out-of-fold table of the training, which says of each gene the fold, the family, and whether it was screened.
-        Rows of other genes are left out.
+        Rows of other genes are left out; ids of other versions are of the same gene.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def score_out_of_fold(
     told = [name for name in ("fold", "family", SCREENED) if name in oof.columns]
     of_gene = oof.group_by(pl.col(GENE).cast(pl.String)).agg(pl.col(told).first())
     require_genes(oof[GENE], positions.frame[GENE], dataset.source)
-    genes = positions.frame.select(pl.col(GENE).cast(pl.String))
+    genes = pl.DataFrame({GENE: known_as(positions.frame[GENE], oof[GENE])})
     of_row = genes.join(of_gene, on=GENE, how="left", maintain_order="left").drop(GENE)
     known = of_row["fold"].is_not_null().to_numpy()
     of_row = of_row.filter(known)
@@ -91,7 +92,9 @@ def _scored(
         for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
     return positions.frame.with_columns(
-        pl.Series("fold", fold), *(pl.Series(name, values) for name, values in columns.items())
+        positions.groups().alias("family"),
+        pl.Series("fold", fold),
+        *(pl.Series(name, values) for name, values in columns.items()),
     )
 
 

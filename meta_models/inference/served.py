@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from meta_models.dataset.coordinates import WHOLE, require_whole
 from meta_models.dataset.files import Kind
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.model.inputs import require_numbers, resolve_columns
@@ -16,7 +17,6 @@ from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAI
 
 #: Columns that are passed on, where the table has them.
 PASSED_ON = (GENE, CHROM, STRAND, POSITION, GENOMIC_POSITION)
-_WHOLE = (POSITION, GENOMIC_POSITION)
 #: Names under which the label and the weight of a row travel with its scores.
 HIDDEN_LABEL, HIDDEN_WEIGHT = "_label", "_weight"
 
@@ -45,7 +45,7 @@ class ServedTable:
     @cached_property
     def passed_on(self) -> tuple[str, ...]:
         """Columns of the table that stand in the output, too."""
-        return tuple(c for c in PASSED_ON if self.has(c) and (c not in _WHOLE or self.dataset.kind(c) is Kind.NUMERIC))
+        return tuple(c for c in PASSED_ON if self.has(c) and (c not in WHOLE or self.dataset.kind(c) is Kind.NUMERIC))
 
     def has(self, column: str) -> bool:
         """Whether the table has a column with at least one value."""
@@ -59,7 +59,7 @@ class ServedTable:
     def expressions(self, *, labels: bool) -> list[pl.Expr]:
         """What is read: features, base scores, what is passed on, family; with `labels` the label and the weight."""
         found = [pl.col(name) for name in dict.fromkeys((*self.features, *MAIN_BASE.columns))]
-        found += [pl.col(c).cast(pl.Int64 if c in _WHOLE else pl.String) for c in self.passed_on]
+        found += [pl.col(c).cast(pl.Int64 if c in WHOLE else pl.String) for c in self.passed_on]
         found += [pl.col(FAMILY).cast(pl.String)] if self.has(FAMILY) else []
         if labels:
             found.append(pl.col(LABEL).cast(pl.String).alias(HIDDEN_LABEL))
@@ -76,9 +76,10 @@ def open_served(
     Raises
     ------
     InputError
-        If a file is not readable, columns are missing (with a diff), or features are no numbers.
+        If a file is not readable, columns are missing (with a diff), features are no numbers, or positions not whole.
     """
     dataset = open_dataset(source, work_dir=work_dir, base_score_columns=base_score_columns, required=MAIN_BASE.columns)
+    require_whole(dataset)
     features = resolve_columns(dataset.columns, feature_names)
     require_numbers({c: dataset.dtype(c) for c in features if dataset.kind(c) not in (Kind.NUMERIC, Kind.NULL)})
     return ServedTable(dataset, features, tuple(name for name in feature_names if name not in set(features)))

@@ -18,6 +18,13 @@ GROUP = "meta_models.learners"
 
 _BUILT_IN = {
     "xgboost": "xgboost.learner:XGBoost",
+    "lightgbm": "lightgbm:LightGBM",
+    "catboost": "catboost:CatBoost",
+    "random_forest": "random_forest:RandomForest",
+    "logistic": "logistic:Logistic",
+    "svm": "svm:SupportVectorMachine",
+    "knn": "knn:NearestNeighbours",
+    "sgd": "sgd:StochasticGradientDescent",
 }
 
 

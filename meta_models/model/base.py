@@ -48,6 +48,9 @@ class ModelInfo:
         right for. None where that is not known.
     sketches : mapping of str to FeatureSketch
         The distribution of each feature in training, with the weights of the rows; empty where that is not known.
+    loci : tuple of str
+        Stretches of the genome that the genes were from, as :class:`~meta_models.dataset.loci.Locus` writes them;
+        sorted, each once; empty where that is not known.
     recipe : Recipe or None
         How the columns were computed from genome and scores; None where the table did not say.
     """
@@ -63,10 +66,11 @@ class ModelInfo:
     format_version: int = 2
     prevalence: tuple[float, float, float] | None = None
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
+    loci: tuple[str, ...] = ()
     recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
-        for name in ("genes", "families"):
+        for name in ("genes", "families", "loci"):
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
                 raise ValueError(f"{name} must be sorted and unique")

@@ -96,6 +96,13 @@ def as_matrix(X: object, feature_names: Sequence[str]) -> Matrix:
     return rows.matrix(0, rows.n_rows)
 
 
+def unmasked(X: Any) -> Any:
+    """`X` itself, or, where it is a masked array of numbers, an array with NaN for what is masked."""
+    if not np.ma.is_masked(X) or X.dtype.kind not in "biuf":
+        return X
+    return X.astype(np.result_type(X.dtype, np.float32)).filled(np.nan)
+
+
 def open_rows(X: object, feature_names: Sequence[str]) -> Rows:
     """Resolve the columns of `X` (see :func:`as_matrix`) without converting any row yet."""
     if isinstance(X, pl.LazyFrame):
@@ -110,7 +117,7 @@ def open_rows(X: object, feature_names: Sequence[str]) -> Rows:
 
 
 def _array_rows(X: object, names: Sequence[str]) -> Rows:
-    array = np.asarray(X)
+    array = np.asarray(unmasked(X))
     if array.dtype.kind not in "biuf":
         raise InputError("Features must be numbers", f"Found {type(X).__name__} of type {array.dtype}")
     if array.ndim != 2 or array.shape[1] != len(names):

@@ -65,7 +65,7 @@ class InfoRecord(_Strict):
 
     Attributes
     ----------
-    prevalence, sketches
+    prevalence, sketches, loci
         Absent in files written before they were known.
     """
 
@@ -78,6 +78,7 @@ class InfoRecord(_Strict):
     provenance: dict[str, JsonValue]
     prevalence: Annotated[tuple[float, ...], Field(min_length=3, max_length=3)] | None = None
     sketches: dict[str, SketchRecord] = {}
+    loci: tuple[Annotated[str, Field(max_length=10_000, pattern=r"^.*:[+-]:-?[0-9]+--?[0-9]+$")], ...] = ()
 
     @classmethod
     def values(cls, info: ModelInfo) -> dict[str, object]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from meta_models.errors import ExitCode, MetaModelsError, UsageError, WriteError
+from meta_models.errors import ExitCode, MetaModelsError, TimeUp, UsageError, WriteError
 from meta_models.local_paths import printable
 from meta_models.run_folder.atomic import (
     atomic_path,
@@ -244,7 +244,7 @@ class RunFolder:
             yield
             self._complete()
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt) or (
+            interrupted = isinstance(error, KeyboardInterrupt | TimeUp) or (
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS
             )
             text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}".rstrip(": ")

@@ -19,6 +19,7 @@ from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.plots import style
 from meta_models.analysis.runner import AnalysisRun, run_analyses
 from meta_models.config import TrainingConfig
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import EnsembleMetaModel, ModelInfo, SingleModel
 from meta_models.result import (
     CALIBRATED,
@@ -135,7 +136,7 @@ def fit(features: np.ndarray, labels: np.ndarray, rounds: int = 12, seed: int = 
         matrix.set_label(labels == target)
         parameters = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.3, "nthread": 1, "seed": seed}
         boosters.append(xgb.train(parameters, matrix, rounds))
-    return SingleModel(boosters, FEATURES, info=INFO)
+    return SingleModel(BoosterPredictor(boosters), FEATURES, info=INFO)
 
 
 @cache

@@ -136,7 +136,7 @@ def test_what_a_table_may_lack_is_not_needed() -> None:
 
 def test_without_records_of_boosters_overfitting_is_not_applicable() -> None:
     overfitting = next(a for a in ANALYSES if a.code == "overfitting")
-    assert overfitting.run(context_of(replace(trained(), boosters=()))).status is Status.NOT_APPLICABLE
+    assert overfitting.run(context_of(replace(trained(), fits=()))).status is Status.NOT_APPLICABLE
 
 
 def test_no_figure_is_left_open_in_pyplot() -> None:

@@ -154,7 +154,7 @@ BAD: dict[str, tuple[Change, str]] = {
     ),
     "acceptors shifted": (scored(moved("acceptor", -2), capped=True), r"--shift main:donor=0,acceptor=2"),
     "donor and acceptor exchanged": (scored(*SWAPPED), r"Donor and acceptor are exchanged"),
-    "strands exchanged": (scored(TO_PLUS), r"must cover every contig.*Are plus and minus exchanged"),
+    "strands exchanged": (scored(TO_PLUS), r"Plus and minus strand are exchanged"),
     "a key twice": (one_key_twice, r"must have different keys.*main twice"),
     "a position twice": (scored(twice=True), r"each position of a strand must come once.*chr1:1"),
     "gene ids that collide": (

@@ -170,9 +170,9 @@ def test_a_giant_gene_leaves_the_folds_uneven_but_whole(tmp_path: Path) -> None:
     assert refusal(write_table(tmp_path / "t", FRAME.with_columns(genes))) == ""
 
 
-def test_a_gene_in_two_files_and_positions_that_repeat(tmp_path: Path) -> None:
+def test_a_gene_in_two_files_and_positions_that_repeat_with_other_values(tmp_path: Path) -> None:
     FRAME.write_parquet(tmp_path / "a.parquet")
-    FRAME.write_parquet(tmp_path / "b.parquet")
+    FRAME.with_columns(pl.col("feature_0") + 1).write_parquet(tmp_path / "b.parquet")
     assert refusal(tmp_path) == ""
 
 

@@ -134,7 +134,7 @@ def numbered(frame: pl.DataFrame, dtype: type[pl.DataType]) -> pl.DataFrame:
 def test_names_that_are_numbers_are_one_in_files_of_all_types(tmp_path: Path, other: type[pl.DataType]) -> None:
     frame = make_frame(n_genes=6)
     folder = write_table(tmp_path / "t", numbered(frame, pl.Int64))
-    numbered(frame, other).write_parquet(folder / "other.parquet")
+    numbered(frame.with_columns(pl.col("position") + 1000), other).write_parquet(folder / "other.parquet")
     positions = read_positions(open_dataset(folder, work_dir=tmp_path))
     found = {c: set(positions.frame[c].cast(pl.String)) for c in ("gene_id", "family", "chrom")}
     assert found == {"gene_id": set("012345"), "family": set("012"), "chrom": set("12")}

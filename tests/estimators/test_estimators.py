@@ -251,3 +251,49 @@ def test_defaults_are_those_of_the_command(kind):
         if default is None and name != "learner_params":
             default = getattr(config, renamed.get(name, name))
         assert parameter.default == default, name
+
+
+@each
+def test_masked_values_are_missing_ones(estimator):
+    X, y, genes = data()
+    gone = X > 1.5
+    by_mask, by_nan = np.ma.masked_array(X, gone), np.where(gone, np.nan, X)
+    fitted = clone(estimator).fit(by_mask, y, groups=genes)
+    np.testing.assert_array_equal(
+        fitted.predict_proba(by_mask), clone(estimator).fit(by_nan, y, genes).predict_proba(by_nan)
+    )
+    model = fitted.model_
+    np.testing.assert_array_equal(model.predict_proba(by_mask), model.predict_proba(by_nan))
+    integers = np.ma.masked_array(np.arange(8).reshape(2, 4), [[True, False, False, False]] * 2)
+    assert model.predict_proba(integers).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["y", "groups", "sample_weight"])
+@pytest.mark.parametrize("missing", ["masked", "NA", "None", "NaN"])
+def test_what_must_be_known_is_asked_for_by_its_name(name, missing):
+    X, y, genes = data()
+    values = {"y": np.array(["a", "b", "c"])[y], "groups": genes, "sample_weight": np.ones(len(y))}[name]
+    one = np.arange(len(y)) == 3
+    gap = {
+        "masked": lambda: np.ma.masked_array(values, one),
+        "NA": lambda: pd.Series(values).convert_dtypes().mask(one),
+        "None": lambda: [None if k else v for k, v in zip(one, values.tolist(), strict=True)],
+        "NaN": lambda: pd.Series(values, dtype=object).mask(one, np.nan),
+    }[missing]()
+    given = {"y": y, "groups": genes, "sample_weight": None, name: gap}
+    with pytest.raises(ValueError, match=f"{name}.*(known for every row|contains NaN)"):
+        MetaModelClassifier(**FAST).fit(X, given["y"], groups=given["groups"], sample_weight=given["sample_weight"])
+
+
+def test_versions_of_a_gene_are_one_group():
+    codes, names = code_groups(["ENSG00000000001.2", "B", "ENSG00000000001.1", "A"], np.zeros((4, 1), np.float32))
+    assert codes.tolist() == [2, 1, 2, 0]
+    assert names == ("A", "B", "ENSG00000000001.1")
+
+
+def test_an_enormous_weight_is_refused():
+    X, y, genes = data()
+    weights = np.ones(len(y))
+    weights[0] = 1e30
+    with pytest.raises(ValueError, match="sample_weight must be at most"):
+        MetaModelClassifier(**FAST).fit(X, y, groups=genes, sample_weight=weights)

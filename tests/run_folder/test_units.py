@@ -184,3 +184,20 @@ def test_remove_and_clear(store, key):
     store.clear()
     store.clear()
     assert not store.folder.exists()
+
+
+def test_moved_files_make_the_same_unit_as_put_ones(store, key, tmp_path):
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+    moved = store.move("fold-1", key, {name: tmp_path / name for name in FILES})
+    assert not any((tmp_path / name).exists() for name in FILES)
+    found = store.get("fold-1", key)
+    assert isinstance(found, UnitHit)
+    assert found.hashes == moved.hashes == store.put("fold-2", key, FILES).hashes
+    assert all(found.read(name) == data for name, data in FILES.items())
+
+
+def test_a_file_that_cannot_be_moved_makes_no_unit(store, key, tmp_path):
+    with pytest.raises(WriteError, match="must be writable"):
+        store.move("fold-1", key, {"absent": tmp_path / "absent"})
+    assert isinstance(store.get("fold-1", key), UnitMiss)

@@ -25,10 +25,12 @@ from meta_models.analysis.comparison.table import (
     MEAN_COMBINER,
     NOT_BASE_TRAIN,
     TABLE,
+    UNKNOWN_CHROM,
     EvaluationRow,
     EvaluationTable,
     Headline,
 )
+from meta_models.dataset.base_chromosomes import rows_of
 from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
 from meta_models.result import CALIBRATED, SCREENED, probability_columns
@@ -49,14 +51,15 @@ def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None
     """The strata of every evaluation, as boolean expressions over `frame`.
 
     ``"all"``; ``"base-train chromosomes"`` and ``"other chromosomes"`` where `base_train_chroms` and the column
-    ``chrom`` are known (``chr1`` and ``1`` are the same); ``"screened genes"`` and ``"genes not screened"`` where
-    `frame` has ``screened``.
+    ``chrom`` are known (``chr1`` and ``1`` are the same), and ``"unknown chromosomes"`` where some rows have none or an
+    accession that was not named; ``"screened genes"`` and ``"genes not screened"`` where `frame` has ``screened``.
     """
     strata = {ALL_ROWS: pl.lit(value=True)}
     if base_train_chroms and CHROM in frame.columns:
-        names = [name.removeprefix("chr") for name in base_train_chroms]
-        seen = pl.col(CHROM).cast(pl.String).str.strip_prefix("chr").is_in(names).fill_null(value=False)
-        strata |= {BASE_TRAIN: seen, NOT_BASE_TRAIN: ~seen}
+        seen, unknown = rows_of(frame, base_train_chroms)
+        strata |= {BASE_TRAIN: seen, NOT_BASE_TRAIN: ~seen & ~unknown}
+        if frame.select(unknown.any()).item():
+            strata[UNKNOWN_CHROM] = unknown
     if SCREENED in frame.columns:
         strata |= {"screened genes": pl.col(SCREENED), "genes not screened": ~pl.col(SCREENED)}
     return strata
@@ -300,7 +303,7 @@ def _headline(
         strata=tuple(
             row
             for row in mean
-            if row.stratum in (BASE_TRAIN, NOT_BASE_TRAIN)
+            if row.stratum in (BASE_TRAIN, NOT_BASE_TRAIN, UNKNOWN_CHROM)
             and (row.population, row.base_model) == (population, BEST_BASE)
             and row.rows
         ),

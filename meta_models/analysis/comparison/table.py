@@ -18,6 +18,7 @@ MEAN_COMBINER = "mean of base scores"
 LOGISTIC_COMBINER = "logistic combiner"
 #: Strata by what the base model was trained on: its figures on the first flatter it.
 BASE_TRAIN, NOT_BASE_TRAIN = "base-train chromosomes", "other chromosomes"
+UNKNOWN_CHROM = "unknown chromosomes"
 #: Figures from here on, such as counts a megabase, are shown with one decimal place.
 _LARGE = 10.0
 #: Those below it, such as calibration errors, with an exponent.

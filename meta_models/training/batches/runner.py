@@ -115,6 +115,7 @@ class _Runner:
         with Progress("Training batches", "batches").started(len(self._waiting)) as progress, pool:
             while self._waiting or len(pool):
                 while self._waiting and len(pool) < self._parallel:
+                    self._task.require_time()
                     self._begin(self._waiting.popleft(), pool, progress)
                 for ended in pool.wait() if len(pool) else ():
                     self._end(ended, progress)

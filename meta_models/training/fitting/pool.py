@@ -9,6 +9,7 @@ import polars as pl
 
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
+from meta_models.names import known_as
 from meta_models.schema import GENE
 
 
@@ -31,5 +32,5 @@ class Pool:
 
     def of_genes(self, genes: pl.Series, name: str) -> Pool:
         """The positions of `genes` alone, with a working folder `name` of their own."""
-        rows = self.positions.frame[GENE].cast(pl.String).is_in(genes.cast(pl.String).unique().implode()).to_numpy()
+        rows = known_as(self.positions.frame[GENE], genes).is_not_null().to_numpy()
         return Pool(self.dataset.with_rows(rows), self.positions.filter(rows), self.input_hashes, self.work_dir / name)

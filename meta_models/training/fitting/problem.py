@@ -51,8 +51,8 @@ def task_problem(task: TrainingTask, folds: Folds) -> Problem:
 
 def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None = None) -> ModelInfo:
     """Where a model trained on (the `rows` of) `task` comes from."""
-    frame = task.positions.frame if rows is None else task.positions.frame.filter(rows)
-    families = tuple(frame["family"].unique().cast(str).sort()) if FAMILY in task.dataset.columns else ()
+    positions = task.positions if rows is None else task.positions.filter(rows)
+    families = tuple(sorted(positions.families())) if FAMILY in task.dataset.columns else ()
     return ModelInfo(
         strategy=strategy,
         genes=task.genes(rows),
@@ -62,17 +62,19 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
         versions=library_versions(task.config),
         provenance={
             "parameters": {k: str(v) for k, v in unit_options(task.config).items()},
-            "rows": frame.height,
+            "rows": positions.frame.height,
             "dataset": _dataset_facts(task.dataset.info),
         },
-        prevalence=_prevalence(frame["label"].to_numpy(), _probability_weights(task, rows)),
+        prevalence=_prevalence(positions.labels, _probability_weights(task, rows)),
+        loci=positions.loci(),
         recipe=task.dataset.info.recipe,
     )
 
 
 def _dataset_facts(info: DatasetInfo) -> dict[str, Json]:
-    """What ``dataset_info.json`` says of names and licences: a model must not be parted from them."""
-    return {"name": info.name, "base_model": info.base_model_name, "licences": list(info.licences)}
+    """What ``dataset_info.json`` says of names, genome and licences: a model must not be parted from them."""
+    facts: dict[str, Json] = {"name": info.name, "base_model": info.base_model_name, "licences": list(info.licences)}
+    return facts if info.assembly is None else {**facts, "assembly": info.assembly}
 
 
 def _probability_weights(task: TrainingTask, rows: NDArray[np.bool_] | None) -> NDArray[np.float32] | None:

@@ -50,6 +50,8 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
             done[job.name] = decode(learner, files)
             logger.info("%s: %s in %.1f s", job.name, _size(done[job.name]), seconds)
             progress.advance()
+            if len(done) < len(jobs):
+                task.require_time()
     return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
+from meta_models.errors import TimeUp
 from meta_models.learners.seam import Resources
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
@@ -42,6 +44,8 @@ class TrainingTask:
         The run folder; working files go there.
     device : str
         What is fitted on, ``cpu`` or ``cuda``.
+    ends_at : float or None
+        Reading of ``time.monotonic()`` at which no further unit is begun; the clock is that of all processes here.
     columns : mapping of int to ndarray of bool (n_features,)
         Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
@@ -63,8 +67,18 @@ class TrainingTask:
     threads: int
     run_path: Path
     device: str = "cpu"
+    ends_at: float | None = None
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
+
+    def require_time(self) -> None:
+        """Raise TimeUp where the time that was given is over."""
+        if self.ends_at is not None and time.monotonic() >= self.ends_at:
+            raise TimeUp(
+                f"The run must end within --max-hours {self.config.max_hours:g}",
+                "Units are left to be done",
+                "Run it again with --resume: what was finished is kept",
+            )
 
     @property
     def resources(self) -> Resources:

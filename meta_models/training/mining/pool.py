@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
+from meta_models.names import known_as
 from meta_models.schema import GENE, GENOMIC_POSITION, POSITION
 from meta_models.training.fitting.pool import Pool
 
@@ -52,7 +53,7 @@ def match_pool(pool: Pool, table: Positions, features: tuple[str, ...]) -> Match
     _require_columns(pool, table, features)
     where = _position_column(pool, table)
     ours = table.frame.select(pl.col(GENE).cast(pl.String), where, pl.col("label").alias(_LABEL)).with_row_index(_ROW)
-    theirs = pool.positions.frame.select(pl.col(GENE).cast(pl.String), where, "label")
+    theirs = pool.positions.frame.select(known_as(pool.positions.frame[GENE], ours[GENE]), where, "label")
     genes = ours.unique(GENE, keep="first").select(GENE, pl.col(_ROW).alias("gene_row"))
     joined = theirs.join(genes, on=GENE, how="left", maintain_order="left")
     known = joined["gene_row"].is_not_null()

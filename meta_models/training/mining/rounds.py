@@ -200,8 +200,8 @@ def _extended(dataset: Dataset, path: Path, rows: int) -> Dataset:
 def _cut_to_table(first: FittedProblem, fit: FittedProblem) -> FittedProblem:
     """`fit` with the out-of-fold scores of the table's rows only, which stand before those of mined rows."""
 
-    def cut(job: FitJob, booster: Fitted) -> Fitted:
-        return replace(booster, scores=booster.scores[: int(job.score.sum())]) if job.fold != FINAL else booster
+    def cut(job: FitJob, fitted: Fitted) -> Fitted:
+        return replace(fitted, scores=fitted.scores[: int(job.score.sum())]) if job.fold != FINAL else fitted
 
     fitted = {job.name: cut(job, fit.fitted[job.name]) for job in (*first.held_out, *first.final)}
     return replace(first, fitted=fitted)

@@ -251,7 +251,7 @@ def _oof_table(fit: StrategyFit, calibrated: Floats, task: TrainingTask) -> pl.D
         for prefix, values in ((RAW, raw), (CALIBRATED, calibrated))
         for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
-    frame = task.positions.frame
+    frame = task.positions.frame.with_columns(task.positions.groups().alias("family"))
     added = {"fold": fit.fold, SCREENED: task.screened, **probabilities}
     return frame.with_columns(pl.Series(name, values) for name, values in added.items())
 

@@ -12,6 +12,7 @@ from meta_models.analysis.comparison.strata import with_strata
 from meta_models.analysis.errors.bins import ErrorBins, bin_table, spread_table
 from meta_models.analysis.fit_quality.overfitting import Overfitting, curve_table, gap_table
 from meta_models.analysis.framework.base import AnalysisContext
+from meta_models.config import TrainingConfig
 from meta_models.metrics import log_loss
 from meta_models.result import FitRecord, TrainingResult
 from meta_models.schema import SpliceClass
@@ -34,14 +35,19 @@ def test_losses_on_held_out_rows_may_be_known_after_some_rounds_only() -> None:
     assert gap_table([record])["gap"].to_list() == [pytest.approx(0.3)]
 
 
+def limited(result: TrainingResult, rounds: str) -> TrainingConfig:
+    section = result.config.section.model_copy(update={"n_estimators": 12})
+    return result.config.model_copy(update={"sections": {"xgboost": section}, "rounds": rounds})
+
+
 def test_early_stopping_that_never_struck_is_a_finding(result: TrainingResult) -> None:
     quiet = Overfitting().run(context_of(result))
     assert quiet.status.value == "passed"
-    config = result.config.model_copy(update={"n_estimators": 12, "rounds": "early-stopping"})
+    config = limited(result, "early-stopping")
     outcome = Overfitting().run(context_of(replace(result, config=config)))
     assert outcome.status.value == "finding"
-    assert "9 of 9 fold boosters used all 12 rounds" in outcome.findings[0].text
-    fixed = result.config.model_copy(update={"n_estimators": 12, "rounds": "fixed"})
+    assert "9 of 9 fits of folds used all 12 rounds" in outcome.findings[0].text
+    fixed = limited(result, "fixed")
     assert Overfitting().run(context_of(replace(result, config=fixed))).status.value == "passed"
 
 

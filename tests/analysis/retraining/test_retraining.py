@@ -60,7 +60,8 @@ class Cheater:
 
 def quick() -> TrainingResult:
     result = trained()
-    return replace(result, config=result.config.model_copy(update={"n_estimators": 40, "learning_rate": 0.1}))
+    section = result.config.section.model_copy(update={"n_estimators": 40, "learning_rate": 0.1})
+    return replace(result, config=result.config.model_copy(update={"sections": {"xgboost": section}}))
 
 
 @cache

@@ -260,9 +260,23 @@ LINES = st.one_of(
 @given(st.lists(LINES, max_size=8))
 def test_any_lines_are_read_whole_or_refused(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     """No crash; and what is read holds every exon line of a gene with a strand."""
-    text = "\n".join(lines)
-    path = tmp_path_factory.getbasetemp() / "fuzzed.gtf"
-    path.write_text(text, encoding="utf-8", errors="replace", newline="")
+    text = "\n".join(lines).encode("utf-8", errors="replace")
+    assert_whole_or_refused(tmp_path_factory.getbasetemp() / "fuzzed.gtf", text)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(DIALECTS)), st.integers(0, 5000), st.binary(max_size=4), st.integers(0, 6))
+def test_damaged_files_are_read_whole_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, at: int, junk: bytes, cut: int
+) -> None:
+    text = DIALECTS[name].encode()
+    at %= len(text)
+    damaged = text[:at] + junk + text[at + cut :]
+    assert_whole_or_refused(tmp_path_factory.getbasetemp() / "damaged.gtf", damaged)
+
+
+def assert_whole_or_refused(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
     try:
         found = read_annotation(path)
     except InputError:
@@ -274,7 +288,7 @@ def test_any_lines_are_read_whole_or_refused(tmp_path_factory: pytest.TempPathFa
 def given_exons(path: Path) -> set[tuple[str, str, int, int]]:
     """Independent of the reader: the exon lines up to FASTA on a strand."""
     exons = set()
-    for line in path.read_bytes().decode("utf-8-sig").split("\n"):
+    for line in path.read_bytes().decode("utf-8-sig", errors="replace").split("\n"):
         if line.startswith(("##FASTA", ">")):
             break
         columns = line.rstrip("\r").split("\t")

@@ -249,11 +249,10 @@ def test_the_hardest_are_those_of_a_full_sort() -> None:
 
 def test_out_of_fold_scores_of_mined_rows_are_cut_off() -> None:
     nothing, some = np.zeros(4, bool), np.array([True, False, True, False])
-    job = FitJob("fold-0-donor", 0, 1, ~some, nothing, some, 3)
-    final = FitJob("final-donor", FINAL, 1, ~nothing, nothing, nothing, 3)
-    booster = Fitted(b"", 3, (3,), np.array([[0.1], [0.2], [0.3]], np.float32), (), ())
+    job = FitJob("fold-0-donor", 0, (1,), ~some, nothing, some, (3,))
+    final = FitJob("final-donor", FINAL, (1,), ~nothing, nothing, nothing, (3,))
+    scores = np.array([[[0.1]], [[0.2]], [[0.3]]], np.float32)
+    booster = Fitted(None, scores, (3,), 3)  # type: ignore[arg-type]
     problem = FittedProblem(None, [job], [final], {})  # type: ignore[arg-type]
     fit = dataclasses.replace(problem, fitted={job.name: booster, final.name: booster})
-    assert mining._cut_to_table(problem, fit).fitted[job.name].scores.tolist() == pytest.approx(
-        np.array([[0.1], [0.2]]), abs=1e-6
-    )
+    assert mining._cut_to_table(problem, fit).fitted[job.name].scores[:, 0, 0].tolist() == pytest.approx([0.1, 0.2])

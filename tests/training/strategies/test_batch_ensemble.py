@@ -122,7 +122,7 @@ def test_caps_may_be_given_to_the_strategy_itself(tmp_path: Path, frame: pl.Data
     config = strategy.configured(task.config)
     assert (config.max_genes_per_batch, config.max_batch_gb) == (15, 2.5)
     assert strategy.describe(task.config) == "Batch Ensemble (15 genes/batch)"
-    units = strategy.planned_units(task.positions, task.profile, task.config, threads=2, budget=task.budget)
+    units = strategy.planned_units(task.positions, task.profile, task.config, task.resources, task.budget)
     assert [unit.genes for unit in units] == [14, 13, 13]
     with pytest.raises(UsageError, match="max_genes_per_batch"):
         BatchEnsembleTrainingStrategy(max_genes_per_batch=0).configured(task.config)
@@ -308,7 +308,7 @@ def test_members_are_watched_on_genes_of_the_others(tmp_path: Path, frame: pl.Da
     assert len(result.fits) == 4 * 3
     for booster in result.fits:
         others = np.flatnonzero(fold != booster.member)[:: max(1, len(fold) // WATCHED_ROWS)]
-        score = result.model.members[booster.member].predict_sigmoids(frame[others])[:, booster.target]
+        score = result.model.members[booster.member].predict_scores(frame[others])[:, booster.target]
         loss = log_loss(result.oof["label"].to_numpy()[others] == booster.target, np.column_stack([1 - score, score]))
         assert booster.held_out_rounds[-1] == booster.rounds == 16
         assert booster.held_out_curve[-1] == pytest.approx(loss.value, rel=1e-6)

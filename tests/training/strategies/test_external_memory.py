@@ -26,6 +26,7 @@ from meta_models.run_folder import scratch_folder
 from meta_models.training.fitting import audit
 from meta_models.training.fitting import fit_table as fit_table_module
 from meta_models.training.fitting.audit import sample_size
+from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.strategies import STRATEGIES
@@ -105,7 +106,8 @@ def test_the_cache_is_removed_after_a_failure(tmp_path: Path, monkeypatch: pytes
     seen: list[Path] = []
     folder = tmp_path / "fast_disk" if elsewhere else tmp_path
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(task: object, preparation: Preparation, *_: object) -> None:
+        assert preparation.prepared
         seen.extend(path for path in folder.rglob("*.page"))
         raise UnitsFailed("a booster must finish", "it did not")
 

@@ -1,0 +1,72 @@
+"""What learners of rows do alike with a job: which rows are trained on, what they count, and the scores of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.learners.seam import FitJob, Predictor, Shape, TrainingRows
+
+#: Most bytes of the sample of rows that bins and scales are made of.
+_SAMPLE_BYTES = 200_000_000
+#: Classes of splice sites and the rest.
+CLASSES = 3
+
+ClassWeights: TypeAlias = Literal["none", "balanced"]
+#: What the option `class_weights` of every learner of rows says.
+CLASS_WEIGHTS = "What classes count: as their rows do (none), or all the same (balanced)."
+
+
+def rows_trained_on(job: FitJob, weights: NDArray[np.float32] | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers of the rows of ``job.train`` that count, (m,), and what they count, (m,), with a mean of 1.
+
+    A row of weight 0 is left out: forests, histograms and neighbour searches would see it. The mean of 1 keeps
+    penalties and least sums of hessians on the scale of rows: sampling weights of 18 on average would undo them.
+    """
+    given = job.weights if job.weights is not None else weights
+    rows = np.flatnonzero(job.train if given is None else job.train & (given > 0))
+    counted = np.ones(len(rows)) if given is None else given[rows].astype(np.float64)
+    return rows, counted / counted.mean() if len(rows) else counted
+
+
+def balanced(weights: NDArray[np.float64], classes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """`weights` such that all classes that occur count the same, and all rows together as much as before."""
+    totals = np.bincount(classes, weights)
+    share = np.divide(totals.sum() / np.count_nonzero(totals), totals, out=np.zeros_like(totals), where=totals > 0)
+    result: NDArray[np.float64] = weights * share[classes]
+    return result
+
+
+def usable(job: FitJob, n_features: int) -> NDArray[np.int64]:
+    """Numbers of the features that `job` may use."""
+    return np.arange(n_features) if job.features is None else np.flatnonzero(job.features)
+
+
+def scores_of(
+    predictor: Predictor, rows: TrainingRows, wanted: NDArray[np.bool_], stages: Sequence[int] = (0,)
+) -> NDArray[np.float32]:
+    """Scores (n_wanted, n_targets, n_stages) of the `wanted` rows after each of `stages`, streamed from the table."""
+    parts = [predictor if stage == 0 else predictor.at_stage(stage) for stage in stages]
+    scores = np.empty((int(wanted.sum()), predictor.n_targets, len(parts)), np.float32)
+    first = done = 0
+    for chunk in rows.chunks() if len(scores) else ():
+        chosen = chunk[wanted[first : first + len(chunk)]]
+        first += len(chunk)
+        for number, part in enumerate(parts if len(chosen) else ()):
+            scores[done : done + len(chosen), :, number] = part.scores(chosen)
+        done += len(chosen)
+    return scores
+
+
+def log_losses(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-loss of each row."""
+    losses: NDArray[np.float64] = np.logaddexp(0, np.where(truth, -log_odds, log_odds))
+    return losses
+
+
+def bytes_of_sample(shape: Shape) -> int:
+    """Bytes that setting scales or bins takes at most: a copy of the sample of rows, without missing values."""
+    return min(_SAMPLE_BYTES, 4 * shape.rows * shape.features) + 2_000_000

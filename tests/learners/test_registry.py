@@ -1,0 +1,128 @@
+"""A learner is one file and one line: one made up here trains, is stored, served, explained and reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from meta_models.cli import main
+from meta_models.errors import UsageError
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import (
+    FitJob,
+    Fitted,
+    Footprint,
+    Learner,
+    LearnerConfig,
+    MalformedModel,
+    Matrix,
+    Predictor,
+    Prepared,
+    Resources,
+    Shape,
+    TrainingRows,
+    Traits,
+)
+
+
+class MeanConfig(LearnerConfig):
+    """Nearest mean: one number."""
+
+    sharpness: float = 3.0
+
+
+class Means(Predictor):
+    """Closeness of a row to the mean of each class, by the first three features."""
+
+    def __init__(self, means: NDArray[np.float64], n_inputs: int) -> None:
+        self.means, self.n_inputs, self.n_targets = means, n_inputs, len(means)
+
+    def scores(self, matrix: Matrix) -> NDArray[np.float64]:
+        far = ((np.nan_to_num(matrix[:, None, :3]).astype(np.float64) - self.means) ** 2).sum(2)
+        near = np.exp(-far)
+        return near / near.sum(1, keepdims=True)
+
+    def files(self) -> dict[str, bytes]:
+        return {"means.json": json.dumps(self.means.tolist()).encode()}
+
+    def importances(self) -> Mapping[str, NDArray[np.float64]]:
+        return {"spread": np.pad(np.abs(self.means), ((0, 0), (0, self.n_inputs - 3)))}
+
+
+class PreparedMeans(Prepared):
+    def __init__(self, values: Matrix) -> None:
+        self.values = values
+
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
+    ) -> Fitted:
+        mine = [self.values[job.train & (labels == k)][:, :3].mean(0) for k in job.targets]
+        predictor = Means(np.array(mine, np.float64), self.values.shape[1])
+        return Fitted(predictor, predictor.scores(self.values[job.score]).astype(np.float32)[:, :, None])
+
+
+class NearestMean(Learner):
+    name, title, Config = "nearest_mean", "Nearest mean", MeanConfig
+    traits = Traits(targets="all", weights=False)
+
+    def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
+        return Footprint(4 * shape.rows * shape.features, 8 * shape.rows * shape.features, 1_000_000, 1_000)
+
+    @contextmanager
+    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:
+        yield PreparedMeans(np.concatenate(list(rows.chunks())))
+
+    def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
+        means = np.array(json.loads(files["means.json"]), np.float64)
+        if means.shape != (n_targets, 3):
+            raise MalformedModel(f"means must be {n_targets} x 3, found {means.shape}")
+        return Means(means, n_inputs)
+
+    def join(self, parts: Sequence[Predictor]) -> Predictor:
+        return parts[0]
+
+
+def test_one_file_is_enough(demo_table: Path, tmp_path: Path) -> None:
+    options = ["--learner", "nearest_mean", "--nearest-mean.sharpness", "2"]
+    small = ["--bootstrap-samples", "50"]
+    with LEARNERS.with_learner(NearestMean()):
+        code = main(["train", "--dataset", str(demo_table), "--out-dir", str(tmp_path / "run"), *options, *small])
+        assert code == 0
+        model = load_model_with_ensemble_support(str(next((tmp_path / "run").glob("*.pkl"))))
+        assert model.predict_proba(np.zeros((2, model.n_features_in_))).shape == (2, 3)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Nearest mean" in report
+    manifest = json.loads((tmp_path / "run" / "run_manifest.json").read_text())
+    assert manifest["config"]["sections"] == {"nearest_mean": {"sharpness": 2.0}}
+    with pytest.raises(UsageError, match="'nearest_mean' must be installed"):
+        load_model_with_ensemble_support(str(next((tmp_path / "run").glob("*.pkl"))))
+
+
+def test_a_learner_that_holds_its_rows_is_refused_by_a_strategy_on_disk(
+    demo_table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LEARNERS.with_learner(NearestMean()):
+        options = ["--learner", "nearest_mean", "--strategy", "external_memory", "--dry-run"]
+        assert main(["train", "--dataset", str(demo_table), *options]) == 2
+    assert "nearest_mean holds what it makes of the rows in memory" in capsys.readouterr().err
+
+
+def test_an_unknown_learner_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="'xgboost' was meant"):
+        LEARNERS["xgbost"]
+
+
+def test_options_of_a_learner_that_is_not_chosen_are_refused(
+    demo_table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LEARNERS.with_learner(NearestMean()):
+        assert main(["train", "--dataset", str(demo_table), "--dry-run", "--nearest-mean.sharpness", "1"]) == 2
+    assert "--learners takes xgboost" in capsys.readouterr().err
