@@ -19,10 +19,11 @@ PACK_ROWS, _PACK_BASES = 2**14, 2**21
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Positions `rows`, increasing, int64 (m,), of a gene."""
+    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`."""
 
     gene: Gene
     rows: NDArray[np.int64]
+    offset: int = 0
 
 
 def packs(stretches: Iterable[Stretch], rows: int = PACK_ROWS) -> Iterator[tuple[Stretch, ...]]:
@@ -68,4 +69,4 @@ def require_columns(names: Sequence[str], recipe: Recipe) -> None:
 
 def _parts(stretch: Stretch, rows: int) -> Iterator[Stretch]:
     for start in range(0, len(stretch.rows), rows):
-        yield Stretch(stretch.gene, stretch.rows[start : start + rows])
+        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset)
