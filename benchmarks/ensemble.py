@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from meta_models.compare_strategies import ENSEMBLE, MODEL_FILES, compare_strategies
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reader import open_dataset
+from meta_models.experiments.strategies import ENSEMBLE, MODEL_FILES, compare_strategies
 from meta_models.learners.xgboost.missing import Matrix, fill_missing
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import load_model

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import itertools
 import logging
 import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
@@ -21,6 +24,13 @@ from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.config import Configuration, TrainingConfig, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
+from meta_models.experiments.options import (
+    CompareConfig,
+    EvidenceConfig,
+    GatesConfig,
+    ReproduceConfig,
+    TrackConfig,
+)
 from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
 from meta_models.local_paths import read_utf8
@@ -45,6 +55,67 @@ _MILESTONES = frozenset(
         "meta_models.inference.ensemble_model_loader",
     }
 )
+
+
+@dataclass(frozen=True)
+class _OverRuns:
+    """A command over finished runs.
+
+    Attributes
+    ----------
+    kind : type
+        Its options.
+    work : str
+        ``module:function`` that does it: loaded when the command is given, called with the runs and the options.
+    several : bool
+        Whether it takes more than one run.
+    """
+
+    name: str
+    help: str
+    kind: type[Configuration]
+    work: str
+    several: bool = False
+
+    def add_to(self, commands: Any) -> None:
+        """Add its parser to the subparsers `commands`."""
+        parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
+        parser.set_defaults(command=self)
+        many, words = ("+", "run folders, each PATH or NAME=PATH") if self.several else (1, "folder of the run")
+        parser.add_argument("runs", metavar="RUN", nargs=many, help=words)
+        add_config_options(parser, self.kind)
+
+    def __call__(self, arguments: argparse.Namespace) -> ExitCode:
+        """Do the work."""
+        options = config_from(arguments, self.kind)
+        _set_up_logging(sys.stdout, everything=True, units=False)
+        module, _, function = self.work.partition(":")
+        work: Callable[..., ExitCode] = getattr(importlib.import_module(module), function)
+        return work(arguments.runs, options)
+
+
+_OVER_RUNS = (
+    _OverRuns(
+        "compare", "compare finished runs on the rows that they share", CompareConfig,
+        "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "track", "record a finished run in a tracker of experiments", TrackConfig,
+        "meta_models.experiments.tracking:track_run",
+    ),
+    _OverRuns(
+        "reproduce", "train a finished run again and say which files are equal", ReproduceConfig,
+        "meta_models.experiments.reproduce:reproduce_run",
+    ),
+    _OverRuns(
+        "gates", "say which quality gates a finished run passes; exit code 5 where one fails", GatesConfig,
+        "meta_models.experiments.evidence:check_gates",
+    ),
+    _OverRuns(
+        "evidence", "pack what shows that the figures of a finished run hold", EvidenceConfig,
+        "meta_models.experiments.evidence:write_evidence",
+    ),
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -151,6 +222,8 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
     learners.set_defaults(command=learners_command)
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
+    for over in _OVER_RUNS:
+        over.add_to(commands)
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -229,7 +302,17 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
     _set_up_logging(sys.stderr if config.dry_run else sys.stdout, everything=config.verbose, units=config.resume)
     from meta_models.pipeline import run_training
 
-    return run_training(config)
+    with _recorded(config):
+        return run_training(config)
+
+
+def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
+    """Within the block a run is made, which is recorded afterwards where the configuration says so."""
+    if config.track is None or config.out_dir is None or config.dry_run:
+        return nullcontext()
+    from meta_models.experiments.tracking import tracked_afterwards
+
+    return tracked_afterwards(config.track, config.out_dir)
 
 
 def build_command(arguments: argparse.Namespace) -> ExitCode:
@@ -255,7 +338,7 @@ def compare_command(arguments: argparse.Namespace) -> ExitCode:
     config = config_from(arguments, TrainingConfig)
     config.require_dataset()
     _set_up_logging(sys.stdout, everything=True, units=False)
-    from meta_models.compare_strategies import compare_strategies
+    from meta_models.experiments.strategies import compare_strategies
 
     return compare_strategies(config)
 

@@ -22,7 +22,8 @@ from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.console import say
-from meta_models.dataset.opening import Tables, named_tables, open_tables, require_one_meaning
+from meta_models.dataset.files import INFO_FILE
+from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
@@ -47,11 +48,15 @@ from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import (
+    LOCK,
+    EnvironmentRecord,
     MemoryFigures,
     RunFolder,
+    describe_environment,
     describe_input,
     install_signal_handlers,
     require_space,
+    requirements_lock,
 )
 from meta_models.schema import GENE, BaseModel
 from meta_models.training.fitting.pool import Pool
@@ -135,6 +140,7 @@ def _run(
         notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
+        folder.update(environment=_environment(tables, plan, config))
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         tables, untold = _with_possible_genes(tables, plan, config)
@@ -167,10 +173,29 @@ def _run(
         seconds={**folder.manifest.phases, **result.seconds},
     )
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
+    folder.write_text(LOCK, requirements_lock())
     model_file, screening = plan.strategy.model_file, screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
     return analyses
+
+
+def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
+    """What the run is made with, and the hashes of all that it reads beside the files of the table."""
+    source = Path(config.dataset)
+    beside = (source if source.is_dir() else source.parent) / INFO_FILE
+    named = {
+        "dataset": [] if is_built_in(config.dataset) else [beside],
+        "targets": [] if config.targets is None else [config.targets],
+    }
+    opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
+    named |= {option: [f.origin for f in table.files] for option, table in opened.items() if table is not None}
+    hashes = {
+        option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
+        for option, paths in named.items()
+    }
+    known = {option: found for option, found in hashes.items() if found}
+    return describe_environment(threads=plan.cpus.count, device=plan.device.name, other_inputs=known)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.cli import main
-from meta_models.compare_strategies import compare_scores, verdict
+from meta_models.experiments.strategies import compare_scores, verdict
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 
 #: Files that hold dates, durations, measured peaks, hosts or paths.
@@ -140,6 +140,7 @@ def test_differences_of_strategies_are_paired() -> None:
             "family": frame["gene_id"],
             "label": labels,
             "weight": [1.0] * frame.height,
+            "fold": [0] * frame.height,
             **scores,
         }
     )
@@ -154,7 +155,7 @@ def test_differences_of_strategies_are_paired() -> None:
     blunt = oof.with_columns(pl.lit(1 / 3).alias(name) for name in scores)
     worse = compare_scores(oof, blunt, samples=50, seed=0)
     assert all(d.upper is not None and d.upper < 0 for d in worse[:3])
-    assert worse[0].ensemble == pytest.approx((worse[1].ensemble + worse[2].ensemble) / 2)
+    assert worse[0].b == pytest.approx((worse[1].b + worse[2].b) / 2)
     assert worse[3].lower is not None
     assert worse[3].lower > 0
     assert verdict(worse[0]) == "The single model is better than the ensemble."
@@ -170,6 +171,7 @@ def test_strategies_are_not_compared_by_what_a_heavy_row_decides() -> None:
     columns = {name: scores[:, k] for k, name in enumerate(("neither", "donor", "acceptor"))}
     oof = oof.with_columns(
         pl.col("gene_id").alias("family"),
+        pl.lit(0).alias("fold"),
         pl.when(pl.int_range(pl.len()) == 5).then(9000.0).otherwise(1.0).alias("weight"),
         **{f"calibrated_{name}": values for name, values in columns.items()},
     )
@@ -177,7 +179,7 @@ def test_strategies_are_not_compared_by_what_a_heavy_row_decides() -> None:
     unlucky = oof.with_columns(calibrated_donor=sites.then(0.99).otherwise(pl.col("calibrated_donor")))
     found = {(d.population, d.target): d for d in compare_scores(oof, unlucky, samples=20, seed=0)}
     genomic = found["genomic", "mean"]
-    assert (genomic.single, genomic.ensemble, genomic.difference, genomic.lower) == (None,) * 4
+    assert (genomic.a, genomic.b, genomic.difference, genomic.lower) == (None,) * 4
     assert "donor: a few heavy rows decide" in str(genomic.reason)
     assert "a few heavy rows decide" in verdict(genomic)
     assert found["genomic", "acceptor"].difference == 0
@@ -232,7 +234,7 @@ def test_both_ways_to_score_agree_on_worm(real_data: Path, tmp_path: Path) -> No
         found[cv] = pl.read_parquet(out_dir / "oof_predictions.parquet")
     differences = compare_scores(found["refit"], found["out-of-batch"], samples=200, seed=0)
     for d in differences:
-        assert None not in (d.single_lower, d.single_upper, d.ensemble_lower, d.ensemble_upper), d.reason
-        assert max(d.single_lower, d.ensemble_lower) <= min(d.single_upper, d.ensemble_upper), d
-        assert d.single is not None
-        assert d.single > 0.8 or d.metric == "log_loss"
+        assert None not in (d.a_lower, d.a_upper, d.b_lower, d.b_upper), d.reason
+        assert max(d.a_lower, d.b_lower) <= min(d.a_upper, d.b_upper), d
+        assert d.a is not None
+        assert d.a > 0.8 or d.metric == "log_loss"

@@ -61,6 +61,11 @@ class TrainingConfig(Configuration):
         default=False, description="Reuse the finished units of an earlier run in the run folder."
     )
     dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
+    track: OfStart[str | None] = Field(
+        None,
+        description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
+        "costs the run.",
+    )
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 
     # ---- learners

@@ -25,6 +25,10 @@ _BUILT_IN = {
     "svm": "svm:SupportVectorMachine",
     "knn": "knn:NearestNeighbours",
     "sgd": "sgd:StochasticGradientDescent",
+    "tcn": "neural.learner:Tcn",
+    "gru": "neural.learner:Gru",
+    "lstm": "neural.learner:Lstm",
+    "transformer": "neural.learner:Transformer",
 }
 
 

@@ -12,6 +12,7 @@ interrupt ``interrupted``.
 """
 
 from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
+from meta_models.run_folder.environment import LOCK, EnvironmentRecord, describe_environment, requirements_lock
 from meta_models.run_folder.folder import RunFolder, make_folder
 from meta_models.run_folder.manifest import (
     MANIFEST_NAME,
@@ -37,8 +38,10 @@ from meta_models.run_folder.writers import (
 )
 
 __all__ = [
+    "LOCK",
     "MANIFEST_NAME",
     "ArtifactRecord",
+    "EnvironmentRecord",
     "InputRecord",
     "MemoryFigures",
     "RunFolder",
@@ -52,6 +55,7 @@ __all__ = [
     "as_arrow",
     "atomic_path",
     "atomic_write",
+    "describe_environment",
     "describe_input",
     "hash_file",
     "install_signal_handlers",
@@ -62,6 +66,7 @@ __all__ = [
     "read_artifact",
     "remove_temporaries",
     "require_space",
+    "requirements_lock",
     "scratch_folder",
     "verify_parquet",
     "write_parquet",

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import InputError, UsageError
 from meta_models.run_folder.atomic import atomic_write, hash_file
+from meta_models.run_folder.environment import EnvironmentRecord
 from meta_models.run_folder.native_files import read_frame
 from meta_models.run_folder.writers import digest, json_bytes
 
@@ -95,6 +96,8 @@ class RunManifest(_Record):
         When, and by which command, the analysis was repeated or extended.
     checksum : str
         Hash of all else, set when the file is written: a figure that changed on disk is not taken for the run's.
+    environment : EnvironmentRecord or None
+        Packages, machine and source that the run was made with; None in those of earlier versions.
     leftovers : tuple of str
         Artifacts of an earlier run that this one resumes; they are removed when it completes without rewriting them.
     error : str or None
@@ -120,6 +123,7 @@ class RunManifest(_Record):
     artifacts: Mapping[str, ArtifactRecord] = Field(default_factory=dict)
     lines: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     analysed: tuple[str, ...] = ()
+    environment: EnvironmentRecord | None = None
     leftovers: tuple[str, ...] = ()
     checksum: str = ""
 
@@ -168,8 +172,9 @@ class RunManifest(_Record):
         atomic_write(folder / MANIFEST_NAME, json_bytes(values))
 
     def own_checksum(self) -> str:
-        """What `checksum` is for this content."""
-        return digest(self.model_dump(mode="json", exclude={"checksum"}))
+        """What `checksum` is for this content; what an earlier version did not know is no part of its content."""
+        unknown = {"environment"} if self.environment is None else set()
+        return digest(self.model_dump(mode="json", exclude={"checksum", *unknown}))
 
 
 def read_artifact(folder: Path, name: str) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -308,8 +309,8 @@ def test_parts_are_removed_while_nobody_else_can_begin(place, tmp_path, monkeypa
         seen.append(folder.name)
         remove(folder, **options)
 
-    remove = parts.shutil.rmtree
-    monkeypatch.setattr(parts.shutil, "rmtree", watched)
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", watched)
     predict(place)
     assert "units" in seen
     assert not list(tmp_path.glob(".*parts"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +34,7 @@ def with_strata(result: TrainingResult, rows: RowSource | None) -> tuple[pl.Data
     ``gc_content`` and ``sequence``.
     """
     frame = _with_features(result, rows)
-    strata = dict(standard_strata(frame, result.base_train_chroms))
-    strata.update(_gene_types(frame))
-    strata.update(_certainty(result.bases[0]))
+    strata = narrow_strata(frame, result.bases[0], result.base_train_chroms)
     if {_TO_START, _TO_END} <= set(frame.columns):
         near = pl.min_horizontal(_TO_START, _TO_END) < NEAR_END
         strata[f"under {NEAR_END} nt from a gene end"] = near
@@ -45,6 +43,20 @@ def with_strata(result: TrainingResult, rows: RowSource | None) -> tuple[pl.Data
         strata.update(_gc_thirds(frame))
     frame, canonical = with_dinucleotides(frame, rows)
     return frame, strata | canonical
+
+
+def narrow_strata(frame: pl.DataFrame, main: BaseModel, chroms: Sequence[str] | None) -> dict[str, pl.Expr]:
+    """Strata that the out-of-fold table alone tells: standard ones, gene type, certainty of the `main` base model.
+
+    Parameters
+    ----------
+    chroms : sequence of str or None
+        Chromosomes that the base model was trained on.
+    """
+    strata = dict(standard_strata(frame, chroms))
+    strata.update(_gene_types(frame))
+    strata.update(_certainty(main))
+    return strata
 
 
 def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 
 import polars as pl
 
@@ -60,19 +59,15 @@ class Card:
 
 def render_report(report: ReportInput) -> str:
     """The whole page. Text is escaped; pictures are data URIs."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["page_table"] = page_table
-    environment.filters["seconds"] = lambda value: f"{value:.1f} s"
-    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    filters = {"data_uri": data_uri, "seconds": lambda value: f"{value:.1f} s"}
+    return render_page(
+        __package__,
+        _TEMPLATE,
+        filters,
         report=report,
         cards=_cards(report),
         elsewhere=_elsewhere(report),
         status=Status,
-        printed_rows=PRINTED_ROWS,
         parameters=_mapping_table(report.result.config.model_dump(mode="json"), "Parameters"),
         provenance=_mapping_table(report.provenance, "Provenance"),
         artifacts=_artifact_table(report),
@@ -81,7 +76,20 @@ def render_report(report: ReportInput) -> str:
     )
 
 
-def _data_uri(picture: Picture) -> str:
+def render_page(package: str, template: str, filters: Mapping[str, Callable[..., object]], **values: object) -> str:
+    """A page from the file `template` of `package`, which may use what stands in ``parts.html.j2``; text is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(name, "") for name in dict.fromkeys((package, __package__))])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"page_table": page_table, **filters}
+    return environment.get_template(template).render(printed_rows=PRINTED_ROWS, **values)
+
+
+def data_uri(picture: Picture) -> str:
+    """The picture as part of a page."""
     return "data:image/png;base64," + base64.b64encode(picture.png).decode("ascii")
 
 

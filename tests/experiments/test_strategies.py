@@ -17,10 +17,11 @@ import psutil
 import pytest
 from tables import make_frame
 
-from meta_models import compare_strategies as module
 from meta_models.cli import main
-from meta_models.compare_strategies import Cost, compare_strategies, summary_lines
 from meta_models.config import TrainingConfig
+from meta_models.experiments import launch
+from meta_models.experiments.differences import Difference
+from meta_models.experiments.strategies import Cost, compare_strategies, summary_lines
 from meta_models.run_folder import RunManifest, RunState
 
 STRATEGIES = ("single_model", "batch_ensemble")
@@ -34,7 +35,7 @@ def in_this_process(command: list[str]) -> int:
 
 @pytest.fixture(autouse=True)
 def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_exit_code", in_this_process)
+    monkeypatch.setattr(launch, "exit_code", in_this_process)
 
 
 def compare(folder: Path, table: Path, **options: Any) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ def figures(costs: list[dict[str, Any]]) -> list[list[float | None]]:
 
 def line_of(cost: dict[str, Any]) -> str:
     """What the terminal shows of it."""
-    nothing = module.Difference("table", "log_loss", "all", *[None] * 5, 0, "no rows", *[None] * 4)
+    nothing = Difference("table", "log_loss", "all", *[None] * 5, 0, "no rows", *[None] * 4)
     return list(summary_lines([nothing], [Cost(**cost)]))[-1]
 
 
@@ -71,7 +72,7 @@ def compared(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished comparison of a text table."""
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_exit_code", in_this_process)
+        patched.setattr(launch, "exit_code", in_this_process)
         compare(folder, table)
     return folder
 

@@ -1,0 +1,154 @@
+"""Quality gates: what a finished run must fulfil before somebody relies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from meta_models.errors import UsageError
+from meta_models.experiments.measures import MEASURES, Measured
+from meta_models.experiments.runs import FinishedRun
+
+_EXAMPLE = "- {gate: overfitting, at_most: 2.0}"
+_Bound = Annotated[float | None, Field(allow_inf_nan=False)]
+
+
+class GateStatus(StrEnum):
+    """How a gate ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+
+
+class Gate(BaseModel):
+    """One entry of ``gates.yaml``; without a limit it has the default of its name.
+
+    Attributes
+    ----------
+    gate : str
+        Name in :data:`meta_models.experiments.measures.MEASURES`.
+    above, at_least, at_most : float or None
+        The figure must keep all of those that are given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: str
+    above: _Bound = None
+    at_least: _Bound = None
+    at_most: _Bound = None
+
+    @field_validator("gate")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in MEASURES:
+            near = get_close_matches(name, MEASURES, n=1)
+            meant = f", did you mean {near[0]}?" if near else ""
+            raise ValueError(f"there is no gate {name}{meant} There are {', '.join(MEASURES)}")
+        return name
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits by name."""
+        given = {name: getattr(self, name) for name in ("above", "at_least", "at_most")}
+        return {name: bound for name, bound in given.items() if bound is not None} or dict(MEASURES[self.gate].limits)
+
+    def kept_by(self, value: float) -> bool:
+        """Whether `value` keeps the limits."""
+        limits = self.limits
+        return (
+            value > limits.get("above", -float("inf"))
+            and value >= limits.get("at_least", -float("inf"))
+            and value <= limits.get("at_most", float("inf"))
+        )
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Returned by :func:`pass_gates`.
+
+    Attributes
+    ----------
+    value : float or None
+        The figure; None where there is none.
+    limit : str
+        What it must keep, in words.
+    text : str
+        The figure for people, or why there is none.
+    """
+
+    gate: str
+    title: str
+    status: GateStatus
+    value: float | None
+    limit: str
+    text: str
+
+    def line(self) -> str:
+        """For the terminal."""
+        return f"{self.status.value:<15} {self.title}: {self.text} ({self.limit})"
+
+
+def read_gates(path: Path | None) -> tuple[Gate, ...]:
+    """The gates in a YAML list; all gates with their default limits without a file.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, an entry is wrong, or a gate stands there twice.
+    """
+    if path is None:
+        return tuple(Gate(gate=name) for name in MEASURES)
+    try:
+        gates = TypeAdapter(list[Gate]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"--gates needs a readable YAML file, found {path}", str(error)) from None
+    except ValidationError as error:
+        found = "; ".join(f"entry {'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())
+        raise UsageError("--gates needs a YAML list of gates", found, f"An entry looks like this: {_EXAMPLE}") from None
+    names = [gate.gate for gate in gates]
+    if not names or len(set(names)) < len(names):
+        found = "an empty list" if not names else f"a gate twice among {', '.join(names)}"
+        raise UsageError("--gates needs a YAML list of gates, each once", f"Found {found}")
+    return tuple(gates)
+
+
+def pass_gates(run: FinishedRun, gates: Sequence[Gate]) -> tuple[GateResult, ...]:
+    """Look at every gate of a run, in the order given.
+
+    Raises
+    ------
+    InputError
+        If a file that a gate looks at is not as the run wrote it.
+    """
+    return tuple(_result(gate, MEASURES[gate.gate].measure(run)) for gate in gates)
+
+
+def gate_table(results: Sequence[GateResult]) -> pl.DataFrame:
+    """One row per gate."""
+    names = ("gate", "status", "value", "limit", "text")
+    schema = {name: pl.Float64 if name == "value" else pl.String for name in names}
+    return pl.DataFrame([[getattr(r, name) for name in names] for r in results], schema=schema, orient="row")
+
+
+def failed(results: Sequence[GateResult]) -> list[GateResult]:
+    """Those that failed."""
+    return [result for result in results if result.status is GateStatus.FAILED]
+
+
+def _result(gate: Gate, found: Measured) -> GateResult:
+    limit = ", ".join(f"{name.replace('_', ' ')} {bound:g}" for name, bound in gate.limits.items())
+    status = GateStatus.NOT_APPLICABLE
+    if found.applicable:
+        kept = found.value is not None and gate.kept_by(found.value)
+        status = GateStatus.PASSED if kept else GateStatus.FAILED
+    return GateResult(gate.gate, MEASURES[gate.gate].title, status, found.value, limit, found.text)

@@ -1,0 +1,95 @@
+"""A training run in a process of its own, which gets the signals that its parent gets."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from meta_models.errors import ExitCode, MetaModelsError, UnitsFailed, UsageError
+from meta_models.run_folder import RunManifest, atomic_write, json_bytes
+
+logger = logging.getLogger(__name__)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManifest:
+    """Train with `options` (a configuration as plain values) in `out_dir`; the manifest that the run left.
+
+    The options are kept beside the folder, in ``<its name>.config.json``.
+
+    Parameters
+    ----------
+    name : str
+        What the run is called in messages.
+
+    Raises
+    ------
+    UnitsFailed, UsageError
+        If the run did not finish; its own message says why.
+    """
+    file = out_dir.parent / f"{out_dir.name}.config.json"
+    atomic_write(file, json_bytes(dict(options)))
+    module = "meta_models.training.run_gene_cv_sigmoid"
+    command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
+    logger.info("Training %s in %s", name, out_dir)
+    code = exit_code(command)
+    manifest = RunManifest.read(out_dir) if code in (ExitCode.DONE, ExitCode.TARGET_MISSED) else None
+    if manifest is None:
+        raise _failed(name, code)
+    return manifest
+
+
+def exit_code(command: Sequence[str]) -> int:
+    """That of `command`. Signals that arrive meanwhile are handed on to it, and end this process after it.
+
+    It has a session of its own, where those of a terminal or of a whole group do not reach it: a second one would end
+    it at once.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    told: list[int] = []
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        for process in started:
+            process.send_signal(number)
+
+    with _handled(hand_on), subprocess.Popen(command, start_new_session=True) as process:
+        started.append(process)
+        for number in told:
+            process.send_signal(number)
+        code = process.wait()
+    if told:
+        raise KeyboardInterrupt if told[0] == signal.SIGINT else SystemExit(128 + told[0])
+    return code
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the block `handler` gets the signals that end a process, but for those that are ignored."""
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
+    finally:
+        for number, earlier in previous.items():
+            signal.signal(number, earlier)
+
+
+def _failed(name: str, code: int) -> MetaModelsError:
+    kind = UsageError if code == ExitCode.USAGE else UnitsFailed
+    return kind(
+        f"All runs must finish to be compared; {name} did not",
+        f"It ended with exit code {code}",
+        "See its message above, and run again with --resume or --overwrite",
+    )

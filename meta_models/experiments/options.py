@@ -1,0 +1,63 @@
+"""Options of the commands over finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from meta_models.config import Configuration, PositiveInt
+
+
+class CompareConfig(Configuration):
+    """How finished runs are compared."""
+
+    out: Path = Field(description="Folder for comparison.html, .tsv and .json and gene_changes.tsv.")
+    control: str | None = Field(
+        None, description="Name of the run that the others are compared with (default: the first that is given)."
+    )
+    across_tables: bool = Field(
+        default=False,
+        description="The runs are of several tables: those that share genes are compared, then runs of the same name "
+        "(the folder's) are ranked over the tables.",
+    )
+    bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the resamples.")
+
+
+class TrackConfig(Configuration):
+    """Where a finished run is recorded."""
+
+    to: str = Field(
+        "mlflow",
+        description="Tracker, and after a colon its address: mlflow, or mlflow:URI (default: a SQLite file beside the "
+        "run folder).",
+    )
+    experiment: str = Field("meta_models", description="Name of the tracker's experiment that the run is put into.")
+
+
+class GatesConfig(Configuration):
+    """Which quality gates a finished run must pass."""
+
+    gates: Path | None = Field(
+        None, description="YAML list of gates and their limits (default: all, with default limits)."
+    )
+    out: Path | None = Field(None, description="File for the outcome, .tsv or .json; it is printed in any case.")
+
+
+class EvidenceConfig(Configuration):
+    """What is handed to somebody who has to believe the figures of a run."""
+
+    out: Path = Field(description="ZIP file to write.")
+    gates: Path | None = Field(
+        None, description="YAML list of gates and their limits (default: all, with default limits)."
+    )
+
+
+class ReproduceConfig(Configuration):
+    """How a finished run is trained again."""
+
+    out_dir: Path = Field(description="Run folder of the repetition; must be empty or absent.")
+    dataset: str | None = Field(None, description="Where the table of the run lies now, if it was moved.")
+    threads: PositiveInt | None = Field(None, description="CPU threads (default: as in the run).")

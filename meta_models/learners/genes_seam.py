@@ -1,0 +1,148 @@
+"""What a learner of whole genes is given, and what it offers beside the seam of learners of rows.
+
+The rows of the table stay what jobs are told in: a gene is trained on if one of its rows is in ``FitJob.train``,
+decides when to stop if one is in ``FitJob.stop``, and is scored at those of its positions whose rows are in
+``FitJob.score``. All positions of a gene that is trained on are trained on, with the labels of the gene: the rows of
+the table are a sample, drawn by the scores, and windows over neighbouring rows would learn how it was drawn.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.learners.seam import FitJob, Fitted, Matrix, Predictor, Prepared
+
+N_CODE = 4
+"""The code of an unknown base; A, C, G and T are 0 to 3."""
+
+NOT_LABELLED = 255
+"""The label of a position that is neither trained on nor counted in a loss."""
+
+
+@dataclass(frozen=True)
+class GeneTracks:
+    """What is known of a gene beside its labels, on its sense strand, with `flank` positions on either side of it.
+
+    Attributes
+    ----------
+    gene_id : str
+    flank : int
+        Positions before the first and after the last of the gene's `length`.
+    codes : ndarray of uint8 (length + 2 flank,)
+        Bases: A, C, G, T, N are 0 to 4.
+    scores : mapping of str to ndarray of float32 (length + 2 flank, 2)
+        Donor and acceptor score of each base model, by its key; NaN where it has none.
+    evidence : mapping of str to ndarray of float32 (length + 2 flank,)
+        Measured tracks, by their names; NaN where nothing was measured.
+    """
+
+    gene_id: str
+    flank: int
+    codes: NDArray[np.uint8]
+    scores: Mapping[str, Matrix]
+    evidence: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Positions of the gene itself."""
+        return len(self.codes) - 2 * self.flank
+
+
+@dataclass(frozen=True)
+class LabelledGene:
+    """A gene to learn from.
+
+    Attributes
+    ----------
+    labels : ndarray of uint8 (length,)
+        `SpliceClass` of each position, or `NOT_LABELLED`.
+    """
+
+    tracks: GeneTracks
+    labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TrainingGenes:
+    """Genes from which a learner makes its representation, and where the rows of the table lie in them.
+
+    Attributes
+    ----------
+    genes : iterable of LabelledGene
+        In one order whenever it is asked for; read once, one gene at a time.
+    lengths : ndarray of int64 (n_genes,)
+        Positions of each, without flanks.
+    flank : int
+        The flank of every gene.
+    base_models, evidence : tuple of str
+        Keys of the scores and names of the tracks that are used; the order is that of the inputs.
+    gene_of_row, position_of_row : ndarray of int64 (n_rows,)
+        Number of the gene in `genes`, and 0-based position in it on the sense strand, of each row of the table.
+    seed : int
+        Seed of everything random.
+    """
+
+    genes: Iterable[LabelledGene]
+    lengths: NDArray[np.int64]
+    flank: int
+    base_models: tuple[str, ...]
+    evidence: tuple[str, ...]
+    gene_of_row: NDArray[np.int64]
+    position_of_row: NDArray[np.int64]
+    seed: int = 0
+
+
+class GenePredictor(Predictor):
+    """A fitted learner of genes.
+
+    Attributes
+    ----------
+    base_models, evidence : tuple of str
+        What `GeneTracks` must have; more is ignored.
+    """
+
+    base_models: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+    @abstractmethod
+    def gene_scores(self, gene: GeneTracks, *, tile: int | None = None) -> NDArray[np.float32]:
+        """Scores (length, n_targets) in [0, 1] of every position; `tile` positions, about, are in work at a time."""
+
+    def scores(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Not possible: raises TypeError."""
+        del matrix
+        raise TypeError(f"{type(self).__name__} scores whole genes (gene_scores), not single rows of a table")
+
+
+class GenePrepared(Prepared):
+    """Genes in the form that serves all jobs."""
+
+    @abstractmethod
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int,
+        state: bytes | None = None, keep: Callable[[bytes], None] | None = None,
+    ) -> Fitted:  # fmt: skip
+        """Fit `job`.
+
+        Parameters
+        ----------
+        labels : ndarray of int (n_rows,)
+            They must be those of the genes: those are what is learned from.
+        weights : ndarray of float32 (n_rows,), or None
+            Of no use here: all positions of a gene are trained on, not a sample of them.
+        state : bytes, optional
+            What `keep` was given last by the same job, where that was interrupted: the result is that of an undisturbed
+            fit, byte for byte.
+        keep : callable, optional
+            Called after every epoch with all that is needed to go on from there.
+
+        Raises
+        ------
+        ValueError
+            If `state` is of another job, or labels are not those of the genes.
+        """

@@ -1,0 +1,107 @@
+"""Genes cut into crops: which of them an epoch sees, and in which batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Crops that are sorted by length together: more waste less padding, fewer are mixed better.
+POOL = 1024
+
+#: Positions that are scored at a time, margins included.
+TILE = 16_384
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Pieces of genes. Each position of a gene is in one crop; a crop is read with its margins.
+
+    Attributes
+    ----------
+    gene, start, stop : ndarray of int64 (n_crops,)
+        The gene, and the first and one past the last position, 0-based without the flank; in order.
+    low, high : ndarray of int64 (n_crops,)
+        The same with margins, in the arrays of the gene, flanks included: cut off where those end.
+    sites : ndarray of bool (n_crops,)
+        Whether there is a donor or an acceptor in it.
+    """
+
+    gene: Ints
+    start: Ints
+    stop: Ints
+    low: Ints
+    high: Ints
+    sites: Bools
+
+    def __len__(self) -> int:
+        return len(self.gene)
+
+    @property
+    def spans(self) -> Ints:
+        """Positions with margins."""
+        return self.high - self.low
+
+
+def cut(lengths: Ints, size: int, margin: int, flank: int, sites: Bools | None = None) -> Crops:
+    """Crops of `size` positions at most, on a grid that begins with each gene.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64 (n_genes,)
+    margin : int
+        Positions on either side that are read, too.
+    sites : ndarray of bool (n_crops,), optional
+    """
+    counts = -(-lengths // size)
+    gene = np.repeat(np.arange(len(lengths)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    start = (np.arange(len(gene)) - first) * size
+    stop = np.minimum(start + size, lengths[gene])
+    low = np.maximum(start + flank - margin, 0)
+    high = np.minimum(stop + flank + margin, lengths[gene] + 2 * flank)
+    found = np.zeros(len(gene), np.bool_) if sites is None else sites
+    return Crops(gene, start, stop, low, high, found)
+
+
+def chosen_crops(
+    crops: Crops, among: Bools, share: float, random: np.random.Generator
+) -> tuple[Ints, NDArray[np.float32]]:
+    """The crops of an epoch, and what each counts: all with a site, and a share of the others.
+
+    Parameters
+    ----------
+    among : ndarray of bool (n_crops,)
+        Crops to choose from.
+    share : float
+        Probability with which a crop without a site is taken; it counts 1 / share then.
+    """
+    taken = among & (crops.sites | (random.random(len(crops)) < share))
+    numbers = np.flatnonzero(taken)
+    return numbers, np.where(crops.sites[numbers], 1.0, 1 / share).astype(np.float32)
+
+
+def packed(spans: Ints, room: int) -> list[Ints]:
+    """Batches of crops of `spans` positions, in order: as many as fit into `room` positions, padding included."""
+    batches, begin, longest = [], 0, 0
+    for number, span in enumerate(spans.tolist()):
+        longest = max(longest, span)
+        if number > begin and longest * (number - begin + 1) > room:
+            batches.append(np.arange(begin, number))
+            begin, longest = number, span
+    return [*batches, np.arange(begin, len(spans))] if len(spans) else []
+
+
+def shuffled_batches(spans: Ints, room: int, random: np.random.Generator) -> list[Ints]:
+    """Batches in random order, of crops of about one length, drawn at random."""
+    order = random.permutation(len(spans))
+    batches = []
+    for begin in range(0, len(order), POOL):
+        pool = order[begin : begin + POOL]
+        pool = pool[np.argsort(spans[pool], kind="stable")]
+        batches += [pool[batch] for batch in packed(spans[pool], room)]
+    return [batches[number] for number in random.permutation(len(batches))]

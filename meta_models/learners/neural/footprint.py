@@ -1,0 +1,69 @@
+"""Memory of the learners of genes, predicted."""
+
+from __future__ import annotations
+
+from meta_models.learners.neural.crops import TILE
+from meta_models.learners.neural.gene_cache import NUMBER_BYTES, POSITION_BYTES
+from meta_models.learners.neural.options import NeuralConfig
+from meta_models.learners.seam import Footprint, Resources, Shape
+from meta_models.schema import CLASSES
+
+#: PyTorch itself, with its kernels for the shapes of batches that there are.
+LIBRARY = 450_000_000
+
+#: The longest human gene has 2.3 million positions.
+LONGEST_GENE = 2_500_000
+
+#: Of a crop: its place in the gene, with and without margins, and whether it has sites.
+_CROP_BYTES = 5 * 8 + 1
+
+#: Of a row: its label in the genes, and the order of rows by gene.
+_ROW_BYTES = 9
+
+#: Float32 values of each channel at each position that a backward pass needs: of a block or layer, and of the rest.
+_LAYER_VALUES, _OTHER_VALUES = 16, 12
+
+
+#: CUDA's context and the kernels of PyTorch.
+_DEVICE_PROCESS = 1_500_000_000
+
+#: Values of each channel at each position of a tile that scoring holds at once.
+_SCORING_VALUES = 8
+
+#: While a net is trained there are the weights, their gradients, two moments, and the weights of the best epoch.
+_TRAINED_COPIES = 5
+
+
+def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> Footprint:
+    """The cache; one gene beside it while it is made; a batch with all that its gradients need."""
+    tracks = POSITION_BYTES + NUMBER_BYTES * shape.features
+    cache = shape.positions * tracks
+    held = shape.positions // config.crop * _CROP_BYTES + shape.rows * _ROW_BYTES + (0 if resources.cache else cache)
+    gene = min(shape.positions, LONGEST_GENE) * (tracks + 4 * shape.features)
+    scores = len(CLASSES) * 4 * shape.rows
+    return Footprint(
+        held=held,
+        building=held + gene,
+        job=LIBRARY + _activations(config) + _TRAINED_COPIES * _weights(config) + 2 * scores,
+        predictor=LIBRARY + _weights(config) + 4 * TILE * config.channels * _SCORING_VALUES,
+        disk=cache if resources.cache else 0,
+    )
+
+
+def device_bytes(config: NeuralConfig) -> int:
+    """Predicted peak of a GPU's memory: it sees one batch at a time."""
+    return _DEVICE_PROCESS + _activations(config) + _TRAINED_COPIES * _weights(config)
+
+
+def _activations(config: NeuralConfig) -> int:
+    """Bytes of a batch. Attention needs some values of each pair of positions that attend."""
+    plan = config.architecture((), ())
+    values = plan.channels * (plan.layers * _LAYER_VALUES + _OTHER_VALUES)
+    pairs = 4 * 3 * plan.reach * plan.heads * plan.layers
+    return 4 * config.batch * (values + pairs)
+
+
+def _weights(config: NeuralConfig) -> int:
+    """Bytes of the weights, at most: a layer of LSTM cells has 24 squares of the channels, which is the most."""
+    plan = config.architecture((), ())
+    return 4 * plan.channels**2 * (plan.kernel * (plan.layers + 1) + 24 * plan.layers)

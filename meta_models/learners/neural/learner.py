@@ -1,0 +1,132 @@
+"""The learners of genes: ``tcn``, ``gru``, ``lstm`` and ``transformer``. PyTorch is imported when one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from meta_models.errors import UsageError
+from meta_models.learners.genes_seam import TrainingGenes
+from meta_models.learners.neural.footprint import device_bytes, net_footprint
+from meta_models.learners.neural.gene_cache import cached
+from meta_models.learners.neural.library import library_versions, require_libraries
+from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
+from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
+
+
+class NeuralLearner(Learner):
+    """What all learners of genes have in common: everything but the body of the net.
+
+    The ``features`` of a `Shape` are the tracks of numbers (a base model has two, evidence one), and its ``positions``
+    have the flanks in them. Curves of a fit have ``held_out`` only where there are stop rows: to watch score rows would
+    cost a third more.
+    """
+
+    Config: ClassVar[type[NeuralConfig]]
+    traits: ClassVar[Traits] = Traits(
+        targets="all", inputs="genes", weights=False, stopping=True, on_disk=True, streamed=True,
+        devices=("cpu", "cuda"), extra="neural",
+    )  # fmt: skip
+
+    def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
+        """The cache of the genes, and a batch."""
+        return net_footprint(shape, config, resources)
+
+    @contextmanager
+    def prepare(self, rows: TrainingRows | TrainingGenes, config: Any, resources: Resources) -> Iterator[Prepared]:
+        """All genes in two bytes a value, in memory or in the cache folder.
+
+        Raises
+        ------
+        UsageError
+            If `rows` are rows of a table, or an extra is absent.
+        """
+        genes = _genes(rows, self.name)
+        require_libraries()
+        from meta_models.learners.neural.prepared import NetPrepared
+
+        with cached(genes, config.crop, resources.cache) as cache:
+            yield NetPrepared(genes, cache, config, resources.device)
+
+    def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
+        """The net, for the CPU; `n_inputs` are its channels: 4 bases, the tracks of numbers, 2 ends if asked for."""
+        require_libraries()
+        from meta_models.learners.neural.files import restore_net
+        from meta_models.learners.neural.predictor import NetPredictor
+
+        return NetPredictor(restore_net(files, self.name, n_inputs, n_targets))
+
+    def join(self, parts: Sequence[Predictor]) -> Predictor:
+        """The one part: a net has all classes."""
+        if len(parts) != 1:
+            raise TypeError(f"a net scores all classes at once and cannot be joined, found {len(parts)} parts")
+        return parts[0]
+
+    def versions(self) -> Mapping[str, str]:
+        """Of torch and safetensors."""
+        return library_versions()
+
+    def gpu_obstacle(self) -> str:
+        """No PyTorch, or one that sees no GPU."""
+        if not library_versions():
+            return "PyTorch is not installed"
+        import torch
+
+        return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def device_bytes(self, shape: Shape, config: Any) -> int:
+        """Of a batch and the net: it does not grow with the genes."""
+        del shape
+        return device_bytes(config)
+
+    def cheaper(self, config: Any, rounds: int) -> Any:
+        """With at most `rounds` epochs."""
+        return config.model_copy(update={"epochs": min(config.epochs, rounds)})
+
+    def rounds(self, config: Any) -> int:
+        """Epochs."""
+        return int(config.epochs)
+
+
+class Tcn(NeuralLearner):
+    """Dilated convolutions."""
+
+    name = "tcn"
+    title = "Convolutional net over genes"
+    Config = TcnConfig
+
+
+class Gru(NeuralLearner):
+    """Gated recurrent units, both ways."""
+
+    name = "gru"
+    title = "GRU over genes"
+    Config = GruConfig
+
+
+class Lstm(NeuralLearner):
+    """Long short-term memory, both ways."""
+
+    name = "lstm"
+    title = "LSTM over genes"
+    Config = LstmConfig
+
+
+class Transformer(NeuralLearner):
+    """Transformer encoder with local attention."""
+
+    name = "transformer"
+    title = "Transformer over genes"
+    Config = TransformerConfig
+
+
+def _genes(rows: TrainingRows | TrainingGenes, learner: str) -> TrainingGenes:
+    if isinstance(rows, TrainingGenes):
+        return rows
+    raise UsageError(
+        f"Learner {learner} needs whole genes",
+        "Found a table of rows: windows over neighbouring rows of a sampled table learn how it was sampled, "
+        "and are worse on every position",
+        "Give a folder that 'meta-models build' made, which has genes/",
+    )

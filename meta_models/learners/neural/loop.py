@@ -1,0 +1,211 @@
+"""The training loop: one for all bodies. Imported only where PyTorch is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from meta_models.errors import UnitsFailed
+from meta_models.learners.neural.batches import batch_of, piece_of, targets_of
+from meta_models.learners.neural.crops import Crops, Ints, chosen_crops, packed, shuffled_batches
+from meta_models.learners.neural.gene_cache import GeneCache
+from meta_models.learners.neural.network import GeneNet
+from meta_models.learners.neural.options import NeuralConfig
+from meta_models.learners.neural.running import own_random_numbers, run_net, seed_torch
+
+#: The share of the steps in which the step size rises, and what it begins and ends with.
+_RISE, _BEGIN, _END = 0.3, 1 / 25, 1e-4
+
+#: Gradients longer than this are shortened to it.
+_CLIP = 1.0
+
+_ORDER, _DROPOUT, _WEIGHTS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a net is trained on.
+
+    Attributes
+    ----------
+    train, stop : ndarray of bool (n_crops,)
+        Crops trained on; crops that decide when to stop, perhaps none.
+    """
+
+    cache: GeneCache
+    crops: Crops
+    train: NDArray[np.bool_]
+    stop: NDArray[np.bool_]
+    config: NeuralConfig
+    seed: int
+    device: str
+
+
+@dataclass
+class Course:
+    """How far training has come, and all it goes on from.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    best : int
+        The epoch after which the loss on the stop crops was least; the last one where there are none.
+    best_tensors : dict of str to Tensor
+        What the net was then; empty where there are no stop crops.
+    train, held_out : list of float
+        Log-loss a position in each epoch: while it was trained, and on the stop crops after it.
+    """
+
+    net: GeneNet
+    optimizer: torch.optim.AdamW
+    epoch: int = 0
+    best: int = 0
+    best_tensors: dict[str, Tensor] = field(default_factory=dict)
+    train: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+
+
+def first_course(task: Task, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Course:
+    """A net with its first weights, standardised on the genes that are trained on."""
+    with own_random_numbers(task.device):
+        seed_torch(task.seed, _WEIGHTS)
+        net = GeneNet(task.config.architecture(base_models, evidence))
+    genes = np.zeros(len(task.cache.lengths), np.bool_)
+    genes[task.crops.gene[task.train]] = True
+    centre, scale = task.cache.sums.scale(genes)
+    for buffer, values in ((net.centre, centre), (net.scale, scale), (net.prior, task.cache.sums.log_shares(genes))):
+        buffer.copy_(torch.from_numpy(values))
+    return course_of(net.to(task.device), task.config)
+
+
+def course_of(net: GeneNet, config: NeuralConfig) -> Course:
+    """The beginning of a course with `net`."""
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=False
+    )
+    return Course(net, optimizer)
+
+
+def run(task: Task, course: Course, keep: Callable[[Course], None]) -> None:
+    """Train to the end; the net is that of the best epoch then, on the CPU. `keep` sees the course after each epoch."""
+    with own_random_numbers(task.device):
+        while not finished(course, task.config):
+            _train_epoch(task, course)
+            _judge(task, course)
+            keep(course)
+    if course.best_tensors:
+        course.net.load_state_dict(course.best_tensors)
+    course.net.cpu().eval()
+
+
+def finished(course: Course, config: NeuralConfig) -> bool:
+    """Whether there is no epoch left, or the patience is at its end."""
+    return course.epoch >= config.epochs or course.epoch - course.best >= config.patience
+
+
+def step_size(done: float, highest: float) -> float:
+    """The step size when a share `done` of all steps is done.
+
+    References
+    ----------
+    Smith and Topin 2018, "Super-convergence", with two halves of a cosine.
+    """
+    if done < _RISE:
+        return highest * (_BEGIN + (1 - _BEGIN) * _wave(done / _RISE))
+    return highest * (_END + (1 - _END) * (1 - _wave((done - _RISE) / (1 - _RISE))))
+
+
+def _wave(share: float) -> float:
+    return (1 - math.cos(math.pi * share)) / 2
+
+
+def _train_epoch(task: Task, course: Course) -> None:
+    """All crops with a site and some without, in batches drawn anew: the same ones whenever this epoch is run."""
+    random = np.random.default_rng([task.seed, _ORDER, course.epoch])
+    seed_torch(task.seed, _DROPOUT, course.epoch)
+    numbers, counts = chosen_crops(task.crops, task.train, task.config.siteless_share, random)
+    batches = shuffled_batches(task.crops.spans[numbers], task.config.batch, random)
+    positions = _labelled(task, task.train) / len(batches)
+    course.net.train()
+    loss, weight = 0.0, 0.0
+    for step, batch in enumerate(batches):
+        rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.config.learning_rate)
+        found = _step(task, course, numbers[batch], counts[batch], rate, positions)
+        loss, weight = loss + found[0], weight + found[1]
+    course.epoch += 1
+    course.train.append(_finite(loss / max(weight, 1.0), course.epoch))
+
+
+def _step(
+    task: Task, course: Course, numbers: Ints, counts: NDArray[np.float32], rate: float, positions: float
+) -> tuple[float, float]:
+    """One step; the summed log-loss of its positions, and what they count."""
+    for group in course.optimizer.param_groups:
+        group["lr"] = rate
+    losses, there = _losses(task, course.net, numbers)
+    weights = there * torch.from_numpy(counts).to(task.device)[:, None]
+    course.optimizer.zero_grad()
+    (_shaped(losses, task.config) * weights).sum().div(positions).backward()
+    torch.nn.utils.clip_grad_norm_(course.net.parameters(), _CLIP, foreach=False)
+    course.optimizer.step()
+    return float((losses.detach() * weights).sum()), float(weights.sum())
+
+
+def _losses(task: Task, net: GeneNet, numbers: Ints) -> tuple[Tensor, Tensor]:
+    """Log-loss (n, positions) of crops, and 1 where there is a label, else 0."""
+    batch = batch_of([piece_of(task.cache, task.crops, number) for number in numbers], ends=net.plan.ends)
+    targets = torch.from_numpy(targets_of(task.cache, task.crops, numbers, batch.codes.shape[1])).to(task.device)
+    found = run_net(net, batch, task.device)
+    return functional.nll_loss(found, targets, reduction="none", ignore_index=-1), (targets >= 0).float()
+
+
+def _shaped(losses: Tensor, config: NeuralConfig) -> Tensor:
+    """Log-losses, or focal losses (Lin et al. 2017)."""
+    if config.loss == "cross-entropy":
+        return losses
+    return (1 - torch.exp(-losses)) ** config.focal_gamma * losses
+
+
+def _judge(task: Task, course: Course) -> None:
+    """The loss on the stop crops, and whether it is the least so far."""
+    if not task.stop.any():
+        course.best = course.epoch
+        return
+    course.held_out.append(_finite(_held_out(task, course.net), course.epoch))
+    if course.held_out[-1] <= min(course.held_out):
+        course.best = course.epoch
+        course.best_tensors = {name: tensor.clone() for name, tensor in course.net.state_dict().items()}
+
+
+def _held_out(task: Task, net: GeneNet) -> float:
+    net.eval()
+    numbers = np.flatnonzero(task.stop)
+    loss, weight = 0.0, 0.0
+    with torch.inference_mode():
+        for batch in packed(task.crops.spans[numbers], task.config.batch):
+            losses, there = _losses(task, net, numbers[batch])
+            loss, weight = loss + float((losses * there).sum()), weight + float(there.sum())
+    return loss / max(weight, 1.0)
+
+
+def _labelled(task: Task, crops: NDArray[np.bool_]) -> int:
+    genes = np.unique(task.crops.gene[crops])
+    return int(task.cache.sums.classes[genes].sum())
+
+
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise UnitsFailed(
+            "The loss of a net must be finite",
+            f"Found {loss} in epoch {epoch}",
+            "Give a lower learning rate (--NAME.learning-rate)",
+        )
+    return loss

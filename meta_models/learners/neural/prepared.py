@@ -1,0 +1,100 @@
+"""Genes in the form that serves all jobs, and a job on them. Imported only where PyTorch is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.learners.genes_seam import GenePrepared, TrainingGenes
+from meta_models.learners.neural.batches import piece_of
+from meta_models.learners.neural.crops import TILE, Crops, cut
+from meta_models.learners.neural.gene_cache import GeneCache
+from meta_models.learners.neural.jobs import GeneJob, check_labels, gene_job
+from meta_models.learners.neural.library import library_versions
+from meta_models.learners.neural.loop import Course, Task, first_course, run
+from meta_models.learners.neural.options import NeuralConfig
+from meta_models.learners.neural.predictor import NetPredictor
+from meta_models.learners.neural.running import one_thread
+from meta_models.learners.neural.state import course_bytes, resume
+from meta_models.learners.seam import FitJob, Fitted
+
+#: Crops that are scored before their rows are taken from them: bounds memory.
+_SCORED_CROPS = 256
+
+
+@dataclass(frozen=True)
+class NetPrepared(GenePrepared):
+    """The cache of the genes, and their crops."""
+
+    genes: TrainingGenes
+    cache: GeneCache
+    config: NeuralConfig
+    device: str
+
+    @property
+    def crops(self) -> Crops:
+        """All crops of the grid."""
+        plan = self.config.architecture(self.genes.base_models, self.genes.evidence)
+        return cut(self.cache.lengths, plan.crop, plan.margin, self.cache.flank, self.cache.crop_sites)
+
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int,
+        state: bytes | None = None, keep: Callable[[bytes], None] | None = None,
+    ) -> Fitted:  # fmt: skip
+        """Fit `job` in one thread, whatever `threads` says: more add in another order, which makes other bytes."""
+        del weights, threads
+        check_labels(job, labels, self.cache.row_labels)
+        crops = self.crops
+        parts = gene_job(job, self.genes, crops)
+        task = Task(self.cache, crops, parts.train, parts.stop, self.config, self.genes.seed, self.device)
+        with one_thread():
+            course = self._trained(task, state, keep)
+            predictor = NetPredictor(course.net, device=self.device)
+            return _fitted(predictor, course, self._row_scores(predictor, crops, parts))
+
+    def verify(self) -> None:
+        """Raise UnitsFailed where a file of the cache was changed."""
+        self.cache.verify()
+
+    def _trained(self, task: Task, state: bytes | None, keep: Callable[[bytes], None] | None) -> Course:
+        key = self._key(task)
+        course = first_course(task, self.genes.base_models, self.genes.evidence)
+        if state is not None:
+            resume(course, state, key)
+        run(task, course, lambda course: None if keep is None else keep(course_bytes(course, key)))
+        return course
+
+    def _key(self, task: Task) -> str:
+        """What the result depends on."""
+        digest = hashlib.sha256(self.cache.fingerprint.encode())
+        inputs = (self.genes.base_models, self.genes.evidence, self.genes.flank)
+        options = (self.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
+        digest.update(repr((inputs, options)).encode())
+        for part in (self.cache.offsets, task.train, task.stop):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
+
+    def _row_scores(self, predictor: NetPredictor, crops: Crops, parts: GeneJob) -> NDArray[np.float32]:
+        """Scores (n_score, n_classes) of the job's rows: only crops that have one are scored."""
+        found = np.empty((len(parts.rows_crop), predictor.n_targets), np.float32)
+        wanted, which = np.unique(parts.rows_crop, return_inverse=True)
+        rows = np.argsort(which, kind="stable")
+        ends = np.searchsorted(which[rows], np.arange(len(wanted) + 1))
+        for begin in range(0, len(wanted), _SCORED_CROPS):
+            pieces = [piece_of(self.cache, crops, number) for number in wanted[begin : begin + _SCORED_CROPS]]
+            for number, scores in predictor.piece_scores(pieces, TILE):
+                mine = rows[ends[begin + number] : ends[begin + number + 1]]
+                found[mine] = scores[parts.rows_place[mine]]
+        return found
+
+
+def _fitted(predictor: NetPredictor, course: Course, scores: NDArray[np.float32]) -> Fitted:
+    curves = {"train": tuple(course.train)}
+    if course.held_out:
+        curves["held_out"] = tuple(course.held_out)
+    facts = {"epochs": course.epoch, "best_epoch": course.best, **predictor.facts()}
+    return Fitted(predictor, scores[:, :, None], rounds=course.best, curves=curves, facts=facts)

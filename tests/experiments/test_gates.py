@@ -1,0 +1,171 @@
+"""Quality gates: limits, figures computed by hand, files of gates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from finished_runs import make_oof, write_run
+
+from meta_models.analysis.comparison.evaluate import evaluate
+from meta_models.cli import main
+from meta_models.errors import InputError, UsageError
+from meta_models.experiments.gates import Gate, GateResult, GateStatus, failed, pass_gates, read_gates
+from meta_models.experiments.measures import MEASURES
+from meta_models.experiments.runs import read_run
+from meta_models.result import EnsembleRecord, ScoreFigures
+from meta_models.run_folder import RunFolder, describe_input
+from meta_models.schema import MAIN_BASE
+
+PASSED, FAILED, NONE = GateStatus.PASSED, GateStatus.FAILED, GateStatus.NOT_APPLICABLE
+
+
+def add(path: Path, **files: Any) -> None:
+    """Artifacts in JSON, and an input file."""
+    with RunFolder.open(path, extend=True) as folder:
+        folder.update(inputs=(describe_input(path / "report.html"),))
+        for name, value in files.items():
+            folder.write_json(f"{name}.json", value)
+
+
+def evaluated(oof: pl.DataFrame) -> dict[str, Any]:
+    return evaluate(oof, [MAIN_BASE], weighting="none", bootstrap_samples=50, seed=0).to_json()
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is better than a base model that knows nothing."""
+    oof = make_oof(skill=5.0)
+    path = write_run(tmp_path_factory.mktemp("runs") / "run", oof)
+    add(path, meta_evaluation_summary=evaluated(oof))
+    return path
+
+
+def results(path: Path, *gates: Gate) -> dict[str, GateResult]:
+    return {result.gate: result for result in pass_gates(read_run(path), gates or read_gates(None))}
+
+
+def test_a_good_run_passes_every_gate_by_its_figure(run_dir: Path) -> None:
+    found = results(run_dir)
+    assert list(found) == list(MEASURES)
+    assert {name: result.status for name, result in found.items() if name != "calibration"} == dict.fromkeys(
+        [name for name in MEASURES if name != "calibration"], PASSED
+    )
+    assert found["overfitting"].value == pytest.approx(0.3 / 0.2)  # losses after the last round
+    assert found["folds_complete"].text == "5 of 5 folds scored, with donors and acceptors"
+    assert found["positions_scored"].value == 1
+    assert found["data_checked"].text == "1 files hashed, 2 tests for leaks on 2 genes"
+    row = json.loads((run_dir / "meta_evaluation_summary.json").read_text())["headline"]["best_base"]
+    assert found["baseline_beaten"].value == row["lower"]
+
+
+def test_calibration_is_expected_over_observed_sites(run_dir: Path) -> None:
+    oof = make_oof(skill=5.0)
+    donors = oof["calibrated_donor"].cast(pl.Float64).sum() / 30
+    acceptors = oof["calibrated_acceptor"].cast(pl.Float64).sum() / 30
+    found = results(run_dir)["calibration"]
+    assert found.value == pytest.approx(max(donors, 1 / donors, acceptors, 1 / acceptors), rel=1e-5)
+    assert f"{donors:.3f} donors" in found.text
+
+
+def test_a_run_that_loses_to_the_base_model_fails(tmp_path: Path) -> None:
+    oof = make_oof(skill=0.0)
+    path = write_run(tmp_path / "run", oof)
+    add(path, meta_evaluation_summary=evaluated(oof))
+    assert results(path)["baseline_beaten"].status is FAILED
+
+
+def test_all_positions_count_where_they_were_scored(run_dir: Path, tmp_path: Path) -> None:
+    good, bad = make_oof(skill=5.0), make_oof(skill=0.0)
+    path = write_run(tmp_path / "run", good)
+    add(path, meta_evaluation_summary=evaluated(good), oof_dataset_evaluation=evaluated(bad))
+    assert results(path)["baseline_beaten"].status is FAILED
+
+
+def test_rows_and_genes_without_a_score_fail(tmp_path: Path) -> None:
+    oof = make_oof(10)
+    none = pl.when(pl.col("fold") == 2).then(None).otherwise(pl.col("calibrated_donor"))
+    holed = results(write_run(tmp_path / "holed", oof.with_columns(calibrated_donor=none)))
+    assert holed["positions_scored"].value == pytest.approx(0.8)
+    assert holed["folds_complete"].value == pytest.approx(0.8)
+    assert {holed[name].status for name in ("positions_scored", "folds_complete")} == {FAILED}
+    figures = ScoreFigures(1, None, None, None, None)
+    record = EnsembleRecord("refit", "", "voting", (), {}, figures, figures, missing_genes=("G1", "G2"))
+    missing = results(write_run(tmp_path / "missing", oof, ensemble=record))["positions_scored"]
+    assert missing.status is FAILED
+    assert "2 genes were left out" in missing.text
+
+
+def test_what_a_run_has_not_is_not_applicable(tmp_path: Path) -> None:
+    found = results(write_run(tmp_path / "run", make_oof(), fits=()))
+    assert {name for name, result in found.items() if result.status is NONE} == {"overfitting", "baseline_beaten"}
+    assert "--analyses base-vs-meta" in found["baseline_beaten"].text
+    assert found["data_checked"].status is FAILED  # no file was hashed
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "kept"),
+    [
+        ({"above": 0}, 0.0, False), ({"above": 0}, 0.1, True), ({"at_least": 1}, 1.0, True),
+        ({"at_most": 2}, 2.1, False), ({"at_least": 1, "at_most": 2}, 0.9, False), ({}, 3.1, False), ({}, 3.0, True),
+    ],
+)  # fmt: skip
+def test_limits(limits: dict[str, float], value: float, *, kept: bool) -> None:
+    assert Gate(gate="overfitting", **limits).kept_by(value) is kept
+
+
+def test_the_gates_of_a_file_are_looked_at_in_its_order(run_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "gates.yaml"
+    file.write_text("- {gate: seeds_set}\n- {gate: overfitting, at_most: 1.2}\n")
+    found = results(run_dir, *read_gates(file))
+    assert list(found) == ["seeds_set", "overfitting"]
+    assert [result.gate for result in failed(list(found.values()))] == ["overfitting"]
+    assert found["overfitting"].limit == "at most 1.2"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- {gate: overfiting}", "did you mean overfitting"),
+        ("- {gate: overfitting, most: 1}", "Extra inputs"),
+        ("- {gate: overfitting, at_most: .nan}", "finite"),
+        ("gate: overfitting", "list"),
+        ("[]", "an empty list"),
+        ("- {gate: seeds_set}\n- {gate: seeds_set}", "twice"),
+        ("a: [", "readable YAML"),
+    ],
+)
+def test_a_file_of_gates_that_is_none(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "gates.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        read_gates(file)
+    with pytest.raises(UsageError, match="readable YAML"):
+        read_gates(tmp_path / "missing.yaml")
+
+
+def test_an_altered_file_is_no_evidence(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", make_oof())
+    (path / "leakage_screening.csv").write_text("other")
+    with pytest.raises(InputError, match="as the run wrote it"):
+        results(path)
+
+
+def test_the_command_ends_with_5_where_a_gate_failed(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "gates.yaml", tmp_path / "gates.tsv"
+    file.write_text("- {gate: overfitting, at_most: 1.2}\n- {gate: seeds_set}\n")
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
+    assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(out)]) == 5
+    printed = capsys.readouterr()
+    assert "Failed: overfitting: held-out loss is 1.50 times that of training, 5 models (at most 1.2)" in printed.err
+    assert pl.read_csv(out, separator="\t")["status"].to_list() == ["failed", "passed"]
+    file.write_text("- {gate: seeds_set}\n")
+    assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(tmp_path / "gates.json")]) == 0
+    assert json.loads((tmp_path / "gates.json").read_text())[0]["status"] == "passed"
+    assert main(["gates", str(run_dir), "--out", str(tmp_path / "gates.txt")]) == 2
+    assert before == {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
