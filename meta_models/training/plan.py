@@ -122,7 +122,7 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
-    shape = shape_of(profile, profile.rows + most_mined(profile, config))
+    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
     peaks = {
