@@ -153,7 +153,7 @@ class SupportVectorMachine(ArrayLearner):
     name: ClassVar[str] = "svm"
     title: ClassVar[str] = "support vector machine (Nystroem, or scikit-learn's LIBSVM)"
     Config: ClassVar[type[SupportVectorMachineConfig]] = SupportVectorMachineConfig
-    traits: ClassVar[Traits] = Traits(targets="all")
+    traits: ClassVar[Traits] = Traits(targets="all", side_by_side=False)
 
     def footprint(
         self, shape: Shape, config: SupportVectorMachineConfig, resources: Resources  # noqa: ARG002
