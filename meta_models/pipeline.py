@@ -33,6 +33,7 @@ from meta_models.reporting import (
     SCREENING_EXCLUDED,
     ReportSources,
     require_analyses,
+    require_learners,
     require_targets,
     save_report,
 )
@@ -58,6 +59,7 @@ from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.several.learners import train
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +138,7 @@ def _run(
         folder.update(environment=_environment(tables, plan, config))
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
-        tables, untold = _with_possible_genes(tables, plan, config)
-        notes = (*notes, *untold)
+        tables, notes = _with_possible_genes(tables, plan, config, notes)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
         require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     with _phase("screening", folder, sampler):
@@ -149,7 +150,7 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = plan.strategy.train(dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
+        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -170,6 +171,7 @@ def _run(
     model_file, screening = plan.strategy.model_file, screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
+    require_learners(result)
     return analyses
 
 
@@ -265,16 +267,18 @@ def _memory_figures(
     )
 
 
-def _with_possible_genes(tables: Tables, plan: Plan, config: TrainingConfig) -> tuple[Tables, tuple[Note, ...]]:
-    """`tables` without whole genes where the strategy keeps no model that could score them, and what is said then."""
+def _with_possible_genes(
+    tables: Tables, plan: Plan, config: TrainingConfig, notes: tuple[Note, ...]
+) -> tuple[Tables, tuple[Note, ...]]:
+    """`tables` without whole genes where the strategy keeps no model that could score them, and a note on that."""
     if tables.genes is None or plan.strategy.keeps_fold_models:
-        return tables, ()
+        return tables, notes
     why = f"the strategy {plan.choice.name} does not keep the models of the folds"
     if config.whole_genes == "all" or config.oof_dataset is not None:
         action = "Take --strategy single_model, --eval-dataset or --whole-genes off"
         raise UsageError("Whole genes are scored by the models of the folds", why, action)
     note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
-    return dataclasses.replace(tables, genes=None), (note,)
+    return dataclasses.replace(tables, genes=None), (*notes, note)
 
 
 def _check_tables(tables: Tables) -> tuple[Note, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.performance.leaderboard import leaderboard_lines
 from meta_models.analysis.report.card import render_model_card
 from meta_models.analysis.report.html import render_report
 from meta_models.analysis.report.input import WHOLE_GENES as TITLE
@@ -64,7 +65,7 @@ def save_report(sources: ReportSources, folder: RunFolder) -> None:
     folder.write_text(SUMMARY, render_summary(report))
     folder.write_text(PAGE, render_report(report))
     folder.write_text(CARD, render_model_card(report))
-    for line in report.verdict():
+    for line in (*report.verdict(), *leaderboard_lines(sources.result)):
         logger.info("%s", line)
     logger.info("Report: %s", folder.path / PAGE)
 
@@ -80,6 +81,20 @@ def require_analyses(analyses: AnalysisRun) -> None:
     if analyses.failed:
         failed = ", ".join(f"{outcome.code} ({outcome.reason})" for outcome in analyses.failed)
         raise UnitsFailed("Every analysis must finish", f"Failed: {failed}", "The model and all else were saved")
+
+
+def require_learners(result: TrainingResult) -> None:
+    """Call it where all else is written: a run without one of its learners is not complete.
+
+    Raises
+    ------
+    UnitsFailed
+        If a learner could not be fitted.
+    """
+    failed = {} if result.leaderboard is None else result.leaderboard.failed
+    if failed:
+        why = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
+        raise UnitsFailed("Every learner must be fitted", f"Failed: {why}", "The others and all else were saved")
 
 
 def require_targets(analyses: AnalysisRun) -> ExitCode:

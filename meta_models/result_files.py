@@ -18,6 +18,7 @@ from meta_models.result import (
     FeatureRecord,
     FitRecord,
     FoldRecord,
+    LeaderboardRecord,
     MemoryRecord,
     MiningRecord,
     Note,
@@ -66,6 +67,7 @@ class StoredResult:
     notes: tuple[Note, ...]
     ensemble: EnsembleRecord | None
     mining: tuple[MiningRecord, ...]
+    leaderboard: LeaderboardRecord | None = None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
@@ -125,6 +127,7 @@ def stored_values(result: TrainingResult, model_file: str) -> dict[str, Any]:
     """The content of ``training_result.json``."""
     plain: dict[str, Any] = {name: getattr(result, name) for name in _PLAIN}
     plain["ensemble"] = _unmeasured(result.ensemble)
+    plain["leaderboard"] = None if result.leaderboard is None else unmeasured(result.leaderboard)
     plain["best_base_by_fold"] = dict(result.best_base_by_fold)
     stored = StoredResult(
         format_version=FORMAT_VERSION,
@@ -201,6 +204,12 @@ def _fold_models(path: Path, stored: StoredResult) -> Iterator[tuple[int, Fitted
 
 def _fold_file(fold: int) -> str:
     return f"{FOLD_MODELS}/fold_{fold}.pkl"
+
+
+def unmeasured(leaderboard: LeaderboardRecord) -> LeaderboardRecord:
+    """`leaderboard` as it is for all equal runs."""
+    standings = tuple(replace(row, seconds=None, rows_per_second=None) for row in leaderboard.standings)
+    return replace(leaderboard, standings=standings)
 
 
 def _unmeasured(ensemble: EnsembleRecord | None) -> EnsembleRecord | None:

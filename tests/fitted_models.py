@@ -20,6 +20,7 @@ from meta_models.model import (
     PlattCalibrator,
     SingleModel,
 )
+from meta_models.model.combinations import Mean, PerBin, Stacking, Voting, Weighted
 from meta_models.persistence import archive, dump_model, envelope
 
 FEATURES = ("donor_score", "acceptor_score", "neither_score", "x[1]<2", "3mer_ACG", "gc_content")
@@ -65,28 +66,46 @@ def single(seed: int = 0, calibration: str = "none", rounds: int = 4) -> SingleM
 
 
 @cache
-def ensemble(combination: str = "voting", calibration: str = "none", n_members: int = 3) -> EnsembleMetaModel:
+def ensemble(combination: str = "mean", calibration: str = "none", n_members: int = 3) -> EnsembleMetaModel:
     """An ensemble of members with seeds 0, 1, 2."""
     members = [single(seed) for seed in range(n_members)]
     rng = np.random.default_rng(7)
-    parameters = {
-        "voting": {},
-        "weighted": {"weights": rng.random((n_members, 3))},
-        "stacking": {"coef": rng.normal(size=(3, 3 * n_members)), "intercept": rng.normal(size=3)},
+    combinations = {
+        "mean": Mean(),
+        "weighted": Weighted(rng.random((n_members, 3))),
+        "stacking": Stacking(rng.normal(size=(3, 3 * n_members)), rng.normal(size=3)),
+        "voting": Voting(),
+        "per-bin": PerBin(
+            np.array([0.2, 0.6]), rng.random((3, n_members, 3)), rng.random((n_members, 3)), columns=(0, 1)
+        ),
     }
     genes = tuple(sorted(gene for member in members for gene in member.info.genes))
     return EnsembleMetaModel(
         members,
         info=ModelInfo(strategy="batch_ensemble", genes=genes),
-        combination=combination,
+        combination=combinations[combination],
         calibrators=CALIBRATORS[calibration],
-        **parameters[combination],
+    )
+
+
+@cache
+def nested() -> EnsembleMetaModel:
+    """A calibrated ensemble of a calibrated single model, and of an ensemble of a single model and an ensemble."""
+    info = ModelInfo("batch_ensemble", ("g0a",))
+    inner = EnsembleMetaModel([single(2), ensemble("stacking")], info=info, combination=Weighted(np.eye(2, 3) + 0.5))
+    inner = inner.with_calibrators(CALIBRATORS["isotonic"])
+    return EnsembleMetaModel(
+        [single(1, "platt"), inner], info=info, combination=Voting(), calibrators=CALIBRATORS["mixed"]
     )
 
 
 MODELS = {
     **{f"single-{kind}": (single, {"calibration": kind}) for kind in CALIBRATORS},
-    **{f"ensemble-{kind}": (ensemble, {"combination": kind}) for kind in ("voting", "weighted", "stacking")},
+    **{
+        f"ensemble-{kind}": (ensemble, {"combination": kind})
+        for kind in ("mean", "voting", "weighted", "stacking", "per-bin")
+    },
+    "nested": (nested, {}),
     "ensemble-calibrated": (ensemble, {"calibration": "platt"}),
 }
 

@@ -16,6 +16,7 @@ from meta_models.analysis.performance.base_vs_meta import BaseVersusMeta
 from meta_models.analysis.performance.calibration import Calibration
 from meta_models.analysis.performance.curves import Curves
 from meta_models.analysis.performance.decisions import Decisions
+from meta_models.analysis.performance.leaderboard import Leaderboard
 from meta_models.analysis.performance.targets import Targets
 from meta_models.analysis.retraining.group_ablation import GroupAblation
 from meta_models.analysis.retraining.learning_curve import LearningCurve
@@ -23,6 +24,7 @@ from meta_models.analysis.retraining.shuffled_labels import ShuffledLabels
 
 ANALYSES: tuple[Analysis, ...] = (
     BaseVersusMeta(),
+    Leaderboard(),
     Targets(),
     Curves(),
     Decisions(),

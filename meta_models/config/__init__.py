@@ -1,6 +1,6 @@
 """The one configuration of each command."""
 
 from meta_models.config.base import Configuration, PositiveInt, Scope, Share, ValueNames
-from meta_models.config.training import SCORE_NAMES, TrainingConfig
+from meta_models.config.training import SCORE_NAMES, UNFITTED, TrainingConfig
 
-__all__ = ["SCORE_NAMES", "Configuration", "PositiveInt", "Scope", "Share", "TrainingConfig", "ValueNames"]
+__all__ = ["SCORE_NAMES", "UNFITTED", "Configuration", "PositiveInt", "Scope", "Share", "TrainingConfig", "ValueNames"]

@@ -42,6 +42,17 @@ def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str,
     return {**rest, "learners": chosen, "sections": sections}
 
 
+def upgraded(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`values`; where they are all that a former version knew, by the names that they have now.
+
+    ``ensemble_method: voting`` was the mean of probabilities before `combine` stood beside it.
+    """
+    whole = {"dataset", "analyses", "ensemble_cv", "seed"} <= values.keys()
+    if whole and "combine" not in values and values.get("ensemble_method") == "voting":
+        return {**values, "ensemble_method": "mean"}
+    return values
+
+
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` of a configuration without sections: their options as ``NAME.option``, those of `FORMER` without it."""
     rest = {key: value for key, value in values.items() if key not in ("sections", "family")}

@@ -19,12 +19,16 @@ from meta_models.config.base import (
     Share,
     ValueNames,
 )
-from meta_models.config.sections import flat, with_sections
+from meta_models.config.sections import flat, upgraded, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, LearnerConfig
 from meta_models.local_paths import LocalName, LocalPath
 
+#: Ways of combining members.
+Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best"]
+#: Those of them, and of batches, that have no parameters.
+UNFITTED = ("mean", "voting")
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
 
 
@@ -183,6 +187,23 @@ class TrainingConfig(Configuration):
         40, description="Features of the highest gain that are permuted alone; the others by feature group."
     )
 
+    # ---- combination of learners
+    combine: OfModel[Method] = Field(
+        "weighted",
+        description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
+        "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
+        "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
+        "weights for each bin of the best base score (per-bin), or the single best (best).",
+    )
+    optimiser: OfModel[Literal["slsqp", "differential-evolution"]] = Field(
+        "slsqp",
+        description="How weights are sought, of weighted and per-bin: least log-loss (slsqp), or highest average "
+        "precision by chance (differential-evolution: slower, less stable).",
+    )
+    keep_combination: OfModel[bool] = Field(
+        default=False, description="Save the combination also where it is no better than its best member."
+    )
+
     # ---- ensemble
     max_genes_per_batch: OfModel[PositiveInt] = Field(
         1200, description="Most genes of a batch (families are never split)."
@@ -193,11 +214,13 @@ class TrainingConfig(Configuration):
     parallel_batches: OfResources[PositiveInt | None] = Field(
         None, description="Batches trained at a time, as far as memory allows (default: a third of the threads)."
     )
-    ensemble_method: OfModel[Literal["voting", "weighted", "stacking"]] = Field(
-        "voting", description="How members are combined; 'weighted' and 'stacking' are fitted out of fold: refit."
+    ensemble_method: OfModel[Literal["mean", Method]] = Field(
+        "mean",
+        description="How batches are combined: the mean of their probabilities, or as --combine; all but mean and "
+        "voting are fitted out of fold: refit.",
     )
     ensemble_weights_per_class: OfModel[bool] = Field(
-        default=False, description="Weights of its own for each class, with --ensemble-method weighted."
+        default=False, description="Weights of its own for each class, where batches or learners are weighted."
     )
     ensemble_cv: OfModel[Literal["auto", "out-of-batch", "refit"]] = Field(
         "auto",
@@ -259,6 +282,10 @@ class TrainingConfig(Configuration):
         """Most rounds of a fit of the learner; 0 where it has none."""
         return self.learner.rounds(self.section)
 
+    def of_learner(self, name: str) -> Self:
+        """The same with the learner `name` alone."""
+        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})
+
     def cheaper(self, rounds: int) -> Self:
         """The same with at most `rounds` rounds, all of them taken, as the learner makes up for those left out."""
         section = self.learner.cheaper(self.section, rounds)
@@ -290,7 +317,7 @@ class TrainingConfig(Configuration):
     @classmethod
     def _sections(cls, values: Any) -> Any:
         """Options of learners under the names of the learners, and those of former versions at the top."""
-        return with_sections(values, frozenset(cls.model_fields)) if isinstance(values, Mapping) else values
+        return with_sections(upgraded(values), frozenset(cls.model_fields)) if isinstance(values, Mapping) else values
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -298,14 +325,22 @@ class TrainingConfig(Configuration):
             raise ValueError("resume and overwrite exclude one another")
         self._check_mining()
         self._check_ensemble()
+        self._check_learners()
         return self
+
+    def _check_learners(self) -> None:
+        if len(set(self.learners)) < len(self.learners):
+            raise ValueError(f"learners must be named once each, found {' '.join(self.learners)}")
+        odd = {"max_features": self.max_features, "mine_negatives": self.mine_negatives}
+        for name in [name for name, value in odd.items() if value is not None and len(self.learners) > 1]:
+            raise ValueError(f"{name} takes one learner: each would train on features or rows of its own")
 
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
 
     def _check_ensemble(self) -> None:
-        if self.ensemble_cv == "out-of-batch" and self.ensemble_method != "voting":
+        if self.ensemble_cv == "out-of-batch" and self.ensemble_method not in UNFITTED:
             raise ValueError(
                 f"ensemble_method {self.ensemble_method} needs ensemble_cv refit: out of batch no row has a prediction "
                 "of its own member that may be looked at, so its weights cannot be fitted"

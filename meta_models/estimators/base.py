@@ -99,7 +99,7 @@ class BaseMetaModelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """
         check_is_fitted(self)
         model = self.model_
-        members = model.members if isinstance(model, EnsembleMetaModel) else (model,)
+        members = model.singles
         found = [next(iter(member.predictor.importances().values()), None) for member in members]
         known = [values for values in found if values is not None]
         if not known:

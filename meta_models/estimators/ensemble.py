@@ -15,11 +15,11 @@ from meta_models.estimators.fitting import calibrated, final_model, fit_rows, no
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.estimators.single import MetaModelClassifier, train_single
 from meta_models.model import EnsembleMetaModel, SingleModel
+from meta_models.model.combinations import Mean
 from meta_models.training.batches.packing import pack_groups
-from meta_models.training.combination.fit import FittedCombination
 
 _STRATEGY = "batch_ensemble"
-_VOTING = FittedCombination("voting")
+_MEAN = Mean()
 
 
 class GeneBatchEnsembleClassifier(MetaModelClassifier):
@@ -131,4 +131,4 @@ def _out_of_batch(rows: TrainingRows, members: list[SingleModel], batch: NDArray
     for at, member in enumerate(members):
         others = batch != at
         probabilities[at, others] = member.predict_proba(rows.X[others])
-    return np.asarray(_VOTING(probabilities))
+    return _MEAN(probabilities.astype(np.float64))

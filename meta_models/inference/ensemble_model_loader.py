@@ -108,7 +108,7 @@ def _log(model: FittedModel, *, verbose: bool) -> None:
             "[EnsembleLoader] Batch models: %d, total genes: %d, combination method: %s",
             model.n_members,
             len(model.info.genes),
-            model.combination,
+            model.combination.kind,
         )
     else:
         logger.info("[EnsembleLoader] Detected standard single model")

@@ -125,7 +125,7 @@ def verify_model(path_or_glob: str | os.PathLike[str], *, isolated: bool = False
 def _facts(path: str, file: ModelFile) -> ModelFacts:
     model, info = file.model, file.model.info
     ensemble = model if isinstance(model, EnsembleMetaModel) else None
-    singles = ensemble.members if ensemble else (model,)
+    singles = model.singles
     return ModelFacts(
         path=path,
         kind="ensemble" if ensemble else "single model",
@@ -133,9 +133,9 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         size=file.size,
         sha256=file.sha256,
         members=model.n_members,
-        trees=sum(_trees(single) for single in singles if isinstance(single, SingleModel)),
-        learners=tuple(dict.fromkeys(single.learner for single in singles if isinstance(single, SingleModel))),
-        combination=ensemble.combination if ensemble else None,
+        trees=sum(map(_trees, singles)),
+        learners=tuple(dict.fromkeys(single.learner for single in singles)),
+        combination=ensemble.combination.kind if ensemble else None,
         strategy=info.strategy,
         classes=info.classes,
         features=model.feature_names,

@@ -12,13 +12,16 @@ from meta_models.model.calibrators import (
     apply_calibrators,
     normalise,
 )
-from meta_models.model.ensemble import EnsembleMetaModel, combine, stacking_features
+from meta_models.model.combinations import COMBINATIONS, Combination
+from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.inputs import as_matrix
 from meta_models.model.single import SingleModel
 from meta_models.model.sketches import FeatureSketch
 
 __all__ = [
+    "COMBINATIONS",
     "Calibrator",
+    "Combination",
     "EnsembleMetaModel",
     "FeatureSketch",
     "FittedModel",
@@ -29,7 +32,5 @@ __all__ = [
     "SingleModel",
     "apply_calibrators",
     "as_matrix",
-    "combine",
     "normalise",
-    "stacking_features",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from meta_models.model.calibrators import Calibrator, apply_calibrators, normali
 from meta_models.model.inputs import Rows, open_rows
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
+
+if TYPE_CHECKING:
+    from meta_models.model.single import SingleModel
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Probabilities = NDArray[np.float64]
@@ -136,6 +139,16 @@ class FittedModel(ABC):
     @abstractmethod
     def n_members(self) -> int:
         """How many models are combined; 1 in a single model."""
+
+    @property
+    @abstractmethod
+    def singles(self) -> tuple[SingleModel, ...]:
+        """All single models in it."""
+
+    @property
+    def depth(self) -> int:
+        """How many ensembles lie within one another; 0 in a single model."""
+        return 0
 
     @property
     def classes_(self) -> NDArray[np.int64]:

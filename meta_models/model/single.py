@@ -50,6 +50,11 @@ class SingleModel(FittedModel):
         """One."""
         return 1
 
+    @property
+    def singles(self) -> tuple[SingleModel, ...]:
+        """Itself."""
+        return (self,)
+
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""
         self.predictor.set_threads(n)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeAlias
 
 from meta_models.errors import InputError, UsageError
 from meta_models.features import Recipe
@@ -17,6 +16,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
 from meta_models.model.calibrators import CALIBRATORS
+from meta_models.model.combinations import COMBINATIONS
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -24,6 +24,7 @@ from meta_models.persistence.manifest import (
     FORMAT,
     MAX_MEMBERS,
     NAME,
+    CombinationRecord,
     InfoRecord,
     Manifest,
     checked_json,
@@ -38,7 +39,6 @@ RECIPE = "recipe.json"
 #: The learner of files of format 1, which named none.
 _FORMER = "xgboost"
 
-_COMBINATION_ARRAYS = {"voting": (), "weighted": ("weights",), "stacking": ("coef", "intercept")}
 _CALIBRATOR_ARRAYS = {
     "identity": (), "platt": ("slope", "intercept"), "isotonic": ("x", "y"),
     "blend": ("slope", "intercept", "weights", "columns"),
@@ -60,38 +60,73 @@ def encode(model: FittedModel) -> bytes:
         raise TypeError(f"only SingleModel and EnsembleMetaModel can be stored, found {type(model).__name__}")
     if model.info.classes != CLASS_NAMES:
         raise ValueError(f"only models of the classes {CLASS_NAMES} can be stored, found classes {model.info.classes}")
-    members = model.members if isinstance(model, EnsembleMetaModel) else ()
-    parts = [_files_of(i, member) for i, member in enumerate(_singles(model))]
+    singles, groups = model.singles, _groups(model)
+    parts = [_files_of(i, single) for i, single in enumerate(singles)]
     entries = {_part_name(i, name): data for i, files in enumerate(parts) for name, data in files.items()}
-    entries |= _calibrator_entries(model.calibrators)
+    for number, single in enumerate(singles if groups else ()):
+        entries |= _calibrator_entries(single.calibrators, _member_folder(number))
+    for number, (group, _) in enumerate(groups[:-1]):
+        entries |= _own_entries(group, _group_folder(number))
+    entries |= _own_entries(model, "")
     if model.info.recipe is not None:
         entries[RECIPE] = _recipe_bytes(model.info.recipe)
-    for number, member in enumerate(members):
-        entries |= _calibrator_entries(member.calibrators, number)
-    if isinstance(model, EnsembleMetaModel):
-        names = _COMBINATION_ARRAYS[model.combination]
-        entries |= {_combination_name(name): to_npy(getattr(model, name)) for name in names}
-    manifest = {
+    manifest = _manifest(model, groups, parts) | {"files": {name: _record(data) for name, data in entries.items()}}
+    return archive.write({**entries, NAME: checked_json(manifest)})
+
+
+#: An ensemble and the numbers of its members.
+_Group: TypeAlias = tuple[EnsembleMetaModel, tuple[int, ...]]
+
+
+def _groups(model: FittedModel) -> list[_Group]:
+    """The ensembles in `model`, each after those within itself, the whole last; none in a single model."""
+    singles, groups = itertools.count(), list[_Group]()
+
+    def visit(part: FittedModel) -> int:
+        if not isinstance(part, EnsembleMetaModel):
+            return next(singles)
+        groups.append((part, tuple([visit(member) for member in part.members])))
+        return len(model.singles) + len(groups) - 1
+
+    visit(model)
+    return groups
+
+
+def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapping[str, bytes]]) -> dict[str, object]:
+    """``model.json`` without the files."""
+    singles = model.singles
+    optional: dict[str, object] = {}
+    if groups and any(single.calibrators is not None for single in singles):
+        optional["member_calibrators"] = [_kinds(single) for single in singles]
+    if len(groups) > 1:
+        optional["groups"] = [_group_record(group) for group in groups[:-1]]
+    if model.info.recipe is not None:
+        optional["recipe"] = True
+    return optional | {
         "format": FORMAT,
         "format_version": MODEL_FORMAT,
-        "kind": "ensemble" if members else "single",
+        "kind": "ensemble" if groups else "single",
         "classes": CLASS_NAMES,
         "feature_names": model.feature_names,
         "info": InfoRecord.values(model.info),
-        "members": [InfoRecord.values(member.info) for member in members],
-        "combination": model.combination if isinstance(model, EnsembleMetaModel) else None,
+        "members": [InfoRecord.values(single.info) for single in singles] if groups else [],
+        "combination": _combination_record(groups[-1]) if groups else None,
         "calibrators": _kinds(model),
         "parts": [
-            {"learner": member.learner, "files": sorted(files)}
-            for member, files in zip(_singles(model), parts, strict=True)
+            {"learner": single.learner, "files": sorted(files)} for single, files in zip(singles, parts, strict=True)
         ],
-        "files": {name: _record(data) for name, data in entries.items()},
     }
-    if any(member.calibrators is not None for member in members):
-        manifest["member_calibrators"] = [_kinds(member) for member in members]
-    if model.info.recipe is not None:
-        manifest["recipe"] = True
-    return archive.write({**entries, NAME: checked_json(manifest)})
+
+
+def _combination_record(group: _Group) -> dict[str, object]:
+    return {"kind": group[0].combination.kind, "members": group[1]}
+
+
+def _group_record(group: _Group) -> dict[str, object]:
+    model, _ = group
+    return {
+        "info": InfoRecord.values(model.info), "calibrators": _kinds(model), "combination": _combination_record(group),
+    }  # fmt: skip
 
 
 def decode(data: bytes, *, max_bytes: int) -> FittedModel:
@@ -128,27 +163,32 @@ def _verified(container: Archive, manifest: Manifest, name: str) -> bytes:
 
 
 def _restored(manifest: Manifest, read: Read) -> FittedModel:
-    calibrators = _calibrators(manifest.calibrators, read)
     info = replace(manifest.info.info(manifest.format_version), recipe=_recipe(manifest, read))
-    if manifest.combination is None:
-        return _single(manifest, read, 0, info, calibrators)
-    records = enumerate(manifest.members)
+    whole = manifest.whole
+    if whole is None:
+        return _single(manifest, read, 0, info, _calibrators(manifest.calibrators, read, ""))
     kinds = manifest.member_calibrators or (None,) * len(manifest.members)
-    members = [
-        _single(manifest, read, i, record.info(manifest.format_version), _calibrators(kinds[i], read, i))
-        for i, record in records
+    models: list[FittedModel] = [
+        _single(
+            manifest, read, i, record.info(manifest.format_version), _calibrators(kinds[i], read, _member_folder(i))
+        )
+        for i, record in enumerate(manifest.members)
     ]
-    names = _COMBINATION_ARRAYS[manifest.combination]
-    arrays: dict[str, NDArray[np.float64]] = {n: from_npy(read(_combination_name(n)), n) for n in names}
-    return EnsembleMetaModel(
-        members,
-        info=info,
-        combination=manifest.combination,
-        weights=arrays.get("weights"),
-        coef=arrays.get("coef"),
-        intercept=arrays.get("intercept"),
-        calibrators=calibrators,
-    )
+    for number, group in enumerate(manifest.groups):
+        of_group, folder = group.info.info(manifest.format_version), _group_folder(number)
+        models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder))
+    return _ensemble(models, whole, info, manifest.calibrators, read, "")
+
+
+def _ensemble(
+    models: Sequence[FittedModel], record: CombinationRecord, info: ModelInfo, kinds: Sequence[str] | None, read: Read,
+    folder: str,
+) -> EnsembleMetaModel:  # fmt: skip
+    kind = COMBINATIONS[record.kind]
+    names = {array: _combination_name(array, folder) for array in kind.names}
+    combination = kind.from_arrays({array: from_npy(read(name), name) for array, name in names.items()})
+    calibrators, members = _calibrators(kinds, read, folder), [models[number] for number in record.members]
+    return EnsembleMetaModel(members, info=info, combination=combination, calibrators=calibrators)
 
 
 def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
@@ -193,18 +233,14 @@ def _entries(manifest: Manifest, member: int) -> dict[str, str]:
     return {name: _part_name(member, name) for name in manifest.parts[member].files}
 
 
-def _calibrators(kinds: Sequence[str] | None, read: Read, member: int | None = None) -> list[Calibrator] | None:
+def _calibrators(kinds: Sequence[str] | None, read: Read, folder: str) -> list[Calibrator] | None:
     if kinds is None:
         return None
     result: list[Calibrator] = []
     for class_name, kind in zip(CLASS_NAMES, kinds, strict=True):
-        names = {array: _calibrator_name(class_name, array, member) for array in _CALIBRATOR_ARRAYS[kind]}
+        names = {array: _calibrator_name(class_name, array, folder) for array in _CALIBRATOR_ARRAYS[kind]}
         result.append(CALIBRATORS[kind].from_arrays({a: from_npy(read(n), n) for a, n in names.items()}))
     return result
-
-
-def _singles(model: SingleModel | EnsembleMetaModel) -> tuple[SingleModel, ...]:
-    return model.members if isinstance(model, EnsembleMetaModel) else (model,)
 
 
 def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
@@ -223,38 +259,59 @@ def _kinds(model: FittedModel) -> list[str] | None:
     return None if model.calibrators is None else [c.kind for c in model.calibrators]
 
 
-def _calibrator_entries(calibrators: Sequence[Calibrator] | None, member: int | None = None) -> dict[str, bytes]:
+def _calibrator_entries(calibrators: Sequence[Calibrator] | None, folder: str) -> dict[str, bytes]:
     return {
-        _calibrator_name(class_name, array, member): to_npy(values)
+        _calibrator_name(class_name, array, folder): to_npy(values)
         for class_name, calibrator in zip(CLASS_NAMES, calibrators or (), strict=calibrators is not None)
         for array, values in calibrator.to_arrays().items()
     }
 
 
+def _own_entries(model: FittedModel, folder: str) -> dict[str, bytes]:
+    """Calibrators and combination of the whole, or of an ensemble within it."""
+    arrays = model.combination.to_arrays() if isinstance(model, EnsembleMetaModel) else {}
+    combination = {_combination_name(name, folder): to_npy(values) for name, values in arrays.items()}
+    return _calibrator_entries(model.calibrators, folder) | combination
+
+
 def _expected_names(manifest: Manifest) -> Iterator[str]:
     for i in range(manifest.n_members):
         yield from _entries(manifest, i).values()
-    calibrated = [(None, manifest.calibrators), *enumerate(manifest.member_calibrators or ())]
-    for member, kinds in calibrated:
-        for class_name, kind in zip(CLASS_NAMES, kinds or (), strict=kinds is not None):
-            yield from (_calibrator_name(class_name, array, member) for array in _CALIBRATOR_ARRAYS[kind])
-    if manifest.combination is not None:
-        yield from map(_combination_name, _COMBINATION_ARRAYS[manifest.combination])
+    yield from _calibrator_names(manifest.calibrators, "")
+    for i, kinds in enumerate(manifest.member_calibrators or ()):
+        yield from _calibrator_names(kinds, _member_folder(i))
+    groups = [(group.combination, _group_folder(number)) for number, group in enumerate(manifest.groups)]
+    for number, group in enumerate(manifest.groups):
+        yield from _calibrator_names(group.calibrators, _group_folder(number))
+    for record, folder in [*groups, *([] if manifest.whole is None else [(manifest.whole, "")])]:
+        yield from (_combination_name(array, folder) for array in COMBINATIONS[record.kind].names)
     if manifest.recipe:
         yield RECIPE
+
+
+def _calibrator_names(kinds: Sequence[str] | None, folder: str) -> Iterator[str]:
+    for class_name, kind in zip(CLASS_NAMES, kinds or (), strict=kinds is not None):
+        yield from (_calibrator_name(class_name, array, folder) for array in _CALIBRATOR_ARRAYS[kind])
 
 
 def _part_name(member: int, file: str) -> str:
     return f"members/{member:03d}/{file}"
 
 
-def _calibrator_name(class_name: str, array: str, member: int | None = None) -> str:
-    folder = "" if member is None else f"member_{member:03d}/"
+def _member_folder(member: int) -> str:
+    return f"member_{member:03d}/"
+
+
+def _group_folder(group: int) -> str:
+    return f"group_{group:03d}/"
+
+
+def _calibrator_name(class_name: str, array: str, folder: str) -> str:
     return f"calibration/{folder}{class_name}/{array}.npy"
 
 
-def _combination_name(array: str) -> str:
-    return f"combination/{array}.npy"
+def _combination_name(array: str, folder: str) -> str:
+    return f"combination/{folder}{array}.npy"
 
 
 def _record(data: bytes) -> dict[str, object]:

@@ -104,6 +104,28 @@ class PartRecord(_Strict):
     files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=MAX_FILES)]
 
 
+class CombinationRecord(_Strict):
+    """How members are combined: the kind, whose arrays are entries, and the numbers of the models that are combined.
+
+    The single models have the numbers from 0 on, in the order of their parts; inner ensembles those after them.
+    """
+
+    kind: Literal["mean", "voting", "weighted", "stacking", "per-bin"]
+    members: Annotated[tuple[Annotated[int, Field(ge=0, lt=2 * MAX_MEMBERS)], ...], Field(min_length=1)]
+
+
+class GroupRecord(_Strict):
+    """An inner ensemble; its members have smaller numbers than itself."""
+
+    info: InfoRecord
+    calibrators: Kinds | None
+    combination: CombinationRecord
+
+
+#: What the combinations of format 1, which were names, are now.
+_FORMER_KINDS = {"voting": "mean", "weighted": "weighted", "stacking": "stacking"}
+
+
 class Manifest(_Strict):
     """``model.json``, format versions 1 and 2.
 
@@ -115,8 +137,13 @@ class Manifest(_Strict):
         Their arrays stand in ``calibration/<class>/<array>.npy``.
     files : mapping of name to FileRecord
         Every other entry of the archive.
-    member_calibrators : three kinds of calibrator for each member, or None
+    member_calibrators : three kinds of calibrator (or None) for each member, or None
         Their arrays stand in ``calibration/member_<number>/<class>/<array>.npy``.
+    combination : CombinationRecord, the name of one in version 1, or None
+        Of an ensemble; its arrays stand in ``combination/<array>.npy``.
+    groups : tuple of GroupRecord
+        Ensembles within the ensemble; their arrays stand in ``combination/group_<number>/`` and
+        ``calibration/group_<number>/<class>/``.
     parts : tuple of PartRecord, or None
         One for each member, or for the single model. Absent in version 1, where each is three boosters.
     recipe : bool
@@ -130,11 +157,12 @@ class Manifest(_Strict):
     feature_names: Annotated[Texts, Field(min_length=1, max_length=1_000_000)]
     info: InfoRecord
     members: Annotated[tuple[InfoRecord, ...], Field(max_length=MAX_MEMBERS)]
-    combination: Literal["voting", "weighted", "stacking"] | None
+    combination: CombinationRecord | Literal["voting", "weighted", "stacking"] | None
     calibrators: Kinds | None
     files: dict[str, FileRecord]
-    member_calibrators: tuple[Kinds, ...] | None = None
+    member_calibrators: tuple[Kinds | None, ...] | None = None
     parts: Annotated[tuple[PartRecord, ...], Field(max_length=MAX_MEMBERS)] | None = None
+    groups: Annotated[tuple[GroupRecord, ...], Field(max_length=MAX_MEMBERS)] = ()
     recipe: bool = False
 
     @model_validator(mode="after")
@@ -150,7 +178,31 @@ class Manifest(_Strict):
             raise ValueError("parts stand in version 2, and in no earlier one")
         if self.parts is not None and len(self.parts) != self.n_members:
             raise ValueError("there is a part for each member")
+        self._check_tree()
         return self
+
+    def _check_tree(self) -> None:
+        """Each model but the whole is a member of one ensemble, whose number is greater than its own."""
+        if (self.format_version == 1) != isinstance(self.combination, str) and self.combination is not None:
+            raise ValueError("combinations are named in version 1, and records in later ones")
+        if self.combination is None and self.groups:
+            raise ValueError("a single model holds no ensembles")
+        used = [number for group in self.groups for number in group.combination.members]
+        whole = self.whole
+        used += [] if whole is None else whole.members
+        if whole is not None and sorted(used) != list(range(len(self.members) + len(self.groups))):
+            raise ValueError("each model is a member of one ensemble")
+        for at, group in enumerate(self.groups, len(self.members)):
+            if max(group.combination.members) >= at:
+                raise ValueError("an ensemble holds models of smaller numbers only")
+
+    @property
+    def whole(self) -> CombinationRecord | None:
+        """How the whole is combined; None in a single model."""
+        if not isinstance(self.combination, str):
+            return self.combination
+        values = {"kind": _FORMER_KINDS[self.combination], "members": tuple(range(len(self.members)))}
+        return CombinationRecord.model_validate(values)
 
     @property
     def n_members(self) -> int:

@@ -104,6 +104,14 @@ class UnitStore:
         self.folder = folder
         self._listener = listener
 
+    def within(self, name: str) -> UnitStore:
+        """A store of its own below this one; the listener is told of its units as ``name.unit``."""
+        _check_name(name)
+        listener = self._listener
+        return UnitStore(
+            self.folder / name, None if listener is None else lambda unit, record: listener(f"{name}.{unit}", record)
+        )
+
     @staticmethod
     def key(parts: Mapping[str, object]) -> UnitKey:
         """The key of a unit that is determined by `parts` (inputs, genes, features, parameters, seed, versions, ...).

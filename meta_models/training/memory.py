@@ -37,6 +37,7 @@ AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"}
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
 SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
+JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
 SCORE_BYTES = 12  # three float32 probabilities of a member for a row
@@ -50,6 +51,15 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> 
     jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
     fitting = max(_checking(shape, config), learned.building, learned.held + jobs)
     return int(_held(shape.rows, config) + max(fitting, RESULT_ROW_BYTES * shape.rows))
+
+
+def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
+    """Bytes that results of several learners take beside one that is trained, and their combination; 0 for one."""
+    learners = len(config.learners)
+    if learners == 1:
+        return 0
+    stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
+    return learners * (JOINED_ROW_BYTES + stacking) * profile.rows
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from meta_models.choice import Choice
@@ -14,7 +15,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.training.devices import choose_device, present_gpu
-from meta_models.training.memory import most_mined, shape_of
+from meta_models.training.memory import combining_bytes, most_mined, shape_of
 from meta_models.training.selection import choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
@@ -33,7 +34,9 @@ class Plan:
     peaks : dict of str to int
         Predicted peak of each strategy, in bytes.
     units : tuple of PlannedUnit
-        Batches of the strategy chosen; empty where it has none, or does not fit.
+        Batches of the strategy chosen; empty where it has none, or does not fit. Of several learners, of the first.
+    learner_peaks : mapping of str to int
+        Predicted peak of each learner alone with the strategy chosen, in bytes: they are trained one after another.
     """
 
     profile: DatasetProfile
@@ -44,6 +47,7 @@ class Plan:
     device: Choice
     choice: Choice
     units: tuple[PlannedUnit, ...] = ()
+    learner_peaks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def strategy(self) -> TrainingStrategy:
@@ -97,6 +101,7 @@ class Plan:
                 }
                 for name, peak in self.peaks.items()
             },
+            "learners": {name: {"predicted_peak_bytes": peak} for name, peak in self.learner_peaks.items()},
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
@@ -127,13 +132,16 @@ def make_plan(
     shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
-    peaks = {
-        name: strategy.predict_peak(profile, config, resources, budget=budget.bytes)
+    alone = [config.of_learner(name) for name in config.learners]
+    by_learner = {
+        name: {own.learners[0]: strategy.predict_peak(profile, own, resources, budget=budget.bytes) for own in alone}
         for name, strategy in STRATEGIES.items()
-        if not strategy.obstacle(config) or name == config.strategy
+        if not any(map(strategy.obstacle, alone)) or name == config.strategy
     }
+    peaks = {name: max(found.values()) + combining_bytes(profile, config) for name, found in by_learner.items()}
     choice = choose_strategy(profile, config, peaks, budget.bytes)
-    STRATEGIES[choice.name].require_possible(config)
+    for own in alone:
+        STRATEGIES[choice.name].require_possible(own)
     if config.max_features is not None and not STRATEGIES[choice.name].chooses_features:
         raise UsageError(
             "--max-features needs a strategy whose models are scored fold by fold",
@@ -143,15 +151,16 @@ def make_plan(
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
-    return Plan(profile, config, budget, cpus, peaks, device, choice, units)
+    return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
 
 
 def _require_rows(config: TrainingConfig) -> None:
     """Refuse learners of whole genes, which are fitted from Python only."""
-    if config.learner.traits.inputs == "genes":
+    genes = [name for name in config.learners if LEARNERS[name].traits.inputs == "genes"]
+    if genes:
         rows = [name for name in LEARNERS if LEARNERS[name].traits.inputs == "rows"]
         raise UsageError(
             "train fits learners of rows",
-            f"{config.learner.name} reads whole genes, and is fitted from Python only (meta_models.learners.neural)",
+            f"{genes[0]} reads whole genes, and is fitted from Python only (meta_models.learners.neural)",
             f"Take one of {', '.join(rows)}",
         )

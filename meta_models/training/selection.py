@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meta_models.choice import BATCHES, SINGLE, Choice
-from meta_models.config import TrainingConfig
+from meta_models.config import UNFITTED, TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 
@@ -91,7 +91,7 @@ def refit_reason(config: TrainingConfig, n_batches: int) -> str | None:
     """Why the members of `n_batches` are refitted without the genes that they score; None where they are not."""
     if config.ensemble_cv != "auto":
         return "named by --ensemble-cv refit" if config.ensemble_cv == REFIT else None
-    if config.ensemble_method != "voting":
+    if config.ensemble_method not in UNFITTED:
         return f"--ensemble-method {config.ensemble_method} is fitted on predictions of all members"
     if config.mine_negatives is not None:
         return "--mine-negatives: mining is nested in folds"

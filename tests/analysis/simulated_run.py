@@ -199,7 +199,7 @@ def _ensemble(models: dict[int, SingleModel]) -> EnsembleRecord:
         for k in models
     )
     return EnsembleRecord(
-        "out-of-batch", "3 batches", "voting", members, dict.fromkeys(models, 2), seen, unseen, missing_genes=()
+        "out-of-batch", "3 batches", "mean", members, dict.fromkeys(models, 2), seen, unseen, missing_genes=()
     )
 
 

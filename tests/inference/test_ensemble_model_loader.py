@@ -41,7 +41,7 @@ def test_an_ensemble(tmp_path, caplog):
     model, lines = logged(caplog, tmp_path / "model_multiclass*.pkl")
     assert lines == [
         "[EnsembleLoader] Detected multi-batch ensemble model",
-        "[EnsembleLoader] Batch models: 3, total genes: 6, combination method: voting",
+        "[EnsembleLoader] Batch models: 3, total genes: 6, combination method: mean",
     ]
     np.testing.assert_array_equal(model.predict_proba(X), ensemble().predict_proba(X))
 

@@ -26,16 +26,16 @@ ways = pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "model.pkl"
-    path.write_bytes(dump_model(ensemble("voting", "platt")))
+    path.write_bytes(dump_model(ensemble("mean", "platt")))
     return path
 
 
 @ways
 def test_facts_of_a_sound_file(file, isolated):
     facts = verify_model(file, isolated=isolated)
-    assert (facts.kind, facts.members, facts.combination, facts.trees) == ("ensemble", 3, "voting", 3 * 3 * 4)
+    assert (facts.kind, facts.members, facts.combination, facts.trees) == ("ensemble", 3, "mean", 3 * 3 * 4)
     assert tuple(facts.features) == FEATURES
-    assert tuple(facts.genes) == ensemble("voting", "platt").info.genes
+    assert tuple(facts.genes) == ensemble("mean", "platt").info.genes
     assert tuple(facts.calibration) == ("platt",) * 3
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert "members/002/target_1.ubj" in facts.entries
@@ -48,7 +48,7 @@ def test_the_command_says_what_the_file_is(file, flags, capsys):
     shown = capsys.readouterr().out
     for words in (
         "Sound model file",
-        "Members: 3 (xgboost), combined by voting",
+        "Members: 3 (xgboost), combined by mean",
         "Features: 6",
         "6 genes",
         "members/000",

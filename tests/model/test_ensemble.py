@@ -7,10 +7,10 @@ from meta_models.model import (
     ModelInfo,
     SingleModel,
     apply_calibrators,
-    combine,
     normalise,
-    stacking_features,
 )
+from meta_models.model.combinations import Mean, PerBin, Stacking, Weighted
+from meta_models.model.ensemble import MAX_DEPTH
 
 X = rows(300, seed=5)
 INFO = ModelInfo(strategy="batch_ensemble", genes=())
@@ -20,7 +20,7 @@ def members_by_hand():
     return np.stack([single(seed).predict_both(X)[0] for seed in range(3)])
 
 
-def test_voting_is_the_mean_of_the_members():
+def test_the_mean_of_the_members_is_the_default():
     model = ensemble()
     np.testing.assert_allclose(model.predict_proba(X), members_by_hand().mean(axis=0), rtol=1e-12)
     np.testing.assert_array_equal(model.predict_members(X), members_by_hand())
@@ -29,7 +29,7 @@ def test_voting_is_the_mean_of_the_members():
 
 def test_weights_are_per_class():
     weights = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]])
-    model = EnsembleMetaModel([single(s) for s in range(3)], info=INFO, combination="weighted", weights=weights)
+    model = EnsembleMetaModel([single(s) for s in range(3)], info=INFO, combination=Weighted(weights))
     parts = members_by_hand()
     columns = [
         parts[0, :, 0],
@@ -39,21 +39,7 @@ def test_weights_are_per_class():
     np.testing.assert_allclose(model.predict_proba(X), normalise(np.column_stack(columns)))
 
 
-def test_equal_weights_are_voting():
-    members = members_by_hand()
-    np.testing.assert_allclose(combine(members, "weighted", weights=np.full((3, 3), 5.0)), combine(members, "voting"))
-
-
-def test_stacking_is_the_softmax_of_a_linear_map_of_log_probabilities():
-    members = members_by_hand()
-    coef = np.concatenate([np.eye(3) / 3] * 3, axis=1)
-    geometric = normalise(np.exp(np.log(members).mean(axis=0)))
-    np.testing.assert_allclose(combine(members, "stacking", coef=coef, intercept=np.zeros(3)), geometric, rtol=1e-9)
-    assert stacking_features(members).shape == (300, 9)
-    np.testing.assert_allclose(stacking_features(members)[:, 5], np.log(members[1, :, 2]))
-
-
-@pytest.mark.parametrize("combination", ["voting", "weighted", "stacking"])
+@pytest.mark.parametrize("combination", ["mean", "voting", "weighted", "stacking", "per-bin"])
 def test_probabilities_of_every_combination(combination):
     model = ensemble(combination)
     raw, calibrated = model.predict_both(X)
@@ -78,7 +64,7 @@ def test_a_member_can_be_left_out_of_the_vote(left_out):
 
 def test_leaving_out_is_refused_where_it_would_not_be_honest():
     for combination in ("weighted", "stacking"):
-        with pytest.raises(ValueError, match="voting"):
+        with pytest.raises(ValueError, match="mean or voting"):
             ensemble(combination).predict_proba_without(X, 0)
     with pytest.raises(ValueError, match="left out"):
         ensemble(n_members=1).predict_proba_without(X, 0)
@@ -96,15 +82,10 @@ def test_members_keep_their_genes():
     [
         {"members": []},
         {"members": [single(), single(1, calibration="platt")]},
-        {"combination": "weighted"},
-        {"combination": "stacking"},
-        {"combination": "median"},
-        {"weights": np.ones((1, 3))},
-        {"combination": "weighted", "weights": np.ones((2, 3))},
-        {"combination": "weighted", "weights": -np.ones((1, 3))},
-        {"combination": "weighted", "weights": np.zeros((1, 3))},
-        {"combination": "weighted", "weights": np.full((1, 3), np.nan)},
-        {"combination": "stacking", "coef": np.ones((3, 4)), "intercept": np.ones(3)},
+        {"combination": Weighted(np.ones((2, 3)))},
+        {"combination": Weighted(np.ones((1, 2)))},
+        {"combination": Stacking(np.ones((3, 6)), np.ones(3))},
+        {"combination": PerBin(np.array([0.5]), np.ones((2, 1, 3)), np.ones((1, 3)), columns=(6,))},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(arguments):
@@ -132,3 +113,21 @@ def test_threads_reach_every_member():
     model.set_threads(1)
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert '"nthread":"1"' in model.members[2].predictor.boosters[0].save_config()
+
+
+def test_ensembles_lie_within_ensembles_so_far_and_no_further():
+    model = ensemble()
+    for depth in range(2, MAX_DEPTH + 1):
+        model = EnsembleMetaModel([single(1), model], info=INFO, combination=Weighted(np.array([[0.0] * 3, [1.0] * 3])))
+        assert model.depth == depth
+    np.testing.assert_allclose(model.predict_proba(X), ensemble().predict_proba(X), rtol=1e-12)
+    assert len(model.singles) == 3 + MAX_DEPTH - 1
+    with pytest.raises(ValueError, match=f"at most {MAX_DEPTH} ensembles"):
+        EnsembleMetaModel([model], info=INFO)
+
+
+def test_an_inner_ensemble_counts_as_one_member():
+    inner = ensemble()
+    model = EnsembleMetaModel([single(4), inner], info=INFO, combination=Mean())
+    expected = (single(4).predict_proba(X) + inner.predict_proba(X)) / 2
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-12)

@@ -272,6 +272,16 @@ def listing(model: str) -> dict[str, Any]:
     return found
 
 
+MEAN = {"kind": "mean", "members": [0, 1, 2]}
+
+
+def turned_round(known: dict[str, Any]) -> None:
+    """An ensemble that would hold itself by way of another."""
+    inner, outer = known["groups"]
+    inner["combination"]["members"], outer["combination"]["members"] = [2, 3, 4, 6], [1]
+    known["combination"]["members"] = [0, 5]
+
+
 Listing = Callable[[dict[str, Any]], object]
 
 
@@ -279,13 +289,21 @@ Listing = Callable[[dict[str, Any]], object]
     ("model", "change", "reason"),
     [
         ("single-platt", lambda m: m.update(kind="ensemble"), "a combination"),
-        ("single-platt", lambda m: m.update(combination="voting"), "a single model has neither"),
-        ("ensemble-voting", lambda m: m.update(members=[]), "a combination"),
-        ("ensemble-voting", lambda m: m.update(combination=None), "a combination"),
-        ("ensemble-voting", lambda m: m.update(kind="single"), "a single model has neither"),
-        ("ensemble-voting", lambda m: m.update(combination="weighted"), "other entries"),
-        ("ensemble-voting", lambda m: m.update(member_calibrators=[["platt"] * 3] * 2), "each member needs"),
-        ("ensemble-voting", lambda m: m.update(member_calibrators=[["identity"] * 2] * 3), "member_calibrators"),
+        ("single-platt", lambda m: m.update(combination=MEAN), "a single model has neither"),
+        ("ensemble-mean", lambda m: m.update(members=[]), "a combination"),
+        ("ensemble-mean", lambda m: m.update(combination=None), "a combination"),
+        ("ensemble-mean", lambda m: m.update(kind="single"), "a single model has neither"),
+        ("ensemble-mean", lambda m: m.update(combination={**MEAN, "kind": "weighted"}), "other entries"),
+        ("ensemble-mean", lambda m: m.update(combination="voting"), "records in later ones"),
+        ("ensemble-mean", lambda m: m.update(combination={**MEAN, "kind": "median"}), "combination"),
+        ("ensemble-mean", lambda m: m.update(combination={**MEAN, "members": [0, 1]}), "a member of one ensemble"),
+        ("ensemble-mean", lambda m: m.update(combination={**MEAN, "members": [0, 1, 1]}), "a member of one ensemble"),
+        ("ensemble-mean", lambda m: m.update(combination={**MEAN, "members": [0, 1, 3]}), "a member of one ensemble"),
+        ("nested", lambda m: m["groups"][0]["combination"].update(members=[2, 3, 5]), "a member of one ensemble"),
+        ("nested", turned_round, "smaller numbers only"),
+        ("single-platt", lambda m: m.update(groups=listing("nested")["groups"]), "a single model holds no ensembles"),
+        ("ensemble-mean", lambda m: m.update(member_calibrators=[["platt"] * 3] * 2), "each member needs"),
+        ("ensemble-mean", lambda m: m.update(member_calibrators=[["identity"] * 2] * 3), "member_calibrators"),
         ("single-platt", lambda m: m.update(calibrators=["platt"] * 2), "calibrators"),
         ("single-platt", lambda m: m.update(calibrators=["platt"] * 4), "calibrators"),
         ("single-platt", lambda m: m.update(feature_names=[]), "feature_names"),
@@ -380,7 +398,7 @@ def calibrated_members() -> EnsembleMetaModel:
         for k, kind in enumerate(kinds)
     ]
     genes = tuple(sorted(gene for member in members for gene in member.info.genes))
-    return EnsembleMetaModel(members, info=ModelInfo("batch_ensemble", genes), combination="voting")
+    return EnsembleMetaModel(members, info=ModelInfo("batch_ensemble", genes))
 
 
 def test_calibrators_of_members_come_back() -> None:
@@ -416,10 +434,10 @@ def test_a_blend_reads_features_of_the_model_only(column: float) -> None:
 def test_members_have_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (codec, manifest):
         monkeypatch.setattr(module, "MAX_MEMBERS", 3)
-    opened(dump_model(make("ensemble-voting")))
+    opened(dump_model(make("ensemble-mean")))
     monkeypatch.setattr(codec, "MAX_MEMBERS", 2)
     with pytest.raises(ValueError, match="at most 2 members can be stored"):
-        dump_model(make("ensemble-voting"))
+        dump_model(make("ensemble-mean"))
 
 
 def test_models_of_other_classes_are_not_stored() -> None:

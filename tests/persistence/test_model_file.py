@@ -47,7 +47,7 @@ def test_members_come_back_in_their_order_with_their_genes(tmp_path):
     again = load_model(stored(model, tmp_path))
     assert isinstance(again, EnsembleMetaModel)
     assert [m.info for m in again.members] == [m.info for m in model.members]
-    assert again.combination == "stacking"
+    assert again.combination.kind == "stacking"
     np.testing.assert_array_equal(again.predict_members(X), model.predict_members(X))
 
 

@@ -11,7 +11,7 @@ from meta_models.persistence import dump_model, load_model
 SKETCH = FeatureSketch("float", (-0.5, 0.25, 1.0), (0.0, 0.4, 0.6, 0.0), 0.125, 0.2, 1.5, 321.5)
 
 
-@pytest.mark.parametrize("name", ["single-platt", "ensemble-voting"])
+@pytest.mark.parametrize("name", ["single-platt", "ensemble-mean"])
 def test_sketches_and_prevalence_come_back(tmp_path, name):
     model = make(name)
     model = model.with_info(replace(model.info, sketches={"x[1]<2": SKETCH}, prevalence=(0.98, 0.015, 0.005)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meta_models.errors import MemoryBudgetError
 from meta_models.learners.seam import Predictor
-from meta_models.model import EnsembleMetaModel, SingleModel
+from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.model.calibrators import logit
 from meta_models.schema import CLASSES, SpliceClass
 
@@ -70,14 +70,20 @@ class Contributions:
 
 def parts_of(model: object) -> tuple[Part, ...] | None:
     """The predictors behind `model` with their weights; None where one of them has no contributions."""
-    if isinstance(model, SingleModel):
-        parts: tuple[Part, ...] = (Part(model.predictor, np.ones(3)),)
-    elif isinstance(model, EnsembleMetaModel):
-        weights = _member_weights(model)
-        parts = tuple(Part(member.predictor, weights[m]) for m, member in enumerate(model.members))
-    else:
+    if not isinstance(model, FittedModel):
         return None
+    parts = tuple(_weighted_parts(model, np.ones(3)))
     return parts if all(map(_explains, parts)) else None
+
+
+def _weighted_parts(model: FittedModel, weights: NDArray[np.float64]) -> Iterator[Part]:
+    """The predictors of a model that counts `weights` (3,): of a member of an ensemble, its share of that."""
+    if isinstance(model, SingleModel):
+        yield Part(model.predictor, weights)
+    elif isinstance(model, EnsembleMetaModel):
+        shares = model.combination.shares(model.n_members, len(CLASSES))
+        for member, share in zip(model.members, shares, strict=True):
+            yield from _weighted_parts(member, weights * share)
 
 
 def _explains(part: Part) -> bool:
@@ -101,17 +107,6 @@ def _sharing_all(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """`parts` with weights that add up to one for each class."""
     total = np.sum([part.weights for part in parts], axis=0)
     return tuple(replace(part, weights=part.weights / total) for part in parts)
-
-
-def _member_weights(model: EnsembleMetaModel) -> NDArray[np.float64]:
-    """Weight of each member for each class, (M, 3); of a stacked member, its coefficient on its own class."""
-    count = model.n_members
-    if model.weights is not None:
-        return np.asarray(model.weights / model.weights.sum(axis=0))
-    if model.coef is not None:
-        own = model.coef.reshape(3, count, 3)
-        return np.asarray(np.stack([own[k, :, k] for k in range(3)], axis=1))
-    return np.full((count, 3), 1 / count)
 
 
 def spread_sample(labels: NDArray[np.uint8], genes: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
@@ -174,9 +169,7 @@ def require_memory(n_rows: int, n_features: int, budget: int | None) -> None:
         )
 
 
-def explain(
-    parts: Sequence[Part], model: SingleModel | EnsembleMetaModel, rows: NDArray[np.int64], features: Floats32
-) -> Contributions:
+def explain(parts: Sequence[Part], model: FittedModel, rows: NDArray[np.int64], features: Floats32) -> Contributions:
     """Contributions of `features` (n, F) to each class; see :class:`Contributions`."""
     values = np.zeros((len(CLASSES), *features.shape), dtype=np.float32)
     bias = np.zeros(len(CLASSES))
@@ -226,7 +219,7 @@ def _contributions(
         yield start, values.astype(np.float32)
 
 
-def _log_odds(model: SingleModel | EnsembleMetaModel, matrix: Floats32) -> NDArray[np.float64]:
+def _log_odds(model: FittedModel, matrix: Floats32) -> NDArray[np.float64]:
     """What the contributions should add up to, (n, 3)."""
     if isinstance(model, SingleModel):
         return model.predictor.log_odds(matrix)

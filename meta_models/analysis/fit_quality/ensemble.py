@@ -141,8 +141,8 @@ def rank_table(result: TrainingResult) -> pl.DataFrame | None:
 
 def member_gains(model: EnsembleMetaModel) -> NDArray[np.float64]:
     """The first importance of each feature that the learner has (total gain), (members, 3, features); else 0."""
-    gains = np.zeros((model.n_members, len(CLASSES), model.n_features_in_))
-    for m, member in enumerate(model.members):
+    gains = np.zeros((len(model.singles), len(CLASSES), model.n_features_in_))
+    for m, member in enumerate(model.singles):
         gains[m] = next(iter(member.predictor.importances().values()), gains[m])
     return gains
 
@@ -182,7 +182,7 @@ def measured_lines(result: TrainingResult) -> tuple[str, ...]:
 
 def consistency_lines(result: TrainingResult) -> tuple[str, ...]:
     """Whether the members agree on which features matter; nothing for fewer than two members."""
-    if not isinstance(result.model, EnsembleMetaModel) or result.model.n_members < 2:
+    if not isinstance(result.model, EnsembleMetaModel) or len(result.model.singles) < 2:
         return ()
     gains = member_gains(result.model)
     lines = []

@@ -31,7 +31,6 @@ from meta_models.analysis.framework.sources import ArtifactWriter, Retrainer
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.sheets import Page, Sheet
 from meta_models.config import TrainingConfig
-from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.result import Note, TrainingResult
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ class AnalysisContext:
         """
         model = self.result.model
         parts = parts_of(model)
-        if parts is None or not isinstance(model, SingleModel | EnsembleMetaModel):
+        if parts is None:
             raise LookupError("the learner of this model gives no contributions of features")
         require_memory(min(self.config.shap_rows, len(self.scores.labels)), len(self.result.kept_features), self.budget)
         rows = spread_sample(self.scores.labels, self.scores.genes, self.config.shap_rows, self.config.seed)

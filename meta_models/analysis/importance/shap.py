@@ -15,6 +15,7 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import rank_agreement
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
+from meta_models.model import EnsembleMetaModel
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
 
 if TYPE_CHECKING:
@@ -141,6 +142,13 @@ def _tell_error(found: Findings, explained: Contributions, result: TrainingResul
         found.tell(
             f"Contributions are weighted sums over {len(result.ensemble.members)} members. They add up to the weighted "
             f"log-odds of the members, {left_out}; additivity error: {error}."
+        )
+    elif isinstance(result.model, EnsembleMetaModel):
+        learners = ", ".join(dict.fromkeys(single.learner for single in result.model.singles))
+        found.tell(
+            f"Contributions are those of {learners}, weighted as they are combined ({result.model.combination.kind}). "
+            "They add up to the weighted log-odds of the members before they are calibrated, not to those of the "
+            f"combination; additivity error: {error}."
         )
     elif explained.largest_error > _EXACT:
         found.warn(f"Contributions do not add up to the model's log-odds: {error}.")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable, shown
-from meta_models.analysis.report.input import ReportInput
+from meta_models.analysis.report.input import ReportInput, learner_titles
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE
 
@@ -63,9 +63,7 @@ def _model(report: ReportInput) -> list[str]:
     calibration = "not calibrated" if calibrators is None else f"calibrated ({', '.join(c.kind for c in calibrators)})"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(info.versions.items()))
     bases = ", ".join(info.base_models) or "a base model"
-    fitted = (
-        f"{kind} of the classes neither, donor and acceptor, fitted with {result.config.learner.title}, {calibration}"
-    )
+    fitted = f"{kind} of the classes neither, donor and acceptor, fitted with {learner_titles(result)}, {calibration}"
     return _bullets(
         (
             f"A meta-model over the splice-site scores of {bases}: {fitted}.",

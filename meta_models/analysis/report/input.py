@@ -10,6 +10,7 @@ import polars as pl
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.outcome import Status
 from meta_models.analysis.runner import AnalysisRun
+from meta_models.learners.registry import LEARNERS
 from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
 
@@ -145,7 +146,7 @@ class ReportInput:
             f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
             *scored,
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
-            f"Learner: {config.learner.title}",
+            f"Learner: {learner_titles(self.result)}",
             f"Rounds of the final model: {trained}",
             f"Row weights of the figures: {_WEIGHTING[result.weighting]}",
             f"Base model's own training chromosomes: {self.base_train_chroms}",
@@ -188,3 +189,9 @@ _WEIGHTING = {
 def _span(counts: list[int]) -> str:
     low, high = min(counts), max(counts)
     return str(low) if low == high else f"{low} to {high}"
+
+
+def learner_titles(result: TrainingResult) -> str:
+    """What was fitted, as far as it counts in the model."""
+    names = dict.fromkeys(single.learner for single in result.model.singles)
+    return ", ".join(LEARNERS[name].title for name in names)

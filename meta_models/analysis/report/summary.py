@@ -15,6 +15,7 @@ from meta_models.analysis.comparison.table import (
     shown,
 )
 from meta_models.analysis.fit_quality.ensemble import consistency_lines, ensemble_lines, measured_lines
+from meta_models.analysis.performance.leaderboard import leaderboard_lines
 from meta_models.analysis.report.input import ReportInput
 from meta_models.metrics import METRICS
 
@@ -28,6 +29,7 @@ def render_summary(report: ReportInput) -> str:
         ("Warnings", [f"! {text}" for text in report.warnings()] or ["none"]),
         ("Dataset", [*report.profile]),
         ("Training", [*report.training_lines(), *(note.text for note in report.notes())]),
+        ("Leaderboard", [*leaderboard_lines(report.result)]),
         ("Ensemble", [*ensemble_lines(report.result), *measured_lines(report.result)]),
         ("FEATURE CONSISTENCY", [*consistency_lines(report.result)]),
         ("Plan", [*report.plan]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from meta_models.learners.seam import Matrix
 from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
 from meta_models.model.calibrators import normalise
+from meta_models.model.combinations import Combination
 from meta_models.model.single import SingleModel
 from meta_models.progress import Progress
 from meta_models.result import ScoreFigures
@@ -21,8 +22,6 @@ from meta_models.training.fitting.task import TrainingTask
 Scores = NDArray[np.float32]
 Codes = NDArray[np.int16]
 Probabilities = NDArray[np.float64]
-#: Combines probabilities (M, n, 3) of all members into (n, 3).
-Combine = Callable[[Probabilities], Probabilities]
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,17 @@ class SeenScores:
         shape = (n_rows, len(CLASSES))
         return cls(np.full(shape, np.nan, np.float32), np.empty(shape, np.float32))
 
-    def put(self, rows: slice, members: Probabilities, member_of_row: Codes, combine: Combine) -> None:
-        """Fill in `rows` from the probabilities (M, n, 3) of all members."""
-        self.ensemble[rows] = combine(members)
+    def put(
+        self, rows: slice, members: Probabilities, member_of_row: Codes, combination: Combination, matrix: Matrix
+    ) -> None:
+        """Fill in `rows` from the probabilities (M, n, 3) of all members and the features of these rows."""
+        self.ensemble[rows] = combination(members, matrix[:, list(combination.columns)])
         trained = np.flatnonzero(member_of_row[rows] < len(members))
         self.own[rows][trained] = members[member_of_row[rows][trained], trained]
 
 
 def score_out_of_batch(
-    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combine: Combine
+    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Combination
 ) -> tuple[UnseenScores, SeenScores]:
     """Every row by the members not trained on it; and, in the same pass, what the models make of their own genes.
 
@@ -90,7 +91,7 @@ def score_out_of_batch(
         for member, model in enumerate(models):
             unseen[member, rows] = model.scores_of(matrix)
         members = np.stack([normalise(scores.astype(np.float64)) for scores in unseen[:, rows]])
-        seen.put(rows, members, member_of_row, combine)
+        seen.put(rows, members, member_of_row, combination, matrix)
         trained = np.flatnonzero(member_of_row[rows] < len(models))
         unseen[:, rows][member_of_row[rows][trained], trained] = np.nan
     return UnseenScores(unseen, table.missing, sample), seen
@@ -113,12 +114,14 @@ def score_refit(
     return UnseenScores(scores, table.missing, sample)
 
 
-def score_seen(task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combine: Combine) -> SeenScores:
+def score_seen(
+    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Combination
+) -> SeenScores:
     """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
     seen = SeenScores.empty(task.dataset.n_rows)
     for rows, matrix in _Pass(task, "Scoring the training genes"):
         members = np.stack([model.probabilities_of(matrix) for model in models])
-        seen.put(rows, members, member_of_row, combine)
+        seen.put(rows, members, member_of_row, combination, matrix)
     return seen
 
 

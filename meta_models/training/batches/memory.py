@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meta_models.config import TrainingConfig
+from meta_models.config import UNFITTED, TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.seam import Resources
@@ -78,7 +78,7 @@ class BatchMemory:
 
     def scoring(self, members: int) -> int:
         """Predicted peak in bytes of scoring the table with `members` members and of combining them."""
-        stacking = STACKING_BYTES if self.config.ensemble_method != "voting" else 0
+        stacking = STACKING_BYTES if self.config.ensemble_method not in UNFITTED else 0
         refit = refit_reason(self.config, members) is not None
         models = members * self._predictor() * (self.config.n_folds if refit else 1)
         scores = members * (SCORE_BYTES + stacking) * self.profile.rows

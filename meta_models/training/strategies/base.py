@@ -171,13 +171,13 @@ class TrainingStrategy(ABC):
         task, notes = _narrowed(task)
         fit = self._fit(task)
         trained = time.monotonic()
-        calibrated, calibrators, by_fold = _calibrate(fit, task)
+        calibrated, calibrators, by_fold = calibrate(fit.scores, fit.fold, task)
         return TrainingResult(
             strategy=self.name,
             strategy_reason=task.strategy_reason,
             config=task.config,
             model=_with_sketches(fit.build(calibrators), fit.sketches),
-            oof=_oof_table(fit, calibrated, task),
+            oof=oof_table(fit.scores, calibrated, fit.fold, task),
             bases=task.positions.bases,
             features=_features(fit, task),
             folds=fit.folds,
@@ -224,17 +224,17 @@ def _with_sketches(model: FittedModel, sketches: Mapping[str, FeatureSketch]) ->
     return model.with_info(replace(model.info, sketches=sketches))
 
 
-def _calibrate(
-    fit: StrategyFit, task: TrainingTask
+def calibrate(
+    scores: Floats, fold: NDArray[np.int16], task: TrainingTask
 ) -> tuple[Floats, tuple[Calibrator, ...] | None, dict[int, tuple[Calibrator, ...]]]:
     """Cross-fitted probabilities (n_rows, 3), the calibrators of the model, and those of each fold."""
     if not task.config.calibrate:
-        return normalise(fit.scores), None, {}
+        return normalise(scores), None, {}
     labels, weights = task.positions.labels, task.positions.weights
     bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    final = fit_calibrators(fit.scores, labels, weights, task.config, bases)
-    by_fold = fold_calibrators(fit.scores, labels, weights, fit.fold, task.config, bases, final)
-    return apply_by_fold(fit.scores, fit.fold, by_fold, bases), final, by_fold
+    final = fit_calibrators(scores, labels, weights, task.config, bases)
+    by_fold = fold_calibrators(scores, labels, weights, fold, task.config, bases, final)
+    return apply_by_fold(scores, fold, by_fold, bases), final, by_fold
 
 
 def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:
@@ -244,15 +244,16 @@ def _best_base(fit: StrategyFit, task: TrainingTask) -> dict[int, str]:
     return best_by_fold(task.positions.labels, scores, fit.fold, task.positions.weights)
 
 
-def _oof_table(fit: StrategyFit, calibrated: Floats, task: TrainingTask) -> pl.DataFrame:
-    raw = normalise(fit.scores)
+def oof_table(scores: Floats, calibrated: Floats, fold: NDArray[np.int16], task: TrainingTask) -> pl.DataFrame:
+    """The out-of-fold table, from scores out of fold (n_rows, 3) before and after calibration and normalisation."""
+    raw = normalise(scores)
     probabilities = {
         name: values[:, c].astype(np.float32)
         for prefix, values in ((RAW, raw), (CALIBRATED, calibrated))
         for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
     }
     frame = task.positions.frame.with_columns(task.positions.groups().alias("family"))
-    added = {"fold": fit.fold, SCREENED: task.screened, **probabilities}
+    added = {"fold": fold, SCREENED: task.screened, **probabilities}
     return frame.with_columns(pl.Series(name, values) for name, values in added.items())
 
 

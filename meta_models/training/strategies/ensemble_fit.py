@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from meta_models.choice import Choice
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
+from meta_models.model.combinations import Combination
 from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.single import SingleModel
 from meta_models.result import EnsembleRecord, FitRecord, FoldRecord, MemberRecord, MiningRecord, Note
@@ -25,8 +26,9 @@ from meta_models.training.batches.member_scores import (
     score_seen,
 )
 from meta_models.training.batches.runner import BatchRun, TrainedMember
-from meta_models.training.calibration.fit import fit_calibrators
-from meta_models.training.combination.fit import FittedCombination, Members, cross_fit_combination, fit_combination
+from meta_models.training.calibration.fit import BaseScores, fit_calibrators
+from meta_models.training.combination.fit import PLAIN, cross_fit, fit_combination
+from meta_models.training.combination.stack import Members, Options, Stack
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
 from meta_models.training.fitting.problem import task_info, total_gains
@@ -73,8 +75,8 @@ class _Ensemble:
     fold_models: FoldModels
     members: Members
     scores: NDArray[np.float64]
-    combination: FittedCombination
-    combination_by_fold: Mapping[int, FittedCombination]
+    combination: Combination
+    combination_by_fold: Mapping[int, Combination]
     seen: SeenScores
     missing: NDArray[np.int64]
     sample: RowSample
@@ -95,12 +97,13 @@ def fit_ensemble(
     record = _record(task, run, ensemble, cv)
     info = task_info(task, STRATEGY, trained)
     provenance = {
-        "ensemble_cv": cv.name, "combination": ensemble.combination.method, "missing_genes": list(run.missing_genes),
+        "ensemble_cv": cv.name, "combination": task.config.ensemble_method, "missing_genes": list(run.missing_genes),
     }  # fmt: skip
     info = replace(info, provenance={**info.provenance, **provenance})
 
     def build(calibrators: tuple[Calibrator, ...] | None) -> EnsembleMetaModel:
-        return ensemble.combination.model(_with_batches(ensemble.models, record), info=info, calibrators=calibrators)
+        members = _with_batches(ensemble.models, record)
+        return EnsembleMetaModel(members, info=info, combination=ensemble.combination, calibrators=calibrators)
 
     return StrategyFit(
         scores=ensemble.scores,
@@ -129,9 +132,9 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
     members = unseen.scores
     calibrations = _to_probabilities(task, members, fold_of_row)
     models = [model.with_calibrators(c.final) for model, c in zip(models, calibrations, strict=True)]
-    labels, weights = task.positions.labels, task.positions.weights
-    scores, by_fold = cross_fit_combination(members, labels, weights, fold_of_row, task.config)
-    combination = fit_combination(members, labels, weights, task.config)
+    stack, method, options = _stack(task, members, fold_of_row), task.config.ensemble_method, _options(task)
+    scores, by_fold = cross_fit(stack, method, options)
+    combination = fit_combination(stack, method, options)
     if seen is None or task.config.calibrate_members:
         seen = score_seen(task, models, member_of_row, combination)
     return _Ensemble(
@@ -140,12 +143,21 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
     )  # fmt: skip
 
 
+def _stack(task: TrainingTask, members: Members, fold_of_row: Codes) -> Stack:
+    bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
+    return Stack(members, task.positions.labels, task.positions.weights, fold_of_row, bases)
+
+
+def _options(task: TrainingTask) -> Options:
+    return Options(task.config.ensemble_weights_per_class, task.config.optimiser, task.config.seed)
+
+
 def _score(
     task: TrainingTask, run: BatchRun, folds: Folds | None, models: list[SingleModel], member_of_row: Codes
 ) -> tuple[UnseenScores, SeenScores | None, FoldModels, Codes]:
     """Scores on unseen genes; with the fold models and the folds that they belong to."""
     if folds is None:
-        unseen, seen = score_out_of_batch(task, models, member_of_row, FittedCombination("voting"))
+        unseen, seen = score_out_of_batch(task, models, member_of_row, PLAIN[task.config.ensemble_method])
         return unseen, seen, [{} for _ in models], member_of_row
     fold_models = [
         {fold: _model(task, m, fold, ~folds.held_out(fold) & m.batch.rows) for fold in range(folds.n_folds)}
@@ -227,7 +239,7 @@ def _record(task: TrainingTask, run: BatchRun, ensemble: _Ensemble, cv: Choice) 
     return EnsembleRecord(
         cv=cv.name,
         cv_reason=cv.reason,
-        method=ensemble.combination.method,
+        method=task.config.ensemble_method,
         members=tuple(members),
         members_by_fold={int(fold): _scorers(ensemble, int(fold), cv) for fold in np.unique(ensemble.fold_of_row)},
         seen=score_figures(
@@ -316,5 +328,5 @@ def _fold_models(task: TrainingTask, ensemble: _Ensemble, cv: Choice) -> dict[in
             if not (cv.name == OUT_OF_BATCH and at == fold)
         ]
         info = task_info(task, STRATEGY, trained & (ensemble.fold_of_row != fold))
-        models[fold] = combination.model(members, info=info)
+        models[fold] = EnsembleMetaModel(members, info=info, combination=combination)
     return models

@@ -14,6 +14,7 @@ from meta_models.analysis.attribution.contributions import (
 from meta_models.errors import MemoryBudgetError
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.model import EnsembleMetaModel
+from meta_models.model.combinations import Weighted
 from meta_models.schema import CLASSES, SpliceClass
 
 ROWS = np.arange(0, 600, 3)
@@ -47,7 +48,7 @@ def test_an_ensemble_is_the_weighted_sum_of_its_members() -> None:
     other = trained(ensemble=True).model.members[0]
     features = simulated()[1][ROWS]
     weights = np.array([[3.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
-    model = EnsembleMetaModel([single, other], info=single.info, combination="weighted", weights=weights)
+    model = EnsembleMetaModel([single, other], info=single.info, combination=Weighted(weights))
     explained = explain(parts_of(model), model, ROWS, features)
     for target, share in zip(CLASSES, (0.75, 0.5, 1.0), strict=True):
         expected = share * contributions_to(parts_of(single), target, features)

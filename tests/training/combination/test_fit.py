@@ -1,114 +1,203 @@
-"""Combining members."""
+"""Combining members: what each method finds, and that the rows of a fold take no part in it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
+import polars as pl
 import pytest
 
-from meta_models.config import TrainingConfig
+from meta_models.config import UNFITTED, TrainingConfig
+from meta_models.config.training import Method
 from meta_models.errors import UsageError
-from meta_models.metrics import log_loss
-from meta_models.training.combination.fit import FittedCombination, cross_fit_combination, fit_combination
+from meta_models.metrics import log_loss, mean_site_ap
+from meta_models.model.combinations import Mean, PerBin, Stacking, Weighted
+from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.fit import FITS, PLAIN, cross_fit, fit_combination
+from meta_models.training.combination.stack import Options, Stack
 from meta_models.training.selection import OUT_OF_BATCH, REFIT, choose_ensemble_cv
 
 N = 3000
-ONES = np.ones(N, np.float32)
+OPTIONS = Options()
+EVOLUTION = Options(optimiser="differential-evolution", seed=1)
+FOLDS = (np.arange(N) % 3).astype(np.int16)
 
 
-def simulated(noise: tuple[float, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Members (M, N, 3) that see the truth through more or less noise, and the labels."""
+def simulated(noise: tuple[float, ...], seed: int = 0) -> Stack:
+    """Members that see the truth through more or less noise; a base model that sees it, too."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, N).astype(np.uint8)
     members = []
-    for sigma in noise:
+    for sigma in (*noise, 2.0):
         logits = 2.0 * np.eye(3)[labels] + sigma * rng.normal(size=(N, 3))
         members.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
-    return np.array(members, np.float32), labels
+    frame = pl.DataFrame(dict(zip("nda", members[-1].T, strict=True)))
+    bases = BaseScores(frame, (("n",), ("d",), ("a",)), ((0,), (1,), (2,)))
+    return Stack(np.array(members[:-1], np.float32), labels, np.ones(N, np.float32), FOLDS, bases)
 
 
-def config(method: str, *, per_class: bool = False) -> TrainingConfig:
-    return TrainingConfig(ensemble_method=method, ensemble_weights_per_class=per_class)
+def weights_of(stack: Stack, method: str, options: Options = OPTIONS) -> np.ndarray:
+    combination = fit_combination(stack, method, options)
+    assert isinstance(combination, Weighted)
+    return combination.weights
 
 
-def test_voting_is_the_mean_of_those_that_may_score() -> None:
-    members, _ = simulated((1.0, 2.0, 3.0))
-    members[1, :10] = np.nan
-    combined = FittedCombination("voting")(members)
-    np.testing.assert_allclose(combined[:10], members[[0, 2], :10].mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(combined[10:], members[:, 10:].mean(axis=0), rtol=1e-6)
+def test_the_configuration_names_every_method() -> None:
+    assert {*get_args(Method), "mean"} == {*FITS, *PLAIN}
+    assert set(UNFITTED) == set(PLAIN)
 
 
-def test_weights_find_the_better_member_and_lie_on_the_simplex() -> None:
-    members, labels = simulated((0.5, 4.0, 4.0))
-    weights = fit_combination(members, labels, ONES, config("weighted")).weights
-    assert weights is not None
+def test_the_mean_is_that_of_those_that_may_score() -> None:
+    stack = simulated((1.0, 2.0, 3.0))
+    stack.members[1, :10] = np.nan
+    combined = stack.combined(Mean())
+    np.testing.assert_allclose(combined[:10], stack.members[[0, 2], :10].mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(combined[10:], stack.members[:, 10:].mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("weighted", OPTIONS), ("weighted", EVOLUTION), ("greedy", OPTIONS), ("best", OPTIONS)]
+)
+def test_weights_find_the_better_member_and_lie_on_the_simplex(method: str, options: Options) -> None:
+    weights = weights_of(simulated((0.5, 4.0, 4.0)), method, options)
     np.testing.assert_allclose(weights.sum(axis=0), 1)
-    assert (weights >= 0).all()
     np.testing.assert_array_equal(weights[:, 0], weights[:, 1])
-    assert weights[0, 0] > 0.9
+    assert weights[0, 0] > 0.7
 
 
-FITTED = {
-    "weighted": config("weighted"),
-    "by class": config("weighted", per_class=True),
-    "stacking": config("stacking"),
-}
+def test_weights_are_those_of_least_log_loss_on_a_grid() -> None:
+    stack = simulated((1.0, 1.5))
+    own = stack.members[:, np.arange(N), stack.labels].astype(np.float64)
+    grid = np.linspace(0, 1, 1001)
+    losses = [-np.log(w * own[0] + (1 - w) * own[1]).mean() for w in grid]
+    assert weights_of(stack, "weighted")[0, 0] == pytest.approx(grid[int(np.argmin(losses))], abs=2e-3)
 
 
-@pytest.mark.parametrize("name", FITTED)
-def test_fitted_combinations_lose_no_more_than_voting(name: str) -> None:
-    members, labels = simulated((1.0, 2.0, 3.0))
-    losses = [
-        log_loss(labels, fit_combination(members, labels, ONES, chosen)(members)).value
-        for chosen in (FITTED[name], config("voting"))
-    ]
-    assert losses[0] < losses[1]
+def test_greedy_selection_is_the_one_that_every_step_shows_to_be_best() -> None:
+    """Against a plain implementation: all that can be added, by average precision."""
+    stack = simulated((1.0, 1.2, 3.0))
+    members, taken, best = stack.members.astype(np.float64), list[int](), (-1.0, list[int]())
+    for _ in range(25):
+        steps = {m: round(mean_site_ap(stack.labels, members[[*taken, m]].mean(axis=0)), 6) for m in range(3)}  # type: ignore[arg-type]
+        top = max(steps.values())
+        ties = [m for m in steps if steps[m] == top]
+        taken.append(next((m for m in ties if m in taken), ties[0]))
+        best = max(best, (top, list(taken)), key=lambda found: found[0])
+    expected = np.bincount(best[1], minlength=3) / len(best[1])
+    np.testing.assert_allclose(weights_of(stack, "greedy")[:, 0], expected)
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_fitted_combinations_lose_no_more_than_the_mean(method: str) -> None:
+    stack = simulated((0.8, 2.0, 3.0))
+    combined, mean = (stack.combined(fit_combination(stack, name, OPTIONS)) for name in (method, "mean"))
+    assert mean_site_ap(stack.labels, combined) > mean_site_ap(stack.labels, mean)  # type: ignore[operator]
 
 
 def test_class_weights_fit_no_worse_than_shared_ones() -> None:
-    members, labels = simulated((1.0, 2.0, 3.0))
-    members[0, :, 1] = 1 / 3  # of no use for donors
-    members /= members.sum(axis=2, keepdims=True)
-    shared, own = (
-        fit_combination(members, labels, ONES, config("weighted", per_class=per_class)) for per_class in (False, True)
-    )
-    assert log_loss(labels, own(members)).value < log_loss(labels, shared(members)).value - 1e-4
-    assert own.weights is not None
+    stack = simulated((1.0, 2.0, 3.0))
+    stack.members[0, :, 1] = 1 / 3  # of no use for donors
+    stack.members[:] /= stack.members.sum(axis=2, keepdims=True)
+    shared, own = (fit_combination(stack, "weighted", Options(per_class=per_class)) for per_class in (False, True))
+    losses = [log_loss(stack.labels, stack.combined(found)).value for found in (shared, own)]
+    assert losses[1] < losses[0] - 1e-4  # type: ignore[operator]
+    assert isinstance(own, Weighted)
     np.testing.assert_allclose(own.weights.sum(axis=0), 1)
 
 
-@pytest.mark.parametrize("method", ["weighted", "stacking"])
+def test_blending_is_stacking_on_the_first_fold() -> None:
+    stack = simulated((1.0, 2.0))
+    blended, stacked = (
+        fit_combination(stack, "blending", OPTIONS), fit_combination(stack.rows(FOLDS == 0), "stacking", OPTIONS),
+    )  # fmt: skip
+    assert isinstance(blended, Stacking)
+    assert isinstance(stacked, Stacking)
+    np.testing.assert_array_equal(blended.coef, stacked.coef)
+
+
+def test_bins_hold_enough_sites_and_weights_are_shrunk_towards_all_rows() -> None:
+    stack = simulated((1.0, 2.0))
+    bases = stack.bases
+    assert bases is not None
+    high = bases.frame.select(pl.max_horizontal("d", "a")).to_series().to_numpy() > 0.6
+    stack.members[0, high] = stack.members[1, high] = 1 / 3
+    stack.members[1, high] = 0.9 * np.eye(3)[stack.labels[high]] + 0.1 / 3  # only there the second is the better one
+    combination = fit_combination(stack, "per-bin", OPTIONS)
+    assert isinstance(combination, PerBin)
+    assert combination.columns == (1, 2)
+    assert combination.weights[-1, 1, 0] > combination.overall[1, 0]
+    sites = np.isin(stack.labels, (1, 2))
+    counts = np.bincount(np.searchsorted(combination.edges, _largest(bases)[sites]))
+    assert counts.min() >= 99  # quantiles are values that occur: the bin that ends there has it
+    few = fit_combination(stack.rows(np.arange(N) < 200), "per-bin", OPTIONS)
+    assert isinstance(few, PerBin)
+    assert len(few.edges) == 0
+    assert stack.combined(combination).shape == (N, 3)
+
+
+def _largest(bases: BaseScores) -> np.ndarray:
+    return bases.frame.select(pl.max_horizontal("d", "a").cast(pl.Float32)).to_series().to_numpy()
+
+
+def test_bins_need_a_base_model() -> None:
+    stack = replace(simulated((1.0, 2.0)), bases=None)
+    with pytest.raises(UsageError, match="scores of a base model among the features"):
+        fit_combination(stack, "per-bin", OPTIONS)
+
+
+@pytest.mark.parametrize("method", FITS)
 def test_the_rows_of_a_fold_take_no_part_in_its_parameters(method: str) -> None:
-    members, labels = simulated((1.0, 2.0))
-    folds = np.arange(N).astype(np.int16) % 3
-    combined, by_fold = cross_fit_combination(members, labels, ONES, folds, config(method))
-    turned = labels.copy()
-    turned[folds == 1] = (turned[folds == 1] + 1) % 3
-    again, _ = cross_fit_combination(members, turned, ONES, folds, config(method))
-    np.testing.assert_array_equal(combined[folds == 1], again[folds == 1])
-    assert not np.allclose(combined[folds == 0], again[folds == 0])
-    np.testing.assert_array_equal(combined[folds == 2], by_fold[2](members[:, folds == 2]))
+    stack = simulated((1.0, 1.3))
+    combined, by_fold = cross_fit(stack, method, OPTIONS)
+    turned = stack.labels.copy()
+    turned[FOLDS == 1] = (turned[FOLDS == 1] + 1) % 3
+    again, turned_by_fold = cross_fit(replace(stack, labels=turned), method, OPTIONS)
+    np.testing.assert_array_equal(combined[FOLDS == 1], again[FOLDS == 1])
+    for name, values in by_fold[1].to_arrays().items():
+        np.testing.assert_array_equal(values, turned_by_fold[1].to_arrays()[name])
+    if method != "best":
+        assert not np.allclose(combined[FOLDS == 0], again[FOLDS == 0])
+    np.testing.assert_array_equal(combined[FOLDS == 2], stack.rows(FOLDS == 2).combined(by_fold[2]))
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_the_same_rows_give_the_same_parameters(method: str) -> None:
+    first, second = (fit_combination(simulated((1.0, 2.0)), method, EVOLUTION).to_arrays() for _ in range(2))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+
+
+def test_rows_that_a_member_may_not_score_are_left_out_of_the_fit() -> None:
+    stack = simulated((1.0, 2.0))
+    stack.members[0, : N // 2] = np.nan
+    for method in FITS:
+        fitted = fit_combination(stack, method, OPTIONS)
+        assert np.isfinite(stack.combined(fitted)).all()
+    whole = fit_combination(stack.rows(np.arange(N) >= N // 2), "weighted", OPTIONS)
+    assert isinstance(whole, Weighted)
+    np.testing.assert_array_equal(weights_of(stack, "weighted"), whole.weights)
 
 
 def test_rows_of_no_weight_do_not_count() -> None:
-    members, labels = simulated((1.0, 2.0))
+    stack = simulated((1.0, 2.0))
     heavy = np.where(np.arange(N) < N // 2, 1.0, 1e-9).astype(np.float32)
-    half = fit_combination(members[:, : N // 2], labels[: N // 2], ONES[: N // 2], config("weighted"))
-    np.testing.assert_allclose(
-        fit_combination(members, labels, heavy, config("weighted")).weights, half.weights, atol=1e-3
-    )
+    half = weights_of(stack.rows(np.arange(N) < N // 2), "weighted")
+    np.testing.assert_allclose(weights_of(replace(stack, weights=heavy), "weighted"), half, atol=1e-3)
 
 
-@pytest.mark.parametrize("method", ["weighted", "stacking"])
+@pytest.mark.parametrize("method", ["weighted", "stacking", "greedy", "per-bin", "best"])
 def test_fitted_combinations_refuse_out_of_batch(method: str) -> None:
     with pytest.raises(UsageError, match="no row has a prediction of its own member") as error:
         TrainingConfig.from_mapping({"ensemble_method": method, "ensemble_cv": "out-of-batch"})
     assert error.value.exit_code == 2
-    assert choose_ensemble_cv(config(method), 5).name == REFIT
+    assert choose_ensemble_cv(TrainingConfig.from_mapping({"ensemble_method": method}), 5).name == REFIT
 
 
 def test_how_an_ensemble_is_scored() -> None:
     assert choose_ensemble_cv(TrainingConfig(), 3).name == OUT_OF_BATCH
+    assert choose_ensemble_cv(TrainingConfig(ensemble_method="voting"), 3).name == OUT_OF_BATCH
     assert choose_ensemble_cv(TrainingConfig(), 2).name == REFIT
     assert choose_ensemble_cv(TrainingConfig(split="chromosome"), 5).name == REFIT
     assert choose_ensemble_cv(TrainingConfig(ensemble_cv="out-of-batch"), 2).name == OUT_OF_BATCH
@@ -116,3 +205,11 @@ def test_how_an_ensemble_is_scored() -> None:
         choose_ensemble_cv(TrainingConfig(ensemble_cv="out-of-batch"), 1)
     with pytest.raises(UsageError, match="split chromosome needs ensemble_cv refit"):
         TrainingConfig.from_mapping({"split": "chromosome", "ensemble_cv": "out-of-batch"})
+
+
+def test_the_mean_of_former_configurations_stays_the_mean() -> None:
+    former = TrainingConfig().model_dump(mode="json")
+    for name in ("combine", "optimiser", "keep_combination"):
+        del former[name]
+    assert TrainingConfig.from_mapping({**former, "ensemble_method": "voting"}).ensemble_method == "mean"
+    assert TrainingConfig.from_mapping({"ensemble_method": "voting"}).ensemble_method == "voting"

@@ -181,14 +181,14 @@ def test_scores_are_at_chance_where_genes_share_nothing_and_the_ensemble_knows_i
         {"ensemble_method": "weighted"},
         {"ensemble_method": "weighted", "ensemble_weights_per_class": True, "calibrate_members": True},
         {"ensemble_method": "stacking", "calib_method": "isotonic"},
-        {"ensemble_method": "voting", "calibrate_members": True, "calib_method": "isotonic"},
+        {"ensemble_method": "mean", "calibrate_members": True, "calib_method": "isotonic"},
     ],
-    ids=["weighted", "weighted-per-class-calibrated", "stacking", "voting-calibrated"],
+    ids=["weighted", "weighted-per-class-calibrated", "stacking", "mean-calibrated"],
 )
 def test_round_trip_of_every_combination(
     tmp_path: Path, frame: pl.DataFrame, folder: Path, refit_folder: Path, options: dict[str, Any]
 ) -> None:
-    result = train(folder if options["ensemble_method"] == "voting" else refit_folder, frame, **options)
+    result = train(folder if options["ensemble_method"] == "mean" else refit_folder, frame, **options)
     file = tmp_path / "model.pkl"
     file.write_bytes(dump_model(result.model))
     loaded = load_model_with_ensemble_support(file)
@@ -198,7 +198,7 @@ def test_round_trip_of_every_combination(
     np.testing.assert_array_equal(loaded.predict_proba(frame), result.model.predict_proba(frame))
     assert dump_model(loaded) == file.read_bytes()
     assert result.ensemble is not None
-    assert result.ensemble.cv == ("refit" if options["ensemble_method"] != "voting" else "out-of-batch")
+    assert result.ensemble.cv == ("refit" if options["ensemble_method"] != "mean" else "out-of-batch")
     for fold, model in result.fold_models.items():
         inside = (result.oof["fold"] == fold).to_numpy()
         raw, _ = model.predict_both(frame.filter(inside))

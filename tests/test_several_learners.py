@@ -1,0 +1,184 @@
+"""The command with several learners: combination, leaderboard, what fails, what is reused, equal runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tables import make_frame, write_table
+
+from meta_models.cli import main
+from meta_models.errors import UsageError
+from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.learners.logistic import Logistic
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Prepared, Resources, TrainingRows
+from meta_models.metrics import mean_site_ap
+from meta_models.model import EnsembleMetaModel, SingleModel
+from meta_models.model.calibrators import apply_calibrators
+from meta_models.result import CALIBRATED, probability_columns
+
+#: Files that hold dates, durations, measured peaks, hosts or paths.
+_VARIABLE = {"run_manifest.json", "training_summary.txt", "report.html", "timing.json"}
+_OPTIONS = [
+    "--n-estimators", "10", "--n-folds", "3", "--analyses", "leaderboard", "base-vs-meta", "shap", "--shap-rows", "50",
+    "--bootstrap-samples", "50", "--threads", "1",
+]  # fmt: skip
+_TWO = ["--learners", "xgboost", "logistic"]
+
+
+class Failing(Logistic):
+    """A learner that cannot be fitted."""
+
+    name = "failing"
+
+    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
+        raise UsageError("This learner must be installed", "It is not", "Install it")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 genes."""
+    return write_table(tmp_path_factory.mktemp("table"), make_frame(n_genes=36), files=2)
+
+
+def command(table: Path, out_dir: Path, *more: str) -> list[str]:
+    return ["train", "--dataset", str(table), "--out-dir", str(out_dir), *_OPTIONS, *more]
+
+
+@pytest.fixture(scope="module")
+def kept(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose combination is kept."""
+    out_dir = tmp_path_factory.mktemp("runs") / "kept"
+    assert main(command(table, out_dir, *_TWO, "--combine", "stacking", "--keep-combination")) == 0
+    return out_dir
+
+
+def leaderboard(run: Path) -> pl.DataFrame:
+    return pl.read_csv(run / "leaderboard.tsv", separator="\t")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in _VARIABLE and not p.name.startswith("."))
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_one_file_holds_members_combination_and_calibrators(kept: Path, table: Path) -> None:
+    model = load_model_with_ensemble_support(kept / "model_multiclass.pkl")
+    assert isinstance(model, EnsembleMetaModel)
+    assert [single.learner for single in model.singles] == ["xgboost", "logistic"]
+    assert model.combination.kind == "stacking"
+    rows = pl.read_parquet(table / "*.parquet").select(model.feature_names).head(50)
+    matrix = rows.cast(pl.Float32).to_numpy()
+    combined = model.combination(np.stack([member.probabilities_of(matrix) for member in model.members]))
+    assert model.calibrators is not None
+    others = [matrix[:, list(c.columns)] for c in model.calibrators]
+    expected = apply_calibrators(combined, model.calibrators, others)
+    np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9)
+
+
+def test_the_leaderboard_shows_each_part_beside_the_whole(kept: Path) -> None:
+    board = leaderboard(kept)
+    assert sorted(board["name"]) == sorted(["combined (stacking)", "logistic", "main", "xgboost"])
+    assert board["rank"].to_list() == [1, 2, 3, 4]
+    ranked = board["table_mean" if board["weighted_mean"].null_count() else "weighted_mean"].to_list()
+    assert ranked == sorted(ranked, reverse=True)
+    oof = pl.read_parquet(kept / "oof_predictions.parquet")
+    whole = board.row(by_predicate=pl.col("role") == "combination", named=True)
+    probabilities = oof.select(probability_columns(CALIBRATED)).to_numpy()
+    assert whole["table_mean"] == pytest.approx(mean_site_ap(oof["label"].to_numpy(), probabilities), abs=1e-6)
+    assert not {"seconds", "rows_per_second"} & set(board.columns)
+    assert pl.read_csv(kept / "combination_weights.tsv", separator="\t")["fold"].to_list() == [0, 1, 2]
+    for text in ((kept / "training_summary.txt").read_text(), (kept / "report.html").read_text()):
+        assert "Combined minus the best member" in text
+    assert "rows/s" in (kept / "training_summary.txt").read_text()
+
+
+def test_a_combination_without_gain_gives_way_to_its_best_member(kept: Path, table: Path, tmp_path: Path) -> None:
+    """The units of the run are reused, whatever way of combining is asked for."""
+    out_dir = tmp_path / "run"
+    assert main(command(table, out_dir, *_TWO, "--combine", "weighted")) == 0
+    stored = json.loads((out_dir / "training_result.json").read_text())["leaderboard"]
+    model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    if stored["lower"] > 0:
+        assert stored["saved"] == "combined (weighted)"
+        assert isinstance(model, EnsembleMetaModel)
+    else:
+        assert isinstance(model, SingleModel)
+        assert stored["saved"] == model.learner
+        assert "No gain; saved is" in " ".join((out_dir / "training_summary.txt").read_text().split())
+        assert len(json.loads((out_dir / "training_result.json").read_text())["fold_models"]) == 3
+    assert main(command(table, out_dir, *_TWO, "--combine", "best", "--resume")) == 0
+    units = json.loads((out_dir / "run_manifest.json").read_text())["units"]
+    assert {name.split(".")[0] for name in units} == {"xgboost", "logistic"}
+    assert all(unit["reused"] for unit in units.values())
+    best = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    board = leaderboard(out_dir).filter(role="member")
+    assert best.singles[0].learner == board["name"][0]
+
+
+def test_equal_runs_give_equal_files(kept: Path, table: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert main(command(table, again, *_TWO, "--combine", "stacking", "--keep-combination")) == 0
+    assert hashes(again) == hashes(kept)
+
+
+def test_a_learner_that_fails_does_not_cost_the_others(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LEARNERS.with_learner(Failing()):
+        out_dir = tmp_path / "run"
+        assert main(command(table, out_dir, *_TWO, "failing", "--combine", "voting", "--keep-combination")) == 4
+    assert "failing (This learner must be installed" in " ".join(capsys.readouterr().err.split())
+    model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    assert [single.learner for single in model.singles] == ["xgboost", "logistic"]
+    assert "INCOMPLETE COMBINATION" in (out_dir / "training_summary.txt").read_text()
+
+
+def test_no_learner_left(table: Path, tmp_path: Path) -> None:
+    first, second = Failing(), Failing()
+    second.name = "failing_too"  # type: ignore[misc]
+    with LEARNERS.with_learner(first), LEARNERS.with_learner(second):
+        options = ["--dataset", str(table), "--out-dir", str(tmp_path / "run"), "--learners", "failing", "failing_too"]
+        assert main(["train", *options]) == 4
+    assert not (tmp_path / "run" / "model_multiclass.pkl").exists()
+
+
+def test_batches_within_learners(table: Path, tmp_path: Path) -> None:
+    """An ensemble of ensembles, in one file."""
+    more = [*_TWO, "--combine", "voting", "--keep-combination", "--train-all-genes", "--max-genes-per-batch", "12"]
+    assert main(command(table, tmp_path / "run", *more)) == 0
+    model = load_model_with_ensemble_support(tmp_path / "run" / "model_multiclass_all_genes.pkl")
+    assert isinstance(model, EnsembleMetaModel)
+    assert [member.n_members for member in model.members] == [3, 3]
+    assert model.depth == 2
+    assert len(model.info.genes) == 36
+
+
+def test_the_plan_names_the_learners(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--dataset", str(table), "--dry-run", *_TWO]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert set(plan["learners"]) == {"xgboost", "logistic"}
+    alone = max(learner["predicted_peak_bytes"] for learner in plan["learners"].values())
+    assert plan["strategies"][plan["chosen"]]["predicted_peak_bytes"] > alone
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (["--learners", "xgboost", "xgboost"], "named once each"),
+        ([*_TWO, "--max-features", "5"], "max_features takes one learner"),
+    ],
+)
+def test_what_cannot_be_asked_for(
+    table: Path, tmp_path: Path, more: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(table, tmp_path / "run", *more)) == 2
+    assert reason in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
