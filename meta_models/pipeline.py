@@ -7,15 +7,10 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import polars as pl
-
-from meta_models.analysis.comparison.evaluate import best_base_overall, choose_best_base, evaluate, standard_strata
-from meta_models.analysis.comparison.gene_ranking import gene_ranking
-from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
@@ -28,15 +23,14 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
+from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.scoring import score_out_of_fold, score_table
+from meta_models.inference.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
-    EXTERNAL,
     SCREENED_GENES,
     SCREENING,
     SCREENING_EXCLUDED,
-    WHOLE_GENES,
     ReportSources,
     require_analyses,
     require_learners,
@@ -58,7 +52,7 @@ from meta_models.run_folder import (
     require_space,
     requirements_lock,
 )
-from meta_models.schema import GENE, BaseModel
+from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -121,7 +115,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
-        tables = open_tables(config, Path(work_dir))
+        tables = open_tables(config, Path(work_dir), budget.bytes)
         _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
@@ -136,7 +130,7 @@ def _run(
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables = open_tables(config, work_dir)
+        tables = open_tables(config, work_dir, budget.bytes)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
         notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
@@ -144,6 +138,7 @@ def _run(
         folder.update(environment=_environment(tables, plan, config))
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
+        tables, notes = _with_possible_genes(tables, plan, config, notes)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
         require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     with _phase("screening", folder, sampler):
@@ -164,8 +159,8 @@ def _run(
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = _evaluate_whole_genes(result, tables.whole_genes, folder, plan.cpus.count)
-        external = _evaluate_external(result, tables.external, folder, plan.cpus.count)
+        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
@@ -272,40 +267,18 @@ def _memory_figures(
     )
 
 
-def _evaluate_whole_genes(
-    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
-    if table is None:
-        return None
-    if not result.fold_models:
-        raise UsageError(
-            f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
-            action="Take --strategy single_model or --eval-dataset",
-        )
-    positions = read_positions(table)
-    frame = score_out_of_fold(result.fold_models, result.oof, table, positions, threads)
-    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    shared = _shared_bases(result, positions)
-    if lacking := set(best.values()) - {base.name for base in shared}:
-        best = choose_best_base(result.oof, shared, weighting=result.weighting)
-        logger.warning(
-            "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
-            " and ".join(sorted(lacking)), " ".join(positions.notes),
-        )  # fmt: skip
-    return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
-
-
-def _evaluate_external(
-    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
-    if table is None:
-        return None
-    positions = read_positions(table)
-    frame = score_table(result.model, table, positions, threads)
-    best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
-    return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
+def _with_possible_genes(
+    tables: Tables, plan: Plan, config: TrainingConfig, notes: tuple[Note, ...]
+) -> tuple[Tables, tuple[Note, ...]]:
+    """`tables` without whole genes where the strategy keeps no model that could score them, and a note on that."""
+    if tables.genes is None or plan.strategy.keeps_fold_models:
+        return tables, notes
+    why = f"the strategy {plan.choice.name} does not keep the models of the folds"
+    if config.whole_genes == "all" or config.oof_dataset is not None:
+        action = "Take --strategy single_model, --eval-dataset or --whole-genes off"
+        raise UsageError("Whole genes are scored by the models of the folds", why, action)
+    note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
+    return dataclasses.replace(tables, genes=None), (*notes, note)
 
 
 def _check_tables(tables: Tables) -> tuple[Note, ...]:
@@ -337,37 +310,13 @@ def _notes_of(positions: Positions, option: str) -> list[Note]:
 
 def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
     """Before anything is trained: the features that are kept stand in the other tables, too."""
+    own = tables.dataset.info.recipe
+    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
+        if genes is not None:
+            require_same_recipe(own, genes.folder.recipe, option)
+            require_columns(features, genes.folder.recipe)
     for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
         if table is not None:
             logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
     if tables.pool is not None:
         require_features(tables.pool, features)
-
-
-def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
-    return [base for base in result.bases if base in positions.bases]
-
-
-def _save_evaluation(
-    result: TrainingResult,
-    frame: pl.DataFrame,
-    positions: Positions,
-    best_base: str | Mapping[int, str],
-    name: str,
-    folder: RunFolder,
-    *,
-    combiner_frame: pl.DataFrame | None = None,
-) -> EvaluationTable:
-    """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds."""
-    config = result.config
-    table = evaluate(
-        frame, _shared_bases(result, positions), weighting=positions.weighting,
-        bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
-        strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
-        combiner_weighting=result.weighting,
-    )  # fmt: skip
-    folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
-    folder.write_json(f"{name}.json", table.to_json())
-    genes = gene_ranking(frame, _shared_bases(result, positions), weighting=positions.weighting)
-    folder.write_text(f"{name}_per_gene.tsv", genes.write_csv(separator="\t"))
-    return table

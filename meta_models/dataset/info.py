@@ -11,6 +11,7 @@ from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
+from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
@@ -30,6 +31,8 @@ class DatasetInfo:
         Chromosomes that the main base model was trained on, and those that were kept from it.
     assembly : str or None
         Which genome the coordinates are of.
+    recipe : Recipe or None
+        How the columns were computed, of a table that ``meta-models build`` wrote.
     """
 
     name: str | None = None
@@ -39,6 +42,7 @@ class DatasetInfo:
     licences: tuple[str, ...] = ()
     base_test_chroms: tuple[str, ...] | None = None
     assembly: str | None = None
+    recipe: Recipe | None = None
 
 
 def read_info(source: Path) -> DatasetInfo:
@@ -75,6 +79,7 @@ def read_info(source: Path) -> DatasetInfo:
         licences=_licences(content.get("licences"), path),
         base_test_chroms=_names(base, "chroms_test", path),
         assembly=_text(content, "assembly", path),
+        recipe=_recipe(content.get("recipe"), path),
     )
 
 
@@ -110,6 +115,13 @@ def _licences(value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise _unfit(path, "licences", "an object, a list or a text", value)
     return tuple(items)
+
+
+def _recipe(value: Any, path: Path) -> Recipe | None:
+    try:
+        return None if value is None else Recipe.from_json(value)
+    except InputError as error:
+        raise InputError(f"The recipe in {path}: {error.expected}", error.found, error.action) from None
 
 
 def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:

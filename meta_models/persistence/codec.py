@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
-from meta_models.errors import UsageError
+from meta_models.errors import InputError, UsageError
+from meta_models.features import Recipe
+from meta_models.learners.motif_predictor import restore_predictor
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
@@ -30,6 +34,8 @@ from meta_models.schema import CLASS_NAMES
 
 #: Version of the format that is written, and the newest that is read.
 MODEL_FORMAT = 2
+#: The entry that says how the columns were computed, of a model that was trained on a built folder.
+RECIPE = "recipe.json"
 #: The learner of files of format 1, which named none.
 _FORMER = "xgboost"
 
@@ -62,6 +68,8 @@ def encode(model: FittedModel) -> bytes:
     for number, (group, _) in enumerate(groups[:-1]):
         entries |= _own_entries(group, _group_folder(number))
     entries |= _own_entries(model, "")
+    if model.info.recipe is not None:
+        entries[RECIPE] = _recipe_bytes(model.info.recipe)
     manifest = _manifest(model, groups, parts) | {"files": {name: _record(data) for name, data in entries.items()}}
     return archive.write({**entries, NAME: checked_json(manifest)})
 
@@ -92,6 +100,8 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
         optional["member_calibrators"] = [_kinds(single) for single in singles]
     if len(groups) > 1:
         optional["groups"] = [_group_record(group) for group in groups[:-1]]
+    if model.info.recipe is not None:
+        optional["recipe"] = True
     return optional | {
         "format": FORMAT,
         "format_version": MODEL_FORMAT,
@@ -153,7 +163,8 @@ def _verified(container: Archive, manifest: Manifest, name: str) -> bytes:
 
 
 def _restored(manifest: Manifest, read: Read) -> FittedModel:
-    info, whole = manifest.info.info(manifest.format_version), manifest.whole
+    info = replace(manifest.info.info(manifest.format_version), recipe=_recipe(manifest, read))
+    whole = manifest.whole
     if whole is None:
         return _single(manifest, read, 0, info, _calibrators(manifest.calibrators, read, ""))
     kinds = manifest.member_calibrators or (None,) * len(manifest.members)
@@ -180,6 +191,19 @@ def _ensemble(
     return EnsembleMetaModel(members, info=info, combination=combination, calibrators=calibrators)
 
 
+def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
+    if not manifest.recipe:
+        return None
+    try:
+        return Recipe.from_json(json.loads(read(RECIPE)))
+    except (InputError, RecursionError) as error:
+        raise damaged(f"{RECIPE} that is no recipe of this version: {error}") from None
+
+
+def _recipe_bytes(recipe: Recipe) -> bytes:
+    return json.dumps(recipe.to_json(), sort_keys=True, indent=1, allow_nan=False).encode("ascii")
+
+
 def _single(
     manifest: Manifest, read: Read, member: int, info: ModelInfo, calibrators: Sequence[Calibrator] | None
 ) -> SingleModel:
@@ -197,7 +221,7 @@ def _predictor(manifest: Manifest, read: Read, member: int, learner: str) -> Pre
         )
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
     try:
-        return LEARNERS[learner].restore(files, len(manifest.feature_names), len(CLASS_NAMES))
+        return restore_predictor(LEARNERS[learner], files, len(manifest.feature_names), len(CLASS_NAMES))
     except MalformedModel as error:
         raise damaged(f"member {member}: {error}") from None
 
@@ -225,7 +249,7 @@ def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
         raise ValueError(f"at most {MAX_MEMBERS} members can be stored")
     files = member.predictor.files()
     try:
-        LEARNERS[member.learner].restore(files, member.n_features_in_, member.predictor.n_targets)
+        restore_predictor(LEARNERS[member.learner], files, member.n_features_in_, member.predictor.n_targets)
     except MalformedModel as error:
         raise ValueError(f"member {number} cannot be stored: {error}") from error
     return files
@@ -261,6 +285,8 @@ def _expected_names(manifest: Manifest) -> Iterator[str]:
         yield from _calibrator_names(group.calibrators, _group_folder(number))
     for record, folder in [*groups, *([] if manifest.whole is None else [(manifest.whole, "")])]:
         yield from (_combination_name(array, folder) for array in COMBINATIONS[record.kind].names)
+    if manifest.recipe:
+        yield RECIPE
 
 
 def _calibrator_names(kinds: Sequence[str] | None, folder: str) -> Iterator[str]:

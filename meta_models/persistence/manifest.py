@@ -146,6 +146,8 @@ class Manifest(_Strict):
         ``calibration/group_<number>/<class>/``.
     parts : tuple of PartRecord, or None
         One for each member, or for the single model. Absent in version 1, where each is three boosters.
+    recipe : bool
+        Whether ``recipe.json`` says how the columns were computed.
     """
 
     format: Literal["meta_models.model"]
@@ -161,6 +163,7 @@ class Manifest(_Strict):
     member_calibrators: tuple[Kinds | None, ...] | None = None
     parts: Annotated[tuple[PartRecord, ...], Field(max_length=MAX_MEMBERS)] | None = None
     groups: Annotated[tuple[GroupRecord, ...], Field(max_length=MAX_MEMBERS)] = ()
+    recipe: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

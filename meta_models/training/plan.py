@@ -129,7 +129,7 @@ def make_plan(
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
     _require_rows(config)
-    shape = shape_of(profile, profile.rows + most_mined(profile, config))
+    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
