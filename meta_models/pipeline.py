@@ -7,7 +7,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
+from meta_models.inference.gene_scoring import score_genes_out_of_fold
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.model.inputs import resolve_columns
@@ -119,7 +120,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
-        tables = open_tables(config, Path(work_dir))
+        tables = open_tables(config, Path(work_dir), budget.bytes)
         _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
@@ -134,7 +135,7 @@ def _run(
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables = open_tables(config, work_dir)
+        tables = open_tables(config, work_dir, budget.bytes)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
         notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
@@ -142,6 +143,8 @@ def _run(
         folder.update(environment=_environment(tables, plan, config))
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
+        tables, untold = _with_possible_genes(tables, plan, config)
+        notes = (*notes, *untold)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
         require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     with _phase("screening", folder, sampler):
@@ -162,7 +165,7 @@ def _run(
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = _evaluate_whole_genes(result, tables.whole_genes, folder, plan.cpus.count)
+        whole = _evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = _evaluate_external(result, tables.external, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
@@ -269,6 +272,33 @@ def _memory_figures(
     )
 
 
+def _with_possible_genes(tables: Tables, plan: Plan, config: TrainingConfig) -> tuple[Tables, tuple[Note, ...]]:
+    """`tables` without whole genes where the strategy keeps no model that could score them, and what is said then."""
+    if tables.genes is None or plan.strategy.keeps_fold_models:
+        return tables, ()
+    why = f"the strategy {plan.choice.name} does not keep the models of the folds"
+    if config.whole_genes == "all" or config.oof_dataset is not None:
+        action = "Take --strategy single_model, --eval-dataset or --whole-genes off"
+        raise UsageError("Whole genes are scored by the models of the folds", why, action)
+    note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
+    return dataclasses.replace(tables, genes=None), (note,)
+
+
+def _evaluate_training_genes(
+    result: TrainingResult, tables: Tables, folder: RunFolder, threads: int
+) -> EvaluationTable | None:
+    """Evaluate on all positions of the training genes, where known, each by the model that never saw its gene."""
+    if tables.genes is None:
+        return _evaluate_whole_genes(result, tables.whole_genes, folder, threads)
+    chromosome = result.config.split == "chromosome"
+    frame = score_genes_out_of_fold(
+        result.fold_models, result.oof, tables.genes, result.bases, threads, by_chromosome=chromosome
+    )
+    folder.update(lines={**folder.manifest.lines, WHOLE_GENES: (tables.genes.title,)})
+    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
+    return _save_evaluation(result, frame, result.bases, "none", best, WHOLE_GENES, folder)
+
+
 def _evaluate_whole_genes(
     result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
 ) -> EvaluationTable | None:
@@ -290,7 +320,7 @@ def _evaluate_whole_genes(
             "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
             " and ".join(sorted(lacking)), " ".join(positions.notes),
         )  # fmt: skip
-    return _save_evaluation(result, frame, positions, best, WHOLE_GENES, folder)
+    return _save_evaluation(result, frame, shared, positions.weighting, best, WHOLE_GENES, folder)
 
 
 def _evaluate_external(
@@ -301,8 +331,11 @@ def _evaluate_external(
         return None
     positions = read_positions(table)
     frame = score_table(result.model, table, positions, threads)
-    best = best_base_overall(result.oof, _shared_bases(result, positions), weighting=result.weighting)
-    return _save_evaluation(result, frame, positions, best, EXTERNAL, folder, combiner_frame=result.oof)
+    shared = _shared_bases(result, positions)
+    best = best_base_overall(result.oof, shared, weighting=result.weighting)
+    return _save_evaluation(
+        result, frame, shared, positions.weighting, best, EXTERNAL, folder, combiner_frame=result.oof
+    )
 
 
 def _check_tables(tables: Tables) -> tuple[Note, ...]:
@@ -348,7 +381,8 @@ def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseMode
 def _save_evaluation(
     result: TrainingResult,
     frame: pl.DataFrame,
-    positions: Positions,
+    bases: Sequence[BaseModel],
+    weighting: str,
     best_base: str | Mapping[int, str],
     name: str,
     folder: RunFolder,
@@ -358,13 +392,13 @@ def _save_evaluation(
     """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds."""
     config = result.config
     table = evaluate(
-        frame, _shared_bases(result, positions), weighting=positions.weighting,
+        frame, bases, weighting=weighting,
         bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
         strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
         combiner_weighting=result.weighting,
     )  # fmt: skip
     folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
     folder.write_json(f"{name}.json", table.to_json())
-    genes = gene_ranking(frame, _shared_bases(result, positions), weighting=positions.weighting)
+    genes = gene_ranking(frame, bases, weighting=weighting)
     folder.write_text(f"{name}_per_gene.tsv", genes.write_csv(separator="\t"))
     return table

@@ -14,6 +14,7 @@ import polars as pl
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.report.card import render_model_card
 from meta_models.analysis.report.html import render_report
+from meta_models.analysis.report.input import WHOLE_GENES as TITLE
 from meta_models.analysis.report.input import ArtifactCheck, ReportInput
 from meta_models.analysis.report.summary import render_summary
 from meta_models.analysis.runner import AnalysisRun
@@ -111,6 +112,7 @@ def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
         screening_table=pl.read_csv(io.StringIO(sources.screening), infer_schema_length=None),
         plan=lines.get("plan", ()),
         whole_genes=sources.whole_genes,
+        whole_genes_title=lines.get(WHOLE_GENES, (TITLE,))[0],
         external=sources.external,
         external_lines=(f"External table: {config.eval_dataset}",) if sources.external is not None else (),
         artifacts=tuple(

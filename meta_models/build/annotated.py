@@ -49,7 +49,7 @@ def read_genes(config: BuildConfig, genome: Genome, chrom_map: Mapping[str, str]
     annotation = read_annotation(config.annotation, on_bad_transcript=config.on_bad_transcript)
     counts = Counter(annotation.counts)
     what = f"The annotation {config.annotation}"
-    models = _on_genome(annotation.genes, genome, chrom_map, what, counts, any_contig=not config.chroms)
+    models = genes_on_genome(annotation.genes, genome, chrom_map, what, counts, any_contig=not config.chroms)
     rules = gene_rules(config)
     selected = select_genes(models, rules, counts)
     require_types(selected, rules)
@@ -60,7 +60,7 @@ def read_genes(config: BuildConfig, genome: Genome, chrom_map: Mapping[str, str]
     return Annotated(labeller, genes, {k: n for k, n in sorted((counts + labeller.counts).items()) if n})
 
 
-def _on_genome(
+def genes_on_genome(
     genes: Sequence[GeneModel],
     genome: Genome,
     chrom_map: Mapping[str, str],
@@ -69,7 +69,13 @@ def _on_genome(
     *,
     any_contig: bool,
 ) -> tuple[GeneModel, ...]:
-    """The genes by the names of the genome's contigs."""
+    """The genes by the names of the genome's contigs.
+
+    Raises
+    ------
+    InputError
+        If a contig is not in the genome and `any_contig`, or a gene ends beyond its contig.
+    """
     found = dict.fromkeys(gene.chrom for gene in genes)
     names = {own: contig for contig, own in match_names(found, genome.lengths, what=what, chrom_map=chrom_map).items()}
     if any_contig and (unknown := [name for name in found if name not in names]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.build.annotation import GeneModel
 from meta_models.build.evidence_tracks import EvidenceReader
 from meta_models.build.genome import Genome, reverse_complement
-from meta_models.build.labels import Labeller
+from meta_models.build.labels import GeneLabels
 from meta_models.build.score_cache import ScoreCache
 from meta_models.build.scores import ScoreSource
 from meta_models.dataset.gene_columns import Gene
@@ -29,7 +29,7 @@ class Assembler:
     """
 
     genome: Genome
-    labeller: Labeller
+    labeller: Callable[[GeneModel], GeneLabels]
     scores: Sequence[ScoreSource]
     evidence: Sequence[EvidenceReader]
     recipe: Recipe

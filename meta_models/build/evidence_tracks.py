@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.config import BuildConfig
 from meta_models.build.evidence import EvidenceSource, open_evidence
 from meta_models.build.genome import Genome
 from meta_models.errors import UsageError
@@ -18,6 +17,14 @@ from meta_models.features import EvidenceTrack
 
 Values = NDArray[np.float32]
 _SIDES = ("donor", "acceptor")
+
+
+class EvidenceOptions(Protocol):
+    """What a configuration says of evidence."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Tracks as ``NAME=[KIND:]PATH``."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class EvidenceReader:
 
 
 def open_all_evidence(
-    config: BuildConfig, genome: Genome, chrom_map: Mapping[str, str], stack: ExitStack
+    config: EvidenceOptions, genome: Genome, chrom_map: Mapping[str, str], stack: ExitStack
 ) -> tuple[EvidenceReader, ...]:
     """Open the evidence; `stack` closes it.
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from meta_models.build.alignment import Alignment, Region, measure_shift, require_aligned
 from meta_models.build.annotation import GeneModel
-from meta_models.build.config import BuildConfig
 from meta_models.build.genome import Genome
 from meta_models.build.scores import GenePlace, ScoreSource, open_scores, parse_score_spec
 from meta_models.build.shifts import ShiftedScores, Shifts, parse_shift
@@ -21,6 +21,18 @@ logger = logging.getLogger(__name__)
 CHECK, AUTO = "check", "auto"
 #: Genes, and positions of theirs, in which the strongest scores are looked for.
 _GENES, _POSITIONS = 2000, 20_000_000
+
+
+class ScoreOptions(Protocol):
+    """What a configuration says of scores."""
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Base models as ``KEY=[KIND:]PATH``, the main one first."""
+
+    @property
+    def shift(self) -> tuple[str, ...]:
+        """What is done with shifted scores."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Tracks:
 
 
 def open_tracks(
-    config: BuildConfig, genome: Genome, genes: Sequence[GeneModel], chrom_map: Mapping[str, str], stack: ExitStack,
+    config: ScoreOptions, genome: Genome, genes: Sequence[GeneModel], chrom_map: Mapping[str, str], stack: ExitStack,
     scratch: Path,
 ) -> Tracks:  # fmt: skip
     """Open the scores that the configuration names, and check that they lie where the sequence says.

@@ -45,7 +45,14 @@ class TrainingConfig(Configuration):
         None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
     )
     oof_dataset: OfAnalysis[LocalName | None] = Field(
-        None, description="Table of all positions of the training genes; each is scored by the model of its fold."
+        None,
+        description="Table of all positions of the training genes, or built folder; each is scored by the model "
+        "of its fold.",
+    )
+    whole_genes: OfAnalysis[Literal["auto", "all", "off"]] = Field(
+        "auto",
+        description="Score every position of the genes of a built folder out of fold: all genes up to 50 million "
+        "positions and as memory allows, above that a sample (auto); all; or none.",
     )
     overwrite: OfStart[bool] = Field(
         default=False, description="Replace the run in the run folder, once table and options were checked."
@@ -75,6 +82,11 @@ class TrainingConfig(Configuration):
     )
     cut_sample_rows: OfUnit[PositiveInt] = Field(
         100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
+    )
+    motifs: OfUnit[Literal["auto", "on", "off"]] = Field(
+        "auto",
+        description="Two more features, how much the bases around look like those of donors and acceptors, fitted "
+        "inside each fold; auto: where the table was built with base codes.",
     )
     rounds: OfModel[Literal["cross-validation", "early-stopping", "fixed"]] = Field(
         "fixed",

@@ -11,6 +11,7 @@ from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
+from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
 from meta_models.schema import CLASS_NAMES
 
@@ -30,6 +31,8 @@ class DatasetInfo:
         Chromosomes that the main base model was trained on, and those that were kept from it.
     assembly : str or None
         Which genome the coordinates are of.
+    recipe : Recipe or None
+        How the columns were computed, of a table that ``meta-models build`` wrote.
     """
 
     name: str | None = None
@@ -39,6 +42,7 @@ class DatasetInfo:
     licences: tuple[str, ...] = ()
     base_test_chroms: tuple[str, ...] | None = None
     assembly: str | None = None
+    recipe: Recipe | None = None
 
 
 def read_info(source: Path) -> DatasetInfo:
@@ -75,6 +79,7 @@ def read_info(source: Path) -> DatasetInfo:
         licences=_licences(content.get("licences"), path),
         base_test_chroms=_names(base, "chroms_test", path),
         assembly=_text(content, "assembly", path),
+        recipe=None if content.get("recipe") is None else Recipe.from_json(content["recipe"]),
     )
 
 

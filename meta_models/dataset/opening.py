@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from meta_models.config import TrainingConfig
 from meta_models.dataset.base_chromosomes import require_chromosomes
+from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
+from meta_models.dataset.whole_genes import WholeGenes, choose_whole_genes
 from meta_models.errors import UsageError
+from meta_models.schema import GENE
 
 #: The built-in table, and a name of it that no path has.
 DEMO, BUILT_IN = "demo", "built-in:demo"
@@ -32,6 +37,8 @@ class Tables:
         All positions of the training genes, to mine negatives from.
     whole_genes, external : Dataset or None
         What is scored after training: all positions of the training genes, and genes not trained on.
+    genes : WholeGenes or None
+        Genes of a built folder that are scored at every position, in place of `whole_genes`.
     """
 
     dataset: Dataset
@@ -39,10 +46,12 @@ class Tables:
     pool: Dataset | None
     whole_genes: Dataset | None
     external: Dataset | None
+    genes: WholeGenes | None = None
 
     def profile(self) -> DatasetProfile:
         """What strategies and their memory are chosen by."""
         scored = max(table.n_rows if table is not None else 0 for table in (self.whole_genes, self.external))
+        scored = max(scored, 0 if self.genes is None else self.genes.positions)
         pool_rows = self.pool.n_rows if self.pool is not None else 0
         return profile_dataset(self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored)
 
@@ -55,8 +64,15 @@ def named_tables(config: TrainingConfig) -> dict[str, Path]:
     return {o: Path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
 
 
-def open_tables(config: TrainingConfig, work_dir: Path) -> Tables:
+def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
     """Open every table that `config` names.
+
+    Parameters
+    ----------
+    work_dir : Path
+        Folder for working files.
+    budget : int
+        Memory budget in bytes: it tells how many whole genes are scored.
 
     Raises
     ------
@@ -69,12 +85,28 @@ def open_tables(config: TrainingConfig, work_dir: Path) -> Tables:
             return None
         return open_dataset(Path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
 
+    dataset, positions = open_training_table(config, work_dir)
+    genes = _whole_genes(config, positions, budget)
     return Tables(
-        *open_training_table(config, work_dir),
+        dataset,
+        positions,
         pool=opened(config.mine_negatives, "pool"),
-        whole_genes=opened(config.oof_dataset, "oof"),
+        whole_genes=None if genes is not None else opened(config.oof_dataset, "oof"),
         external=opened(config.eval_dataset, "eval"),
+        genes=genes,
     )
+
+
+def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> WholeGenes | None:
+    """The genes that are scored at every position: of ``--oof-dataset``, or else of the training table's own folder."""
+    path = Path(config.dataset if config.oof_dataset is None else config.oof_dataset)
+    how = config.whole_genes if config.oof_dataset is None or config.whole_genes != "off" else "auto"
+    own = config.oof_dataset is None
+    if how == "off" or (own and is_built_in(config.dataset)) or not is_built(path):
+        return None
+    trained = set(positions.frame[GENE].unique().cast(pl.String))
+    only = trained if not own or config.sample_genes is not None else None
+    return choose_whole_genes(BuiltFolder.open(path).genes, how, only=only, budget=budget, seed=config.seed)
 
 
 def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:

@@ -3,7 +3,7 @@
 from meta_models.features.compute import FeatureBlock, column_names, features, packed_features
 from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
-from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, Motifs, fit_motifs
+from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, fit_motifs
 from meta_models.features.recipe import FORMAT, Recipe
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "BaseTrack",
     "EvidenceTrack",
     "FeatureBlock",
+    "MotifCounts",
     "Motifs",
     "Piece",
     "Recipe",

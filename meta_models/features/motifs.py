@@ -96,6 +96,51 @@ class Motifs:
         return cls(*(_table(arrays, name, kind) for name, kind in zip(MOTIF_SCORES, SITE_CLASSES, strict=True)))
 
 
+class MotifCounts:
+    """Transitions around sites and around all other positions, counted chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._seen = {
+            (kind, sites): np.zeros((last - first + 1, _CODES**2))
+            for kind, (first, last) in WINDOWS.items()
+            for sites in (True, False)
+        }
+        self._labels: set[int] = set()
+
+    def add(
+        self, codes: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], weights: NDArray[np.floating[Any]]
+    ) -> None:
+        """Count rows, given as to :func:`fit_motifs`; raises InputError where a code is none of a base."""
+        bases = _checked(codes)
+        self._labels.update(np.unique(labels).tolist())
+        for (kind, sites), counts in self._seen.items():
+            rows = (labels == kind) == sites
+            own, of_rows = _transitions(bases[rows], kind), weights[rows]
+            for place, seen in enumerate(counts):
+                seen += np.bincount(own[:, place], of_rows, minlength=_CODES**2)
+
+    def motifs(self) -> Motifs:
+        """The motifs of what was counted.
+
+        Raises
+        ------
+        InputError
+            Where there was no donor, no acceptor or no other position.
+        """
+        if len(self._labels) < len(SpliceClass):
+            names = ", ".join(SpliceClass(label).label for label in sorted(self._labels))
+            raise InputError("motifs are fitted on donors, acceptors and other positions", f"found {names or 'no row'}")
+        return Motifs(*(self._log_odds(kind) for kind in SITE_CLASSES))
+
+    def _log_odds(self, kind: SpliceClass) -> Floats32:
+        at_sites, elsewhere = (self._seen[kind, sites] for sites in (True, False))
+        out = np.zeros((len(at_sites), _CODES, _CODES), np.float32)
+        for place, counts in enumerate(zip(at_sites, elsewhere, strict=True)):
+            sites, others = (_log_probabilities(seen, place) for seen in counts)
+            out[place, :N_CODE, :N_CODE] = sites - others
+        return out
+
+
 def fit_motifs(
     codes: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], weights: NDArray[np.floating[Any]]
 ) -> Motifs:
@@ -113,13 +158,16 @@ def fit_motifs(
     Raises
     ------
     InputError
-        Where there is no donor, no acceptor or no other position among the rows, or a code is none of a base.
+        If there is no donor, no acceptor or no other position among the rows, or a code is none of a base.
     """
-    bases, present = _checked(codes), np.unique(labels)
-    if len(present) < len(SpliceClass):
-        names = ", ".join(SpliceClass(label).label for label in present)
-        raise InputError("motifs are fitted on donors, acceptors and other positions", f"found {names or 'no row'}")
-    return Motifs(*(_fit(_transitions(bases, kind), labels == kind, weights) for kind in SITE_CLASSES))
+    counts = MotifCounts()
+    counts.add(codes, labels, weights)
+    return counts.motifs()
+
+
+def motif_windows() -> tuple[tuple[int, int], ...]:
+    """Where the window of each of :data:`MOTIF_SCORES` begins and ends (exclusive) among :data:`MOTIF_COLUMNS`."""
+    return tuple((first - _FIRST, last - _FIRST + 1) for first, last in (WINDOWS[kind] for kind in SITE_CLASSES))
 
 
 def _checked(codes: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
@@ -152,22 +200,10 @@ def _log_odds(transitions: NDArray[np.intp], table: Floats32) -> NDArray[np.floa
     return total
 
 
-def _fit(transitions: NDArray[np.intp], sites: NDArray[np.bool_], weights: NDArray[np.floating[Any]]) -> Floats32:
-    tables = []
-    for place in range(transitions.shape[1]):
-        logs = [_log_probabilities(transitions[rows, place], weights[rows], place) for rows in (sites, ~sites)]
-        tables.append(logs[0] - logs[1])
-    out = np.zeros((len(tables), _CODES, _CODES), np.float32)
-    out[:, :N_CODE, :N_CODE] = tables
-    return out
-
-
-def _log_probabilities(
-    transitions: NDArray[np.intp], weights: NDArray[np.floating[Any]], place: int
-) -> NDArray[np.float64]:
-    """Log probability of each base after each base, (4, 4); at the first place whatever comes before."""
-    seen = np.bincount(transitions, weights, minlength=_CODES**2).reshape(_CODES, _CODES)[:N_CODE, :N_CODE]
-    counts = (np.broadcast_to(seen.sum(axis=0), seen.shape) if place == 0 else seen) + _PSEUDOCOUNT
+def _log_probabilities(seen: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    """Log probability of each base after each base, (4, 4), from flat counts; at the first place whatever before."""
+    table = seen.reshape(_CODES, _CODES)[:N_CODE, :N_CODE]
+    counts = (np.broadcast_to(table.sum(axis=0), table.shape) if place == 0 else table) + _PSEUDOCOUNT
     return np.asarray(np.log(counts / counts.sum(axis=1, keepdims=True)))
 
 

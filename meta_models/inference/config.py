@@ -9,9 +9,11 @@ from pydantic import Field, model_validator
 
 from meta_models.config import SCORE_NAMES, Configuration, PositiveInt, Share, ValueNames
 from meta_models.local_paths import LocalName, LocalPath
+from meta_models.schema import CODING
 
 #: What the output is written as, by the end of its name.
 OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
+_OF_GENOME = ("scores", "evidence", "annotation", "regions", "gene_types", "shift", "chrom_map")
 Probability = Annotated[float, Field(ge=0, le=1)]
 Prior = Annotated[float, Field(gt=0, lt=1)]
 
@@ -21,7 +23,9 @@ class PredictConfig(Configuration):
 
     # ---- input and output
     model: LocalName = Field(description="Model file, or a pattern that exactly one file matches.")
-    dataset: LocalName = Field(description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent.")
+    dataset: LocalName | None = Field(
+        None, description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent. Or --genome and --scores."
+    )
     out: LocalPath = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
     tracks: LocalPath | None = Field(
         None, description="Folder for genome browser tracks of donor and acceptor probability."
@@ -35,6 +39,31 @@ class PredictConfig(Configuration):
     overwrite: bool = Field(default=False, description="Replace the output of an earlier run.")
     resume: bool = Field(default=False, description="Reuse the finished parts of an interrupted run.")
     verbose: bool = Field(default=False, description="Log details.")
+
+    # ---- instead of a table: a genome
+    genome: LocalPath | None = Field(
+        None, description="FASTA file of a genome (plain, or packed as BGZF) to predict from, instead of a table."
+    )
+    scores: tuple[str, ...] = Field(
+        (),
+        description="Scores on it as KEY=[KIND:]PATH, with the keys, and in the order, that the model was built with.",
+    )
+    evidence: tuple[str, ...] = Field(
+        (), description="Evidence on it as NAME=[KIND:]PATH, as the model was built with."
+    )
+    annotation: LocalPath | None = Field(
+        None, description="GTF or GFF3 file: every position of its genes is predicted."
+    )
+    regions: LocalPath | None = Field(None, description="BED file: every position of its regions is predicted.")
+    gene_types: tuple[str, ...] = Field((CODING,), description="Types of genes that are predicted; 'all' for any.")
+    shift: tuple[str, ...] = Field(
+        ("check",),
+        description="Positions of the scores: check (refuse where they are shifted), auto (apply what is measured), or "
+        "KEY:donor=N,acceptor=N.",
+    )
+    chrom_map: LocalPath | None = Field(
+        None, description="File of names of contigs: in annotation or tracks, tab, in the genome."
+    )
 
     # ---- what is predicted
     prevalence: Annotated[tuple[Prior, Prior, Prior] | None, ValueNames(("NEITHER", "DONOR", "ACCEPTOR"))] = Field(
@@ -74,4 +103,16 @@ class PredictConfig(Configuration):
             raise ValueError("only_uncertain needs LOW, then HIGH")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        self._check_input()
         return self
+
+    def _check_input(self) -> None:
+        if (self.dataset is None) == (self.genome is None):
+            raise ValueError("give dataset, or genome with scores")
+        if self.genome is None:
+            if given := [name for name in _OF_GENOME if name in self.model_fields_set and getattr(self, name)]:
+                raise ValueError(f"{', '.join(given)} belong to genome, not to dataset")
+        elif not self.scores or (self.annotation is None) == (self.regions is None):
+            raise ValueError("genome needs scores, and annotation or regions")
+        elif self.base_score_columns is not None:
+            raise ValueError("base_score_columns belong to dataset, not to genome")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from meta_models.build.scores import parse_score_spec
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares
 from meta_models.errors import ExitCode, InputError, UsageError
@@ -17,6 +19,7 @@ from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkSc
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
+from meta_models.inference.genome_rows import open_genome_rows
 from meta_models.inference.outputs import write_rows
 from meta_models.inference.parts import Parts
 from meta_models.inference.prediction_report import is_finished, report_path, write_report
@@ -37,11 +40,11 @@ from meta_models.resources import cpu_limit
 from meta_models.result import CALIBRATED
 from meta_models.run_folder import (
     atomic_path,
-    describe_input,
     hash_file,
     install_signal_handlers,
     library_versions,
     require_space,
+    scratch_folder,
 )
 from meta_models.run_folder.parts_folder import parts_folder
 from meta_models.run_folder.writers import digest
@@ -111,8 +114,8 @@ def run_prediction(config: PredictConfig) -> ExitCode:
     _require_apart(config)
     with install_signal_handlers():
         _require_free(config)
-        with parts_folder(config.out, keep=config.resume) as folder:
-            work = _prepare(config, folder)
+        with parts_folder(config.out, keep=config.resume) as folder, ExitStack() as stack:
+            work = _prepare(config, folder, stack)
             if config.resume and is_finished(config.out, work.finished_key, _tracks(config)):
                 logger.info("%s is there already, of the same model, table and options", config.out)
                 return ExitCode.DONE
@@ -133,8 +136,10 @@ def _require_apart(config: PredictConfig) -> None:
     """Before anything is written: none of it is read, nor belongs to a run."""
     outputs = [Output("--out", config.out), Output("--out", report_path(config.out))]
     outputs += [Output("--tracks", track) for track in _tracks(config)]
-    others = {"--model": resolve(config.model), "--chrom-sizes": config.chrom_sizes}
-    require_apart(outputs, {"--dataset": Path(config.dataset)}, others)
+    others = {"--model": resolve(config.model), "--chrom-sizes": config.chrom_sizes, "--genome": config.genome}
+    others |= {"--annotation": config.annotation, "--regions": config.regions, "--chrom-map": config.chrom_map}
+    others |= {f"--scores {spec}": parse_score_spec(spec).path for spec in config.scores}
+    require_apart(outputs, {} if config.dataset is None else {"--dataset": Path(config.dataset)}, others)
 
 
 def _require_free(config: PredictConfig) -> None:
@@ -154,15 +159,22 @@ def _tracks(config: PredictConfig) -> tuple[Path, ...]:
     return () if config.tracks is None else track_files(config.tracks, config.track_formats or ())
 
 
-def _prepare(config: PredictConfig, folder: Path) -> _Work:
+def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitStack) -> ServedTable:
+    """The table, or the positions of the genome, that is scored."""
+    if config.dataset is None:
+        scratch = stack.enter_context(scratch_folder(folder, "genome"))
+        return open_genome_rows(config, model.info, model.feature_names, stack, scratch)
+    columns = config.base_score_columns
+    work_dir = folder / "input"
+    return open_served(Path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)
+
+
+def _prepare(config: PredictConfig, folder: Path, stack: ExitStack) -> _Work:
     model_file = resolve(config.model)
     model = load_model_with_ensemble_support(model_file, verbose=config.verbose)
     workers, for_each = shares(cpu_limit(config.threads).count)
     model.set_threads(for_each)
-    table = open_served(
-        Path(config.dataset), model.feature_names, work_dir=folder / "input",
-        base_score_columns=config.base_score_columns,
-    )  # fmt: skip
+    table = _open(config, model, folder, stack)
     sizes = None
     if config.tracks is not None:
         require_tracks(config.track_formats or (), table.passed_on)
@@ -173,7 +185,7 @@ def _prepare(config: PredictConfig, folder: Path) -> _Work:
     scorer = ChunkScorer(model, table, correction, config.only_uncertain, labels=selective and table.labelled)
     key: dict[str, object] = {
         "model": hash_file(model_file),
-        "inputs": [describe_input(file.origin).sha256 for file in table.dataset.files],
+        "inputs": list(table.inputs),
         "prior": None if correction is None else asdict(correction),
         "only_uncertain": config.only_uncertain,
         "base_score_columns": config.base_score_columns,

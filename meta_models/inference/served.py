@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
 from meta_models.dataset.coordinates import WHOLE, require_whole
 from meta_models.dataset.files import Kind
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.reader import open_dataset
 from meta_models.model.inputs import require_numbers, resolve_columns
+from meta_models.run_folder import describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
 
 #: Columns that are passed on, where the table has them.
 PASSED_ON = (GENE, CHROM, STRAND, POSITION, GENOMIC_POSITION)
 #: Names under which the label and the weight of a row travel with its scores.
 HIDDEN_LABEL, HIDDEN_WEIGHT = "_label", "_weight"
+_ALL_ROWS = slice(None)
+
+
+class RowSource(Protocol):
+    """Where rows come from: a table on disk, or positions of a genome."""
+
+    @property
+    def source(self) -> str:
+        """What messages call it."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known of it."""
+
+    def kind(self, column: str) -> Kind:
+        """What a column holds."""
+
+    def iter_frames(
+        self, expressions: Sequence[pl.Expr], chunk_rows: int, *, rows: slice = _ALL_ROWS
+    ) -> Iterator[pl.DataFrame]:
+        """Frames of `expressions` over (a slice of) the rows, in order."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +63,14 @@ class ServedTable:
         Columns of the table that the model reads; k-mer columns that it lacks count 0.
     absent : tuple of str
         These k-mer columns.
+    inputs : tuple
+        All that the rows depend on, for JSON: digests.
     """
 
-    dataset: Dataset
+    dataset: RowSource
     features: tuple[str, ...]
     absent: tuple[str, ...]
+    inputs: tuple[object, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -82,4 +117,5 @@ def open_served(
     require_whole(dataset)
     features = resolve_columns(dataset.columns, feature_names)
     require_numbers({c: dataset.dtype(c) for c in features if dataset.kind(c) not in (Kind.NUMERIC, Kind.NULL)})
-    return ServedTable(dataset, features, tuple(name for name in feature_names if name not in set(features)))
+    absent = tuple(name for name in feature_names if name not in set(features))
+    return ServedTable(dataset, features, absent, tuple(describe_input(f.origin).sha256 for f in dataset.files))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
+from meta_models.features import Recipe
 from meta_models.inference.ensemble_model_loader import resolve
 from meta_models.learners.seam import LEAST_VALUE
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
@@ -53,6 +54,8 @@ class ModelFacts:
         What the members were fitted with.
     isolated : bool
         Whether it was loaded and used in a process of its own.
+    recipe : str
+        What of a genome its columns are computed from, in words; empty where it does not say.
     """
 
     path: str
@@ -75,6 +78,7 @@ class ModelFacts:
     versions: Mapping[str, str]
     entries: Mapping[str, str]
     isolated: bool = False
+    recipe: str = ""
 
     def lines(self) -> Iterator[str]:
         """One fact a line."""
@@ -89,6 +93,7 @@ class ModelFacts:
         yield f"Features: {len(self.features):,} ({_some(self.features)})"
         yield f"Trained on {len(self.genes):,} genes ({_some(self.genes)}), {self.families:,} families named"
         yield f"Base models: {', '.join(self.base_models) or 'none'}; weights of rows: {self.weighting}"
+        yield f"Recipe: {self.recipe or 'none (it predicts from tables, not from a genome)'}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
         yield f"Versions: {versions or 'unknown'}"
         for name, digest in self.entries.items():
@@ -141,7 +146,16 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         calibration=() if model.calibrators is None else tuple(c.kind for c in model.calibrators),
         versions=dict(info.versions),
         entries=dict(file.entries),
+        recipe="" if info.recipe is None else _recipe(info.recipe),
     )
+
+
+def _recipe(recipe: Recipe) -> str:
+    models = ", ".join(track.key for track in recipe.models)
+    groups = ", ".join(f"{group.name} {group.version}" for group in recipe.groups)
+    evidence = ", ".join(track.name for track in recipe.evidence)
+    told = f"base models {models}; groups {groups}; " + (f"evidence {evidence}; " if evidence else "")
+    return f"{told}flank {recipe.flank:,}, context {recipe.context}; sha256 {recipe.sha256[:16]}"
 
 
 def _trees(model: SingleModel) -> int:

@@ -10,6 +10,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.features import Recipe
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.inputs import Rows, open_rows
@@ -50,6 +51,8 @@ class ModelInfo:
     loci : tuple of str
         Stretches of the genome that the genes were from, as :class:`~meta_models.dataset.loci.Locus` writes them;
         sorted, each once; empty where that is not known.
+    recipe : Recipe or None
+        How the columns were computed from genome and scores; None where the table did not say.
     """
 
     strategy: str
@@ -64,6 +67,7 @@ class ModelInfo:
     prevalence: tuple[float, float, float] | None = None
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
     loci: tuple[str, ...] = ()
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         for name in ("genes", "families", "loci"):

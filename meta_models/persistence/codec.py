@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.errors import UsageError
+from meta_models.errors import InputError, UsageError
+from meta_models.features import Recipe
+from meta_models.learners.motif_predictor import restore_predictor
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
@@ -29,6 +33,8 @@ from meta_models.schema import CLASS_NAMES
 
 #: Version of the format that is written, and the newest that is read.
 MODEL_FORMAT = 2
+#: The entry that says how the columns were computed, of a model that was trained on a built folder.
+RECIPE = "recipe.json"
 #: The learner of files of format 1, which named none.
 _FORMER = "xgboost"
 
@@ -58,6 +64,8 @@ def encode(model: FittedModel) -> bytes:
     parts = [_files_of(i, member) for i, member in enumerate(_singles(model))]
     entries = {_part_name(i, name): data for i, files in enumerate(parts) for name, data in files.items()}
     entries |= _calibrator_entries(model.calibrators)
+    if model.info.recipe is not None:
+        entries[RECIPE] = _recipe_bytes(model.info.recipe)
     for number, member in enumerate(members):
         entries |= _calibrator_entries(member.calibrators, number)
     if isinstance(model, EnsembleMetaModel):
@@ -81,6 +89,8 @@ def encode(model: FittedModel) -> bytes:
     }
     if any(member.calibrators is not None for member in members):
         manifest["member_calibrators"] = [_kinds(member) for member in members]
+    if model.info.recipe is not None:
+        manifest["recipe"] = True
     return archive.write({**entries, NAME: checked_json(manifest)})
 
 
@@ -119,7 +129,7 @@ def _verified(container: Archive, manifest: Manifest, name: str) -> bytes:
 
 def _restored(manifest: Manifest, read: Read) -> FittedModel:
     calibrators = _calibrators(manifest.calibrators, read)
-    info = manifest.info.info(manifest.format_version)
+    info = replace(manifest.info.info(manifest.format_version), recipe=_recipe(manifest, read))
     if manifest.combination is None:
         return _single(manifest, read, 0, info, calibrators)
     records = enumerate(manifest.members)
@@ -141,6 +151,19 @@ def _restored(manifest: Manifest, read: Read) -> FittedModel:
     )
 
 
+def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
+    if not manifest.recipe:
+        return None
+    try:
+        return Recipe.from_json(json.loads(read(RECIPE)))
+    except (InputError, RecursionError) as error:
+        raise damaged(f"{RECIPE} that is no recipe of this version: {error}") from None
+
+
+def _recipe_bytes(recipe: Recipe) -> bytes:
+    return json.dumps(recipe.to_json(), sort_keys=True, indent=1, allow_nan=False).encode("ascii")
+
+
 def _single(
     manifest: Manifest, read: Read, member: int, info: ModelInfo, calibrators: Sequence[Calibrator] | None
 ) -> SingleModel:
@@ -158,7 +181,7 @@ def _predictor(manifest: Manifest, read: Read, member: int, learner: str) -> Pre
         )
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
     try:
-        return LEARNERS[learner].restore(files, len(manifest.feature_names), len(CLASS_NAMES))
+        return restore_predictor(LEARNERS[learner], files, len(manifest.feature_names), len(CLASS_NAMES))
     except MalformedModel as error:
         raise damaged(f"member {member}: {error}") from None
 
@@ -190,7 +213,7 @@ def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
         raise ValueError(f"at most {MAX_MEMBERS} members can be stored")
     files = member.predictor.files()
     try:
-        LEARNERS[member.learner].restore(files, member.n_features_in_, member.predictor.n_targets)
+        restore_predictor(LEARNERS[member.learner], files, member.n_features_in_, member.predictor.n_targets)
     except MalformedModel as error:
         raise ValueError(f"member {number} cannot be stored: {error}") from error
     return files
@@ -217,6 +240,8 @@ def _expected_names(manifest: Manifest) -> Iterator[str]:
             yield from (_calibrator_name(class_name, array, member) for array in _CALIBRATOR_ARRAYS[kind])
     if manifest.combination is not None:
         yield from map(_combination_name, _COMBINATION_ARRAYS[manifest.combination])
+    if manifest.recipe:
+        yield RECIPE
 
 
 def _part_name(member: int, file: str) -> str:

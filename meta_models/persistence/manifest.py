@@ -119,6 +119,8 @@ class Manifest(_Strict):
         Their arrays stand in ``calibration/member_<number>/<class>/<array>.npy``.
     parts : tuple of PartRecord, or None
         One for each member, or for the single model. Absent in version 1, where each is three boosters.
+    recipe : bool
+        Whether ``recipe.json`` says how the columns were computed.
     """
 
     format: Literal["meta_models.model"]
@@ -133,6 +135,7 @@ class Manifest(_Strict):
     files: dict[str, FileRecord]
     member_calibrators: tuple[Kinds, ...] | None = None
     parts: Annotated[tuple[PartRecord, ...], Field(max_length=MAX_MEMBERS)] | None = None
+    recipe: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.features import MOTIF_COLUMNS
 from meta_models.learners.seam import FeatureTable, FitJob, Fitted, Learner, Resources, Shape, TrainingRows
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
@@ -67,7 +68,12 @@ class Retrainer:
         again = "Trained again as one model, out of fold on the same folds, without calibration"
         limits = here.rounds_limit, run.rounds_limit
         fewer = f": at most {limits[0]} rounds (the run: {limits[1]})" if limits[1] else ""
-        return f"{again}{fewer}.{mined}{narrowed}"
+        motifs = " Motif scores are left out." if self._config.motifs != "off" and self._has_codes else ""
+        return f"{again}{fewer}.{mined}{motifs}{narrowed}"
+
+    @property
+    def _has_codes(self) -> bool:
+        return self._result.model.info.recipe is not None and {*MOTIF_COLUMNS} <= {*self._result.kept_features}
 
     def retrain(
         self,

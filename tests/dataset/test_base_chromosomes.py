@@ -59,7 +59,7 @@ def test_what_is_not_known_is_a_stratum_of_its_own() -> None:
 def test_they_are_checked_before_genes_are_sampled(tmp_path: Path) -> None:
     folder = write_table(tmp_path / "t", make_frame(20))
     config = TrainingConfig(dataset=str(folder), sample_genes=1, base_train_chroms=("1", "2", "3", "4"))
-    assert open_tables(config, tmp_path / "w").positions.frame["chrom"].n_unique() == 1
+    assert open_tables(config, tmp_path / "w", 10**10).positions.frame["chrom"].n_unique() == 1
     (folder / "dataset_info.json").write_text(json.dumps({"base_model": {"chroms_train": "chr1, chr9"}}))
     with pytest.raises(InputError, match="Found no row of chr9"):
-        open_tables(TrainingConfig(dataset=str(folder)), tmp_path / "w")
+        open_tables(TrainingConfig(dataset=str(folder)), tmp_path / "w", 10**10)

@@ -17,7 +17,7 @@ def test_the_profile_knows_the_rows_of_every_table(tmp_path: Path) -> None:
     config = TrainingConfig(
         dataset=str(table), mine_negatives=str(small), oof_dataset=str(large), eval_dataset=str(small)
     )
-    tables = open_tables(config, tmp_path / "work")
+    tables = open_tables(config, tmp_path / "work", 10**10)
     profile = tables.profile()
     assert profile.genes == 20
     assert profile.pool_rows == make_frame(n_genes=4).height
@@ -30,4 +30,4 @@ def test_what_ails_a_table_costs_no_training(tmp_path: Path, option: str) -> Non
     table = write_table(tmp_path / "table", make_frame(n_genes=20))
     other = write_table(tmp_path / "other", make_frame(n_genes=4).drop("splice_type"))
     with pytest.raises(InputError, match="splice_type"):
-        open_tables(TrainingConfig(dataset=str(table), **{option: str(other)}), tmp_path / "work")
+        open_tables(TrainingConfig(dataset=str(table), **{option: str(other)}), tmp_path / "work", 10**10)

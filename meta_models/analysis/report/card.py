@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable, shown
-from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.analysis.report.input import ReportInput
 from meta_models.metrics import METRICS
 from meta_models.schema import CLASS_NAMES, GENE
 
@@ -109,7 +109,7 @@ def _shares(shares: Sequence[float] | None) -> str:
 def _scores(report: ReportInput) -> list[str]:
     lines = []
     tables = (
-        (f"{WHOLE_GENES}, out of fold", report.whole_genes),
+        (f"{report.whole_genes_title}, out of fold", report.whole_genes),
         ("On the external table", report.external),
         ("On the training table, out of fold", report.run.evaluation),
     )

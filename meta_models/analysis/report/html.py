@@ -11,7 +11,7 @@ import polars as pl
 
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable, Status
-from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.analysis.report.input import ReportInput
 from meta_models.local_paths import printable
 from meta_models.metrics import METRICS
 
@@ -96,7 +96,7 @@ def data_uri(picture: Picture) -> str:
 def _cards(report: ReportInput) -> list[Card]:
     named: list[tuple[str, EvaluationTable | None]] = [
         ("External table, genes not trained on", report.external),
-        (f"{WHOLE_GENES}, out of fold", report.whole_genes),
+        (f"{report.whole_genes_title}, out of fold", report.whole_genes),
         ("Cross-validation, out of fold", report.run.evaluation),
     ]
     return [_card(title, evaluation.headline) for title, evaluation in named if evaluation is not None]
@@ -105,7 +105,7 @@ def _cards(report: ReportInput) -> list[Card]:
 def _elsewhere(report: ReportInput) -> list[ReportTable]:
     """The figures of other tables than that of training; its own stand with the analyses."""
     named = (
-        (f"{WHOLE_GENES}, out of fold", report.whole_genes, "oof_dataset_evaluation.tsv"),
+        (f"{report.whole_genes_title}, out of fold", report.whole_genes, "oof_dataset_evaluation.tsv"),
         ("External table, genes not trained on", report.external, "external_evaluation.tsv"),
     )
     return [_metrics_table(title, evaluation, file) for title, evaluation, file in named if evaluation is not None]

@@ -45,7 +45,7 @@ class ReportInput:
     run : AnalysisRun
         Outcomes, their seconds and the evaluation.
     whole_genes : EvaluationTable or None
-        Evaluation on ``--oof-dataset``: all positions of the training genes, out of fold.
+        Evaluation on all positions of the training genes, out of fold; `whole_genes_title` says of which genes.
     external : EvaluationTable or None
         Evaluation on ``--eval-dataset``; `external_lines` say which table that is.
     profile, screening, plan : tuple of str
@@ -69,6 +69,7 @@ class ReportInput:
     screening_table: pl.DataFrame | None = None
     plan: tuple[str, ...] = ()
     whole_genes: EvaluationTable | None = None
+    whole_genes_title: str = WHOLE_GENES
     external: EvaluationTable | None = None
     external_lines: tuple[str, ...] = ()
     artifacts: tuple[ArtifactCheck, ...] = ()
@@ -85,7 +86,7 @@ class ReportInput:
         if self.external is not None:
             lines.append(f"On the external table: {self.external.headline.sentence()}")
         if self.whole_genes is not None:
-            lines.append(f"{WHOLE_GENES}, out of fold: {self.whole_genes.headline.sentence()}")
+            lines.append(f"{self.whole_genes_title}, out of fold: {self.whole_genes.headline.sentence()}")
         if self.run.evaluation is not None:
             alone = self.external is None and self.whole_genes is None
             prefix = "" if alone else "On the training table, out of fold: "

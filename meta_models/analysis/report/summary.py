@@ -15,7 +15,7 @@ from meta_models.analysis.comparison.table import (
     shown,
 )
 from meta_models.analysis.fit_quality.ensemble import consistency_lines, ensemble_lines, measured_lines
-from meta_models.analysis.report.input import WHOLE_GENES, ReportInput
+from meta_models.analysis.report.input import ReportInput
 from meta_models.metrics import METRICS
 
 _WIDTH = 118
@@ -75,7 +75,7 @@ def _screening(report: ReportInput) -> list[str]:
 def _performance(report: ReportInput) -> list[str]:
     lines = []
     if report.whole_genes is not None:
-        lines += _section(f"{WHOLE_GENES}, out of fold: base beside meta", [])
+        lines += _section(f"{report.whole_genes_title}, out of fold: base beside meta", [])
         lines += _figures(report.whole_genes)
     if report.run.evaluation is not None:
         lines += _section("Performance, out of fold: base beside meta", [])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest
+from meta_models.training.fitting.motif_columns import motif_columns
+from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest, one_of_each_fold
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.run_jobs import train_jobs
@@ -48,9 +49,11 @@ def fit_table(
     """
     rows = task_rows(task, audit_task(task)) if rows is None else rows
     resources = replace(task.resources, cache=cache)
-    with Preparation(task.config.learner, rows, task.config.section, resources) as preparation:
+    problem = task_problem(task, folds)
+    motifs = motif_columns(task, [change(job) for job in one_of_each_fold(problem, held_out)])
+    with Preparation(task.config.learner, rows, task.config.section, resources, motifs) as preparation:
         train = partial(_train_jobs, task, preparation, change, label)
-        return fit_one_vs_rest(task_problem(task, folds), train, held_out=held_out)
+        return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
 def _train_jobs(

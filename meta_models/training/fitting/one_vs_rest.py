@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.learners.motif_predictor import join_predictors
 from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
 from meta_models.training.fitting.folds import Folds, stop_rows
@@ -104,7 +105,7 @@ class FittedProblem:
 
     def predictor(self, fold: int) -> Predictor:
         """The predictor of all classes of a fold, or of `FINAL`."""
-        return self.problem.learner.join([fitted.predictor for fitted in self.of_fold(fold)])
+        return join_predictors(self.problem.learner, [fitted.predictor for fitted in self.of_fold(fold)])
 
     def scores(self) -> NDArray[np.float64]:
         """Score (n_rows, K) of each row by the fits that never saw its group, after their last stage."""
@@ -183,6 +184,13 @@ def whole_jobs(problem: Problem, rounds: Mapping[tuple[int, ...], int] | None = 
         )
         for targets in problem.targets
     ]  # fmt: skip
+
+
+def one_of_each_fold(problem: Problem, held_out: Sequence[int] | None = None) -> list[FitJob]:
+    """A job of each fold that is held out (all by default) and one of the final model: their rows, not their rounds."""
+    folds = range(problem.folds.n_folds) if held_out is None else held_out
+    step = len(problem.targets)
+    return [*held_out_jobs(problem, folds)[::step], *whole_jobs(problem)[::step]]
 
 
 def final_rounds(jobs: Sequence[FitJob], fitted: Mapping[str, Fitted]) -> dict[tuple[int, ...], int]:

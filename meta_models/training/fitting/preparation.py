@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self
 
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
+from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
 
 
 class Preparation:
@@ -15,12 +17,17 @@ class Preparation:
     ----------
     config : LearnerConfig
         The section of `learner`.
+    motifs : callable, optional
+        Fits the motif columns that are added to the rows.
     """
 
-    def __init__(self, learner: Learner, rows: TrainingRows, config: Any, resources: Resources) -> None:
+    def __init__(
+        self, learner: Learner, rows: TrainingRows, config: Any, resources: Resources,
+        motifs: Callable[[], MotifColumns] | None = None,
+    ) -> None:  # fmt: skip
         self.learner, self.resources = learner, resources
         self._rows: TrainingRows | None = rows
-        self._config = config
+        self._config, self._motifs = config, motifs
         self._stack = ExitStack()
         self._prepared: Prepared | None = None
 
@@ -37,6 +44,9 @@ class Preparation:
         if self._prepared is None:
             if self._rows is None:
                 raise AssertionError("rows are prepared once")
-            context = self.learner.prepare(self._rows, self._config, self.resources)
-            self._prepared, self._rows = self._stack.enter_context(context), None
+            columns = None if self._motifs is None else self._motifs()
+            rows = self._rows if columns is None else columns.rows(self._rows)
+            self._rows = None
+            prepared = self._stack.enter_context(self.learner.prepare(rows, self._config, self.resources))
+            self._prepared = prepared if columns is None else WithMotifs(prepared, columns)
         return self._prepared

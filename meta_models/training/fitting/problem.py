@@ -67,6 +67,7 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
         },
         prevalence=_prevalence(positions.labels, _probability_weights(task, rows)),
         loci=positions.loci(),
+        recipe=task.dataset.info.recipe,
     )
 
 

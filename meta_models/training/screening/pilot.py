@@ -15,10 +15,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.features import MOTIF_COLUMNS
 from meta_models.learners.seam import FitJob
 from meta_models.result import Note
 from meta_models.schema import CLASS_NAMES
 from meta_models.training.fitting.folds import Folds, make_folds
+from meta_models.training.fitting.motif_columns import motif_obstacle
 from meta_models.training.fitting.one_vs_rest import FINAL
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_rows, total_gains
@@ -57,8 +59,9 @@ class FeatureChoice:
 
     def applied_to(self, task: TrainingTask) -> tuple[TrainingTask, Note]:
         """`task` with the features that any of its models uses, and what the report says of it."""
-        anywhere = np.any(list(self.kept.values()), axis=0)
         names = np.array(task.features, object)
+        read = np.isin(task.features, MOTIF_COLUMNS) & (not motif_obstacle(task))
+        anywhere = np.any(list(self.kept.values()), axis=0) | read
         why = "left out by --max-features: it carries next to no gain"
         narrowed = replace(
             task,

@@ -104,6 +104,8 @@ class TrainingStrategy(ABC):
     model_file: ClassVar[str]
     #: Whether ``--max-features`` is possible: models that are scored out of fold, each on features of its own.
     chooses_features: ClassVar[bool] = False
+    #: Whether the models of the folds are kept, so that other positions of the training genes can be scored by them.
+    keeps_fold_models: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""

@@ -34,6 +34,7 @@ class SingleModelStrategy(TrainingStrategy):
     title: ClassVar[str] = "Single Model"
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
+    keeps_fold_models: ClassVar[bool] = True
 
     def predict_peak(
         self,

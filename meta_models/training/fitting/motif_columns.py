@@ -1,0 +1,168 @@
+"""Motif scores, fitted inside each fold, as columns behind those of the table.
+
+One representation of the rows serves all folds, but each fold has motifs of its own, fitted on its training rows alone.
+So every fold (and the final model) has two columns of its own behind the table's, and its fits may use these two and no
+other fold's: two columns a fold cost less than a representation a fold, and nothing else has to know of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_models.dataset.reader import rows_of_chunk
+from meta_models.errors import UsageError
+from meta_models.features import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, column_names
+from meta_models.learners.motif_predictor import MotifLayout, MotifPredictor
+from meta_models.learners.seam import FeatureTable, FitJob, Fitted, Matrix, Prepared, TrainingRows
+from meta_models.progress import Progress
+from meta_models.training.fitting.task import TrainingTask
+
+logger = logging.getLogger(__name__)
+_WIDTH = len(MOTIF_SCORES)
+
+
+@dataclass(frozen=True)
+class MotifColumns:
+    """The motifs of every fold of a table; made by :func:`fit_fold_motifs`.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Columns of the table.
+    motifs : dict of int to Motifs
+        By fold, in the order of their columns.
+    """
+
+    features: tuple[str, ...]
+    motifs: dict[int, Motifs]
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Where the base codes stand among the columns."""
+        return tuple(map(self.features.index, MOTIF_COLUMNS))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns: those of the table, then a pair for each fold."""
+        return (*self.features, *(f"{name}@{fold}" for fold in self.motifs for name in MOTIF_SCORES))
+
+    def layout(self, fold: int) -> MotifLayout:
+        """Where the columns of `fold` stand."""
+        first = len(self.features) + _WIDTH * list(self.motifs).index(fold)
+        return MotifLayout(len(self.features), len(self.names), self.codes, (first, first + 1))
+
+    def widened(self, matrix: Matrix) -> Matrix:
+        """The table's rows (n, F) with the columns of all folds behind, C-ordered."""
+        codes = matrix[:, list(self.codes)]
+        return np.concatenate([matrix, *(motifs.scores(codes) for motifs in self.motifs.values())], axis=1)
+
+    def rows(self, rows: TrainingRows) -> TrainingRows:
+        """`rows` with these columns."""
+        return replace(rows, table=_Widened(rows.table, self), features=self.names, sample=self.widened(rows.sample))
+
+    def job(self, job: FitJob) -> FitJob:
+        """`job`, which may use the columns of its own fold."""
+        allowed = np.zeros(len(self.names), bool)
+        allowed[: len(self.features)] = True if job.features is None else job.features
+        allowed[list(self.layout(job.fold).scores)] = True
+        added = (0,) * (len(self.names) - len(self.features))
+        return replace(job, features=allowed, constraints=(*job.constraints, *added) if job.constraints else ())
+
+
+@dataclass(frozen=True)
+class _Widened:
+    """A table with motif columns behind its own."""
+
+    table: FeatureTable
+    columns: MotifColumns
+
+    @property
+    def source(self) -> str:
+        """What the table is called."""
+        return self.table.source
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.table.n_rows
+
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[Matrix]:
+        """Chunks of all columns."""
+        if tuple(columns) != self.columns.names:
+            raise AssertionError("motif columns are read with all others")
+        rows = rows_of_chunk(len(columns)) if chunk_rows is None else chunk_rows
+        yield from map(self.columns.widened, self.table.iter_matrix(self.columns.features, rows))
+
+
+@dataclass(frozen=True)
+class WithMotifs(Prepared):
+    """What a learner prepared of rows with motif columns; its predictors compute their motif scores by themselves."""
+
+    prepared: Prepared
+    columns: MotifColumns
+
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
+    ) -> Fitted:
+        """Fit `job` with the motif scores of its fold."""
+        fitted = self.prepared.fit(self.columns.job(job), labels, weights, threads=threads)
+        motifs, layout = self.columns.motifs[job.fold], self.columns.layout(job.fold)
+        return replace(fitted, predictor=MotifPredictor(fitted.predictor, motifs, layout))
+
+    def verify(self) -> None:
+        """As what was prepared."""
+        self.prepared.verify()
+
+
+def motif_obstacle(task: TrainingTask) -> str:
+    """Why the fits of `task` have no motif scores; empty where they have.
+
+    Raises
+    ------
+    UsageError
+        If they must have them and cannot.
+    """
+    wanted = task.config.motifs
+    why = "--motifs off" if wanted == "off" else _obstacle(task)
+    if why and wanted == "on":
+        raise UsageError("--motifs on needs the bases around each position, and a learner of chosen features", why)
+    return why
+
+
+def _obstacle(task: TrainingTask) -> str:
+    recipe, traits = task.dataset.info.recipe, task.config.learner.traits
+    if recipe is None or not set(MOTIF_COLUMNS) <= set(column_names(recipe)):
+        return "the table has no recipe with base codes (the group sequence of meta-models build)"
+    if lacking := [name for name in MOTIF_COLUMNS if name not in task.features]:
+        return f"base codes were left out: {', '.join(lacking[:5])}"
+    if not traits.features or traits.inputs != "rows":
+        return f"{task.config.learner.title} cannot be told which features a fit may use"
+    return ""
+
+
+def motif_columns(task: TrainingTask, jobs: Sequence[FitJob]) -> Callable[[], MotifColumns] | None:
+    """What fits the motifs of `jobs`, one of each fold, when they are needed; None where there are none."""
+    return None if motif_obstacle(task) else partial(fit_fold_motifs, task, tuple(jobs))
+
+
+def fit_fold_motifs(task: TrainingTask, jobs: Sequence[FitJob]) -> MotifColumns:
+    """Fit motifs on the training rows of each of `jobs`, with their weights, in one pass over the base codes."""
+    labels, given = task.positions.labels, task.training_weights
+    counts = [MotifCounts() for _ in jobs]
+    first = 0
+    chunks = task.dataset.iter_matrix(MOTIF_COLUMNS)
+    for codes in Progress("Fitting motifs").track(chunks, task.dataset.n_rows):
+        here = slice(first, first + len(codes))
+        for job, found in zip(jobs, counts, strict=True):
+            rows, weights = job.train[here], given if job.weights is None else job.weights
+            of_rows = np.ones(int(rows.sum())) if weights is None else weights[here][rows].astype(np.float64)
+            found.add(codes[rows], labels[here][rows], of_rows)
+        first += len(codes)
+    logger.info("Motif scores were fitted on the training genes of each fold")
+    return MotifColumns(task.features, {job.fold: found.motifs() for job, found in zip(jobs, counts, strict=True)})
