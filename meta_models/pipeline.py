@@ -7,15 +7,10 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import polars as pl
-
-from meta_models.analysis.comparison.evaluate import best_base_overall, choose_best_base, evaluate, standard_strata
-from meta_models.analysis.comparison.gene_ranking import gene_ranking
-from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
@@ -28,16 +23,14 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
-from meta_models.inference.gene_scoring import score_genes_out_of_fold
+from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.scoring import score_out_of_fold, score_table
+from meta_models.inference.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
-    EXTERNAL,
     SCREENED_GENES,
     SCREENING,
     SCREENING_EXCLUDED,
-    WHOLE_GENES,
     ReportSources,
     require_analyses,
     require_targets,
@@ -58,7 +51,7 @@ from meta_models.run_folder import (
     require_space,
     requirements_lock,
 )
-from meta_models.schema import GENE, BaseModel
+from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -165,8 +158,8 @@ def _run(
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = _evaluate_training_genes(result, tables, folder, plan.cpus.count)
-        external = _evaluate_external(result, tables.external, folder, plan.cpus.count)
+        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
         memory=dataclasses.replace(result.memory, measured=sampler.peak_bytes),
@@ -284,60 +277,6 @@ def _with_possible_genes(tables: Tables, plan: Plan, config: TrainingConfig) -> 
     return dataclasses.replace(tables, genes=None), (note,)
 
 
-def _evaluate_training_genes(
-    result: TrainingResult, tables: Tables, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on all positions of the training genes, where known, each by the model that never saw its gene."""
-    if tables.genes is None:
-        return _evaluate_whole_genes(result, tables.whole_genes, folder, threads)
-    chromosome = result.config.split == "chromosome"
-    frame = score_genes_out_of_fold(
-        result.fold_models, result.oof, tables.genes, result.bases, threads, by_chromosome=chromosome
-    )
-    folder.update(lines={**folder.manifest.lines, WHOLE_GENES: (tables.genes.title,)})
-    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    return _save_evaluation(result, frame, result.bases, "none", best, WHOLE_GENES, folder)
-
-
-def _evaluate_whole_genes(
-    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
-    if table is None:
-        return None
-    if not result.fold_models:
-        raise UsageError(
-            f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
-            action="Take --strategy single_model or --eval-dataset",
-        )
-    positions = read_positions(table)
-    frame = score_out_of_fold(result.fold_models, result.oof, table, positions, threads)
-    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    shared = _shared_bases(result, positions)
-    if lacking := set(best.values()) - {base.name for base in shared}:
-        best = choose_best_base(result.oof, shared, weighting=result.weighting)
-        logger.warning(
-            "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
-            " and ".join(sorted(lacking)), " ".join(positions.notes),
-        )  # fmt: skip
-    return _save_evaluation(result, frame, shared, positions.weighting, best, WHOLE_GENES, folder)
-
-
-def _evaluate_external(
-    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
-    if table is None:
-        return None
-    positions = read_positions(table)
-    frame = score_table(result.model, table, positions, threads)
-    shared = _shared_bases(result, positions)
-    best = best_base_overall(result.oof, shared, weighting=result.weighting)
-    return _save_evaluation(
-        result, frame, shared, positions.weighting, best, EXTERNAL, folder, combiner_frame=result.oof
-    )
-
-
 def _check_tables(tables: Tables) -> tuple[Note, ...]:
     """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
 
@@ -367,38 +306,13 @@ def _notes_of(positions: Positions, option: str) -> list[Note]:
 
 def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
     """Before anything is trained: the features that are kept stand in the other tables, too."""
+    own = tables.dataset.info.recipe
+    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
+        if genes is not None:
+            require_same_recipe(own, genes.folder.recipe, option)
+            require_columns(features, genes.folder.recipe)
     for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
         if table is not None:
             logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
     if tables.pool is not None:
         require_features(tables.pool, features)
-
-
-def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
-    return [base for base in result.bases if base in positions.bases]
-
-
-def _save_evaluation(
-    result: TrainingResult,
-    frame: pl.DataFrame,
-    bases: Sequence[BaseModel],
-    weighting: str,
-    best_base: str | Mapping[int, str],
-    name: str,
-    folder: RunFolder,
-    *,
-    combiner_frame: pl.DataFrame | None = None,
-) -> EvaluationTable:
-    """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds."""
-    config = result.config
-    table = evaluate(
-        frame, bases, weighting=weighting,
-        bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
-        strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
-        combiner_weighting=result.weighting,
-    )  # fmt: skip
-    folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
-    folder.write_json(f"{name}.json", table.to_json())
-    genes = gene_ranking(frame, bases, weighting=weighting)
-    folder.write_text(f"{name}_per_gene.tsv", genes.write_csv(separator="\t"))
-    return table

@@ -45,8 +45,8 @@ class Place:
         return out
 
 
-def make_place(folder: Path, *, genes: int = GENES) -> Place:
-    run_demo_genome(DemoGenomeConfig(out=folder, n_genes=genes, seed=3))
+def make_place(folder: Path, *, genes: int = GENES, seed: int = 3) -> Place:
+    run_demo_genome(DemoGenomeConfig(out=folder, n_genes=genes, seed=seed))
     return Place(folder)
 
 

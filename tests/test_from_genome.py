@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -263,3 +264,31 @@ def test_labels_that_say_nothing_are_not_learnt(everything: Path, tmp_path: Path
         sites = (oof["label"] == label).to_numpy()
         assert average_precision_score(sites, oof[f"raw_{name}"].to_numpy()) < 6 * sites.mean()
     assert set(column_names(BuiltFolder.open(everything).recipe)) >= set(model_of(run).feature_names)
+
+
+def test_a_built_folder_of_other_genes_is_scored_at_every_position(place: Place, built: Path, tmp_path: Path) -> None:
+    other = make_place(tmp_path / "made", genes=12, seed=4).build(tmp_path / "other")
+    own = Path(shutil.copytree(built, tmp_path / "own"))
+    for folder in (own, other):  # contigs of one name that are not of one genome
+        info = json.loads((folder / "dataset_info.json").read_text())
+        (folder / "dataset_info.json").write_text(json.dumps({**info, "assembly": folder.name}))
+    run = train(own, tmp_path / "run", eval_dataset=str(other), whole_genes="all")
+    rows = pl.read_csv(run / "external_evaluation.tsv", separator="\t")
+    assert set(rows["rows"]) == {BuiltFolder.open(other).genes.positions}
+    assert set(rows["population"]) == {"table"}
+
+
+def test_a_folder_built_otherwise_is_not_scored(place: Place, built: Path, tmp_path: Path) -> None:
+    other = place.build(tmp_path / "out", features=("scores", "models", "context"))
+    with pytest.raises(InputError, match="must be built as the training table was"):
+        train(built, tmp_path / "run", oof_dataset=str(other))
+
+
+def test_members_of_an_ensemble_score_whole_genes_out_of_batch(built: Path, tmp_path: Path) -> None:
+    run = train(built, tmp_path / "run", strategy="batch_ensemble", max_genes_per_batch=6)
+    rows = pl.read_csv(run / "oof_dataset_evaluation.tsv", separator="\t")
+    assert set(rows.filter(stratum="all")["rows"]) == {BuiltFolder.open(built).genes.positions}
+    oof = pl.read_parquet(run / "oof_predictions.parquet")
+    genes = pl.read_csv(run / "oof_dataset_evaluation_per_gene.tsv", separator="\t").select("gene_id", "fold")
+    own = oof.select(pl.col("gene_id").cast(pl.String), pl.col("fold").cast(pl.Int64)).unique().sort("gene_id")
+    assert genes.equals(own)

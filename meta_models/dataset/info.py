@@ -79,7 +79,7 @@ def read_info(source: Path) -> DatasetInfo:
         licences=_licences(content.get("licences"), path),
         base_test_chroms=_names(base, "chroms_test", path),
         assembly=_text(content, "assembly", path),
-        recipe=None if content.get("recipe") is None else Recipe.from_json(content["recipe"]),
+        recipe=_recipe(content.get("recipe"), path),
     )
 
 
@@ -115,6 +115,13 @@ def _licences(value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise _unfit(path, "licences", "an object, a list or a text", value)
     return tuple(items)
+
+
+def _recipe(value: Any, path: Path) -> Recipe | None:
+    try:
+        return None if value is None else Recipe.from_json(value)
+    except InputError as error:
+        raise InputError(f"The recipe in {path}: {error.expected}", error.found, error.action) from None
 
 
 def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:

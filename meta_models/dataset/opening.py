@@ -37,8 +37,8 @@ class Tables:
         All positions of the training genes, to mine negatives from.
     whole_genes, external : Dataset or None
         What is scored after training: all positions of the training genes, and genes not trained on.
-    genes : WholeGenes or None
-        Genes of a built folder that are scored at every position, in place of `whole_genes`.
+    genes, external_genes : WholeGenes or None
+        Genes of a built folder that are scored at every position, in place of `whole_genes` and of `external`.
     """
 
     dataset: Dataset
@@ -47,11 +47,13 @@ class Tables:
     whole_genes: Dataset | None
     external: Dataset | None
     genes: WholeGenes | None = None
+    external_genes: WholeGenes | None = None
 
     def profile(self) -> DatasetProfile:
         """What strategies and their memory are chosen by."""
         scored = max(table.n_rows if table is not None else 0 for table in (self.whole_genes, self.external))
-        scored = max(scored, 0 if self.genes is None else self.genes.positions)
+        whole = [genes.positions for genes in (self.genes, self.external_genes) if genes is not None]
+        scored = max([scored, *whole])
         pool_rows = self.pool.n_rows if self.pool is not None else 0
         return profile_dataset(self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored)
 
@@ -94,7 +96,16 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
         whole_genes=None if genes is not None else opened(config.oof_dataset, "oof"),
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
+        external_genes=_external_genes(config, budget),
     )
+
+
+def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
+    """The genes of ``--eval-dataset`` where it is a built folder."""
+    path, how = Path(config.eval_dataset or ""), config.whole_genes
+    if config.eval_dataset is None or how == "off" or not is_built(path):
+        return None
+    return choose_whole_genes(BuiltFolder.open(path).genes, how, only=None, budget=budget, seed=config.seed)
 
 
 def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> WholeGenes | None:

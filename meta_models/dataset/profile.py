@@ -10,6 +10,7 @@ import numpy as np
 
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
+from meta_models.features import MOTIF_COLUMNS
 from meta_models.schema import CHROM, CLASS_NAMES, GENE, FeatureGroup
 
 
@@ -29,6 +30,8 @@ class DatasetProfile:
         Rows of the table that negatives are mined from; 0 where there is none.
     scored_rows : int
         Rows of the larger one of the tables that are scored after training; 0 where there is none.
+    base_codes : bool
+        Whether it was built with the base codes that motif scores are computed from.
     """
 
     source: str
@@ -50,6 +53,7 @@ class DatasetProfile:
     left_out: Mapping[str, str]
     pool_rows: int = 0
     scored_rows: int = 0
+    base_codes: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -106,6 +110,7 @@ def profile_dataset(
         left_out=dataset.left_out,
         pool_rows=pool_rows,
         scored_rows=scored_rows,
+        base_codes=dataset.info.recipe is not None and set(MOTIF_COLUMNS) <= set(dataset.features),
     )
 
 

@@ -21,8 +21,16 @@ from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, BaseModel
 
-#: Told of a gene: its fold, and whether it was screened.
-_Told = tuple[int, bool]
+EXTERNAL = -1
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The fold that held a gene out, what it is resampled with, and whether screening looked at it."""
+
+    fold: int
+    family: str
+    screened: bool = False
 
 
 def score_genes_out_of_fold(
@@ -57,15 +65,46 @@ def score_genes_out_of_fold(
     InputError
         If the models have features that the recipe of the genes does not make.
     """
+    return _score(models, genes, _folds_of(oof, genes, tuple(models), by_chromosome=by_chromosome), bases, threads)
+
+
+def score_genes(model: FittedModel, genes: WholeGenes, bases: Sequence[BaseModel], threads: int) -> pl.DataFrame:
+    """As :func:`score_genes_out_of_fold`, all by a `model` that was trained on other genes; their fold is -1."""
+    told = {entry.gene_id: _Told(EXTERNAL, entry.family) for entry in genes.entries}
+    return _score({EXTERNAL: model}, genes, told, bases, threads).drop(SCREENED)
+
+
+def _folds_of(oof: pl.DataFrame, genes: WholeGenes, folds: tuple[int, ...], *, by_chromosome: bool) -> dict[str, _Told]:
+    screened = pl.col(SCREENED) if SCREENED in oof.columns else pl.lit(value=False).alias(SCREENED)
+    found = oof.group_by(pl.col(GENE).cast(pl.String)).agg(
+        pl.col("fold").first(), pl.col("family").cast(pl.String).first(), screened.first()
+    )
+    told = {gene: _Told(fold, family, seen) for gene, fold, family, seen in found.iter_rows()}
+    known = [entry for entry in genes.folder.entries if entry.gene_id in told]
+    families = {entry.family: told[entry.gene_id] for entry in known}
+    chromosomes = {entry.chrom: told[entry.gene_id].fold for entry in known} if by_chromosome else {}
+
+    def unseen(entry: GeneEntry) -> _Told:
+        dealt = folds[zlib.crc32(entry.gene_id.encode()) % len(folds)]
+        return families.get(entry.family, _Told(chromosomes.get(entry.chrom, dealt), entry.family))
+
+    return {entry.gene_id: told.get(entry.gene_id) or unseen(entry) for entry in genes.entries}
+
+
+def _score(
+    models: Mapping[int, FittedModel],
+    genes: WholeGenes,
+    told: Mapping[str, _Told],
+    bases: Sequence[BaseModel],
+    threads: int,
+) -> pl.DataFrame:
     names = next(iter(models.values())).feature_names
     require_columns(names, genes.folder.recipe)
-    told = _Folds.of(oof, tuple(models), by_chromosome=by_chromosome)
-    of_gene = {entry.gene_id: told.of_gene(entry) for entry in genes.entries}
     workers, for_each = shares(threads)
     for model in models.values():
         model.set_threads(for_each)
-    scorer = _Scorer(models, genes.folder.recipe, names, bases, {gene: fold for gene, (fold, _) in of_gene.items()})
-    table = _Narrow(genes.positions, bases, of_gene)
+    scorer = _Scorer(models, genes.folder.recipe, names, bases, told)
+    table = _Narrow(genes.positions, bases, told)
     with Progress("Scoring every position", "positions").started(genes.positions) as progress:
         for found in side_by_side(packs(_stretches(genes)), scorer.score, workers):
             table.add(found)
@@ -78,34 +117,6 @@ def score_genes_out_of_fold(
 def _stretches(genes: WholeGenes) -> Iterator[Stretch]:
     for gene in genes.folder.genes(genes.ids):
         yield Stretch(gene, np.flatnonzero(gene.counted))
-
-
-@dataclass(frozen=True)
-class _Folds:
-    """What the out-of-fold table tells of genes, families and chromosomes."""
-
-    genes: Mapping[str, _Told]
-    families: Mapping[str, _Told]
-    chromosomes: Mapping[str, _Told]
-    folds: tuple[int, ...]
-
-    @classmethod
-    def of(cls, oof: pl.DataFrame, folds: tuple[int, ...], *, by_chromosome: bool) -> _Folds:
-        chromosomes = _told(oof, CHROM) if by_chromosome else {}
-        return cls(_told(oof, GENE), _told(oof, "family"), chromosomes, folds)
-
-    def of_gene(self, gene: GeneEntry) -> _Told:
-        for known, name in ((self.genes, gene.gene_id), (self.families, gene.family), (self.chromosomes, gene.chrom)):
-            if name in known:
-                return known[name]
-        return self.folds[zlib.crc32(gene.gene_id.encode()) % len(self.folds)], False
-
-
-def _told(oof: pl.DataFrame, column: str) -> dict[str, _Told]:
-    """Fold and whether it was screened, by the value of a column."""
-    screened = pl.col(SCREENED) if SCREENED in oof.columns else pl.lit(value=False).alias(SCREENED)
-    found = oof.group_by(pl.col(column).cast(pl.String)).agg(pl.col("fold").first(), screened.first())
-    return {name: (fold, seen) for name, fold, seen in found.select(column, "fold", SCREENED).iter_rows()}
 
 
 @dataclass(frozen=True)
@@ -124,13 +135,13 @@ class _Scorer:
     recipe: Recipe
     names: Sequence[str]
     bases: Sequence[BaseModel]
-    fold: Mapping[str, int]
+    told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
         block = features_of(pack, self.recipe)
         matrix = matrix_of(block, self.names)
         counts = [len(stretch.rows) for stretch in pack]
-        fold = np.repeat([self.fold[stretch.gene.gene_id] for stretch in pack], counts)
+        fold = np.repeat([self.told[stretch.gene.gene_id].fold for stretch in pack], counts)
         both = np.empty((2, len(matrix), len(CLASSES)), np.float32)
         for number in np.unique(fold):
             here = np.flatnonzero(fold == number)
@@ -147,9 +158,9 @@ class _Narrow:
 
     positions: int
     bases: Sequence[BaseModel]
-    of_gene: Mapping[str, _Told]
+    told: Mapping[str, _Told]
     rows: int = 0
-    _genes: list[tuple[str, str, str, str]] = field(default_factory=list)
+    _genes: list[tuple[str, str, str]] = field(default_factory=list)
     _counts: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -162,17 +173,21 @@ class _Narrow:
         here = slice(self.rows, self.rows + len(found.labels))
         self._labels[here], self._base[:, here] = found.labels, found.base
         self._both[:, :, here] = found.both.transpose(0, 2, 1)
-        self._genes += [(gene.gene_id, gene.family, gene.chrom, gene.gene_type) for gene, _ in found.genes]
+        self._genes += [(gene.gene_id, gene.chrom, gene.gene_type) for gene, _ in found.genes]
         self._counts += [count for _, count in found.genes]
         self.rows = here.stop
 
     def frame(self) -> pl.DataFrame:
         """All rows."""
         of_row = np.repeat(np.arange(len(self._counts), dtype=np.uint32), self._counts)
-        told = [self.of_gene[gene] for gene, *_ in self._genes]
+        told = [self.told[gene] for gene, *_ in self._genes]
         of_genes = pl.DataFrame(
-            self._genes, orient="row", schema=dict.fromkeys((GENE, "family", CHROM, GENE_TYPE), pl.Categorical)
-        ).with_columns(pl.Series("fold", [f for f, _ in told], pl.Int16), pl.Series(SCREENED, [s for _, s in told]))
+            self._genes, orient="row", schema=dict.fromkeys((GENE, CHROM, GENE_TYPE), pl.Categorical)
+        ).with_columns(
+            pl.Series("family", [each.family for each in told], pl.Categorical),
+            pl.Series("fold", [each.fold for each in told], pl.Int16),
+            pl.Series(SCREENED, [each.screened for each in told]),
+        )
         base = [column for base in self.bases for column in base.columns]
         blocks = zip((RAW, CALIBRATED), self._both, strict=True)
         return of_genes[of_row].with_columns(

@@ -63,7 +63,23 @@ def require_columns(names: Sequence[str], recipe: Recipe) -> None:
         raise InputError(
             "Features must be those that the recipe of the built table makes",
             f"Found {len(lacking)} others: {', '.join(lacking[:5])}",
-            "Leave them out with --exclude-features, or give --whole-genes off",
+            "Leave them out with --exclude-features, or give --whole-genes off, which scores rows of tables alone",
+        )
+
+
+def require_same_recipe(own: Recipe | None, other: Recipe, option: str) -> None:
+    """See that the features of a built folder are those of the training table, where that says how they were made.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    if own is not None and (differences := own.differences(other)):
+        raise InputError(
+            f"{option} must be built as the training table was",
+            f"Found another {'; another '.join(differences)}",
+            "Build it with the same options and the same kind of tracks",
         )
 
 

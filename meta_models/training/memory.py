@@ -9,6 +9,7 @@ from __future__ import annotations
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import reading_bytes
+from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.schema import FeatureGroup, SpliceClass
 from meta_models.training.fitting.audit import sample_size
@@ -16,6 +17,7 @@ from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
 from meta_models.training.screening.table import HELD_BYTES
 
+MOTIF_WIDTH = len(MOTIF_SCORES)  # columns of a fold
 PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
 READ_ROW_BYTES = 220  # narrow columns of a row while they are read and checked
 ROW_BYTES = 90  # narrow columns of a row, held from then on
@@ -50,16 +52,17 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> 
     return int(_held(shape.rows, config) + max(fitting, RESULT_ROW_BYTES * shape.rows))
 
 
-def shape_of(profile: DatasetProfile, rows: int) -> Shape:
-    """The shape of `rows` rows of a table."""
+def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
+    """The shape of `rows` rows of a table, with the motif columns of all folds and of the final model."""
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
-    return Shape(rows, profile.features, kmers, int(sites * rows / max(profile.rows, 1)))
+    motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0
+    return Shape(rows, profile.features + motifs, kmers, int(sites * rows / max(profile.rows, 1)))
 
 
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, resources: Resources) -> int:
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
-    shape, threads = shape_of(profile, profile.rows + most_mined(profile, config)), resources.threads
+    shape, threads = shape_of(profile, profile.rows + most_mined(profile, config), config), resources.threads
     training = fitting_peak(shape, config, resources)
     if AGAIN & set(config.analyses):
         training += analysis_peak(profile, config, threads) - PROCESS

@@ -47,6 +47,11 @@ def test_a_base_model_by_its_name_and_licences_in_every_form(tmp_path: Path) -> 
         ("base_model", {"base_model": [1]}),
         ("licences", {"licences": 5}),
         ("assembly", {"assembly": ["a"]}),
+        ("The recipe in .*dataset_info.json", {"recipe": "flour"}),
+        (
+            "recipe of format 1",
+            {"recipe": {"format": 9, "models": [], "evidence": [], "groups": [], "flank": 1, "context": "genome"}},
+        ),
         ("true_prevalence", {"true_prevalence": {"neither": 1 - 1e-30, "donor": 1e-30, "acceptor": 1e-30}}),
     ],
 )

@@ -65,7 +65,9 @@ class BatchMemory:
         """Predicted peak in bytes of the unit of a batch with `rows`."""
         share = rows / self.profile.rows
         mined, pool = share * most_mined(self.profile, self.config), POOL_ROW_BYTES * share * self.profile.pool_rows
-        return fitting_peak(shape_of(self.profile, int(rows + mined)), self.config, self.resources) + int(pool)
+        return fitting_peak(shape_of(self.profile, int(rows + mined), self.config), self.config, self.resources) + int(
+            pool
+        )
 
     def parallel(self, unit_peak: int, batches: int) -> int:
         """How many units of `unit_peak` bytes run at a time: as asked for, as far as memory and threads allow."""
@@ -84,7 +86,7 @@ class BatchMemory:
 
     def _predictor(self) -> int:
         """Bytes of the predictor of a member, loaded."""
-        shape = shape_of(self.profile, self.profile.rows)
+        shape = shape_of(self.profile, self.profile.rows, self.config)
         return self.config.learner.footprint(shape, self.config.section, self.resources).predictor
 
     def peak(self) -> int:

@@ -148,7 +148,10 @@ def _obstacle(task: TrainingTask) -> str:
 
 def motif_columns(task: TrainingTask, jobs: Sequence[FitJob]) -> Callable[[], MotifColumns] | None:
     """What fits the motifs of `jobs`, one of each fold, when they are needed; None where there are none."""
-    return None if motif_obstacle(task) else partial(fit_fold_motifs, task, tuple(jobs))
+    why = motif_obstacle(task)
+    if why and task.dataset.info.recipe is not None:
+        logger.info("No motif scores: %s", why)
+    return None if why else partial(fit_fold_motifs, task, tuple(jobs))
 
 
 def fit_fold_motifs(task: TrainingTask, jobs: Sequence[FitJob]) -> MotifColumns:

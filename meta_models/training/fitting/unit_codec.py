@@ -15,6 +15,7 @@ from meta_models.choice import EXTERNAL
 from meta_models.config import Scope, TrainingConfig
 from meta_models.learners.motif_predictor import restore_predictor
 from meta_models.learners.seam import FitJob, Fitted, Learner
+from meta_models.training.fitting.motif_columns import motif_obstacle
 from meta_models.training.fitting.task import TrainingTask
 
 _SCORES, _FACTS, _PREDICTOR = "scores.npy", "facts.json", "predictor-"
@@ -61,6 +62,7 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "stages": list(job.stages),
         "features": hashlib.sha256("\n".join(task.features).encode()).hexdigest() + _digest(job.features),
         "constraints": list(job.constraints),
+        "motifs": motif_obstacle(task) or "fitted on the training rows",
         "options": unit_options(task.config),
         "device": task.device,
         "kept": "on disk" if task.config.strategy == EXTERNAL else "in memory",

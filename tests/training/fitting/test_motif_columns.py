@@ -67,7 +67,7 @@ def test_scores_out_of_fold_are_those_of_the_restored_predictor(task: TrainingTa
 
 
 def test_where_there_are_no_motifs(task: TrainingTask) -> None:
-    def of(motifs: str, **changes: object) -> TrainingTask:
+    def of(motifs: str, **changes: Any) -> TrainingTask:
         config = TrainingConfig.from_mapping({**task.config.model_dump(mode="json"), "motifs": motifs})
         return replace(task, config=config, **changes)
 

@@ -1,0 +1,62 @@
+"""From a genome to a model: average precision on every position out of fold, wall and peak memory of build and train.
+
+    python benchmarks/from_genome.py GENOME [--keys KEY ...] [--at-least .965] [-- OPTIONS OF TRAIN]
+
+GENOME holds ``genome.fa``, ``annotation.gtf``, ``families.tsv`` and ``scores/KEY.parquet``, as a script that makes
+genomes of real genes from raw files writes them; the first key is the main base model. All options are the defaults,
+but the families, which are those of the file. Exit code 1 where the mean of donor and acceptor is below ``--at-least``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import polars as pl
+
+METRIC = {"metric": "average_precision", "population": "table", "stratum": "all", "base_model": "best base"}
+
+
+def timed(*arguments: str | Path) -> str:
+    """Run a command of the package; its wall, and the most memory that any command so far has held."""
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "meta_models", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    return f"{arguments[0]}: {time.monotonic() - started:.0f} s, {peak:.2f} GB"
+
+
+def measure(genome: Path, keys: list[str], folder: Path, more: list[str]) -> float:
+    """Build and train; the mean AP of the meta-model."""
+    scores = [f"{key}={genome / 'scores' / f'{key}.parquet'}" for key in keys]
+    files = ["--genome", genome / "genome.fa", "--annotation", genome / "annotation.gtf"]
+    files += ["--families", genome / "families.tsv", "--scores", *scores]
+    built = timed("build", *files, "--out", folder / "built")
+    trained = timed("train", "--dataset", folder / "built", "--out-dir", folder / "run", "--whole-genes", "all", *more)
+    table = pl.read_csv(folder / "run" / "oof_dataset_evaluation.tsv", separator="\t").filter(**METRIC)
+    sys.stdout.write(f"{built}\n{trained}\n")
+    for row in table.iter_rows(named=True):
+        interval = f"{row['difference']:+.4f} ({row['lower']:+.4f} to {row['upper']:+.4f})"
+        sys.stdout.write(f"{row['target']}: best base {row['base']:.4f}, meta-model {row['meta']:.4f}, {interval}\n")
+    return float(table.filter(target="mean")["meta"].item())
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("genome", type=Path)
+    parser.add_argument("--keys", nargs="+", default=None, help="base models (default: all, by name)")
+    parser.add_argument("--at-least", type=float, default=0.0)
+    parser.add_argument("train", nargs="*", help="options of train, after --")
+    given = parser.parse_args()
+    keys = given.keys or sorted(path.stem for path in (given.genome / "scores").glob("*.parquet"))
+    with tempfile.TemporaryDirectory() as folder:
+        return int(measure(given.genome, keys, Path(folder), given.train) < given.at_least)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
