@@ -34,7 +34,7 @@ class Result:
 
 def test_members_of_no_weight_are_left_out_of_the_file() -> None:
     weights = np.array([[0.0] * 3, [0.25] * 3, [0.75] * 3])
-    model = _model([single(0), single(1), single(2)], Weighted(weights), None)
+    model = _model([single(0), single(1), single(2)], Weighted(weights))
     assert isinstance(model, EnsembleMetaModel)
     assert model.n_members == 2
     expected = 0.25 * single(1).predict_proba(X) + 0.75 * single(2).predict_proba(X)
