@@ -24,7 +24,9 @@ import numpy as np
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reader import open_dataset
 from meta_models.experiments.strategies import ENSEMBLE, MODEL_FILES, compare_strategies
-from meta_models.learners.xgboost.missing import Matrix, fill_missing
+from meta_models.learners.seam import Matrix
+from meta_models.learners.xgboost.missing import fill_missing
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import load_model
 
@@ -45,11 +47,12 @@ def prediction(model: EnsembleMetaModel, count: int, matrix: Matrix) -> dict[str
     """Cost of `count` members together, alone and as boosters in turn."""
     members = [model.members[k % model.n_members] for k in range(count)]
     many = EnsembleMetaModel(members, info=replace(model.info, sketches={}), calibrators=model.calibrators)
-    boosters = [booster for member in members for booster in member.boosters]
+    boosters = [b for m in members if isinstance(m.predictor, BoosterPredictor) for b in m.predictor.boosters]
+    filled = fill_missing(matrix.copy())
     many.set_threads(1)
     together = cpu_seconds(lambda: many.predict_proba(matrix))
     one = cpu_seconds(lambda: members[0].predict_proba(matrix))
-    in_turn = cpu_seconds(lambda: [b.inplace_predict(matrix, validate_features=False) for b in boosters])
+    in_turn = cpu_seconds(lambda: [b.inplace_predict(filled, validate_features=False) for b in boosters])
     return {
         "members": count,
         "features": matrix.shape[1],
@@ -68,9 +71,11 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=14)
     options = parser.parse_args()
     compare_strategies(
-        TrainingConfig(
-            dataset=str(options.dataset), out_dir=options.out_dir, resume=True, analyses=("ensemble",),
-            max_genes_per_batch=options.max_genes_per_batch,
+        TrainingConfig.from_mapping(
+            {
+                "dataset": str(options.dataset), "out_dir": options.out_dir, "resume": True, "analyses": ("ensemble",),
+                "max_genes_per_batch": options.max_genes_per_batch,
+            }
         )
     )  # fmt: skip
     record = json.loads((options.out_dir / "strategy_comparison.json").read_text())
@@ -79,7 +84,7 @@ def main() -> None:
         raise SystemExit("a single batch is no ensemble: lower --max-genes-per-batch")
     with tempfile.TemporaryDirectory() as folder:
         table = open_dataset(options.dataset, work_dir=Path(folder))
-        matrix = fill_missing(table.read_rows(np.arange(min(ROWS, table.n_rows)), model.feature_names))
+        matrix = table.read_rows(np.arange(min(ROWS, table.n_rows)), model.feature_names)
     for line in (*record["differences"], *record["costs"], prediction(model, options.members, matrix)):
         print(json.dumps(line), flush=True)
 

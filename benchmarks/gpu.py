@@ -4,8 +4,8 @@
     python benchmarks/gpu.py --small demo [--json FILE]
 
 Needs no network and no data. *Reference size*: chunks of a simulated table (small counts and floats, 400 rows a gene)
-are made by all cores on their way into the matrix, by the family's own ``prepare``; then the product's own
-cross-validation trains 3 x (folds + 1) boosters by the family's own ``fit``. With ``--seconds`` boosters that would
+are made by all cores on their way into the matrix, by the learner's own ``prepare``; then the product's own
+cross-validation trains 3 x (folds + 1) boosters by the learner's own ``fit``. With ``--seconds`` boosters that would
 begin after so many seconds are left out, and the whole is extrapolated, and said to be. *Bare* is one
 ``xgboost.train`` of the same rounds on the same matrix without any metric. ``--cpu-rounds`` measures the same matrix
 and trees on the CPU, with all cores. ``--small`` runs the command itself on a table, on the CPU and on the GPU.
@@ -32,17 +32,19 @@ import xgboost as xgb
 from meta_models.cli import main as command
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reader import rows_of_chunk
-from meta_models.learners.base import BoosterJob, FittedBooster
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.booster import _parameters
-from meta_models.learners.xgboost.devices import choose_device, device_peak, present_gpu
-from meta_models.learners.xgboost.matrix import BUILD_BYTES, feature_bins, sample_size
+from meta_models.learners.seam import FitJob, Fitted, Resources, Shape, TrainingRows
+from meta_models.learners.xgboost.booster import QuantisedRows, prepared_matrix
+from meta_models.learners.xgboost.matrix import BUILD_BYTES
+from meta_models.progress import Progress
 from meta_models.resources import PeakSampler, cpu_limit, memory_budget
+from meta_models.training.devices import choose_device, present_gpu
+from meta_models.training.fitting.audit import audit_features, sample_size
 from meta_models.training.fitting.folds import split_groups
 from meta_models.training.fitting.one_vs_rest import Problem, fit_one_vs_rest
-from meta_models.training.memory import single_model_peak
+from meta_models.training.memory import fitting_peak
 
 GENE_ROWS = 400
+DEFAULTS = TrainingConfig.from_mapping({}).section
 SHARES = (0.8, 0.1, 0.1)
 FLOATS = 54
 
@@ -101,25 +103,24 @@ class OutOfTime(Exception):
 
 @dataclass
 class Fitting:
-    """Trains jobs by the family's `fit`, one after another, and keeps what each took."""
+    """Trains jobs by the learner's `fit`, one after another, and keeps what each took."""
 
-    matrix: Any
+    prepared: QuantisedRows
     problem: Problem
     threads: int
     until: float
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def __call__(self, jobs: Sequence[BoosterJob], _: str) -> dict[str, FittedBooster]:
+    def __call__(self, jobs: Sequence[FitJob], _: str) -> dict[str, Fitted]:
         return {job.name: self._fit(job) for job in jobs}
 
-    def _fit(self, job: BoosterJob) -> FittedBooster:
+    def _fit(self, job: FitJob) -> Fitted:
         if self.seconds and time.monotonic() > self.until:
             raise OutOfTime
-        started = time.monotonic()
-        family, p = FAMILIES["xgboost"], self.problem
-        fitted = family.fit(self.matrix, job, p.labels, p.weights, p.config, threads=self.threads)
+        started, p = time.monotonic(), self.problem
+        fitted = self.prepared.fit(job, p.labels, p.weights, threads=self.threads)
         self.seconds[job.name] = time.monotonic() - started
-        say(f"  {job.name}: {job.rounds} rounds in {self.seconds[job.name]:.2f} s")
+        say(f"  {job.name}: {fitted.rounds} rounds in {self.seconds[job.name]:.2f} s")
         return fitted
 
 
@@ -136,26 +137,29 @@ def device_memory() -> int:
         return 0
 
 
-def build(table: SimulatedTable, config: TrainingConfig, threads: int) -> tuple[Any, dict[str, float]]:
+def build(
+    table: SimulatedTable, config: TrainingConfig, resources: Resources
+) -> tuple[QuantisedRows, dict[str, float]]:
     """The matrix, and seconds of the two steps that lead to it."""
     names = tuple(f"f{k}" for k in range(table.n_features))
     started = time.monotonic()
     n = sample_size(table.n_features, config)
     rows = np.sort(np.random.default_rng(0).choice(table.n_rows, min(n, table.n_rows), replace=False))
-    bins = feature_bins(table, names, rows, config)
+    sample = audit_features(table, names, rows, Progress("")).sample
     audited = time.monotonic()
-    matrix = FAMILIES["xgboost"].prepare(table, names, bins, config, threads=threads)
-    return matrix, {"audit": audited - started, "matrix": time.monotonic() - audited}
+    prepared = prepared_matrix(TrainingRows(table, names, sample, config.seed), config.section, resources)
+    return prepared, {"audit": audited - started, "matrix": time.monotonic() - audited}
 
 
-def bare(matrix: Any, problem: Problem, threads: int) -> dict[str, float]:
+def bare(prepared: QuantisedRows, problem: Problem, threads: int) -> dict[str, float]:
     """Seconds of a first round, which takes the matrix to the GPU, and of an ``xgboost.train`` without evaluation."""
+    matrix, parameters = prepared.matrix, prepared.parameters(threads, ())
     matrix.set_label((problem.labels == 1).astype(np.float32))
     matrix.set_weight(problem.weights)
     started = time.monotonic()
-    xgb.train(_parameters(problem.config, threads, ()), matrix, 1)
+    xgb.train(parameters, matrix, 1)
     first = time.monotonic()
-    xgb.train(_parameters(problem.config, threads, ()), matrix, problem.config.n_estimators)
+    xgb.train(parameters, matrix, problem.config.rounds_limit)
     return {"first_round": first - started, "bare": time.monotonic() - first}
 
 
@@ -164,16 +168,17 @@ def reference(options: argparse.Namespace, device: str, rounds: int) -> dict[str
     started, threads = time.monotonic(), cpu_limit(options.threads).count
     table = SimulatedTable(options.rows, options.features, threads)
     same = {"max_depth": options.max_depth, "subsample": options.subsample}
-    config = TrainingConfig(n_estimators=rounds, n_folds=options.folds, device=device, **same)
+    config = TrainingConfig.from_mapping({"n_estimators": rounds, "n_folds": options.folds, "device": device, **same})
+    shape, resources = Shape(options.rows, options.features), Resources(threads, device)
     with PeakSampler(memory_budget().bytes) as sampler:
-        matrix, figures = build(table, config, threads)
+        prepared, figures = build(table, config, resources)
         say(f"{device}: {figures['audit']:.1f} s to check, {figures['matrix']:.1f} s to build")
         groups = np.arange(options.rows) // GENE_ROWS
         weights = np.ones(options.rows, np.float32)
         problem = Problem(table.labels, weights, split_groups(table.labels, groups, config), config)
-        figures |= bare(matrix, problem, threads)
+        figures |= bare(prepared, problem, threads)
         say(f"{device}: first round {figures['first_round']:.2f} s; {rounds} bare rounds {figures['bare']:.2f} s")
-        fitting = Fitting(matrix, problem, threads, started + options.seconds)
+        fitting = Fitting(prepared, problem, threads, started + options.seconds)
         scores = _train(problem, fitting)
     seconds, planned = list(fitting.seconds.values()), 3 * (options.folds + 1)
     each = float(np.mean(seconds))
@@ -184,9 +189,9 @@ def reference(options: argparse.Namespace, device: str, rounds: int) -> dict[str
         "seconds_per_tree": each / rounds, "ratio_to_bare": each / figures["bare"],
         "oof_ap": None if scores is None else mean_ap(table.labels, scores),
         "host_peak_gb": (sampler.peak_bytes or 0) / 1e9,
-        "host_predicted_gb": single_model_peak(options.rows, options.features, config, 1) / 1e9,
+        "host_predicted_gb": fitting_peak(shape, config, resources) / 1e9,
         "device_gb_trained": device_memory() / 1e9,
-        "device_predicted_gb": device_peak(options.rows, options.features) / 1e9, **figures,
+        "device_predicted_gb": config.learner.device_bytes(shape, config.section) / 1e9, **figures,
     }  # fmt: skip
 
 
@@ -236,8 +241,8 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=1_142)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--max-depth", type=int, default=TrainingConfig().max_depth)
-    parser.add_argument("--subsample", type=float, default=TrainingConfig().subsample)
+    parser.add_argument("--max-depth", type=int, default=DEFAULTS.max_depth)
+    parser.add_argument("--subsample", type=float, default=DEFAULTS.subsample)
     parser.add_argument("--seconds", type=float, default=np.inf, help="begin no booster after so many")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cpu-rounds", type=int, default=0, help="as many rounds of one fold on the CPU, too")
@@ -249,8 +254,9 @@ def main() -> None:
     if options.small:
         found.append(small(options.small, options.rounds))
     else:
-        config = TrainingConfig(device=options.device)
-        choice = choose_device(options.rows, options.features, config, present_gpu())
+        config = TrainingConfig.from_mapping({"device": options.device})
+        shape = Shape(options.rows, options.features)
+        choice = choose_device(shape, config, present_gpu(config.learner))
         say(f"Device: {choice.name} ({choice.reason})")
         found.append(reference(options, choice.name, options.rounds))
         if options.cpu_rounds:

@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 import pytest
 import xgboost as xgb
-from meta_models.learners.base import BoosterJob, FittedBooster
 from sklearn.metrics import average_precision_score
 
 from meta_models.analysis.attribution.contributions import explain, parts_of
@@ -27,21 +26,24 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
-from meta_models.learners.registry import FAMILIES
-from meta_models.learners.xgboost.matrix import feature_bins
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
 from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SingleModel
+from meta_models.progress import Progress
+from meta_models.training.fitting.audit import audit_features
 from meta_models.training.fitting.folds import make_folds
 from meta_models.training.fitting.one_vs_rest import FittedProblem, Problem, held_out_jobs
 
-CONFIG = TrainingConfig(n_estimators=50)
+CONFIG = TrainingConfig.from_mapping({"n_estimators": 50})
+SECTION = CONFIG.section
 PARAMETERS = {
     "objective": "binary:logistic",
-    "max_depth": CONFIG.max_depth,
-    "learning_rate": CONFIG.learning_rate,
-    "subsample": CONFIG.subsample,
-    "colsample_bytree": CONFIG.colsample,
+    "max_depth": SECTION.max_depth,
+    "learning_rate": SECTION.learning_rate,
+    "subsample": SECTION.subsample,
+    "colsample_bytree": SECTION.colsample,
 }
 RESAMPLES, PREDICTED = 200, 10_000
 
@@ -84,11 +86,13 @@ def test_reader_polars(benchmark: Any, given: SimpleNamespace) -> None:
 def test_matrix(benchmark: Any, given: SimpleNamespace) -> None:
     features, rows = given.dataset.features, np.arange(len(given.x))
 
-    def build() -> xgb.DMatrix:
-        bins = feature_bins(given.dataset, features, rows, CONFIG)
-        return FAMILIES["xgboost"].prepare(given.dataset, features, bins, CONFIG, threads=2)
+    def build() -> int:
+        sample = audit_features(given.dataset, features, rows, Progress("")).sample
+        table = TrainingRows(given.dataset, features, sample)
+        with LEARNERS["xgboost"].prepare(table, SECTION, Resources(threads=2)) as prepared:
+            return prepared.matrix.num_row()
 
-    assert benchmark(build).num_row() == len(given.x)
+    assert benchmark(build) == len(given.x)
 
 
 @pytest.mark.benchmark(group="matrix")
@@ -101,8 +105,9 @@ def _fitted(given: SimpleNamespace) -> FittedProblem:
     problem = Problem(given.labels, given.positions.weights, folds, CONFIG)
     jobs = held_out_jobs(problem, range(folds.n_folds))
 
-    def scored(job: BoosterJob) -> FittedBooster:
-        return FittedBooster(b"", 50, (50,), np.zeros((int(job.score.sum()), 1), np.float32), (), ())
+    def scored(job: FitJob) -> Fitted:
+        scores = np.zeros((int(job.score.sum()), len(job.targets), 1), np.float32)
+        return Fitted(given.model.predictor, scores, (50,), 50)
 
     return FittedProblem(problem, jobs, [], {job.name: scored(job) for job in jobs})
 
@@ -119,7 +124,7 @@ def test_oof_numpy(benchmark: Any, given: SimpleNamespace) -> None:
     def assemble() -> np.ndarray:
         scores = np.zeros((len(given.x), 3))
         for job in fit.held_out:
-            scores[job.score, job.target] = fit.fitted[job.name].scores[:, 0]
+            scores[job.score, job.targets[0]] = fit.fitted[job.name].scores[:, 0, 0]
         return scores
 
     assert benchmark(assemble).shape == (len(given.x), 3)

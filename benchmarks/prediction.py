@@ -23,12 +23,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import xgboost as xgb
 
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.reader import rows_of_chunk
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.served import ServedTable, open_served
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.resources import cpu_limit
 
@@ -42,12 +44,19 @@ def members_of(model: FittedModel, count: int) -> FittedModel:
     return EnsembleMetaModel(members, info=replace(model.info, sketches={}), calibrators=model.calibrators)
 
 
+def boosters_of(member: SingleModel) -> tuple[xgb.Booster, ...]:
+    """The boosters of a model of XGBoost."""
+    if not isinstance(member.predictor, BoosterPredictor):
+        raise SystemExit(f"the peer of this benchmark are boosters, which a model of {member.learner} has not")
+    return member.predictor.boosters
+
+
 def in_memory(model: FittedModel, matrix: np.ndarray, threads: int) -> None:
     """All boosters on the matrix."""
     model.set_threads(threads)
     members: tuple[SingleModel, ...] = model.members if isinstance(model, EnsembleMetaModel) else (model,)
     for member in members:
-        for booster in member.boosters:
+        for booster in boosters_of(member):
             booster.inplace_predict(matrix, validate_features=False)
 
 
@@ -87,7 +96,7 @@ def compare(model: FittedModel, table: ServedTable, rows: int, repeats: int, thr
     middle, least, most = (np.round(f(ratios, axis=0), 3).tolist() for f in (np.median, np.min, np.max))
     return {
         "members": model.n_members,
-        "rounds": sum(b.num_boosted_rounds() for b in getattr(model, "members", (model,))[0].boosters),
+        "rounds": sum(b.num_boosted_rounds() for b in boosters_of(members_of(model, 1))),
         "rows": rows,
         "row_group": table.dataset.files[0].row_groups[0],
         "ratio": middle[0],

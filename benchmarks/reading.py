@@ -21,12 +21,13 @@ import xgboost as xgb
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import open_dataset
-from meta_models.learners.xgboost.booster import _parameters
-from meta_models.learners.xgboost.matrix import build_matrix, cut_sample, feature_bins, sample_size
+from meta_models.learners.seam import Resources, TrainingRows
+from meta_models.learners.xgboost.booster import prepared_matrix
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
+from meta_models.training.fitting.audit import audit_features, cut_sample, sample_size
 
-CONFIG = TrainingConfig()
+CONFIG = TrainingConfig.from_mapping({})
 
 
 def timed(name: str, work: Callable[[], Any]) -> tuple[Any, float]:
@@ -51,14 +52,12 @@ def main() -> None:
         scores = positions.frame["donor_score"].to_numpy()
         rows = cut_sample(scores, sample_size(len(features), CONFIG), CONFIG.seed)
         _, reading = timed("one pass", lambda: sum(map(len, dataset.iter_matrix(features))))
-        bins, check = timed("check", lambda: feature_bins(dataset, features, rows, CONFIG))
-        matrix, build = timed(
-            "matrix",
-            lambda: build_matrix(dataset, features, bins, CONFIG, threads=threads, progress=Progress("")),
-        )
+        audit, check = timed("check", lambda: audit_features(dataset, features, rows, Progress("")))
+        given, resources = TrainingRows(dataset, features, audit.sample, CONFIG.seed), Resources(threads)
+        prepared, build = timed("matrix", lambda: prepared_matrix(given, CONFIG.section, resources))
+        matrix, parameters = prepared.matrix, prepared.parameters(threads, ())
         matrix.set_label((positions.labels == 1).astype("float32"))
         matrix.set_weight(positions.weights)
-        parameters = _parameters(CONFIG, threads, ())
         _, some = timed(f"{options.sample_rounds} rounds", lambda: xgb.train(parameters, matrix, options.sample_rounds))
     whole = check + build + some / options.sample_rounds * options.rounds * options.boosters
     share = 4 * reading / whole

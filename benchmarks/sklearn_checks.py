@@ -15,8 +15,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
 
 ESTIMATORS = (
-    MetaModelClassifier(n_estimators=8, n_folds=3, n_jobs=1),
-    GeneBatchEnsembleClassifier(n_estimators=8, n_folds=3, n_jobs=1, max_genes_per_batch=40),
+    MetaModelClassifier(learner_params={"n_estimators": 8}, n_folds=3, n_jobs=1),
+    GeneBatchEnsembleClassifier(learner_params={"n_estimators": 8}, n_folds=3, n_jobs=1, max_genes_per_batch=40),
     xgboost.XGBClassifier(n_estimators=8, n_jobs=1),
 )
 

@@ -49,7 +49,7 @@ Figures = dict[str, Any]
 def parameters(rounds: int) -> dict[str, Any]:
     from meta_models.config import TrainingConfig
 
-    config = TrainingConfig(n_estimators=rounds)
+    config = TrainingConfig.from_mapping({"n_estimators": rounds}).section
     return {
         "learning_rate": config.learning_rate,
         "max_depth": config.max_depth,

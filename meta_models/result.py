@@ -33,7 +33,8 @@ class FeatureRecord:
     missing_share : float or None
         Share of null values among all rows of the table; None where the feature was excluded and not read.
     gain : mapping of class name to float, or None
-        Total gain in the final model's booster of each class; None where the feature was excluded.
+        Total gain in the final model for each class, or what the learner has instead; None where the feature was
+        excluded, or the learner has no importances.
     excluded : str or None
         Why it was left out; None where it was kept.
     """

@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar, cast
 
+from threadpoolctl import threadpool_limits
+
 from meta_models.errors import MemoryBudgetError, MetaModelsError, UnitsFailed
 from meta_models.resources import oom_kill_count
 
@@ -228,6 +230,7 @@ def _child(work: Callable[[Job], Value], job: Job, sender: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)  # the parent's, which would take a signal to this process for its own
     gc.freeze()  # collecting garbage here would go through all objects of the parent, and copy their pages
+    threadpool_limits(1)  # the parent's OpenMP threads do not live on here: whoever asks for them waits for ever
     try:
         sender.send((work(job), None))
     except MetaModelsError as error:

@@ -101,13 +101,13 @@ def test_a_run_that_is_killed_and_resumed_equals_an_undisturbed_one(
     out_dir = tmp_path / "killed"
     with started(table, out_dir) as process:
         try:
-            while len(list(out_dir.glob("units/*/unit.json"))) < units:
+            while len(list(out_dir.glob("units/[!.]*/unit.json"))) < units:
                 assert process.poll() is None
                 time.sleep(0.005)
         finally:
             process.kill()
     assert process.returncode == -signal.SIGKILL
-    done = {path.parent.name for path in out_dir.glob("units/*/unit.json")}
+    done = {path.parent.name for path in out_dir.glob("units/[!.]*/unit.json")}
     assert main(command(table, out_dir, "--resume")) == 0
     assert hashes(out_dir) == hashes(run_dir)
     records = json.loads((out_dir / "run_manifest.json").read_text())["units"]

@@ -92,7 +92,7 @@ def test_analyses_can_be_added(run_dir: Path, finished: Path) -> None:
     assert outcomes["shuffled-labels"] == "passed"
     assert outcomes["group-ablation"] == "skipped"
     assert "shuffled-labels" in manifest(run_dir)["config"]["analyses"]  # type: ignore[index]
-    assert "rounds at learning rate" in (run_dir / "report.html").read_text()
+    assert "Trained again as one model, out of fold on the same folds" in (run_dir / "report.html").read_text()
 
 
 def test_a_moved_table_is_found_and_another_refused(

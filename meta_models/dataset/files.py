@@ -150,8 +150,17 @@ def discover(source: Path) -> tuple[Path, ...]:
 
 
 def table_files(source: Path) -> tuple[Path, ...]:
-    """The files that make up the table `source`, as they lie there: nothing of them is checked."""
-    return tuple(_walk(source)) if source.is_dir() else (source,)
+    """The files that make up the table `source`, as they lie there: nothing of them is checked.
+
+    Raises
+    ------
+    InputError
+        If it may not be looked into.
+    """
+    try:
+        return tuple(_walk(source)) if source.is_dir() else (source,)
+    except PermissionError as error:
+        raise InputError(f"The table {str(source)!r} must be readable", str(error), "Check its permissions") from None
 
 
 def _refuse_links(paths: Sequence[Path]) -> None:

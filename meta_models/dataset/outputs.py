@@ -78,7 +78,7 @@ def _require_no_file_of_a_run(output: Output) -> None:
         return
     real = Path(os.path.realpath(output.path))
     for folder in real.parents:
-        if (folder / MANIFEST_NAME).is_file() and _belongs(real.relative_to(folder), folder):
+        if os.path.isfile(folder / MANIFEST_NAME) and _belongs(real.relative_to(folder), folder):  # noqa: PTH113
             raise UsageError(
                 f"{output.option} {output.path} must not replace a file of a run",
                 f"It is {real.relative_to(folder)} of the run in {folder}",
@@ -106,4 +106,5 @@ def _same(one: Path, other: Path) -> bool:
 
 def _inside(path: Path, folder: Path) -> bool:
     """Whether `path` lies below the existing `folder`; folders are compared by what they are, not by their names."""
-    return folder.is_dir() and any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)
+    there = os.path.isdir(folder)  # noqa: PTH112 - Path.is_dir raises where a folder may not be looked into
+    return there and any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)

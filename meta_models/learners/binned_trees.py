@@ -21,7 +21,6 @@ from meta_models.learners.jobs import (
     balanced,
     bytes_of_sample,
     rows_trained_on,
-    scores_of,
     usable,
 )
 from meta_models.learners.seam import (
@@ -41,6 +40,8 @@ from meta_models.learners.tree_conversion import Tree, constant_tree, converted,
 from meta_models.learners.xgboost.memory import NODE_BYTES
 from meta_models.learners.xgboost.predictor import BoosterPredictor, join_boosters, restore_boosters
 
+#: Rows that are scored at a time.
+_SCORED_ROWS = 8_192
 #: Least and greatest probability that a booster starts from.
 _LEAST_PRIOR, _MOST_PRIOR = 1e-6, 1 - 1e-6
 
@@ -208,8 +209,20 @@ class _PreparedBins(Prepared):
         grown = self.learner.grow(task, self.config) if _can_split(task) else _nothing_to_split(task)
         predictor = self._converted(grown)
         rounds, stages = self._rounds(job, len(grown.trees))
-        scores = scores_of(predictor, self.rows, job.score, stages)
+        scores = self._scores(predictor, np.flatnonzero(job.score), stages)
         return Fitted(predictor, scores, stages, rounds, grown.curves, grown.facts)
+
+    def _scores(
+        self, predictor: BoosterPredictor, rows: NDArray[np.int64], stages: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Scores (n, 1, n_stages) of `rows` from their bins: the table is not read, which a forked job may not do."""
+        parts = [predictor if stage == 0 else predictor.at_stage(stage) for stage in stages]
+        scores = np.empty((len(rows), predictor.n_targets, len(parts)), np.float32)
+        for start in range(0, len(rows), _SCORED_ROWS):
+            values = self.bins.values(self.codes[rows[start : start + _SCORED_ROWS]])
+            for number, part in enumerate(parts):
+                scores[start : start + len(values), :, number] = part.scores(values)
+        return scores
 
     def _task(self, job: FitJob, truth: NDArray[np.bool_], weights: NDArray[np.float32] | None, threads: int) -> Task:
         rows, counted = rows_trained_on(job, weights)

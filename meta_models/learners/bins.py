@@ -43,6 +43,15 @@ class Bins:
             codes[:, feature] = np.searchsorted(edges, filled[:, feature], side="left")
         return codes
 
+    def values(self, codes: Codes) -> Matrix:
+        """A float32 value (n, n_features) of each bin, NaN where missing: trees on these bins say the same of it."""
+        values = np.empty(codes.shape, np.float32)
+        for feature, edges in enumerate(self.edges):
+            known = np.append(edges, np.nextafter(edges[-1], np.float32(np.inf)))
+            known[0] = np.nan
+            values[:, feature] = known[codes[:, feature]]
+        return values
+
     def edge(self, feature: NDArray[np.integer], code: NDArray[np.integer]) -> NDArray[np.float32]:
         """The value t for which ``x <= t`` says of a value what ``bin <= code`` says of its bin."""
         starts = np.cumsum([0, *map(len, self.edges)])

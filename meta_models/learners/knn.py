@@ -118,7 +118,7 @@ class NearestNeighbours(ArrayLearner):
     name: ClassVar[str] = "knn"
     title: ClassVar[str] = "nearest neighbours"
     Config: ClassVar[type[NearestNeighboursConfig]] = NearestNeighboursConfig
-    traits: ClassVar[Traits] = Traits(targets="all", features=True)
+    traits: ClassVar[Traits] = Traits(targets="all", features=True, side_by_side=False)
 
     def footprint(
         self, shape: Shape, config: NearestNeighboursConfig, resources: Resources  # noqa: ARG002

@@ -195,7 +195,8 @@ Gradients = tuple[NDArray[np.float64], NDArray[np.float64]]
 def _objective(gamma: float) -> Callable[[NDArray[np.float64], Any], Gradients]:
     def gradients(log_odds: NDArray[np.float64], rows: Any) -> Gradients:
         first, second = focal_gradients(log_odds, rows.get_label() > 0, gamma)
-        return first * rows.get_weight(), second * rows.get_weight()
+        weights = _weights(rows)
+        return first * weights, second * weights
 
     return gradients
 
@@ -203,9 +204,15 @@ def _objective(gamma: float) -> Callable[[NDArray[np.float64], Any], Gradients]:
 def _metric(gamma: float) -> Callable[[NDArray[np.float64], Any], tuple[str, float, bool]]:
     def loss(log_odds: NDArray[np.float64], rows: Any) -> tuple[str, float, bool]:
         losses = focal_loss(log_odds, rows.get_label() > 0, gamma)
-        return "focal", float(np.average(losses, weights=rows.get_weight())), False
+        return "focal", float(np.average(losses, weights=_weights(rows))), False
 
     return loss
+
+
+def _weights(rows: Any) -> NDArray[np.float64]:
+    """Weights of a data set: LightGBM forgets those that are all 1."""
+    weights = rows.get_weight()
+    return np.ones(rows.num_data()) if weights is None else np.asarray(weights, np.float64)
 
 
 def _facts(task: Task, config: LightGBMConfig, kept: int, losses: Mapping[str, tuple[float, ...]]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Logistic(ArrayLearner):
     name: ClassVar[str] = "logistic"
     title: ClassVar[str] = "logistic regression"
     Config: ClassVar[type[LogisticConfig]] = LogisticConfig
-    traits: ClassVar[Traits] = Traits(targets="all", features=True)
+    traits: ClassVar[Traits] = Traits(targets="all", features=True, side_by_side=False)
 
     def footprint(self, shape: Shape, config: LogisticConfig, resources: Resources) -> Footprint:  # noqa: ARG002
         """Scaled rows as float32, and a few blocks of them."""

@@ -164,7 +164,8 @@ class Traits:
     streamed : bool
         Whether it sees the table block by block, holding one at a time (strategy ``incremental``).
     side_by_side : bool
-        Whether jobs may run in forked processes over one representation.
+        Whether jobs may run in forked processes over one representation: not where a fit reads the table, whose
+        reader's threads do not live on in a forked process.
     devices : tuple of str
         Devices that it can be fitted on.
     extra : str or None

@@ -131,7 +131,7 @@ class StochasticGradientDescent(ArrayLearner):
     name: ClassVar[str] = "sgd"
     title: ClassVar[str] = "logistic regression on bins, by stochastic gradient descent (scikit-learn)"
     Config: ClassVar[type[StochasticGradientDescentConfig]] = StochasticGradientDescentConfig
-    traits: ClassVar[Traits] = Traits(targets="all", features=True, streamed=True)
+    traits: ClassVar[Traits] = Traits(targets="all", features=True, streamed=True, side_by_side=False)
 
     def footprint(
         self, shape: Shape, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002

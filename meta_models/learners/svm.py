@@ -55,6 +55,8 @@ from meta_models.learners.seam import (
 Floats = NDArray[np.float64]
 #: Rows whose kernel is computed at a time: of one size, see `by_blocks`.
 _BLOCK_ROWS = 512
+#: Rows that are mapped at a time: a row's kernel is larger than the row.
+_MAPPED_ROWS = 8 * _BLOCK_ROWS
 #: Directions of the landmarks' kernel below this share of its strongest are noise.
 _NOISE = 1e-6
 _FAR = 1e6
@@ -153,7 +155,7 @@ class SupportVectorMachine(ArrayLearner):
     name: ClassVar[str] = "svm"
     title: ClassVar[str] = "support vector machine (Nystroem, or scikit-learn's LIBSVM)"
     Config: ClassVar[type[SupportVectorMachineConfig]] = SupportVectorMachineConfig
-    traits: ClassVar[Traits] = Traits(targets="all")
+    traits: ClassVar[Traits] = Traits(targets="all", side_by_side=False)
 
     def footprint(
         self, shape: Shape, config: SupportVectorMachineConfig, resources: Resources  # noqa: ARG002
@@ -165,7 +167,9 @@ class SupportVectorMachine(ArrayLearner):
             predictor = 8 * min(config.max_rows, shape.rows) * (shape.features + _BLOCK_ROWS)
             return Footprint(0, sample, _exact_bytes(shape, config) + reading, predictor)
         held = 4 * shape.rows * config.landmarks
-        mapping = 24 * config.landmarks**2 + 12 * config.landmarks * (_BLOCK_ROWS + shape.features)
+        mapping = 24 * config.landmarks**2 + config.landmarks * (
+            12 * _BLOCK_ROWS + 12 * shape.features + 8 * _MAPPED_ROWS
+        )
         solving = 24 * min(BLOCK_ROWS, shape.rows) * config.landmarks + 150 * shape.rows + 40_000 * config.landmarks
         building = held + max(mapping + reading, sample)
         return Footprint(held, building, max(solving, mapping + reading), mapping)
@@ -228,7 +232,7 @@ def _mapped(rows: TrainingRows, kernel: Kernel, to_axes: Floats) -> Matrix:
     mapped = np.empty((rows.table.n_rows, to_axes.shape[1]), np.float32)
     axes = to_axes.astype(np.float32)
     done = 0
-    for chunk in rows.chunks():
+    for chunk in rows.chunks(_MAPPED_ROWS):
         part = by_blocks(chunk, lambda block: kernel(kernel.scaler(block)) @ axes, _BLOCK_ROWS)
         mapped[done : done + len(part)] = part
         done += len(part)

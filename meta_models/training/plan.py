@@ -11,6 +11,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
+from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.training.devices import choose_device, present_gpu
@@ -127,6 +128,7 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
+    _require_rows(config)
     shape = shape_of(profile, profile.rows + most_mined(profile, config))
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
@@ -150,3 +152,15 @@ def make_plan(
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
+
+
+def _require_rows(config: TrainingConfig) -> None:
+    """Refuse learners of whole genes, which are fitted from Python only."""
+    genes = [name for name in config.learners if LEARNERS[name].traits.inputs == "genes"]
+    if genes:
+        rows = [name for name in LEARNERS if LEARNERS[name].traits.inputs == "rows"]
+        raise UsageError(
+            "train fits learners of rows",
+            f"{genes[0]} reads whole genes, and is fitted from Python only (meta_models.learners.neural)",
+            f"Take one of {', '.join(rows)}",
+        )

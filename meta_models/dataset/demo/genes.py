@@ -20,6 +20,7 @@ from meta_models.schema import SpliceClass
 
 NEIGHBOURHOOD = 4  # genes that lie together; families never leave it
 N_CHROMS = 10
+ALL_CHROMS = tuple(f"chr{number}" for number in range(1, N_CHROMS + 1))
 FLANK = 125  # bases of sequence known on each side of a gene
 GENE_LENGTH = (2_000, 20_000)
 GENE_SPACING = 50_000

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meta_models.dataset.demo.features import KMER, WINDOW, Columns, Rows, feature_columns
-from meta_models.dataset.demo.genes import NEIGHBOURHOOD, Gene, make_gene
+from meta_models.dataset.demo.genes import ALL_CHROMS, NEIGHBOURHOOD, Gene, make_gene
 from meta_models.dataset.demo.motifs import Floats
 from meta_models.dataset.demo.scorer import TRAINED_CHROMS, alternative_scores, main_scores
 from meta_models.errors import UsageError, WriteError
@@ -217,10 +217,12 @@ def _describe(tally: _Tally, n_genes: int, seed: int, gene_offset: int, *, every
             {"key": MAIN_BASE.name, "column_prefix": "", "model": MAIN_NAME},
             {"key": ALTERNATIVE.key, "column_prefix": f"{ALTERNATIVE.key}_", "model": ALTERNATIVE_NAME},
         ],
+        "assembly": f"simulated genome {seed}",
         "base_model": {
             "name": MAIN_NAME,
             "trained_on": "simulated genes",
             "chroms_train": list(TRAINED_CHROMS),
+            "chroms_test": [name for name in ALL_CHROMS if name not in TRAINED_CHROMS],
             "note": "on these chromosomes it remembers some of the sites",
         },
         "n_genes": n_genes,

@@ -61,11 +61,12 @@ class QuantisedRows(Prepared):
         if job.features is not None:
             self.matrix.set_info(feature_weights=job.features * np.float32(_MUCH))
             share *= job.features.mean()
+        start = _start(truth[job.train])
         rounds = job.stages[-1] if job.stages else self.config.n_estimators
         watch = _Watch(truth, job, rounds, self.config.early_stopping_rounds, weights)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgb.train(
-            self.parameters(threads, job.constraints) | {"colsample_bytree": share}, self.matrix,
+            self.parameters(threads, job.constraints) | {"colsample_bytree": share} | start, self.matrix,
             num_boost_round=rounds, evals=[(self.matrix, "train")], evals_result=history,
             custom_metric=watch.metric if watch.watches else None, callbacks=[watch], verbose_eval=False,
         )  # fmt: skip
@@ -105,6 +106,13 @@ class QuantisedRows(Prepared):
             "seed": self.seed,
             "nthread": threads,
         }
+
+
+def _start(truth: NDArray[np.bool_]) -> dict[str, float]:
+    """Where a booster begins that sees one class alone: XGBoost would take the share of it, 0 or 1, as its start."""
+    if len(truth) and truth.any() and not truth.all():
+        return {}
+    return {"base_score": 1 - _CLIP if truth.any() else _CLIP}
 
 
 class _Watch(xgb.callback.TrainingCallback):

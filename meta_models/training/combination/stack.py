@@ -77,7 +77,7 @@ class Stack:
 
     def complete(self) -> Stack:
         """The rows that all members may score."""
-        whole = np.asarray(~np.isnan(self.members).any(axis=(0, 2)), np.bool_)
+        whole = np.asarray(~np.isnan(self.members).any(axis=(0, 2)))
         return self if whole.all() else self.rows(whole)
 
     def rivals(self) -> Stack:

@@ -266,8 +266,15 @@ def _features(fit: StrategyFit, task: TrainingTask) -> tuple[FeatureRecord, ...]
                 group=dataset.group(name),
                 dtype=dataset.dtype(name),
                 missing_share=None if at is None else float(fit.missing[at] / dataset.n_rows),
-                gain=None if at is None else {c.label: float(fit.gains[at, c]) for c in CLASSES},
+                gain=_gain(fit, at),
                 excluded=task.excluded.get(name),
             )
         )
     return tuple(records)
+
+
+def _gain(fit: StrategyFit, at: int | None) -> dict[str, float] | None:
+    """Total gain of a kept feature by class; None where it is excluded, or the learner has no importances."""
+    if at is None or np.isnan(fit.gains[at]).any():
+        return None
+    return {c.label: float(fit.gains[at, c]) for c in CLASSES}
