@@ -214,7 +214,7 @@ class EnsembleRecord:
     cv, cv_reason : str
         ``"out-of-batch"`` or ``"refit"``, and why.
     method : str
-        ``"voting"``, ``"weighted"`` or ``"stacking"``.
+        ``"mean"``, or a way of combining, as in the configuration.
     members_by_fold : mapping of int to int
         How many members score the rows of each fold.
     seen, unseen : ScoreFigures

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo
-from meta_models.model.calibrators import Calibrator
+from meta_models.model.calibrators import normalise
 from meta_models.model.combinations import Combination
 from meta_models.result import CALIBRATED, RAW, FeatureRecord, FitRecord, Note, TrainingResult, probability_columns
 from meta_models.schema import CLASSES
@@ -21,7 +21,7 @@ from meta_models.training.combination.fit import cross_fit, fit_combination
 from meta_models.training.combination.stack import Floats, Options, Stack
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.leaderboard import Gain, Joined, compare, leaderboard, whole_name
-from meta_models.training.strategies.base import calibrate, oof_table
+from meta_models.training.strategies.base import oof_table
 
 logger = logging.getLogger(__name__)
 BEST = "best"
@@ -54,16 +54,16 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     best, method = _fitted(task, stack, BEST), task.config.combine
     alone = method == BEST or len(results) == 1
     combined = best if alone else _fitted(task, stack, method)
-    gain = compare(task, best.scores, combined.scores)
-    calibrated, calibrators, by_fold = calibrate(combined.scores, stack.folds, task)
+    probabilities = normalise(combined.scores)
+    gain = compare(task, best.scores, probabilities)
     keep = not alone and (gain.real or task.config.keep_combination)
     if keep:
-        oof = oof_table(combined.scores, calibrated, stack.folds, task)
-        joined = _combined(task, members, combined, calibrators, by_fold)
+        oof = oof_table(combined.scores, probabilities, stack.folds, task)
+        joined = _combined(task, members, combined)
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
     saved = whole_name(method) if keep else list(results)[_chosen(best.whole)]
-    outcome = Joined(combined.method, combined.whole, combined.by_fold, calibrated, saved)
+    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, saved)
     board = leaderboard(task, results, outcome, gain, failed)
     seconds = _seconds(members, time.monotonic() - started)
     notes = (*joined.notes, *_notes(method, gain, failed, keep=keep, alone=alone, saved=saved))
@@ -89,22 +89,13 @@ def _folds(member: TrainingResult) -> NDArray[np.int16]:
     return member.oof["fold"].to_numpy().astype(np.int16)
 
 
-def _combined(
-    task: TrainingTask,
-    members: Sequence[TrainingResult],
-    fitted: _Fitted,
-    calibrators: tuple[Calibrator, ...] | None,
-    calibrators_by_fold: Mapping[int, tuple[Calibrator, ...]],
-) -> TrainingResult:
+def _combined(task: TrainingTask, members: Sequence[TrainingResult], fitted: _Fitted) -> TrainingResult:
     """The first result with the model of all of them, and what is known of each."""
     first = members[0]
     same = all(np.array_equal(_folds(first), _folds(member)) for member in members[1:])
     kept = set.intersection(*(set(member.fold_models) for member in members)) if same else set()
-    fold_models = {
-        fold: _model([m.fold_models[fold] for m in members], fitted.by_fold[fold], calibrators_by_fold.get(fold))
-        for fold in sorted(kept)
-    }
-    model = _model([member.model for member in members], fitted.whole, calibrators)
+    fold_models = {fold: _model([m.fold_models[fold] for m in members], fitted.by_fold[fold]) for fold in sorted(kept)}
+    model = _model([member.model for member in members], fitted.whole)
     facts = {"combination": fitted.method, "learners": list(task.config.learners)}
     model = model.with_info(replace(model.info, provenance={**model.info.provenance, **facts}))
     return replace(
@@ -113,14 +104,16 @@ def _combined(
     )  # fmt: skip
 
 
-def _model(
-    members: Sequence[FittedModel], combination: Combination, calibrators: Sequence[Calibrator] | None
-) -> FittedModel:
-    """The members that count, combined; their sketches stand once, in the whole."""
+def _model(members: Sequence[FittedModel], combination: Combination) -> FittedModel:
+    """The members that count, combined; their sketches stand once, in the whole.
+
+    They are calibrated, the whole is not again: on 900 genes of *C. elegans* that cost .0012 of average precision (and
+    .0016 where it looked at the base scores a second time), and raised the log-loss from .00464 to .00467.
+    """
     numbers, trimmed = combination.trimmed(len(members))
     chosen = [members[number] for number in numbers]
     plain = [member.with_info(replace(member.info, sketches={})) for member in chosen]
-    return EnsembleMetaModel(plain, info=_info(chosen), combination=trimmed, calibrators=calibrators)
+    return EnsembleMetaModel(plain, info=_info(chosen), combination=trimmed)
 
 
 def _info(members: Sequence[FittedModel]) -> ModelInfo:

@@ -52,7 +52,7 @@ class Joined:
     Attributes
     ----------
     probabilities : ndarray of float64 (n_rows, 3)
-        Cross-fitted and calibrated.
+        Cross-fitted, of calibrated members.
     saved : str
         Name of what is saved.
     """

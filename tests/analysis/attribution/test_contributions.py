@@ -107,3 +107,12 @@ def test_approximate_contributions_add_up_and_rank_alike() -> None:
     means = [np.abs(values).mean(axis=0) for values in (exact, near)]
     assert np.corrcoef(*means)[0, 1] > 0.95
     assert not np.allclose(exact, near)
+
+
+def test_weights_of_inner_ensembles_are_multiplied() -> None:
+    model = trained().model
+    inner = EnsembleMetaModel([model, model], info=model.info, combination=Weighted(np.array([[0.25] * 3, [0.75] * 3])))
+    outer = EnsembleMetaModel([model, inner], info=model.info, combination=Weighted(np.array([[0.6] * 3, [0.4] * 3])))
+    parts = parts_of(outer)
+    assert parts is not None
+    np.testing.assert_allclose([part.weights for part in parts], np.array([[0.6], [0.1], [0.3]]) * np.ones(3))

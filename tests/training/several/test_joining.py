@@ -1,0 +1,67 @@
+"""Results of several learners become one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fitted_models import rows, single
+
+from meta_models.metrics import Interval
+from meta_models.model import EnsembleMetaModel
+from meta_models.model.combinations import Weighted
+from meta_models.result import FeatureRecord, FitRecord
+from meta_models.schema import CLASSES, FeatureGroup
+from meta_models.training.several.joining import _features, _fits, _model
+from meta_models.training.several.leaderboard import Gain
+
+X = rows(50)
+
+
+class Result:
+    """What of a result is read here."""
+
+    def __init__(self, gains: tuple[float, float] = (1.0, 1.0), members: int = 1) -> None:
+        of_class = [dict.fromkeys((c.label for c in CLASSES), gain) for gain in gains]
+        self.features = (
+            FeatureRecord("a", FeatureGroup.OTHER, "Float32", 0.0, of_class[0]),
+            FeatureRecord("b", FeatureGroup.OTHER, "Float32", 0.0, of_class[1]),
+            FeatureRecord("c", FeatureGroup.OTHER, "Float32", None, None, "constant"),
+        )
+        self.fits = tuple(FitRecord(0, m, None, 0) for m in range(members))
+
+
+def test_members_of_no_weight_are_left_out_of_the_file() -> None:
+    weights = np.array([[0.0] * 3, [0.25] * 3, [0.75] * 3])
+    model = _model([single(0), single(1), single(2)], Weighted(weights))
+    assert isinstance(model, EnsembleMetaModel)
+    assert model.n_members == 2
+    expected = 0.25 * single(1).predict_proba(X) + 0.75 * single(2).predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-12)
+    assert model.info.genes == ("g1a", "g1b", "g2a", "g2b")
+    assert model.info.families == ("fam",)
+
+
+def test_gains_are_shares_weighted_as_the_members_are() -> None:
+    members = [Result((30.0, 10.0)), Result((0.0, 2.0)), Result((float("nan"), float("nan")))]
+    weights = Weighted(np.array([[0.5] * 3, [0.3] * 3, [0.2] * 3]))
+    found = _features(members, weights)  # type: ignore[arg-type]
+    assert found[0].gain == pytest.approx({c.label: 0.5 * 0.75 for c in CLASSES})
+    assert found[1].gain == pytest.approx({c.label: 0.5 * 0.25 + 0.3 for c in CLASSES})
+    assert found[2].gain is None
+
+
+def test_members_of_ensembles_are_numbered_on() -> None:
+    fits = _fits([Result(members=2), Result(), Result(members=3)])  # type: ignore[list-item]
+    assert [fit.member for fit in fits] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_gain_is_real_where_its_whole_interval_lies_above_0() -> None:
+    gain = Gain(0.01, Interval(0.001, 0.02))
+    assert gain.real
+    assert gain.text == "+0.0100 AP (95 % +0.0010 to +0.0200)"
+    assert not replace(gain, interval=Interval(0.0, 0.02)).real
+    unknown = Gain(0.01, Interval(None, None, "an interval needs at least 2 families with sites, found 1"))
+    assert not unknown.real
+    assert "needs at least 2 families" in unknown.text
