@@ -110,7 +110,8 @@ def joined(chunks: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray
     for chunk in chunks:
         held.append(chunk)
         if sum(part.nbytes for part in held) + chunk.nbytes > size:
-            yield np.concatenate(held)
-            held = []
+            held = [np.concatenate(held)]
+            yield held.pop()  # nothing of it is held here while it is worked on
     if held:
-        yield np.concatenate(held)
+        held = [np.concatenate(held)]
+        yield held.pop()

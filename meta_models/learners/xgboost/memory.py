@@ -5,7 +5,7 @@ The constants were read off the peaks of runs (``python benchmarks/memory.py``; 
 
 from __future__ import annotations
 
-from meta_models.dataset.reader import CHUNK_BYTES, SCAN_BYTES, reading_bytes
+from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.seam import Footprint, Resources, Shape
 from meta_models.learners.xgboost.section import XGBoostConfig
 
@@ -36,7 +36,7 @@ def footprint(shape: Shape, config: XGBoostConfig, resources: Resources) -> Foot
     job = int(WORKER + WORKER_ROW_BYTES * shape.rows + _histograms(shape, config, resources))
     predictor = _predictor(config)
     if resources.cache is not None:
-        return _paged(cells, job, predictor)
+        return _paged(shape, job, predictor)
     held = BYTES_PER_VALUE * cells
     if resources.device == "cuda":
         held += DEVICE_HOST + DEVICE_COPY * cells
@@ -49,11 +49,13 @@ def device_bytes(shape: Shape) -> int:
     return DEVICE_PROCESS + shape.rows * (DEVICE_VALUE_BYTES * shape.features + DEVICE_ROW_BYTES)
 
 
-def _paged(cells: int, job: int, predictor: int) -> Footprint:
-    """While the pages are made, the chunks of one, their copy as one and its quantised form are held; then three."""
+def _paged(shape: Shape, job: int, predictor: int) -> Footprint:
+    """While pages are made, the chunks of one, the page and the last one's quantised form are held; then three."""
+    cells = shape.rows * shape.features
     page = min(PAGE_BYTES, 4 * cells)
     quantised = BYTES_PER_VALUE / 4 * page
-    building = min(SCAN_BYTES, 2 * cells) + CHUNK_BYTES + 2 * page + quantised
+    # 0.42 GB over that of the process at 600,000 x 300 (benchmarks/memory.py, float32): reading alone takes 0.1 GB.
+    building = reading_bytes(shape.rows, shape.features) + 2 * page + quantised
     return Footprint(int(3 * quantised), int(building), job, predictor, int(DISK_BYTES_PER_VALUE * cells))
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.learners.xgboost import chunk_source
 from meta_models.learners.xgboost.chunk_source import pass_of_values
-from meta_models.learners.xgboost.matrix import build_matrix, cut_values
+from meta_models.learners.xgboost.matrix import build_matrix, cut_values, joined
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
 from meta_models.training.fitting.audit import audit_features, cut_sample
@@ -154,3 +156,22 @@ def test_an_interrupt_inside_the_build_is_not_lost(
         build_matrix(
             task.dataset, task.features, bins, task.config.section.max_bin, threads=1, progress=Progress("test")
         )
+
+
+def test_a_page_is_not_held_beside_its_chunks() -> None:
+    given: list[weakref.ref[np.ndarray]] = []
+
+    def chunks() -> Iterator[np.ndarray]:
+        for number in range(5):
+            chunk = np.full((10, 2), number, np.float32)
+            given.append(weakref.ref(chunk))
+            yield chunk
+
+    pages = joined(chunks(), 160)
+    page = next(pages)
+    assert page[:, 0].tolist() == [0.0] * 10 + [1.0] * 10
+    assert given[0]() is None
+    made = weakref.ref(page)
+    del page
+    assert made() is None
+    assert [len(page) for page in pages] == [20, 10]

@@ -1,0 +1,19 @@
+"""Predicted memory of a matrix in pages."""
+
+from pathlib import Path
+
+from meta_models.learners.seam import Resources, Shape
+from meta_models.learners.xgboost.memory import footprint
+from meta_models.learners.xgboost.section import XGBoostConfig
+
+
+def test_pages_are_made_beside_what_reading_takes():
+    found = footprint(Shape(600_000, 300), XGBoostConfig(), Resources(cache=Path()))
+    scan, chunks, page = 64_000_000, 4 * 8_000_000, 128_000_000
+    assert found.building == scan + chunks + 2 * page + 2.1 / 4 * page
+
+
+def test_further_rows_add_no_page():
+    one, two = (footprint(Shape(rows, 300), XGBoostConfig(), Resources(cache=Path())) for rows in (600_000, 1_200_000))
+    assert one.building == two.building
+    assert one.held == two.held
