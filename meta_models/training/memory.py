@@ -19,7 +19,9 @@ from meta_models.training.screening.table import HELD_BYTES
 
 MOTIF_WIDTH = len(MOTIF_SCORES)  # columns of a fold
 PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
-READ_ROW_BYTES = 220  # narrow columns of a row while they are read and checked
+# Peak of the phase "reading" over PROCESS, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 280 at 2,000,000 x 16
+# with one base model, 320 at 1,013,472 x 9 with three and all columns of metadata.
+READ_ROW_BYTES = 320  # narrow columns of a row while they are read, checked and grouped
 ROW_BYTES = 90  # narrow columns of a row, held from then on
 FITTED_ROW_BYTES = 40  # masks and scores of a row while fits are made
 SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers of rounds
@@ -27,8 +29,9 @@ RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row whi
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-COMPARED_ROW_BYTES = 240  # out-of-fold table, and what one comparison sorts and sums by family
-BASE_ROW_BYTES = 80  # scores of a base model for a row that is compared, and their copies
+# Peak of the phase "analysis" of the same two runs, without process, comparison, picture: 250 with one, 610 with three.
+COMPARED_ROW_BYTES = 120  # out-of-fold table, and what one comparison sorts and sums by family
+BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
 PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
 PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
 DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
