@@ -46,7 +46,7 @@ _ALSO = {"learners": ("--learner",)}
 _MILESTONES = frozenset(
     {
         "meta_models.build.command",
-        "meta_models.build.tracks",
+        "meta_models.build.tracks.opening",
         "meta_models.build.annotated",
         "meta_models.pipeline",
         "meta_models.progress",
@@ -328,7 +328,7 @@ def demo_genome_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models demo-genome``."""
     config = config_from(arguments, DemoGenomeConfig)
     _set_up_logging(sys.stdout, everything=True, units=False)
-    from meta_models.build.demo_genome import run_demo_genome
+    from meta_models.build.demo.genome import run_demo_genome
 
     return run_demo_genome(config)
 

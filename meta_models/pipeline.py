@@ -26,6 +26,7 @@ from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.stretches import require_columns, require_same_recipe
+from meta_models.learners.registry import LEARNERS
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
@@ -73,6 +74,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     selected(config)
+    for name in config.learners:
+        LEARNERS[name].require_library()
     require_one_meaning(config.dataset)
     if config.targets is not None:
         read_targets(config.targets)

@@ -11,7 +11,7 @@ import pytest
 
 from meta_models.build.command import run_build
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
-from meta_models.build.demo_genome import run_demo_genome
+from meta_models.build.demo.genome import run_demo_genome
 
 GENES = 16
 

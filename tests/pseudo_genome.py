@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meta_models.build.regions import Region
+from meta_models.build.inputs.regions import Region
 
 _GENE_ID = re.compile(r'gene_id "([^"]+)"')
 

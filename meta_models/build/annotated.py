@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from meta_models.build.annotation import GeneModel, read_annotation
 from meta_models.build.config import BuildConfig
-from meta_models.build.contig_names import match_names, unknown_names
-from meta_models.build.genome import Genome
-from meta_models.build.labels import Labeller, require_consensus
+from meta_models.build.inputs.contig_names import match_names, unknown_names
+from meta_models.build.inputs.genome import Genome
+from meta_models.build.labels.selection import chosen_genes, renamed, require_types, select_genes
+from meta_models.build.labels.sites import Labeller, require_consensus
 from meta_models.build.options import gene_rules, label_rules
-from meta_models.build.selection import chosen_genes, renamed, require_types, select_genes
 from meta_models.errors import InputError
 
 logger = logging.getLogger(__name__)

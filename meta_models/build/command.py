@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from meta_models import __version__
-from meta_models.build.block_files import GeneCounts, write_block
-from meta_models.build.blocks import Block
+from meta_models.build.blocks.block_files import GeneCounts, write_block
+from meta_models.build.blocks.planning import Block
 from meta_models.build.config import BuildConfig
 from meta_models.build.description import dataset_info, describe_inputs, describe_plan, genes_table, report
 from meta_models.build.plan import Plan, make_plan

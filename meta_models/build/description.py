@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from meta_models import __version__
-from meta_models.build.block_files import GeneCounts
+from meta_models.build.blocks.block_files import GeneCounts
 from meta_models.build.config import NONE
+from meta_models.build.inputs.source_files import file_facts
 from meta_models.build.options import gene_rules, label_rules
 from meta_models.build.plan import Plan, contigs_in_use
-from meta_models.build.source_files import file_facts
 from meta_models.features import column_names
 from meta_models.schema import CLASS_NAMES
 

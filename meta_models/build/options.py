@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meta_models.build.blocks.sampling import SamplingOptions
 from meta_models.build.config import DEFAULT, BuildConfig
-from meta_models.build.labels import LabelRules
-from meta_models.build.sampling import SamplingOptions
-from meta_models.build.selection import GeneRules
+from meta_models.build.labels.selection import GeneRules
+from meta_models.build.labels.sites import LabelRules
 from meta_models.errors import UsageError
 from meta_models.features import DEFAULT_GROUPS, GROUPS
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.build.annotated import Annotated, read_genes
-from meta_models.build.assembly import Assembler
-from meta_models.build.blocks import Block, make_blocks
+from meta_models.build.blocks.assembly import Assembler
+from meta_models.build.blocks.planning import Block, make_blocks
+from meta_models.build.blocks.sampling import SamplingPlan, plan_sampling
+from meta_models.build.blocks.scan import Scan, require_coverage, require_enough, scan_blocks
 from meta_models.build.config import BuildConfig
-from meta_models.build.contig_names import read_chrom_map
-from meta_models.build.evidence_tracks import open_all_evidence
-from meta_models.build.genome import open_genome
-from meta_models.build.kinship import find_families
+from meta_models.build.inputs.contig_names import read_chrom_map
+from meta_models.build.inputs.genome import open_genome
 from meta_models.build.options import feature_groups, sampling_options
-from meta_models.build.sampling import SamplingPlan, plan_sampling
-from meta_models.build.scan import Scan, require_coverage, require_enough, scan_blocks
-from meta_models.build.tracks import Tracks, open_tracks
+from meta_models.build.relatives.kinship import find_families
+from meta_models.build.tracks.evidence_tracks import open_all_evidence
+from meta_models.build.tracks.opening import Tracks, open_tracks
 from meta_models.features import GROUPS, EvidenceTrack, Recipe
 from meta_models.resources import cpu_limit, memory_budget
 

@@ -13,15 +13,15 @@ import numpy as np
 
 from meta_models.build.annotated import genes_on_genome
 from meta_models.build.annotation import GeneModel, read_annotation
-from meta_models.build.assembly import Assembler
-from meta_models.build.contig_names import read_chrom_map
-from meta_models.build.evidence_tracks import EvidenceOptions, open_all_evidence
-from meta_models.build.genome import Genome, open_genome
-from meta_models.build.labels import GeneLabels
-from meta_models.build.regions import Region, place_regions, read_regions
+from meta_models.build.blocks.assembly import Assembler
+from meta_models.build.inputs.contig_names import read_chrom_map
+from meta_models.build.inputs.genome import Genome, open_genome
+from meta_models.build.inputs.regions import Region, place_regions, read_regions
+from meta_models.build.labels.selection import GeneRules, require_types, select_genes
+from meta_models.build.labels.sites import GeneLabels
 from meta_models.build.scores import parse_score_spec
-from meta_models.build.selection import GeneRules, require_types, select_genes
-from meta_models.build.tracks import ScoreOptions, Tracks, open_tracks
+from meta_models.build.tracks.evidence_tracks import EvidenceOptions, open_all_evidence
+from meta_models.build.tracks.opening import ScoreOptions, Tracks, open_tracks
 from meta_models.dataset.gene_columns import Gene
 from meta_models.errors import InputError
 from meta_models.features import BaseTrack, Recipe

@@ -130,7 +130,7 @@ def positions_scored(run: FinishedRun) -> Measured:
     """Share of the rows of the table that have a probability by a model that never saw their gene."""
     total, scored = run.oof.height, run.oof.filter(_scored()).height
     missing = run.stored.ensemble.missing_genes if run.stored.ensemble is not None else ()
-    text = f"{scored:,} of {total:,} positions scored out of fold"
+    text = f"{scored:,} of {total:,} rows of the table scored out of fold"
     if missing:
         return Measured(0.0, f"{text}, but {len(missing):,} genes were left out of training")
     return Measured(scored / total if total else None, text)

@@ -372,6 +372,9 @@ class Learner(ABC):
     def join(self, parts: Sequence[Predictor]) -> Predictor:
         """Predictors of one target each, in the order of the classes, as one of all targets."""
 
+    def require_library(self) -> None:  # noqa: B027 - most learners need nothing that is not there
+        """Raise UsageError, naming the extra, where the library that fits is absent; asked before a table is read."""
+
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries that decide what is fitted, by their names."""
         return {}

@@ -13,7 +13,7 @@ import pytest
 from build_places import Place, digests, make_place, require_bigwig
 
 from meta_models.build import command
-from meta_models.build.demo_genome import MARGIN, SCORERS, simulate
+from meta_models.build.demo.genome import MARGIN, SCORERS, simulate
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.demo.genes import FLANK

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 from meta_models.build.annotated import read_genes
 from meta_models.build.command import run_build
 from meta_models.build.config import BuildConfig
-from meta_models.build.genome import open_genome
+from meta_models.build.inputs.genome import open_genome
 from meta_models.build.plan import make_plan
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.genes import Gene

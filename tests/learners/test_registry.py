@@ -131,3 +131,20 @@ def test_options_of_a_learner_that_is_not_chosen_are_refused(
 def test_learners_of_genes_are_refused_with_what_there_is(demo_table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--dataset", str(demo_table), "--dry-run", "--learner", "tcn"]) == 2
     assert "tcn reads whole genes, and is fitted from Python only" in capsys.readouterr().err
+
+
+class AbsentLibrary(NearestMean):
+    name = "absent_library"
+
+    def require_library(self) -> None:
+        raise UsageError("The learner absent_library needs a library", "It is not installed", "Install the extra")
+
+
+def test_an_absent_library_is_told_before_anything_is_read_or_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LEARNERS.with_learner(AbsentLibrary()):
+        options = ["--dataset", "nowhere", "--out-dir", str(tmp_path / "run"), "--learner", "absent_library"]
+        assert main(["train", *options]) == 2
+    assert "Install the extra" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

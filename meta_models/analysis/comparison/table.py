@@ -154,18 +154,24 @@ class Headline:
         """What the figures of the headline are of, for people."""
         return self._where(self.row)
 
-    def sentence(self) -> str:
-        """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first."""
+    def sentence(self, rows: str = "rows of the table") -> str:
+        """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first.
+
+        Parameters
+        ----------
+        rows : str
+            What rows that are not weighted to all positions are called.
+        """
         parts = [
             self._verdict(),
             *self.combiner_texts,
-            self._figures(self.row, f"best base model ({self.best_base_text})"),
+            self._figures(self.row, f"best base model ({self.best_base_text})", rows=rows),
         ]
         if self.main.base != self.row.base:
-            parts.append(self._figures(self.main, f"main base model ({self.main.base_model})"))
+            parts.append(self._figures(self.main, f"main base model ({self.main.base_model})", rows=rows))
         if self.weighted:
-            parts.append(self._figures(self.table, "best base model"))
-        parts += [self._figures(row, "best base model", row.stratum) for row in self.parted]
+            parts.append(self._figures(self.table, "best base model", rows=rows))
+        parts += [self._figures(row, "best base model", row.stratum, rows=rows) for row in self.parted]
         parts += self.stratum_texts
         if self.row.note:
             parts.append(f"Note: {self.row.note}.")
@@ -228,13 +234,13 @@ class Headline:
             return "The meta-model does NOT beat the best base model: it is worse."
         return "The meta-model does NOT beat the best base model: the interval of the difference includes 0."
 
-    def _where(self, row: EvaluationRow) -> str:
+    def _where(self, row: EvaluationRow, rows: str = "rows of the table") -> str:
         if row.population != GENOMIC:
-            return "rows of the table"
+            return rows
         return "all positions, weighted" if self.weighted else "all positions"
 
-    def _figures(self, row: EvaluationRow, opponent: str, stratum: str = "") -> str:
-        what = f"Mean AP of donor and acceptor on {self._where(row)}{f', {stratum}' if stratum else ''}"
+    def _figures(self, row: EvaluationRow, opponent: str, stratum: str = "", *, rows: str) -> str:
+        what = f"Mean AP of donor and acceptor on {self._where(row, rows)}{f', {stratum}' if stratum else ''}"
         if row.difference is None and row is not self.row and row.reason == self.row.reason:
             return f"{what}: no difference to the {opponent} either."
         if row.base is None and row.meta is None:

@@ -15,6 +15,8 @@ from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
 
 WHOLE_GENES = "On every position of the training genes"
+#: What rows are called where they are all positions of some genes.
+EVERY_POSITION = "these positions"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class ReportInput:
         if self.external is not None:
             lines.append(f"On the external table: {self.external.headline.sentence()}")
         if self.whole_genes is not None:
-            lines.append(f"{self.whole_genes_title}, out of fold: {self.whole_genes.headline.sentence()}")
+            lines.append(f"{self.whole_genes_title}, out of fold: {self.whole_genes.headline.sentence(EVERY_POSITION)}")
         if self.run.evaluation is not None:
             alone = self.external is None and self.whole_genes is None
             prefix = "" if alone else "On the training table, out of fold: "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from meta_models.build.text_lines import TextLines
+from meta_models.build.inputs.text_lines import TextLines
 from meta_models.errors import InputError
 
 _COLUMNS = 9

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.contig_names import match_names
+from meta_models.build.inputs.contig_names import match_names
 
 
 class EvidenceSource(ABC):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.bigwig_file import BigWigFile
 from meta_models.build.evidence.base import EvidenceSource
-from meta_models.build.source_files import file_facts
+from meta_models.build.inputs.bigwig_file import BigWigFile
+from meta_models.build.inputs.source_files import file_facts
 from meta_models.errors import InputError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.text_lines import TextLines, whole_number
+from meta_models.build.inputs.text_lines import TextLines, whole_number
 from meta_models.errors import InputError
 
 #: How STAR writes the strand of a junction; 0 is unknown.

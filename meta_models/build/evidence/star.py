@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meta_models.build.evidence.base import EvidenceSource
 from meta_models.build.evidence.junctions import Junctions, read_junctions
 from meta_models.build.evidence.site_use import MEASURES, SiteUse, site_use
-from meta_models.build.source_files import file_facts
+from meta_models.build.inputs.source_files import file_facts
 
 logger = logging.getLogger(__name__)
 _SIDES = ("donor", "acceptor")

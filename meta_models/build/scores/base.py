@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.score_floor import ScoreFloor
+from meta_models.build.tracks.score_floor import ScoreFloor
 
 
 class GenePlace(NamedTuple):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.build.inputs.source_files import FileFacts, file_facts
+from meta_models.build.inputs.text_lines import TextLines, decimal_number, whole_number
 from meta_models.build.scores.checks import ScoreTally, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.four_files import BEDGRAPH_SUFFIXES, ROLES, find_four, role_name
 from meta_models.build.scores.store import IntervalStore
-from meta_models.build.source_files import FileFacts, file_facts
-from meta_models.build.text_lines import TextLines, decimal_number, whole_number
 
 _BATCH = 65_536
 _HEADERS = ("track", "browser")

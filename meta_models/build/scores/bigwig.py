@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.bigwig_file import BigWigFile
+from meta_models.build.inputs.bigwig_file import BigWigFile
+from meta_models.build.inputs.source_files import FileFacts, file_facts
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.four_files import BIGWIG_SUFFIXES, ROLES, find_four, role_name
-from meta_models.build.source_files import FileFacts, file_facts
 
 _WINDOW = 2**15
 #: Values after which a sample is large enough, and windows of a file that are tried at most.

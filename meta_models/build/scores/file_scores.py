@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.contig_names import match_names
-from meta_models.build.score_floor import ScoreFloor, measure_floor
+from meta_models.build.inputs.contig_names import match_names
+from meta_models.build.inputs.source_files import FileFacts
 from meta_models.build.scores.base import GenePlace, ScoreSource
 from meta_models.build.scores.checks import checked
-from meta_models.build.source_files import FileFacts
+from meta_models.build.tracks.score_floor import ScoreFloor, measure_floor
 
 #: Stretches of neighbouring scores are shorter than this in a sparse track, on average.
 SPARSE_RUN = 20

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.build.inputs.source_files import FileFacts, file_facts
 from meta_models.build.scores.base import GenePlace
 from meta_models.build.scores.checks import NEITHER_ROUNDING, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
-from meta_models.build.source_files import FileFacts, file_facts
 from meta_models.errors import InputError, UsageError
 
 _ENOUGH = 200_000

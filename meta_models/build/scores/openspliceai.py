@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.build.inputs.source_files import FileFacts, file_facts
 from meta_models.build.scores.checks import ScoreTally, as_scores
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.openspliceai_rows import Row, read_rows
 from meta_models.build.scores.spans import Spans
 from meta_models.build.scores.spec import ACCEPTOR_BED, DONOR_BED, prediction_folders
 from meta_models.build.scores.store import IntervalStore
-from meta_models.build.source_files import FileFacts, file_facts
 from meta_models.errors import InputError
 
 logger = logging.getLogger(__name__)

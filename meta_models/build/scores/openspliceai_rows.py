@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from meta_models.build.text_lines import TextLines, decimal_number, whole_number
+from meta_models.build.inputs.text_lines import TextLines, decimal_number, whole_number
 
 _HEADER = re.compile(
     r"(?:.*\s)?(?P<contig>[^\s:]+):(?P<first>\d{1,18})-(?P<last>\d{1,18})\((?P<strand>[-+.])\)(?::?(?P<way>[-+]))?"

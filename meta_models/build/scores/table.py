@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.build.inputs.source_files import FileFacts, file_facts
 from meta_models.build.scores.checks import ScoreTally
 from meta_models.build.scores.file_scores import FileScores, Sample, Wanted
 from meta_models.build.scores.store import IntervalStore
 from meta_models.build.scores.table_rows import Rows, parquet_rows, text_rows
-from meta_models.build.source_files import FileFacts, file_facts
 from meta_models.errors import InputError
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from meta_models.build.inputs.text_lines import TextLines, decimal_number, whole_number
 from meta_models.build.scores.checks import as_scores
-from meta_models.build.text_lines import TextLines, decimal_number, whole_number
 from meta_models.errors import InputError
 
 REQUIRED = ("chrom", "position", "strand", "donor", "acceptor")

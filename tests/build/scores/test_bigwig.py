@@ -10,7 +10,7 @@ import pytest
 from fuzzing import written
 from pseudo_genome import PseudoGenome
 
-from meta_models.build.genome import open_genome
+from meta_models.build.inputs.genome import open_genome
 from meta_models.build.scores import ScoreSource, open_scores
 from meta_models.errors import InputError, UsageError
 from meta_models.workers import run_jobs

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pseudo_genome import PseudoGenome
 
-from meta_models.build.alignment import measure_shift, require_aligned
-from meta_models.build.genome import open_genome
+from meta_models.build.inputs.genome import open_genome
 from meta_models.build.scores import ScoreSource, open_scores
 from meta_models.build.scores.openspliceai_rows import read_rows
-from meta_models.build.shifts import ShiftedScores, Shifts
+from meta_models.build.tracks.alignment import measure_shift, require_aligned
+from meta_models.build.tracks.shifts import ShiftedScores, Shifts
 from meta_models.errors import InputError
 
 NAN = np.nan

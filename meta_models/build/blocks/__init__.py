@@ -1,0 +1,1 @@
+"""Blocks of genes: their features, rows and files."""

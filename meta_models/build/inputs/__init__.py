@@ -1,0 +1,1 @@
+"""Genomes, names of contigs, regions: what is read besides scores."""

@@ -1,0 +1,105 @@
+"""Names of contigs in two files, brought together: exactly, by the prefix ``chr``, or by a file that says which."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from meta_models.build.inputs.text_lines import TextLines
+from meta_models.errors import InputError
+
+logger = logging.getLogger(__name__)
+_PREFIX = "chr"
+_SHOWN = 5
+
+
+def match_names(
+    names: Collection[str], genome: Collection[str], *, what: str, chrom_map: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The contig of the genome that each name of another file means.
+
+    Parameters
+    ----------
+    names : collection of str
+        Names in the other file.
+    genome : collection of str
+        Names in the genome.
+    what : str
+        The other file, as it is called in messages.
+    chrom_map : mapping of str to str, optional
+        From names of the other file to those of the genome; it wins.
+
+    Returns
+    -------
+    dict of str to str
+        From a name in `genome` to the one in `names`. Names that mean no contig are left out; so are names that
+        differ by the prefix ``chr`` from a contig that another name already is.
+
+    Raises
+    ------
+    InputError
+        If no name means a contig, or two names of `chrom_map` mean one.
+    """
+    mapped, own = _mapped(names, set(genome), chrom_map or {}, what), set(genome)
+    exact = {name: name for name in names if name in own and name not in mapped.values()}
+    found = {**exact, **mapped}
+    by_prefix = {
+        other: name for name in names if name not in found.values() and (other := _other(name)) in own - found.keys()
+    }
+    if by_prefix:
+        shown = ", ".join(f"{name} is {contig}" for contig, name in list(by_prefix.items())[:_SHOWN])
+        logger.info("%s: %d names of contigs differ from the genome by the prefix chr: %s", what, len(by_prefix), shown)
+    found |= by_prefix
+    if not found:
+        raise unknown_names(names, genome, what=what)
+    return found
+
+
+def unknown_names(names: Collection[str], genome: Collection[str], *, what: str) -> InputError:
+    """The error for names that the genome does not have: the first of both files, and the way out."""
+    return InputError(
+        f"{what} and the genome must name contigs alike (or differ by the prefix chr)",
+        f"Found {_listed(names)}; in the genome {_listed(genome)}",
+        "Give --chrom-map FILE, with a name of that file, a tab and the name in the genome on each line",
+    )
+
+
+def read_chrom_map(path: Path) -> dict[str, str]:
+    """Names of contigs in other files and the names in the genome, from a file of two columns with a tab between.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, a line has other columns, or a name comes twice with two meanings.
+    """
+    lines, found = TextLines(path), dict[str, str]()
+    for number, line in lines:
+        fields = [field.strip() for field in line.split("\t")]
+        if len(fields) != 2 or not all(fields):
+            raise lines.error(number, "two names of a contig with a tab between", line)
+        if found.setdefault(fields[0], fields[1]) != fields[1]:
+            raise lines.error(number, f"one meaning of {fields[0]} ({found[fields[0]]} before)", line)
+    if not found:
+        raise InputError(f"The file {path} must hold names of contigs", "Found none")
+    return found
+
+
+def _mapped(names: Collection[str], genome: set[str], chrom_map: Mapping[str, str], what: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in names:
+        contig = chrom_map.get(name)
+        if contig in genome and found.setdefault(contig, name) != name:
+            raise InputError(
+                f"One name of {what} must mean the contig {contig}", f"Found {found[contig]} and {name} in --chrom-map"
+            )
+    return found
+
+
+def _other(name: str) -> str:
+    return name.removeprefix(_PREFIX) if name.startswith(_PREFIX) else _PREFIX + name
+
+
+def _listed(names: Collection[str]) -> str:
+    listed = ", ".join(list(names)[:_SHOWN])
+    return f"{len(names):,} names ({listed}{', ...' if len(names) > _SHOWN else ''})"

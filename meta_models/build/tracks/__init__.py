@@ -1,0 +1,1 @@
+"""Tracks of scores and evidence: opened, aligned, shifted, held."""
