@@ -44,7 +44,9 @@ def test_none_fails(finished: tuple[AnalysisContext, AnalysisRun]) -> None:
     assert not run.failed, failures(run)
     idle = {o.code for o in run.outcomes if o.status in (Status.NOT_APPLICABLE, Status.SKIPPED)}
     slow = {analysis.code for analysis in ANALYSES if analysis.slow}
-    assert idle == {"targets", "mining", "leaderboard"} | slow | ({"ensemble"} if context.result.ensemble is None else set())
+    assert idle == {"targets", "mining", "leaderboard"} | slow | (
+        {"ensemble"} if context.result.ensemble is None else set()
+    )
     assert run.evaluation is not None
 
 
