@@ -6,6 +6,7 @@ import gzip
 import os
 import tempfile
 import zlib
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -96,11 +97,10 @@ class BgzfGenome(Genome):
 
 def _library() -> ModuleType:
     try:
-        import pysam
+        return import_module("pysam")
     except ImportError as error:
         action = "Install meta-models[genomics], or unpack the genome"
         raise UsageError("A genome packed as BGZF needs pysam", "It is not installed", action) from error
-    return pysam
 
 
 def _check_headers(path: Path, n_contigs: int) -> None:
