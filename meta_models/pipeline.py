@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
@@ -41,7 +42,7 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_result
+from meta_models.result_files import save_facts, save_result
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
@@ -60,6 +61,7 @@ from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.several.contestants import require_groups
 from meta_models.training.several.learners import train
 
 logger = logging.getLogger(__name__)
@@ -119,7 +121,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir), budget.bytes)
-        _check_tables(tables)
+        _check_tables(tables, config)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
@@ -135,7 +137,7 @@ def _run(
     with _phase("reading", folder, sampler):
         tables = open_tables(config, work_dir, budget.bytes)
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        notes = _check_tables(tables)
+        notes = _check_tables(tables, config)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
         plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
         folder.update(environment=_environment(tables, plan, config))
@@ -157,12 +159,12 @@ def _run(
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
-        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
@@ -176,6 +178,16 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _evaluate_whole_genes(
+    result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
+) -> tuple[EvaluationTable | None, TrainingResult]:
+    """The figures on every position, which the leaderboard of the result has from then on."""
+    with _phase("whole genes", folder, sampler):
+        whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        save_facts(result, plan.strategy.model_file, folder)
+    return whole, result
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -284,11 +296,14 @@ def _with_possible_genes(
     return dataclasses.replace(tables, genes=None), (*notes, note)
 
 
-def _check_tables(tables: Tables) -> tuple[Note, ...]:
+def _check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
     """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
+
+    The table has the groups that ``--variants`` names, too.
 
     Returns what a reader of their figures should know.
     """
+    require_groups(config, tables.dataset)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
     if external is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from meta_models.config.base import (
     Configuration,
@@ -188,6 +188,11 @@ class TrainingConfig(Configuration):
     )
 
     # ---- combination of learners
+    variants: OfModel[tuple[str, ...]] = Field(
+        (),
+        description="Train on several sets of features, compared and combined like learners: groups joined by '+', or "
+        "all; base,base+context,all say. An unknown group is refused with the list of those that the table has.",
+    )
     combine: OfModel[Method] = Field(
         "weighted",
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
@@ -282,9 +287,19 @@ class TrainingConfig(Configuration):
         """Most rounds of a fit of the learner; 0 where it has none."""
         return self.learner.rounds(self.section)
 
+    @property
+    def members(self) -> int:
+        """How many models are trained side by side: each learner on each set of features."""
+        return len(self.learners) * max(1, len(self.variants))
+
+    @property
+    def contenders(self) -> int:
+        """How many scores beside those of the saved model the leaderboard needs: of the members and of the whole."""
+        return self.members + 1 if self.members > 1 else 0
+
     def of_learner(self, name: str) -> Self:
-        """The same with the learner `name` alone."""
-        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})
+        """The same with the learner `name` alone, on one set of features."""
+        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}, "variants": ()})
 
     def cheaper(self, rounds: int) -> Self:
         """The same with at most `rounds` rounds, all of them taken, as the learner makes up for those left out."""
@@ -313,6 +328,15 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _separated(cls, values: Any) -> Any:
+        """Variants one by one, or several with commas between."""
+        given = [values] if isinstance(values, str) else values
+        if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
+            return values
+        return tuple(name for value in given for name in value.split(",") if name)
+
     @model_validator(mode="before")
     @classmethod
     def _sections(cls, values: Any) -> Any:
@@ -331,9 +355,8 @@ class TrainingConfig(Configuration):
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):
             raise ValueError(f"learners must be named once each, found {' '.join(self.learners)}")
-        odd = {"max_features": self.max_features, "mine_negatives": self.mine_negatives}
-        for name in [name for name, value in odd.items() if value is not None and len(self.learners) > 1]:
-            raise ValueError(f"{name} takes one learner: each would train on features or rows of its own")
+        if len(set(self.variants)) < len(self.variants) or not all(map(_is_variant, self.variants)):
+            raise ValueError(f"variants must be groups joined by +, each once, found {' '.join(self.variants)}")
 
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
@@ -352,3 +375,9 @@ class TrainingConfig(Configuration):
             )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
+
+
+def _is_variant(text: str) -> bool:
+    """Whether `text` names groups, each once, with a plus between them."""
+    groups = text.split("+")
+    return all(groups) and len(set(groups)) == len(groups)

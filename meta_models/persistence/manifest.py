@@ -196,7 +196,8 @@ class Manifest(_Strict):
 
     def _check_columns(self) -> None:
         """Models within an ensemble read columns that are there; a single model reads all of them."""
-        chosen = [record.columns for record in (*(self.parts or ()), *self.groups) if record.columns is not None]
+        named = [*(part.columns for part in self.parts or ()), *(group.columns for group in self.groups)]
+        chosen = [columns for columns in named if columns is not None]
         if chosen and self.kind == "single":
             raise ValueError("a single model reads all columns")
         if any(max(columns) >= len(self.feature_names) for columns in chosen):

@@ -83,9 +83,7 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
     return parts if all(map(_explains, parts)) else None
 
 
-def _weighted_parts(
-    model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]
-) -> Iterator[Part]:
+def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]) -> Iterator[Part]:
     """The predictors of a model that counts `weights` (3,) and reads `columns`: of a member, its share of both."""
     if isinstance(model, SingleModel):
         yield Part(model.predictor, weights, columns)
@@ -102,8 +100,8 @@ def _explains(part: Part) -> bool:
 
 def parts_by_fold(result: TrainingResult) -> dict[int, tuple[Part, ...]]:
     """What is behind the out-of-fold scores of each fold; empty where it was not kept."""
-    if result.fold_models:
-        found = {int(fold): parts_of(model) for fold, model in result.fold_models.items()}
+    if result.explained_fold_models:
+        found = {int(fold): parts_of(model) for fold, model in result.explained_fold_models.items()}
         return {fold: parts for fold, parts in found.items() if parts is not None}
     everyone = parts_of(result.model)
     if everyone is None or result.ensemble is None or not result.ensemble.out_of_batch:
@@ -234,10 +232,8 @@ def _log_odds(model: FittedModel, matrix: Floats32) -> NDArray[np.float64]:
     return logit(model.scores_of(matrix))
 
 
-def importances_of(
-    parts: Sequence[Part], kind: str, n_features: int
-) -> Mapping[SpliceClass, NDArray[np.float64]]:
-    """Importances (n_features,) of a kind by class, weighted over the parts; empty where a part has none of that kind."""
+def importances_of(parts: Sequence[Part], kind: str, n_features: int) -> Mapping[SpliceClass, NDArray[np.float64]]:
+    """Importances (n_features,) of a kind by class, weighted over the parts; empty where a part has none of them."""
     found = [part.predictor.importances().get(kind) for part in parts]
     total = np.zeros((len(CLASSES), n_features))
     for part, values in zip(parts, found, strict=True):

@@ -14,6 +14,7 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import spearman
 from meta_models.metrics import accuracy, decided
 from meta_models.model import EnsembleMetaModel
+from meta_models.model.ensemble import columns_of
 from meta_models.result import (
     RAW,
     EnsembleRecord,
@@ -143,7 +144,9 @@ def member_gains(model: EnsembleMetaModel) -> NDArray[np.float64]:
     """The first importance of each feature that the learner has (total gain), (members, 3, features); else 0."""
     gains = np.zeros((len(model.singles), len(CLASSES), model.n_features_in_))
     for m, member in enumerate(model.singles):
-        gains[m] = next(iter(member.predictor.importances().values()), gains[m])
+        own = next(iter(member.predictor.importances().values()), None)
+        if own is not None:
+            gains[m][:, columns_of(member, model.feature_names)] = own
     return gains
 
 
