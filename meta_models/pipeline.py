@@ -55,6 +55,8 @@ from meta_models.run_folder import (
     requirements_lock,
 )
 from meta_models.schema import GENE
+from meta_models.training.distillation.student import distil
+from meta_models.training.distillation.teacher import open_teacher, require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -63,6 +65,7 @@ from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
 from meta_models.training.several.contestants import require_groups
 from meta_models.training.several.learners import train
+from meta_models.training.strategies import TrainingStrategy
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
     require_one_meaning(config.dataset)
     if config.targets is not None:
         read_targets(config.targets)
+    if config.teacher is not None:
+        require_teacher(config.teacher)
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
@@ -100,7 +105,7 @@ def _require_apart(config: TrainingConfig) -> None:
     """Before the run folder is made: nothing that is written there is read."""
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    require_apart(outputs, named_tables(config), {"--targets": config.targets})
+    require_apart(outputs, named_tables(config), {"--targets": config.targets, "--teacher": config.teacher})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -155,7 +160,7 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
+        result = _trained(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -178,6 +183,10 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _trained(strategy: TrainingStrategy, task: TrainingTask) -> TrainingResult:
+    return train(strategy, task) if task.config.teacher is None else distil(open_teacher(task.config.teacher), task)
 
 
 def _evaluate_whole_genes(

@@ -122,6 +122,12 @@ class TrainingConfig(Configuration):
         0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
     )
 
+    teacher: OfModel[LocalPath | None] = Field(
+        None,
+        description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
+        "instead of the labels, by its folds (meta-models distil sets this).",
+    )
+
     # ---- honesty
     n_folds: OfModel[Annotated[int, Field(ge=2)]] = Field(5, description="Cross-validation folds.")
     split: OfModel[Literal["gene", "chromosome"]] = Field("gene", description="What is held out together.")
@@ -350,7 +356,14 @@ class TrainingConfig(Configuration):
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
+        self._check_teacher()
         return self
+
+    def _check_teacher(self) -> None:
+        if self.teacher is None:
+            return
+        if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
+            raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):

@@ -111,9 +111,9 @@ def _line(row: Standing, population: str) -> str:
 
 
 def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
-    """Combined minus best member, and whether that is a gain; nothing where one member was trained."""
+    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member."""
     if not record.method:
-        return ()
+        return _price_lines(record)
     said = "Combined minus the best member, each chosen on the other folds"
     lines = [f"{said}: {_difference(record.difference, record.lower, record.upper)}"]
     if record.every is not None:
@@ -121,15 +121,39 @@ def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
+    """What a student loses, and what it gains in size and speed; nothing where there is no teacher."""
+    rows = {row.name: row for row in record.standings}
+    lines = []
+    for pair in (pair for pair in record.pairs if rows[pair.other].role == "teacher"):
+        for own, where in ((pair.difference, ""), (pair.every, ", on every position")):
+            if own is not None:
+                interval = _difference(own.value, own.lower, own.upper, verdict=False)
+                lines.append(f"{pair.one} minus {pair.other}{where}: {interval}")
+        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other])}")
+    return tuple(lines)
+
+
+def _cost(student: Standing, teacher: Standing) -> str:
+    found = []
+    if student.size_bytes and teacher.size_bytes:
+        found.append(f"{student.size_bytes / teacher.size_bytes:.2g} of the size")
+    if student.rows_per_second and teacher.rows_per_second:
+        found.append(f"{student.rows_per_second / teacher.rows_per_second:.2g} times as fast")
+    return ", ".join(found) or "sizes and speeds were not measured"
+
+
 def _bounds(record: LeaderboardRecord) -> tuple[float | None, float | None, float | None]:
     every = record.every
     return (None, None, None) if every is None else (every.value, every.lower, every.upper)
 
 
-def _difference(value: float | None, lower: float | None, upper: float | None) -> str:
+def _difference(value: float | None, lower: float | None, upper: float | None, *, verdict: bool = True) -> str:
     if value is None or lower is None or upper is None:
-        return f"{_shown(value, '+.4f')} AP, without an interval: no gain"
-    return f"{value:+.4f} AP (95 % {lower:+.4f} to {upper:+.4f})" + ("" if lower > 0 else ": no gain")
+        text, real = f"{_shown(value, '+.4f')} AP, without an interval", False
+    else:
+        text, real = f"{value:+.4f} AP (95 % {lower:+.4f} to {upper:+.4f})", lower > 0
+    return text if real or not verdict else f"{text}: no gain"
 
 
 def _shown(value: float | None, form: str) -> str:

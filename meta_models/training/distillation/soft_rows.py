@@ -1,4 +1,4 @@
-"""Scores of a teacher as labels: a row stands once for each class that the teacher thinks possible, weighted by that."""
+"""Scores of a teacher as labels: a row stands for each class that the teacher thinks possible, weighted by that."""
 
 from __future__ import annotations
 

@@ -12,74 +12,25 @@ Hinton, Vinyals and Dean (2015), Distilling the knowledge in a neural network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from meta_models.errors import InputError
 from meta_models.learners.seam import FitJob, TrainingRows
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
-from meta_models.schema import GENE
+from meta_models.run_folder import scratch_folder
 from meta_models.standings import Contenders, Difference, LeaderboardRecord, Pair
 from meta_models.training.distillation.soft_rows import SoftRows
+from meta_models.training.distillation.teacher import Teacher
 from meta_models.training.fitting.fit_table import ChangeJob
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.more_rows import cut_to_table
 from meta_models.training.fitting.one_vs_rest import FittedProblem, held_out_jobs, whole_jobs
-from meta_models.training.fitting.problem import task_problem
+from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.leaderboard import base_standings, compare, member_standing, ranked
 from meta_models.training.strategies.single_model import SingleModelStrategy
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A finished run.
-
-    Attributes
-    ----------
-    name : str
-        What it is called on the leaderboard.
-    result : TrainingResult
-    input_hashes : tuple of str
-        sha256 of each file of its table.
-    """
-
-    name: str
-    result: TrainingResult
-    input_hashes: tuple[str, ...]
-
-    @property
-    def probabilities(self) -> NDArray[np.float32]:
-        """Calibrated scores out of fold, (n_rows, 3)."""
-        return self.result.oof.select(probability_columns(CALIBRATED)).to_numpy().astype(np.float32)
-
-    @property
-    def folds(self) -> NDArray[np.int16]:
-        """The fold that held each row out, (n_rows,)."""
-        return self.result.oof["fold"].to_numpy().astype(np.int16)
-
-    def require_rows(self, task: TrainingTask) -> None:
-        """See that `task` has the rows that the teacher scored, and that it scored all of them.
-
-        Raises
-        ------
-        InputError
-            If not.
-        """
-        oof, frame = self.result.oof, task.positions.frame
-        same = task.input_hashes == self.input_hashes and oof.height == frame.height
-        if not same or not oof[GENE].cast(pl.String).equals(frame[GENE].cast(pl.String)):
-            raise InputError(
-                "The table must be the one that the teacher was trained on",
-                f"{task.dataset.source} has other content, or other rows",
-                "Give --dataset, where the table lies now",
-            )
-        if np.isnan(self.probabilities).any():
-            raise InputError("The teacher must have scored every row out of fold", "Some have no score", "Train it again")
 
 
 class StudentStrategy(SingleModelStrategy):
@@ -97,12 +48,15 @@ class StudentStrategy(SingleModelStrategy):
         return replace(super()._folds(task), of_row=self._teacher.folds)
 
     def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
-        """Fit to the teacher's scores; what comes back holds the table's rows alone."""
-        del rows, change
+        """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
+        del change
+        rows = task_rows(task, audit_task(task)) if rows is None else rows
         soft = SoftRows.of(self._teacher.probabilities)
-        weights, folder = soft.weights(task), task.run_path / "copies"
-        larger, of_larger = soft.task(task, folder), soft.folds(folds)
-        fit = super()._train(larger, of_larger, None, lambda job: replace(job, weights=weights))
+        weights, need = soft.weights(task), 4 * len(soft.copies) * len(task.features)
+        with scratch_folder(task.run_path, "copies", need=need) as folder:
+            larger = soft.task(task, folder)
+            of_larger = replace(rows, table=larger.dataset)
+            fit = super()._train(larger, soft.folds(folds), of_larger, lambda job: replace(job, weights=weights))
         return cut_to_table(_of_table(task, folds, fit), fit)
 
 

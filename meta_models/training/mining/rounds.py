@@ -16,14 +16,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.reader import Dataset
-from meta_models.learners.seam import FitJob
 from meta_models.result import MiningRecord, Note
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.fit_table import ChangeJob
