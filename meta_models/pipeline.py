@@ -26,7 +26,6 @@ from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.stretches import require_columns, require_same_recipe
-from meta_models.learners.registry import LEARNERS
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
@@ -55,9 +54,10 @@ from meta_models.run_folder import (
 )
 from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
-from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
 from meta_models.training.several.learners import train
@@ -74,9 +74,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     selected(config)
-    for name in config.learners:
-        LEARNERS[name].require_library()
     require_one_meaning(config.dataset)
+    require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
     _require_apart(config)
@@ -153,7 +152,7 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
+        result = train(plan.strategy, _with_tables(task, tables, work_dir))
         result = dataclasses.replace(result, notes=(*result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -187,6 +186,7 @@ def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> Environm
         "targets": [] if config.targets is None else [config.targets],
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
+    named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
     named |= {option: [f.origin for f in table.files] for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
@@ -210,6 +210,16 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
         return None
     hashes = tuple(describe_input(file.origin).sha256 for file in pool.files)
     return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
+
+
+def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path) -> TrainingTask:
+    return dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir), trained=_trained_genes(tables))
+
+
+def _trained_genes(tables: Tables) -> TrainedGenes | None:
+    if tables.trained is None:
+        return None
+    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
