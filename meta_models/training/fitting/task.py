@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.row_weights import row_weights
+from meta_models.workers import HERE, Farm
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class TrainingTask:
         Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
         All positions of the training genes, where negatives are to be mined.
+    farm : Farm
+        Where units are done that take a process of their own.
     """
 
     config: TrainingConfig
@@ -70,6 +74,7 @@ class TrainingTask:
     ends_at: float | None = None
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
+    farm: Farm = HERE
 
     def require_time(self) -> None:
         """Raise TimeUp where the time that was given is over."""
@@ -79,6 +84,11 @@ class TrainingTask:
                 "Units are left to be done",
                 "Run it again with --resume: what was finished is kept",
             )
+
+    def portable(self) -> Self:
+        """The same for another process: its units are told of by their files alone. Clocks are those of a machine."""
+        ends_at = None if self.farm.apart else self.ends_at
+        return replace(self, units=UnitStore(self.units.folder), farm=HERE, ends_at=ends_at)
 
     @property
     def resources(self) -> Resources:
