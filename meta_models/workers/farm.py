@@ -39,6 +39,10 @@ class Farm(ABC):
     apart: ClassVar[bool] = True
     slots: int | None = None
 
+    def shares(self, jobs: int) -> int:
+        """In how many pieces of work so many jobs are done that need the same preparation."""
+        return max(1, min(self.slots or 1, jobs))
+
     @abstractmethod
     def executor(self, work: Callable[[Any], Value], *, threads: int) -> Executor[Any, Value]:
         """An executor of `work`; `threads` is for processes of this machine."""

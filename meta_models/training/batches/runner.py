@@ -96,9 +96,9 @@ class _Runner:
         self._task, self._folds, self._memory = task, folds, memory
         peak = max(memory.unit(batch.n_rows) for batch in batches)
         self._parallel = task.farm.slots or memory.parallel(peak, len(batches))
-        self._threads = max(1, task.threads // self._parallel)
-        share = (int(BUDGET_SHARE * memory.budget) - memory.parent) // self._parallel
-        self._limit = min(memory.unit_cap, share)
+        here = 1 if task.farm.apart else self._parallel
+        self._threads = max(1, task.threads // here)
+        self._limit = min(memory.unit_cap, (int(BUDGET_SHARE * memory.budget) - memory.parent) // here)
         self._waiting = deque(batches)
         self._batches = {batch.name: batch for batch in batches}
         self._works: dict[str, BatchWork] = {}
@@ -110,7 +110,7 @@ class _Runner:
 
     def run(self) -> BatchRun:
         """Train all batches; one that fails is split in two once."""
-        logger.info("%d batches, %d at a time with %d threads each", len(self._waiting), self._parallel, self._threads)
+        logger.info("%d batches, %d at a time", len(self._waiting), min(len(self._waiting), self._parallel))
         pool: Executor[BatchWork, TrainedBatch] = self._task.farm.executor(train_batch, threads=self._threads)
         with Progress("Training batches", "batches").started(len(self._waiting)) as progress, pool:
             while self._waiting or len(pool):
