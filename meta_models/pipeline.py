@@ -159,15 +159,13 @@ def _run(
         plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        task = dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir))
+        task = dataclasses.replace(
+            _task(config, dataset, positions, plan, screened, folder, ends_at), pool=_read_pool(tables.pool, work_dir)
+        )
         if config.plan_only:
-            return _plan_units(plan, task, folder)
-        result = train(plan.strategy, task)
-        result = dataclasses.replace(result, notes=(*result.notes, *notes))
-        save_result(result, plan.strategy.model_file, folder)
-        logger.info("Saved %s", folder.path / plan.strategy.model_file)
-        UnitPlan.remove(folder.path)
+            _plan_units(plan, task, folder)
+            return None
+        result = _trained(plan, task, notes, folder)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
@@ -189,6 +187,16 @@ def _run(
     return analyses
 
 
+def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
+    """Train and save; units that were planned for others have been collected then."""
+    result = train(plan.strategy, task)
+    result = dataclasses.replace(result, notes=(*result.notes, *notes))
+    save_result(result, plan.strategy.model_file, folder)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    UnitPlan.remove(folder.path)
+    return result
+
+
 def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     """Write down the units of the run for ``meta-models unit``, and say how to go on."""
     units = UnitPlan(UnitPlan.folder_of(folder.path))
@@ -201,7 +209,7 @@ def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
         logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
                     count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
     logger.info(
-        "Then the same command with --resume, without --plan-only, collects them, fits what depends on them, and goes on"
+        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
     )
 
 
