@@ -8,7 +8,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from meta_models.analysis.framework.base import AnalysisContext
@@ -46,6 +46,7 @@ from meta_models.run_folder import (
     EnvironmentRecord,
     MemoryFigures,
     RunFolder,
+    UnitPlan,
     describe_environment,
     describe_input,
     install_signal_handlers,
@@ -60,7 +61,7 @@ from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import train
+from meta_models.training.several.learners import plan_units, train
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +87,16 @@ def run_training(config: TrainingConfig) -> ExitCode:
             return _print_plan(config, budget)
         with (
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
-            folder.scratch("input") as work_dir,
+            _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
         ):
             analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
-    return require_targets(analyses)
+    return ExitCode.DONE if analyses is None else require_targets(analyses)
+
+
+def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
+    """Where tables are converted to; of a run that is only planned they stay there for its units."""
+    return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
 
 
 def _require_apart(config: TrainingConfig) -> None:
@@ -128,7 +134,8 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
 
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
-) -> AnalysisRun:
+) -> AnalysisRun | None:
+    """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
@@ -152,10 +159,11 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = train(plan.strategy, _with_tables(task, tables, work_dir))
-        result = dataclasses.replace(result, notes=(*result.notes, *notes))
-        save_result(result, plan.strategy.model_file, folder)
-        logger.info("Saved %s", folder.path / plan.strategy.model_file)
+        task = _with_tables(task, tables, work_dir)
+        if config.plan_only:
+            _plan_units(plan, task, folder)
+            return None
+        result = _trained(plan, task, notes, folder)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
         context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
@@ -175,6 +183,32 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
+    """Train and save; units that were planned for others have been collected then."""
+    result = train(plan.strategy, task)
+    result = dataclasses.replace(result, notes=(*result.notes, *notes))
+    save_result(result, plan.strategy.model_file, folder)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    UnitPlan.remove(folder.path)
+    return result
+
+
+def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
+    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
+    units = UnitPlan(UnitPlan.folder_of(folder.path))
+    finished = plan_units(plan.strategy, task, units)
+    folder.close_planned()
+    if len(finished) == len(task.config.learners):
+        logger.info("Nothing is left to be done apart")
+    else:
+        count = len(units.units)
+        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
+                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
+    logger.info(
+        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
+    )
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:

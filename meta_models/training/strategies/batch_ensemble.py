@@ -41,6 +41,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     name: ClassVar[str] = STRATEGY
     title: ClassVar[str] = "Batch Ensemble"
     keeps_fold_models: ClassVar[bool] = True
+    has_units: ClassVar[bool] = True
     model_file: ClassVar[str] = "model_multiclass_all_genes.pkl"
 
     def __init__(self, max_genes_per_batch: int | None = None, max_memory_gb: float | None = None) -> None:

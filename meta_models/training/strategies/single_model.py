@@ -37,6 +37,7 @@ class SingleModelStrategy(TrainingStrategy):
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
     keeps_fold_models: ClassVar[bool] = True
+    has_units: ClassVar[bool] = True
 
     def predict_peak(
         self,
