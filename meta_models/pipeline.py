@@ -132,6 +132,16 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     return ExitCode.DONE
 
 
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """What is known before anything is trained."""
+
+    tables: Tables
+    plan: Plan
+    screened: Screened
+    notes: tuple[Note, ...]
+
+
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
 ) -> AnalysisRun | None:
@@ -139,35 +149,54 @@ def _run(
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables = open_tables(config, work_dir, budget.bytes)
-        dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        notes = _check_tables(tables)
-        folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
-        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
-        folder.update(environment=_environment(tables, plan, config))
-        for line in (*profile.lines(), plan.selected(), plan.device_line()):
-            logger.info("%s", line)
-        tables, notes = _with_possible_genes(tables, plan, config, notes)
-        plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-        require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+        tables, plan, notes = _opened(config, folder, work_dir, budget)
     with _phase("screening", folder, sampler):
-        screened = screen_table(dataset, positions, config)
-        _check_features(tables, screened.features)
-        folder.clear_earlier()
-        _save_screening(screened, folder)
-        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
-        folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+        ready = _Ready(tables, plan, _screened(tables, plan, config, folder), notes)
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        task = _with_tables(task, tables, work_dir)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir)
         if config.plan_only:
             _plan_units(plan, task, folder)
             return None
         result = _trained(plan, task, notes, folder)
+    return _assessed(ready, result, budget, folder, sampler)
+
+
+def _opened(
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget
+) -> tuple[Tables, Plan, tuple[Note, ...]]:
+    """The tables, what is done with them, and what is to be told; the run fits the machine then."""
+    tables = open_tables(config, work_dir, budget.bytes)
+    profile, notes = tables.profile(), _check_tables(tables)
+    folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
+    plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
+    folder.update(environment=_environment(tables, plan, config))
+    for line in (*profile.lines(), plan.selected(), plan.device_line()):
+        logger.info("%s", line)
+    tables, notes = _with_possible_genes(tables, plan, config, notes)
+    plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    return tables, plan, notes
+
+
+def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder) -> Screened:
+    screened = screen_table(tables.dataset, tables.positions, config)
+    _check_features(tables, screened.features)
+    folder.clear_earlier()
+    _save_screening(screened, folder)
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
+    folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+    return screened
+
+
+def _assessed(
+    ready: _Ready, result: TrainingResult, budget: MemoryBudget, folder: RunFolder, sampler: PeakSampler
+) -> AnalysisRun:
+    """Analyse, evaluate on other tables and report what was trained."""
+    tables, plan = ready.tables, ready.plan
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
-        again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
-        context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
-        analyses = run_analyses(context)
+        limits = {"budget": budget.bytes, "threads": plan.cpus.count}
+        again, why_not = make_retrainer(result, tables.dataset, **limits)
+        analyses = run_analyses(AnalysisContext(result, folder, tables.dataset, again, why_not, **limits))
     with _phase("external evaluation", folder, sampler):
         whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
@@ -178,7 +207,7 @@ def _run(
     )
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
     folder.write_text(LOCK, requirements_lock())
-    model_file, screening = plan.strategy.model_file, screened.report.csv()
+    model_file, screening = plan.strategy.model_file, ready.screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
     require_learners(result)
@@ -272,23 +301,16 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
     return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
 
 
-def _task(
-    config: TrainingConfig,
-    dataset: Dataset,
-    positions: Positions,
-    plan: Plan,
-    screened: Screened,
-    folder: RunFolder,
-    ends_at: float | None,
-) -> TrainingTask:
+def _task(config: TrainingConfig, ready: _Ready, folder: RunFolder, ends_at: float | None) -> TrainingTask:
+    plan = ready.plan
     return TrainingTask(
         config=config,
-        dataset=dataset,
-        positions=positions,
+        dataset=ready.tables.dataset,
+        positions=ready.tables.positions,
         profile=plan.profile,
-        features=screened.features,
-        excluded=screened.excluded,
-        screened=screened.rows,
+        features=ready.screened.features,
+        excluded=ready.screened.excluded,
+        screened=ready.screened.rows,
         input_hashes=tuple(record.sha256 for record in folder.manifest.inputs),
         units=folder.units,
         strategy_reason=plan.choice.reason,
