@@ -187,8 +187,9 @@ class Manifest(_Strict):
             raise ValueError("parts stand in version 2, and in no earlier one")
         if self.parts is not None and len(self.parts) != self.n_members:
             raise ValueError("there is a part for each member")
-        if any(max(part.features or (0,)) >= len(self.feature_names) for part in self.parts or ()):
-            raise ValueError("features of a part are among those of the whole")
+        own = [part.features for part in self.parts or () if part.features is not None]
+        if any(max(numbers) >= len(self.feature_names) for numbers in own) or (own and not ensemble):
+            raise ValueError("features of a part are among those of the ensemble that it is in")
         self._check_tree()
         return self
 
