@@ -65,6 +65,11 @@ class TrainingConfig(Configuration):
         default=False, description="Reuse the finished units of an earlier run in the run folder."
     )
     dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
+    plan_only: OfStart[bool] = Field(
+        default=False,
+        description="Write the units of the run into the run folder and leave: `meta-models unit` does them, and train "
+        "--resume collects them.",
+    )
     track: OfStart[str | None] = Field(
         None,
         description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
@@ -296,12 +301,21 @@ class TrainingConfig(Configuration):
     @property
     def members(self) -> int:
         """How many models are trained side by side: each learner on each set of features."""
-        return len(self.learners) * max(1, len(self.variants))
+        return sum(len(self.variants_of(name)) for name in self.learners)
+
+    def variants_of(self, learner: str) -> tuple[str | None, ...]:
+        """The sets of features that a learner is trained on; None for all where none is named, or it reads genes."""
+        return (None,) if not self.variants or LEARNERS[learner].traits.inputs == "genes" else self.variants
 
     @property
     def contenders(self) -> int:
         """How many scores beside those of the saved model the leaderboard needs: of the members and of the whole."""
         return self.members + 1 if self.members > 1 else 0
+
+    @property
+    def reads_genes(self) -> bool:
+        """Whether one of the learners reads whole genes."""
+        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
 
     def of_learner(self, name: str) -> Self:
         """The same with the learner `name` alone, on one set of features."""
@@ -353,6 +367,8 @@ class TrainingConfig(Configuration):
     def _check(self) -> Self:
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        if self.plan_only and self.dry_run:
+            raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
@@ -364,6 +380,8 @@ class TrainingConfig(Configuration):
             return
         if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
             raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
+        if self.reads_genes:
+            raise ValueError(f"teacher needs a learner of rows: {self.learners[0]} reads whole genes")
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):

@@ -86,11 +86,11 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
 def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]) -> Iterator[Part]:
     """The predictors of a model that counts `weights` (3,) and reads `columns`: of a member, its share of both."""
     if isinstance(model, SingleModel):
-        yield Part(model.predictor, weights, columns)
+        yield Part(model.predictor, weights, columns[-model.predictor.n_inputs :])
     elif isinstance(model, EnsembleMetaModel):
         shares = model.combination.shares(model.n_members, len(CLASSES))
         for member, share, own in zip(model.members, shares, model.columns, strict=True):
-            yield from _weighted_parts(member, weights * share, columns[own])
+            yield from _weighted_parts(member, weights * share, columns if own is None else columns[own])
 
 
 def _explains(part: Part) -> bool:

@@ -14,7 +14,6 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import spearman
 from meta_models.metrics import accuracy, decided
 from meta_models.model import EnsembleMetaModel
-from meta_models.model.ensemble import columns_of
 from meta_models.result import (
     RAW,
     EnsembleRecord,
@@ -143,10 +142,10 @@ def rank_table(result: TrainingResult) -> pl.DataFrame | None:
 def member_gains(model: EnsembleMetaModel) -> NDArray[np.float64]:
     """The first importance of each feature that the learner has (total gain), (members, 3, features); else 0."""
     gains = np.zeros((len(model.singles), len(CLASSES), model.n_features_in_))
+    where = {name: number for number, name in enumerate(model.feature_names)}
     for m, member in enumerate(model.singles):
-        own = next(iter(member.predictor.importances().values()), None)
-        if own is not None:
-            gains[m][:, columns_of(member, model.feature_names)] = own
+        for values in list(member.predictor.importances().values())[:1]:
+            gains[m][:, [where[name] for name in member.own_columns]] = values
     return gains
 
 
@@ -188,6 +187,9 @@ def consistency_lines(result: TrainingResult) -> tuple[str, ...]:
     if not isinstance(result.model, EnsembleMetaModel) or len(result.model.singles) < 2:
         return ()
     gains = member_gains(result.model)
+    gains = gains[gains.any(axis=(1, 2))]
+    if len(gains) < 2:
+        return ()
     lines = []
     for target in CLASSES:
         used = gains[:, target].max(axis=0) > 0

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, TrainingRows
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
@@ -27,7 +28,7 @@ from meta_models.training.fitting.fit_table import ChangeJob
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.more_rows import cut_to_table
 from meta_models.training.fitting.one_vs_rest import FittedProblem, held_out_jobs, whole_jobs
-from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
+from meta_models.training.fitting.problem import task_problem
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.leaderboard import base_standings, compare, member_standing, ranked
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -47,10 +48,13 @@ class StudentStrategy(SingleModelStrategy):
     def _folds(self, task: TrainingTask) -> Folds:
         return replace(super()._folds(task), of_row=self._teacher.folds)
 
-    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
+    def _train(
+        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
+    ) -> FittedProblem:
         """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
         del change
-        rows = task_rows(task, audit_task(task)) if rows is None else rows
+        if not isinstance(rows, TrainingRows):
+            raise AssertionError("students are fitted to rows")
         soft = SoftRows.of(self._teacher.probabilities)
         weights, need = soft.weights(task), 4 * len(soft.copies) * len(task.features)
         with scratch_folder(task.run_path, "copies", need=need) as folder:

@@ -19,6 +19,7 @@ from meta_models.result import CALIBRATED, TrainingResult, probability_columns
 from meta_models.schema import CLASSES
 from meta_models.standings import Difference, LeaderboardRecord, Pair, Standing
 from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.several.speed import positions_per_second
 
 Floats = NDArray[np.float64]
 #: Rows whose prediction is timed.
@@ -157,7 +158,9 @@ def _figures(task: TrainingTask, name: str, role: str, scores: Floats) -> Standi
 
 
 def _speed(task: TrainingTask, model: FittedModel) -> float | None:
-    """Rows per second of the prediction of some rows of the table."""
+    """Rows per second of the prediction of some rows of the table, or of some genes where it reads them whole."""
+    if model.gene_columns:
+        return positions_per_second(task, model, _TIMED_ROWS)
     matrix = next(task.dataset.iter_matrix(model.feature_names, _TIMED_ROWS))[:_TIMED_ROWS]
     started = time.monotonic()
     model.probabilities_of(matrix)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed, UsageError
 from meta_models.result import TrainingResult
+from meta_models.run_folder import Recorded, Recording, UnitPlan
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.contestants import contestants
 from meta_models.training.several.joining import alone, join
@@ -48,3 +50,38 @@ def _each(strategy: TrainingStrategy, task: TrainingTask) -> tuple[dict[str, Tra
             failed[member.name] = str(error)
             logger.warning("The member %s failed, and the others go on without it: %s", member.name, error)
     return results, failed
+
+
+def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -> tuple[str, ...]:
+    """Write into `plan` the units of each member that can be done now; names of members of which nothing is left.
+
+    Units that depend on others, such as the final fits after cross-validated rounds, are there once these are done.
+
+    Raises
+    ------
+    UsageError
+        If the strategy has no units.
+    MetaModelsError
+        As `TrainingStrategy.train` says.
+    """
+    require_apart(strategy, "--plan-only")
+    several, finished = task.config.members > 1, []
+    for member in contestants(task.config):
+        apart = several or member.variant is not None
+        own, prefix = (member.task(task), f"{member.unit}.") if apart else (task, "")
+        try:
+            strategy.train(replace(own, farm=Recording(plan, prefix)))
+        except Recorded:
+            continue
+        finished.append(member.name)
+    return tuple(finished)
+
+
+def require_apart(strategy: TrainingStrategy, option: str) -> None:
+    """Refuse a strategy whose work cannot be done by processes apart; raises UsageError."""
+    if not strategy.has_units:
+        raise UsageError(
+            f"{option} needs a strategy with units that can be done apart",
+            f"{strategy.name} was chosen",
+            "Take --strategy single_model or batch_ensemble",
+        )
