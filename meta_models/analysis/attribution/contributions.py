@@ -214,7 +214,8 @@ def explain(parts: Sequence[Part], model: FittedModel, rows: NDArray[np.int64], 
 
 def _margins(parts: Sequence[Part], features: Floats32) -> NDArray[np.float64]:
     """The weighted log-odds (n, 3) of the members, before they are calibrated."""
-    return np.sum([part.predictor.log_odds(features[:, part.columns]) * part.weights for part in parts], axis=0)
+    found = [part.predictor.log_odds(features[:, part.columns]) * part.weights for part in parts]
+    return np.asarray(np.sum(found, axis=0))
 
 
 def contributions_to(
