@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
@@ -40,7 +41,7 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_result
+from meta_models.result_files import save_facts, save_result
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
@@ -54,6 +55,8 @@ from meta_models.run_folder import (
     requirements_lock,
 )
 from meta_models.schema import GENE
+from meta_models.training.distillation.student import distil
+from meta_models.training.distillation.teacher import open_teacher, require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -61,6 +64,7 @@ from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.several.contestants import require_groups
 from meta_models.training.several.learners import plan_units, train
 
 logger = logging.getLogger(__name__)
@@ -79,6 +83,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
     require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
+    if config.teacher is not None:
+        require_teacher(config.teacher)
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
@@ -103,7 +109,7 @@ def _require_apart(config: TrainingConfig) -> None:
     """Before the run folder is made: nothing that is written there is read."""
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    require_apart(outputs, named_tables(config), {"--targets": config.targets})
+    require_apart(outputs, named_tables(config), {"--targets": config.targets, "--teacher": config.teacher})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -124,7 +130,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir), budget.bytes)
-        _check_tables(tables)
+        _check_tables(tables, config)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
@@ -166,7 +172,7 @@ def _opened(
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
     tables = open_tables(config, work_dir, budget.bytes)
-    profile, notes = tables.profile(), _check_tables(tables)
+    profile, notes = tables.profile(), _check_tables(tables, config)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
     plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
     folder.update(environment=_environment(tables, plan, config))
@@ -193,12 +199,12 @@ def _assessed(
 ) -> AnalysisRun:
     """Analyse, evaluate on other tables and report what was trained."""
     tables, plan = ready.tables, ready.plan
+    whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         limits = {"budget": budget.bytes, "threads": plan.cpus.count}
         again, why_not = make_retrainer(result, tables.dataset, **limits)
         analyses = run_analyses(AnalysisContext(result, folder, tables.dataset, again, why_not, **limits))
     with _phase("external evaluation", folder, sampler):
-        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
@@ -216,7 +222,8 @@ def _assessed(
 
 def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
     """Train and save; units that were planned for others have been collected then."""
-    result = train(plan.strategy, task)
+    teacher = task.config.teacher
+    result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
     result = dataclasses.replace(result, notes=(*result.notes, *notes))
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -229,7 +236,7 @@ def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     units = UnitPlan(UnitPlan.folder_of(folder.path))
     finished = plan_units(plan.strategy, task, units)
     folder.close_planned()
-    if len(finished) == len(task.config.learners):
+    if len(finished) == task.config.members:
         logger.info("Nothing is left to be done apart")
     else:
         count = len(units.units)
@@ -238,6 +245,16 @@ def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     logger.info(
         "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
     )
+
+
+def _evaluate_whole_genes(
+    result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
+) -> tuple[EvaluationTable | None, TrainingResult]:
+    """The figures on every position, which the leaderboard of the result has from then on."""
+    with _phase("whole genes", folder, sampler):
+        whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        save_facts(result, plan.strategy.model_file, folder)
+    return whole, result
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -350,11 +367,14 @@ def _with_possible_genes(
     return dataclasses.replace(tables, genes=None), (*notes, note)
 
 
-def _check_tables(tables: Tables) -> tuple[Note, ...]:
+def _check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
     """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
+
+    The table has the groups that ``--variants`` names, too.
 
     Returns what a reader of their figures should know.
     """
+    require_groups(config, tables.dataset)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
     if external is not None:

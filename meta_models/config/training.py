@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from meta_models.config.base import (
     Configuration,
@@ -127,6 +127,12 @@ class TrainingConfig(Configuration):
         0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
     )
 
+    teacher: OfModel[LocalPath | None] = Field(
+        None,
+        description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
+        "instead of the labels, by its folds (meta-models distil sets this).",
+    )
+
     # ---- honesty
     n_folds: OfModel[Annotated[int, Field(ge=2)]] = Field(5, description="Cross-validation folds.")
     split: OfModel[Literal["gene", "chromosome"]] = Field("gene", description="What is held out together.")
@@ -193,6 +199,11 @@ class TrainingConfig(Configuration):
     )
 
     # ---- combination of learners
+    variants: OfModel[tuple[str, ...]] = Field(
+        (),
+        description="Train on several sets of features, compared and combined like learners: groups joined by '+', or "
+        "all; base,base+context,all say. An unknown group is refused with the list of those that the table has.",
+    )
     combine: OfModel[Method] = Field(
         "weighted",
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
@@ -292,9 +303,19 @@ class TrainingConfig(Configuration):
         """Whether one of the learners reads whole genes."""
         return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
 
+    @property
+    def members(self) -> int:
+        """How many models are trained side by side: each learner on each set of features."""
+        return len(self.learners) * max(1, len(self.variants))
+
+    @property
+    def contenders(self) -> int:
+        """How many scores beside those of the saved model the leaderboard needs: of the members and of the whole."""
+        return self.members + 1 if self.members > 1 else 0
+
     def of_learner(self, name: str) -> Self:
-        """The same with the learner `name` alone."""
-        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})
+        """The same with the learner `name` alone, on one set of features."""
+        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}, "variants": ()})
 
     def cheaper(self, rounds: int) -> Self:
         """The same with at most `rounds` rounds, all of them taken, as the learner makes up for those left out."""
@@ -323,6 +344,15 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _separated(cls, values: Any) -> Any:
+        """Variants one by one, or several with commas between."""
+        given = [values] if isinstance(values, str) else values
+        if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
+            return values
+        return tuple(name for value in given for name in value.split(",") if name)
+
     @model_validator(mode="before")
     @classmethod
     def _sections(cls, values: Any) -> Any:
@@ -338,14 +368,20 @@ class TrainingConfig(Configuration):
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
+        self._check_teacher()
         return self
+
+    def _check_teacher(self) -> None:
+        if self.teacher is None:
+            return
+        if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
+            raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):
             raise ValueError(f"learners must be named once each, found {' '.join(self.learners)}")
-        odd = {"max_features": self.max_features, "mine_negatives": self.mine_negatives}
-        for name in [name for name, value in odd.items() if value is not None and len(self.learners) > 1]:
-            raise ValueError(f"{name} takes one learner: each would train on features or rows of its own")
+        if len(set(self.variants)) < len(self.variants) or not all(map(_is_variant, self.variants)):
+            raise ValueError(f"variants must be groups joined by +, each once, found {' '.join(self.variants)}")
 
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
@@ -364,3 +400,9 @@ class TrainingConfig(Configuration):
             )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
+
+
+def _is_variant(text: str) -> bool:
+    """Whether `text` names groups, each once, with a plus between them."""
+    groups = text.split("+")
+    return all(groups) and len(set(groups)) == len(groups)
