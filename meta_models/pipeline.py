@@ -158,7 +158,9 @@ def _run(
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
-        context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
+        context = AnalysisContext(
+            result, folder, dataset, again, why_not, budget.bytes, plan.cpus.count, genes=tables.trained
+        )
         analyses = run_analyses(context)
     with _phase("external evaluation", folder, sampler):
         whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
