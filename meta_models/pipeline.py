@@ -201,9 +201,13 @@ def _assessed(
     tables, plan = ready.tables, ready.plan
     whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
-        limits = {"budget": budget.bytes, "threads": plan.cpus.count}
-        again, why_not = make_retrainer(result, tables.dataset, **limits)
-        analyses = run_analyses(AnalysisContext(result, folder, tables.dataset, again, why_not, **limits))
+        budget_and_threads = {"budget": budget.bytes, "threads": plan.cpus.count}
+        again, why_not = make_retrainer(result, tables.dataset, **budget_and_threads)
+        analyses = run_analyses(
+            AnalysisContext(
+                result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads
+            )
+        )
     with _phase("external evaluation", folder, sampler):
         external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(

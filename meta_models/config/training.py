@@ -190,6 +190,12 @@ class TrainingConfig(Configuration):
     explained_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
         200, description="Most fixed and most broken sites whose top features are named by SHAP."
     )
+    explained_positions: OfAnalysis[PositiveInt] = Field(
+        200_000, description="Positions of whole genes from which inputs of learners of genes are taken away."
+    )
+    gradient_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
+        24, description="Fixed and broken sites that learners of genes explain by gradients and by mutations."
+    )
     importance_rows: OfAnalysis[PositiveInt] = Field(
         20_000, description="Rows behind one-feature average precision and correlation of features."
     )
