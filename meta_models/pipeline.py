@@ -53,6 +53,7 @@ from meta_models.run_folder import (
     requirements_lock,
 )
 from meta_models.schema import GENE
+from meta_models.training.auto import resolved
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.mining.pool import require_features
@@ -75,6 +76,9 @@ def run_training(config: TrainingConfig) -> ExitCode:
     """
     selected(config)
     require_one_meaning(config.dataset)
+    config, chosen = resolved(config)
+    if chosen:
+        logger.info("%s", chosen)
     require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
