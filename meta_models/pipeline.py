@@ -21,13 +21,10 @@ from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
-from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.stretches import require_columns, require_same_recipe
-from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -54,17 +51,16 @@ from meta_models.run_folder import (
     require_space,
     requirements_lock,
 )
-from meta_models.schema import GENE
+from meta_models.table_checks import check_features, check_tables
+from meta_models.training.auto import resolved
 from meta_models.training.distillation.student import distil
 from meta_models.training.distillation.teacher import open_teacher, require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
-from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.contestants import require_groups
 from meta_models.training.several.learners import plan_units, train
 
 logger = logging.getLogger(__name__)
@@ -80,6 +76,9 @@ def run_training(config: TrainingConfig) -> ExitCode:
     """
     selected(config)
     require_one_meaning(config.dataset)
+    config, chosen = resolved(config)
+    if chosen:
+        logger.info("%s", chosen)
     require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
@@ -130,7 +129,7 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir), budget.bytes)
-        _check_tables(tables, config)
+        check_tables(tables, config)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
@@ -172,7 +171,7 @@ def _opened(
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
     tables = open_tables(config, work_dir, budget.bytes)
-    profile, notes = tables.profile(), _check_tables(tables, config)
+    profile, notes = tables.profile(), check_tables(tables, config)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
     plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
     folder.update(environment=_environment(tables, plan, config))
@@ -186,7 +185,7 @@ def _opened(
 
 def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder) -> Screened:
     screened = screen_table(tables.dataset, tables.positions, config)
-    _check_features(tables, screened.features)
+    check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
     plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
@@ -204,9 +203,7 @@ def _assessed(
         budget_and_threads = {"budget": budget.bytes, "threads": plan.cpus.count}
         again, why_not = make_retrainer(result, tables.dataset, **budget_and_threads)
         analyses = run_analyses(
-            AnalysisContext(
-                result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads
-            )
+            AnalysisContext(result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads)
         )
     with _phase("external evaluation", folder, sampler):
         external = evaluate_external(result, tables, folder, plan.cpus.count)
@@ -369,47 +366,3 @@ def _with_possible_genes(
         raise UsageError("Whole genes are scored by the models of the folds", why, action)
     note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
     return dataclasses.replace(tables, genes=None), (*notes, note)
-
-
-def _check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
-    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
-
-    The table has the groups that ``--variants`` names, too.
-
-    Returns what a reader of their figures should know.
-    """
-    require_groups(config, tables.dataset)
-    ours, external, whole = tables.positions, tables.external, tables.whole_genes
-    found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
-    if external is not None:
-        positions = read_positions(external)
-        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
-        refuse_overlap(known, positions, external, table="--eval-dataset")
-        refuse_copies(ours, positions, external.source)
-        found += _notes_of(positions, "--eval-dataset")
-        found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
-    if whole is not None:
-        positions = read_positions(whole)
-        require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
-        found += _notes_of(positions, "--oof-dataset")
-    for note in found:
-        logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
-    return tuple(found)
-
-
-def _notes_of(positions: Positions, option: str) -> list[Note]:
-    return [Note("warning", f"{option}: {text}") for text in (*positions.notes, *positions.warnings)]
-
-
-def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
-    """Before anything is trained: the features that are kept stand in the other tables, too."""
-    own = tables.dataset.info.recipe
-    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
-        if genes is not None:
-            require_same_recipe(own, genes.folder.recipe, option)
-            require_columns(features, genes.folder.recipe)
-    for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
-        if table is not None:
-            logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
-    if tables.pool is not None:
-        require_features(tables.pool, features)

@@ -79,7 +79,10 @@ class TrainingConfig(Configuration):
 
     # ---- learners
     learners: OfModel[tuple[str, ...]] = Field(
-        ("xgboost",), min_length=1, description="What is fitted: names that `meta-models learners` lists."
+        ("xgboost",),
+        min_length=1,
+        description="What is fitted: names that `meta-models learners` lists, or auto: xgboost, and tcn where the "
+        "table is a built folder and PyTorch is installed, combined by what the other folds say.",
     )
     sections: OfModel[dict[str, SerializeAsAny[LearnerConfig]]] = Field(
         {}, description="The options of each learner, by its name.", repr=False

@@ -54,12 +54,12 @@ class StudentStrategy(SingleModelStrategy):
     ) -> FittedProblem:
         """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
         del change
-        rows = rows if isinstance(rows, TrainingRows) else task_rows(task, audit_task(task))
+        own = rows if isinstance(rows, TrainingRows) else task_rows(task, audit_task(task))
         soft = SoftRows.of(self._teacher.probabilities)
         weights, need = soft.weights(task), 4 * len(soft.copies) * len(task.features)
         with scratch_folder(task.run_path, "copies", need=need) as folder:
             larger = soft.task(task, folder)
-            of_larger = replace(rows, table=larger.dataset)
+            of_larger = replace(own, table=larger.dataset)
             fit = super()._train(larger, soft.folds(folds), of_larger, lambda job: replace(job, weights=weights))
         return cut_to_table(_of_table(task, folds, fit), fit)
 
