@@ -22,6 +22,7 @@ from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
+from meta_models.distributed import dask_farm
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
@@ -61,7 +62,8 @@ from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import plan_units, train
+from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
 
@@ -90,14 +92,29 @@ def run_training(config: TrainingConfig) -> ExitCode:
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
+            _farm(config, folder, budget) as farm,
         ):
-            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
+            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler, farm)
     return ExitCode.DONE if analyses is None else require_targets(analyses)
 
 
 def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
     """Where tables are converted to; of a run that is only planned they stay there for its units."""
     return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
+
+
+@contextmanager
+def _farm(config: TrainingConfig, folder: RunFolder | None, budget: MemoryBudget) -> Iterator[Farm]:
+    """Where units are done; without a `folder` it is only looked at."""
+    if config.distributed is None:
+        yield HERE
+        return
+    exchange = nullcontext() if folder is None else folder.scratch("exchange")
+    with (
+        exchange as at,
+        dask_farm(config.distributed, exchange=at, threads=config.threads, budget=budget.bytes) as farm,
+    ):
+        yield farm
 
 
 def _require_apart(config: TrainingConfig) -> None:
@@ -123,18 +140,19 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
-    with tempfile.TemporaryDirectory() as work_dir:
+    with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes)
         _check_tables(tables)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
-        say(json.dumps(plan.to_dict(), indent=2) + "\n")
+        _require_units(plan, farm)
+        say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
 
 
 def _run(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler, farm: Farm
 ) -> AnalysisRun | None:
     """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
@@ -149,18 +167,19 @@ def _run(
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)
         tables, notes = _with_possible_genes(tables, plan, config, notes)
-        plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-        require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+        _require_room(plan, tables, folder, farm)
     with _phase("screening", folder, sampler):
         screened = screen_table(dataset, positions, config)
         _check_features(tables, screened.features)
         folder.clear_earlier()
         _save_screening(screened, folder)
-        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
+        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines())
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = dataclasses.replace(
-            _task(config, dataset, positions, plan, screened, folder, ends_at), pool=_read_pool(tables.pool, work_dir)
+            _task(config, dataset, positions, plan, screened, folder, ends_at),
+            pool=_read_pool(tables.pool, work_dir),
+            farm=farm,
         )
         if config.plan_only:
             _plan_units(plan, task, folder)
@@ -185,6 +204,20 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _require_units(plan: Plan, farm: Farm) -> None:
+    if farm.apart:
+        require_units(plan.strategy, "--distributed")
+
+
+def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
+    """Before anything is computed: memory, disk, and folders that all who do units can see."""
+    plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_units(plan, farm)
+    pool = () if tables.pool is None else tables.pool.files
+    farm.require_shared([file.path for file in (*tables.dataset.files, *pool)])
 
 
 def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:

@@ -61,7 +61,7 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     MetaModelsError
         As `TrainingStrategy.train` says.
     """
-    require_apart(strategy, "--plan-only")
+    require_units(strategy, "--plan-only")
     several, finished = len(task.config.learners) > 1, []
     for name in task.config.learners:
         own = task_of(task, name) if several else task
@@ -73,7 +73,7 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     return tuple(finished)
 
 
-def require_apart(strategy: TrainingStrategy, option: str) -> None:
+def require_units(strategy: TrainingStrategy, option: str) -> None:
     """Refuse a strategy whose work cannot be done by processes apart; raises UsageError."""
     if not strategy.has_units:
         raise UsageError(
