@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from meta_models.distributed.cluster import connected
-from meta_models.distributed.executor import DaskExecutor
-from meta_models.distributed.in_worker import WorkerFacts, facts, probe
+from meta_models.cluster.connection import connected
+from meta_models.cluster.executor import DaskExecutor
+from meta_models.cluster.in_worker import WorkerFacts, facts, probe
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.run_folder import atomic_write, library_versions, require_versions
 from meta_models.run_folder.visibility import wait_for

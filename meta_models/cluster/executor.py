@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from meta_models.distributed.in_worker import Errand, run_errand
+from meta_models.cluster.in_worker import Errand, run_errand
 from meta_models.errors import MetaModelsError, UnitsFailed
 from meta_models.run_folder import PickledFile, library_versions
 from meta_models.run_folder.visibility import wait_for
@@ -76,9 +76,9 @@ class DaskExecutor(Executor[Portable, Any]):
 
     def close(self) -> None:
         """Cancel what still runs: the workers end the processes within the second."""
-        if self._running:
+        if self._running and self._client.status == "running":
             self._client.cancel(list(self._running), force=True)
-            self._running.clear()
+        self._running.clear()
 
     def _alone(self, since: float | None) -> float | None:
         """Since when there is no worker; None where there is one."""
@@ -93,9 +93,11 @@ class DaskExecutor(Executor[Portable, Any]):
     def _received(self, future: Any) -> Ended[Portable, Any]:
         errand, argument = self._running.pop(future)
         errand.file.path.unlink(missing_ok=True)
-        error = future.exception()
-        if error is not None:
-            return Ended(argument, None, _translated(errand.name, error))
+        if future.status == "error":
+            return Ended(argument, None, _translated(errand.name, future.exception()))
+        if future.status != "finished":
+            expected = f"The scheduler must be there until {errand.name} is done"
+            return Ended(argument, None, UnitsFailed(expected, f"Its word on the unit is {future.status}", _RESUME))
         answer = future.result()
         future.release()
         if isinstance(answer, PickledFile):
@@ -115,8 +117,4 @@ def _translated(name: str, error: BaseException) -> MetaModelsError:
     kind, text = type(error).__name__, " ".join(str(error).split())
     if kind == "KilledWorker":
         return died(name, "Its workers died, one after another: perhaps of it")
-    if kind in ("FutureCancelledError", "CancelledError"):
-        return UnitsFailed(
-            f"The scheduler must be there until {name} is done", f"Found: {text or 'it is gone'}", _RESUME
-        )
     return UnitsFailed(f"{name} must finish", f"Its worker says {kind}: {text}", _RESUME)
