@@ -16,6 +16,7 @@ from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
@@ -61,7 +62,8 @@ from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import plan_units, train
+from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
 
@@ -94,14 +96,29 @@ def run_training(config: TrainingConfig) -> ExitCode:
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
+            _farm(config, folder, budget) as farm,
         ):
-            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
+            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler, farm)
     return ExitCode.DONE if analyses is None else require_targets(analyses)
 
 
 def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
     """Where tables are converted to; of a run that is only planned they stay there for its units."""
     return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
+
+
+@contextmanager
+def _farm(config: TrainingConfig, folder: RunFolder | None, budget: MemoryBudget) -> Iterator[Farm]:
+    """Where units are done; without a `folder` it is only looked at."""
+    if config.distributed is None:
+        yield HERE
+        return
+    exchange = nullcontext() if folder is None else folder.scratch("exchange")
+    with (
+        exchange as at,
+        dask_farm(config.distributed, exchange=at, threads=config.threads, budget=budget.bytes) as farm,
+    ):
+        yield farm
 
 
 def _require_apart(config: TrainingConfig) -> None:
@@ -127,11 +144,12 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
-    with tempfile.TemporaryDirectory() as work_dir:
+    with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes)
         check_tables(tables, config)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
-        say(json.dumps(plan.to_dict(), indent=2) + "\n")
+        _require_units(plan, farm)
+        say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
@@ -148,17 +166,17 @@ class _Ready:
 
 
 def _run(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler, farm: Farm
 ) -> AnalysisRun | None:
     """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables, plan, notes = _opened(config, folder, work_dir, budget)
+        tables, plan, notes = _opened(config, folder, work_dir, budget, farm)
     with _phase("screening", folder, sampler):
-        ready = _Ready(tables, plan, _screened(tables, plan, config, folder), notes)
+        ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
     with _phase("training", folder, sampler):
-        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir)
+        task = dataclasses.replace(_with_tables(_task(config, ready, folder, ends_at), tables, work_dir), farm=farm)
         if config.plan_only:
             _plan_units(plan, task, folder)
             return None
@@ -167,7 +185,7 @@ def _run(
 
 
 def _opened(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
     tables = open_tables(config, work_dir, budget.bytes)
@@ -178,17 +196,16 @@ def _opened(
     for line in (*profile.lines(), plan.selected(), plan.device_line()):
         logger.info("%s", line)
     tables, notes = _with_possible_genes(tables, plan, config, notes)
-    plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_room(plan, tables, folder, farm)
     return tables, plan, notes
 
 
-def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder) -> Screened:
+def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder, farm: Farm) -> Screened:
     screened = screen_table(tables.dataset, tables.positions, config)
     check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
-    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines())
     folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     return screened
 
@@ -219,6 +236,21 @@ def _assessed(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _require_units(plan: Plan, farm: Farm) -> None:
+    if farm.apart:
+        require_units(plan.strategy, "--distributed")
+
+
+def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
+    """Before anything is computed: memory, disk, and folders that all who do units can see."""
+    plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_units(plan, farm)
+    pool = () if tables.pool is None else tables.pool.files
+    genes = () if tables.trained is None else tables.trained.files
+    farm.require_shared([*(file.path for file in (*tables.dataset.files, *pool)), *genes])
 
 
 def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -74,6 +75,11 @@ class TrainingConfig(Configuration):
         None,
         description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
         "costs the run.",
+    )
+    distributed: OfStart[str | None] = Field(
+        None,
+        description="Do the units of the run on a Dask cluster: local:N (N processes of this machine), "
+        "tcp://HOST:PORT, tls://HOST:PORT, or file:PATH of a scheduler file.",
     )
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 
@@ -374,6 +380,8 @@ class TrainingConfig(Configuration):
             raise ValueError("resume and overwrite exclude one another")
         if self.plan_only and self.dry_run:
             raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
+        if self.plan_only and self.distributed is not None:
+            raise ValueError("plan_only and distributed exclude one another: units are written down, or done")
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
@@ -385,6 +393,13 @@ class TrainingConfig(Configuration):
             return
         if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
             raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
+
+    @field_validator("distributed")
+    @classmethod
+    def _check_cluster(cls, where: str | None) -> str | None:
+        if where is not None and not re.fullmatch(r"local:[1-9][0-9]*|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+", where):
+            raise ValueError("must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
+        return where
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):

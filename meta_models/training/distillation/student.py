@@ -54,7 +54,9 @@ class StudentStrategy(SingleModelStrategy):
     ) -> FittedProblem:
         """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
         del change
-        own = rows if isinstance(rows, TrainingRows) else task_rows(task, audit_task(task))
+        own = rows or task_rows(task, audit_task(task))
+        if not isinstance(own, TrainingRows):
+            raise AssertionError("students that read genes are refused before")
         soft = SoftRows.of(self._teacher.probabilities)
         weights, need = soft.weights(task), 4 * len(soft.copies) * len(task.features)
         with scratch_folder(task.run_path, "copies", need=need) as folder:

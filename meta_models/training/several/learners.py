@@ -64,7 +64,7 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     MetaModelsError
         As `TrainingStrategy.train` says.
     """
-    require_apart(strategy, "--plan-only")
+    require_units(strategy, "--plan-only")
     finished, several = list[str](), task.config.members > 1
     for member in contestants(task.config):
         own = task if member.variant is None and not several else member.task(task)
@@ -76,7 +76,7 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     return tuple(finished)
 
 
-def require_apart(strategy: TrainingStrategy, option: str) -> None:
+def require_units(strategy: TrainingStrategy, option: str) -> None:
     """Refuse a strategy whose work cannot be done by processes apart; raises UsageError."""
     if not strategy.has_units:
         raise UsageError(
