@@ -157,11 +157,8 @@ class Contenders:
         Of all members in their order, where each has a model of that fold.
     features : tuple of str
         The features that combinations number.
-    whole : str or None
-        The combination that the models of the folds of the result are; None where they are something else.
     """
 
     members: Mapping[str, Mapping[int, FittedModel]] = field(default_factory=dict)
     combined: Mapping[str, Mapping[int, Combination]] = field(default_factory=dict)
     features: tuple[str, ...] = ()
-    whole: str | None = None

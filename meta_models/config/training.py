@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -75,11 +76,19 @@ class TrainingConfig(Configuration):
         description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
         "costs the run.",
     )
+    distributed: OfStart[str | None] = Field(
+        None,
+        description="Do the units of the run on a Dask cluster: local:N (N processes of this machine), "
+        "tcp://HOST:PORT, tls://HOST:PORT, or file:PATH of a scheduler file.",
+    )
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 
     # ---- learners
     learners: OfModel[tuple[str, ...]] = Field(
-        ("xgboost",), min_length=1, description="What is fitted: names that `meta-models learners` lists."
+        ("xgboost",),
+        min_length=1,
+        description="What is fitted: names that `meta-models learners` lists, or auto: xgboost, and tcn where the "
+        "table is a built folder and PyTorch is installed, combined by what the other folds say.",
     )
     sections: OfModel[dict[str, SerializeAsAny[LearnerConfig]]] = Field(
         {}, description="The options of each learner, by its name.", repr=False
@@ -190,6 +199,12 @@ class TrainingConfig(Configuration):
     explained_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
         200, description="Most fixed and most broken sites whose top features are named by SHAP."
     )
+    explained_positions: OfAnalysis[PositiveInt] = Field(
+        200_000, description="Positions of whole genes from which inputs of learners of genes are taken away."
+    )
+    gradient_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
+        24, description="Fixed and broken sites that learners of genes explain by gradients and by mutations."
+    )
     importance_rows: OfAnalysis[PositiveInt] = Field(
         20_000, description="Rows behind one-feature average precision and correlation of features."
     )
@@ -299,6 +314,11 @@ class TrainingConfig(Configuration):
         return self.learner.rounds(self.section)
 
     @property
+    def reads_genes(self) -> bool:
+        """Whether one of the learners reads whole genes."""
+        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
+
+    @property
     def members(self) -> int:
         """How many models are trained side by side: each learner on each set of features."""
         return sum(len(self.variants_of(name)) for name in self.learners)
@@ -311,11 +331,6 @@ class TrainingConfig(Configuration):
     def contenders(self) -> int:
         """How many scores beside those of the saved model the leaderboard needs: of the members and of the whole."""
         return self.members + 1 if self.members > 1 else 0
-
-    @property
-    def reads_genes(self) -> bool:
-        """Whether one of the learners reads whole genes."""
-        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
 
     def of_learner(self, name: str) -> Self:
         """The same with the learner `name` alone, on one set of features."""
@@ -369,6 +384,8 @@ class TrainingConfig(Configuration):
             raise ValueError("resume and overwrite exclude one another")
         if self.plan_only and self.dry_run:
             raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
+        if self.plan_only and self.distributed is not None:
+            raise ValueError("plan_only and distributed exclude one another: units are written down, or done")
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
@@ -380,8 +397,13 @@ class TrainingConfig(Configuration):
             return
         if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
             raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
-        if self.reads_genes:
-            raise ValueError(f"teacher needs a learner of rows: {self.learners[0]} reads whole genes")
+
+    @field_validator("distributed")
+    @classmethod
+    def _check_cluster(cls, where: str | None) -> str | None:
+        if where is not None and not re.fullmatch(r"local:[1-9][0-9]*|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+", where):
+            raise ValueError("must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
+        return where
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):

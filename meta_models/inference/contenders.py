@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -13,31 +12,18 @@ from numpy.typing import NDArray
 
 from meta_models.learners.seam import Matrix
 from meta_models.model import FittedModel
-from meta_models.model.combinations import Combination
-from meta_models.model.ensemble import all_features
+from meta_models.model.ensemble import columns_of, names_of_all
 from meta_models.result import CALIBRATED, RAW, probability_columns
 from meta_models.schema import CLASSES
 from meta_models.standings import Contenders
 
-Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
-Rows = NDArray[np.intp]
 NOBODY = Contenders()
-
-
-class Source(Protocol):
-    """Where the features of some positions come from."""
-
-    def matrix(self, model: FittedModel, fold: int, rows: Rows) -> Matrix:
-        """What `model` reads of the positions `rows`, all of that fold, (len(rows), F)."""
-
-    def values(self, names: Sequence[str], rows: Rows) -> Matrix:
-        """The features `names` of the positions `rows`, (len(rows), len(names))."""
 
 
 @dataclass(frozen=True)
 class FoldScorer:
-    """Scores positions of whatever fold.
+    """Scores rows of whatever fold.
 
     Attributes
     ----------
@@ -50,21 +36,16 @@ class FoldScorer:
     models: Mapping[int, FittedModel]
     contenders: Contenders = NOBODY
 
-    @property
-    def everybody(self) -> list[FittedModel]:
-        """All models that score anything."""
-        others = [model for by_fold in self.contenders.members.values() for model in by_fold.values()]
-        return [*self.models.values(), *others]
-
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All columns that are read, those that models compute from whole genes included."""
-        return all_features(self.everybody)
+        """All columns that are read: in the order of the models' own where these are all."""
+        return names_of_all(self._models())
 
     @cached_property
-    def read(self) -> frozenset[str]:
-        """The columns among `names` that are features of positions."""
-        return frozenset(name for m in self.everybody for name in set(m.feature_names) - set(m.gene_columns))
+    def table_names(self) -> tuple[str, ...]:
+        """Those of `names` that a table has: without the scores that models have of whole genes."""
+        own = {name for model in self._models() for name in model.gene_columns}
+        return tuple(name for name in self.names if name not in own)
 
     @cached_property
     def members(self) -> tuple[str, ...]:
@@ -87,51 +68,51 @@ class FoldScorer:
 
     def set_threads(self, n: int) -> None:
         """Use `n` threads for each prediction."""
-        for model in self.everybody:
+        for model in self._models():
             model.set_threads(n)
 
-    def score(self, fold: NDArray[np.int16], source: Source) -> Floats32:
-        """Probabilities (L, n, 3), a layer for each of `prefixes`; `fold` (n,) says which models score a position."""
-        layers = np.empty((len(self.prefixes), len(fold), len(CLASSES)), np.float32)
+    def score(self, fold: NDArray[np.int16], matrix: Matrix) -> Floats32:
+        """Probabilities (L, n, 3), a layer for each of `prefixes`, of a matrix (n, F) of `names`.
+
+        `fold` (n,) says which models a row is scored by.
+        """
+        layers = np.empty((len(self.prefixes), len(matrix), len(CLASSES)), np.float32)
         for number in np.unique(fold):
-            rows = np.flatnonzero(fold == number)
-            layers[:, rows] = self._of_fold(int(number), rows, source)
+            here = np.flatnonzero(fold == number)
+            layers[:, here] = self.score_fold(int(number), matrix[here])
         return layers
 
-    def _of_fold(self, fold: int, rows: Rows, source: Source) -> Floats:
-        known = dict[int, Floats]()
-        both = None if self._combined_whole else self._both(self.models[fold], fold, rows, source)
-        if both is not None:
-            known[id(self.models[fold])] = both[1]
-        own = []
-        for name in self.members:
-            model = self.contenders.members[name][fold]
-            scores = known.get(id(model))
-            own.append(model.probabilities_of(source.matrix(model, fold, rows)) if scores is None else scores)
-        stack = np.stack(own) if own else np.empty((0, len(rows), len(CLASSES)))
-        together = [self._together(by_fold[fold], stack, rows, source) for by_fold in self.contenders.combined.values()]
-        first = both if both is not None else [together[self._number]] * 2
-        return np.stack([*first, *own, *together])
+    def score_fold(self, fold: int, matrix: Matrix) -> NDArray[np.float64]:
+        """As :meth:`score`, of rows that were all held out in one `fold`."""
+        whole = self.models[fold]
+        both = whole.predict_both(matrix[:, columns_of(whole, self.names)])
+        own = [
+            self._probabilities(self.contenders.members[name][fold], matrix, whole, both[1]) for name in self.members
+        ]
+        ways = [by_fold[fold] for by_fold in self.contenders.combined.values()]
+        stack = np.stack(own) if own else np.empty((0, len(matrix), len(CLASSES)))
+        together = [way(stack, matrix[:, self._numbers(way.columns)]) for way in ways]
+        return np.stack([*both, *own, *together])
 
-    @staticmethod
-    def _both(model: FittedModel, fold: int, rows: Rows, source: Source) -> tuple[Floats, Floats]:
-        return model.predict_both(source.matrix(model, fold, rows))
+    def _probabilities(
+        self, model: FittedModel, matrix: Matrix, whole: FittedModel, known: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return known if model is whole else model.probabilities_of(matrix[:, columns_of(model, self.names)])
 
-    def _together(self, way: Combination, members: Floats, rows: Rows, source: Source) -> Floats:
-        names = [self.contenders.features[column] for column in way.columns]
-        return way(members, source.values(names, rows) if names else None)
+    def models_of(self, fold: int) -> list[FittedModel]:
+        """The models that score a fold."""
+        return [self.models[fold], *(self.contenders.members[name][fold] for name in self.members)]
 
-    @property
-    def _combined_whole(self) -> bool:
-        """Whether the models are a combination of the members, which need not be scored twice."""
-        return self.contenders.whole is not None
-
-    @property
-    def _number(self) -> int:
-        return list(self.contenders.combined).index(self.contenders.whole or "")
+    def _numbers(self, columns: Iterable[int]) -> list[int]:
+        """Where the columns of a combination stand among `names`."""
+        return [self.names.index(self.contenders.features[column]) for column in columns]
 
     def _is_whole(self, models: Mapping[int, FittedModel]) -> bool:
         return all(models.get(fold) is model for fold, model in self.models.items())
+
+    def _models(self) -> list[FittedModel]:
+        others = [model for name in self.contenders.members for model in self.contenders.members[name].values()]
+        return [*self.models.values(), *others]
 
 
 def layer_columns(prefixes: Iterable[str], layers: Floats32) -> list[pl.Series]:

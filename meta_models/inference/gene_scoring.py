@@ -14,18 +14,9 @@ from meta_models.dataset.gene_columns import Gene
 from meta_models.dataset.genes import GeneEntry
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.whole_genes import WholeGenes
-from meta_models.features import FeatureBlock, Recipe
+from meta_models.features import Recipe
 from meta_models.inference.contenders import FoldScorer, layer_columns
-from meta_models.inference.stretches import (
-    Stretch,
-    features_of,
-    matrix_of,
-    model_matrix,
-    needed,
-    packs,
-    require_columns,
-)
-from meta_models.learners.seam import Matrix
+from meta_models.inference.stretches import Stretch, features_of, model_matrix, needed, packs, require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.result import SCREENED
@@ -107,8 +98,8 @@ def _folds_of(oof: pl.DataFrame, genes: WholeGenes, folds: tuple[int, ...], *, b
 def _score(
     scorer: FoldScorer, genes: WholeGenes, told: Mapping[str, _Told], bases: Sequence[BaseModel], threads: int
 ) -> pl.DataFrame:
-    require_columns(scorer.read, genes.folder.recipe)
-    read = scorer.read | {column for base in bases for column in base.columns}
+    require_columns(scorer.table_names, genes.folder.recipe)
+    read = frozenset(scorer.table_names).union(*(base.columns for base in bases))
     workers, for_each = shares(threads)
     scorer.set_threads(for_each)
     of_pack = _PackScorer(scorer, genes.folder.recipe, read, bases, told)
@@ -137,25 +128,6 @@ class _Scored:
 
 
 @dataclass(frozen=True)
-class _PackSource:
-    """The features of the positions of a pack, whose stretches are of `folds`."""
-
-    pack: tuple[Stretch, ...]
-    folds: Sequence[int]
-    block: FeatureBlock
-    recipe: Recipe
-
-    def matrix(self, model: FittedModel, fold: int, rows: NDArray[np.intp]) -> Matrix:
-        """What `model` reads of `rows`, which are those of the stretches of a fold."""
-        mine = [stretch for stretch, of in zip(self.pack, self.folds, strict=True) if of == fold]
-        return model_matrix(model, mine, self.block, self.recipe, rows)
-
-    def values(self, names: Sequence[str], rows: NDArray[np.intp]) -> Matrix:
-        """Some features."""
-        return matrix_of(self.block, names)[rows]
-
-
-@dataclass(frozen=True)
 class _PackScorer:
     scorer: FoldScorer
     recipe: Recipe
@@ -166,8 +138,13 @@ class _PackScorer:
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
         block = features_of(pack, needed(self.recipe, self.read) or self.recipe)
         counts, folds = [len(stretch.rows) for stretch in pack], [self.told[each.gene.gene_id].fold for each in pack]
-        source = _PackSource(pack, folds, block, self.recipe)
-        layers = self.scorer.score(np.repeat(folds, counts).astype(np.int16), source)
+        fold, scorer = np.repeat(folds, counts), self.scorer
+        layers = np.empty((len(scorer.prefixes), len(fold), len(CLASSES)), np.float32)
+        for number in np.unique(fold).tolist():
+            here = np.flatnonzero(fold == number)
+            mine = [stretch for stretch, of in zip(pack, folds, strict=True) if of == number]
+            matrix = model_matrix(scorer.models_of(number), scorer.names, mine, block, self.recipe, here)
+            layers[:, here] = scorer.score_fold(number, matrix)
         base = np.stack([block[column] for base in self.bases for column in base.columns])
         labels = np.concatenate([stretch.gene.labels[stretch.rows] for stretch in pack])
         genes = tuple((stretch.gene, count) for stretch, count in zip(pack, counts, strict=True))

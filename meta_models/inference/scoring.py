@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -15,9 +14,7 @@ from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.reader import Dataset, rows_of_chunk
 from meta_models.inference.contenders import FoldScorer, layer_columns
 from meta_models.inference.overlap import require_genes
-from meta_models.learners.seam import Matrix
 from meta_models.model import FittedModel
-from meta_models.model.ensemble import columns_read
 from meta_models.model.inputs import as_matrix, resolve_columns
 from meta_models.names import known_as
 from meta_models.progress import Progress
@@ -105,22 +102,4 @@ def _numbered(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFram
 
 def _of_chunk(scorer: FoldScorer, fold: NDArray[np.int16], first: int, chunk: pl.DataFrame) -> NDArray[np.float32]:
     """Layers of probabilities, (L, n, 3), of a chunk whose first row is row `first` of the table."""
-    source = _ChunkSource(as_matrix(chunk, scorer.names), scorer.names)
-    return scorer.score(fold[first : first + chunk.height], source)
-
-
-@dataclass(frozen=True)
-class _ChunkSource:
-    """The features `names` of rows of a table, (n, F)."""
-
-    whole: Matrix
-    names: tuple[str, ...]
-
-    def matrix(self, model: FittedModel, fold: int, rows: NDArray[np.intp]) -> Matrix:  # noqa: ARG002 - rows are rows
-        """What `model` reads of `rows`."""
-        columns = columns_read(model, self.names)
-        return self.whole[rows] if columns is None else self.whole[np.ix_(rows, columns)]
-
-    def values(self, names: Sequence[str], rows: NDArray[np.intp]) -> Matrix:
-        """Some features."""
-        return self.whole[np.ix_(rows, np.array([self.names.index(name) for name in names], np.intp))]
+    return scorer.score(fold[first : first + chunk.height], as_matrix(chunk, scorer.names))

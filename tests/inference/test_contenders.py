@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from fitted_models import FEATURES, rows, single
 
 from meta_models.inference.contenders import FoldScorer, layer_columns
-from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
+from meta_models.model import FittedModel, ModelInfo, SingleModel
 from meta_models.model.combinations import PerBin, Weighted
 from meta_models.result import CALIBRATED, RAW
 from meta_models.standings import Contenders
@@ -18,20 +16,8 @@ FOLD = np.tile([0, 1, 1], 40).astype(np.int16)
 INFO = ModelInfo(strategy="single_model", genes=())
 
 
-class Table:
-    """Features of rows by their names."""
-
-    def matrix(self, model: FittedModel, fold: int, rows: np.ndarray) -> np.ndarray:
-        assert set(FOLD[rows]) == {fold}
-        return self.values(model.feature_names, rows)
-
-    def values(self, names: Sequence[str], rows: np.ndarray) -> np.ndarray:
-        return X[np.ix_(rows, [FEATURES.index(name) for name in names])]
-
-
 def by_fold(one: FittedModel, other: FittedModel) -> np.ndarray:
-    everything = np.arange(len(X))
-    both = np.stack([m.predict_proba(Table().values(m.feature_names, everything)) for m in (one, other)])
+    both = np.stack([m.predict_proba(X[:, [FEATURES.index(n) for n in m.feature_names]]) for m in (one, other)])
     return both[FOLD, np.arange(len(X))]
 
 
@@ -40,7 +26,7 @@ def test_a_model_that_is_compared_with_none_is_scored_alone() -> None:
     scorer = FoldScorer(models, Contenders({"xgboost": models}))
     assert scorer.prefixes == (RAW, CALIBRATED)
     assert scorer.of("xgboost") == CALIBRATED
-    layers = scorer.score(FOLD, Table())
+    layers = scorer.score(FOLD, X)
     np.testing.assert_allclose(layers[1], by_fold(models[0], models[1]), rtol=1e-6)
     assert not np.allclose(layers[0], layers[1])
 
@@ -54,24 +40,13 @@ def test_members_and_combinations_stand_beside_it() -> None:
     ways = {"weighted": {0: weights, 1: weights}, "per-bin": {0: bins, 1: bins}}
     scorer = FoldScorer(first, Contenders({"a": first, "b": turned}, ways, ("gc_content", "donor_score")))
     assert scorer.prefixes == (RAW, CALIBRATED, "a", "b", "weighted", "per-bin")
-    layers = dict(zip(scorer.prefixes, scorer.score(FOLD, Table()), strict=True))
+    layers = dict(zip(scorer.prefixes, scorer.score(FOLD, X), strict=True))
     one, other = by_fold(first[0], first[1]), by_fold(turned[0], turned[1])
     np.testing.assert_allclose(layers["a"], one, rtol=1e-6)
     np.testing.assert_allclose(layers["b"], other, rtol=1e-6)
     np.testing.assert_allclose(layers["weighted"], 0.25 * one + 0.75 * other, rtol=1e-5)
     low = X[:, FEATURES.index("donor_score")] <= 0.4
     np.testing.assert_allclose(layers["per-bin"], np.where(low[:, None], one, other), rtol=1e-5)
-    names = [series.name for series in layer_columns(scorer.prefixes, scorer.score(FOLD, Table()))]
+    names = [series.name for series in layer_columns(scorer.prefixes, scorer.score(FOLD, X))]
     assert names[3:9] == ["calibrated_neither", "calibrated_donor", "calibrated_acceptor", "a_neither", "a_donor",
                           "a_acceptor"]  # fmt: skip
-
-
-def test_a_combination_that_is_the_model_is_not_scored_twice() -> None:
-    members = {"a": {0: single(0), 1: single(1)}, "b": {0: single(1), 1: single(2)}}
-    way = Weighted(np.ones((2, 3)))
-    models = {k: EnsembleMetaModel([members["a"][k], members["b"][k]], info=INFO, combination=way) for k in (0, 1)}
-    scorer = FoldScorer(models, Contenders(members, {"both": {0: way, 1: way}}, FEATURES, "both"))
-    layers = dict(zip(scorer.prefixes, scorer.score(FOLD, Table()), strict=True))
-    np.testing.assert_array_equal(layers[RAW], layers["both"])
-    np.testing.assert_array_equal(layers[CALIBRATED], layers["both"])
-    np.testing.assert_allclose(layers["both"], by_fold(models[0], models[1]), rtol=1e-6)

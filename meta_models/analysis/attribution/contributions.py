@@ -104,7 +104,7 @@ def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: N
     elif isinstance(model, EnsembleMetaModel):
         shares = model.combination.shares(model.n_members, len(CLASSES))
         for member, share, own in zip(model.members, shares, model.columns, strict=True):
-            yield from _weighted_parts(member, weights * share, columns if own is None else columns[own])
+            yield from _weighted_parts(member, weights * share, columns[own])
 
 
 def _explains(part: Part) -> bool:

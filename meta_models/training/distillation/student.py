@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from meta_models.errors import UsageError
 from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, TrainingRows
 from meta_models.model import FittedModel
@@ -28,7 +29,7 @@ from meta_models.training.fitting.fit_table import ChangeJob
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.more_rows import cut_to_table
 from meta_models.training.fitting.one_vs_rest import FittedProblem, held_out_jobs, whole_jobs
-from meta_models.training.fitting.problem import task_problem
+from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.leaderboard import base_standings, compare, member_standing, ranked
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -53,13 +54,14 @@ class StudentStrategy(SingleModelStrategy):
     ) -> FittedProblem:
         """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
         del change
-        if not isinstance(rows, TrainingRows):
-            raise AssertionError("students are fitted to rows")
+        own = rows or task_rows(task, audit_task(task))
+        if not isinstance(own, TrainingRows):
+            raise AssertionError("students that read genes are refused before")
         soft = SoftRows.of(self._teacher.probabilities)
         weights, need = soft.weights(task), 4 * len(soft.copies) * len(task.features)
         with scratch_folder(task.run_path, "copies", need=need) as folder:
             larger = soft.task(task, folder)
-            of_larger = replace(rows, table=larger.dataset)
+            of_larger = replace(own, table=larger.dataset)
             fit = super()._train(larger, soft.folds(folds), of_larger, lambda job: replace(job, weights=weights))
         return cut_to_table(_of_table(task, folds, fit), fit)
 
@@ -76,9 +78,14 @@ def distil(teacher: Teacher, task: TrainingTask) -> TrainingResult:
 
     Raises
     ------
+    UsageError
+        If the student would read whole genes: it is fitted to scores of rows.
     MetaModelsError
         As `TrainingStrategy.train`; InputError where the table is another one.
     """
+    if task.config.reads_genes:
+        found = f"Found {task.config.learner.name}, which reads whole genes"
+        raise UsageError("A student must be a learner of rows", found, "Give another --learner")
     teacher.require_rows(task)
     student, name = StudentStrategy(teacher).train(task), task.config.learners[0]
     facts = {**student.model.info.provenance, "distilled_from": teacher.name}

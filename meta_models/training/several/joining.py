@@ -15,7 +15,7 @@ from meta_models.metrics import Gain
 from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo
 from meta_models.model.calibrators import normalise
 from meta_models.model.combinations import Combination, PerBin
-from meta_models.model.ensemble import all_features
+from meta_models.model.ensemble import names_of_all
 from meta_models.result import (
     CALIBRATED,
     RAW,
@@ -88,7 +88,7 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     notes = (*joined.notes, *_notes(method, gain, failed, keep=keep, alone=alone, saved=saved))
     return replace(
         joined, config=task.config, oof=oof, leaderboard=board, notes=notes, seconds=seconds,
-        contenders=_contenders(results, combined, features, kept=keep),
+        contenders=_contenders(results, combined, features),
     )  # fmt: skip
 
 
@@ -98,16 +98,13 @@ def read_by_any(task: TrainingTask, results: Mapping[str, TrainingResult]) -> tu
     return tuple(name for name in task.features if name in read)
 
 
-def _contenders(
-    results: Mapping[str, TrainingResult], combined: _Fitted, features: tuple[str, ...], *, kept: bool
-) -> Contenders:
+def _contenders(results: Mapping[str, TrainingResult], combined: _Fitted, features: tuple[str, ...]) -> Contenders:
     """What can be scored elsewhere; the combination where all members have the same folds."""
     first = next(iter(results.values()))
     members = {name: result.fold_models for name, result in results.items() if _same_folds([first, result])}
     possible = len(members) == len(results) > 1
-    name = whole_name(combined.method)
-    ways = {name: combined.by_fold} if possible else {}
-    return Contenders(members, ways, features, name if possible and kept else None)
+    whole = {whole_name(combined.method): combined.by_fold} if possible else {}
+    return Contenders(members, whole, features)
 
 
 def _same_folds(members: Sequence[TrainingResult]) -> bool:
@@ -163,13 +160,14 @@ def _model(
     Parameters
     ----------
     features : tuple of str
-        What the columns of the combination number; the order of the columns of the whole.
+        What the columns of the combination number; the order of the columns of the whole, behind which the scores stand
+        that members have of whole genes.
     least : sequence of str
         Columns that the whole has, whether a member that counts reads them or not.
     """
     numbers, trimmed = combination.trimmed(len(members))
     chosen = [members[number] for number in numbers]
-    read = {*all_features(chosen), *least, *(features[column] for column in trimmed.columns)}
+    read = {*names_of_all(chosen), *least, *(features[column] for column in trimmed.columns)}
     own = tuple(name for member in chosen for name in member.gene_columns)
     names = (*(name for name in features if name in read), *own)
     if isinstance(trimmed, PerBin):

@@ -64,20 +64,19 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     MetaModelsError
         As `TrainingStrategy.train` says.
     """
-    require_apart(strategy, "--plan-only")
-    several, finished = task.config.members > 1, []
+    require_units(strategy, "--plan-only")
+    finished, several = list[str](), task.config.members > 1
     for member in contestants(task.config):
-        apart = several or member.variant is not None
-        own, prefix = (member.task(task), f"{member.unit}.") if apart else (task, "")
+        own = task if member.variant is None and not several else member.task(task)
         try:
-            strategy.train(replace(own, farm=Recording(plan, prefix)))
+            strategy.train(replace(own, farm=Recording(plan, f"{member.unit}." if several else "")))
         except Recorded:
             continue
         finished.append(member.name)
     return tuple(finished)
 
 
-def require_apart(strategy: TrainingStrategy, option: str) -> None:
+def require_units(strategy: TrainingStrategy, option: str) -> None:
     """Refuse a strategy whose work cannot be done by processes apart; raises UsageError."""
     if not strategy.has_units:
         raise UsageError(
