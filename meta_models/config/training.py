@@ -397,6 +397,9 @@ class TrainingConfig(Configuration):
             return
         if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
             raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
+        name = self.learners[0]
+        if name not in LEARNERS or LEARNERS[name].traits.inputs == "genes":
+            raise ValueError(f"teacher needs a learner of rows by its name, found {name}")
 
     @field_validator("distributed")
     @classmethod
