@@ -138,7 +138,10 @@ def _figures(row: Standing) -> dict[str, Any]:
 
 
 def _markdown(rows: list[dict[str, Any]]) -> str:
-    lines = ["| | AP on every position | log-loss | minus best member | CPU s |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| | AP on every position | log-loss | minus best member | s (members: wall of training; methods: CPU) |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for row in rows:
         difference = ""
         if row.get("lower") is not None:
