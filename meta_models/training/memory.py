@@ -94,9 +94,17 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
-    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
+    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows) + _serving(profile, config, threads)
     row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
     return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values)
+
+
+def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    """Bytes of scoring whole genes again: its library does not give back what training took."""
+    if not config.reads_genes:
+        return 0
+    shape = shape_of(profile, profile.rows, config)
+    return config.learner.footprint(shape, config.section, Resources(threads)).predictor
 
 
 def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
