@@ -10,6 +10,7 @@ from mining_tables import all_positions, mining_task, sampled
 from sklearn.metrics import average_precision_score
 
 from meta_models.errors import InputError
+from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.scoring import score_out_of_fold
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.persistence import dump_model
@@ -116,7 +117,7 @@ def test_figures_of_the_rounds_are_those_of_all_positions(tmp_path: Path) -> Non
     result = SINGLE.train(task)
     assert task.pool is not None
     chosen = {record.fold: record for record in result.mining if record.chosen}
-    frame = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions, 2)
+    frame = score_out_of_fold(FoldScorer(result.fold_models), result.oof, task.pool.dataset, task.pool.positions, 2)
     for fold, record in chosen.items():
         if fold == FINAL:
             continue
