@@ -293,6 +293,11 @@ class TrainingConfig(Configuration):
         """Most rounds of a fit of the learner; 0 where it has none."""
         return self.learner.rounds(self.section)
 
+    @property
+    def reads_genes(self) -> bool:
+        """Whether one of the learners reads whole genes."""
+        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
+
     def of_learner(self, name: str) -> Self:
         """The same with the learner `name` alone."""
         return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})

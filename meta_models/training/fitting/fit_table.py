@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
 from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
@@ -29,7 +30,7 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    rows: TrainingRows | None = None,
+    rows: TrainingRows | TrainingGenes | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
@@ -39,8 +40,8 @@ def fit_table(
 
     Parameters
     ----------
-    rows : TrainingRows, optional
-        The features of `task`, if they were looked at already.
+    rows : TrainingRows or TrainingGenes, optional
+        The features of `task`, if they were looked at already, or its genes.
     cache : Path, optional
         Folder that holds what is prepared; without it, it is held in memory.
     change : callable

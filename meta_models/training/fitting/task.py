@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
@@ -22,6 +23,20 @@ from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.row_weights import row_weights
 from meta_models.workers import HERE, Farm
+
+
+@dataclass(frozen=True)
+class TrainedGenes:
+    """The genes of a built folder; made by the pipeline.
+
+    Attributes
+    ----------
+    hashes : tuple of str
+        sha256 of each of its files.
+    """
+
+    folder: GeneFolder
+    hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,8 @@ class TrainingTask:
         Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
         All positions of the training genes, where negatives are to be mined.
+    trained : TrainedGenes or None
+        The genes of the table, where a learner reads them whole.
     farm : Farm
         Where units are done that take a process of their own.
     """
@@ -74,6 +91,7 @@ class TrainingTask:
     ends_at: float | None = None
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
+    trained: TrainedGenes | None = None
     farm: Farm = HERE
 
     def require_time(self) -> None:

@@ -17,7 +17,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import MemoryBudgetError, UsageError
-from meta_models.learners.seam import Resources
+from meta_models.learners.seam import Resources, Shape
 from meta_models.metrics import best_by_fold
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
@@ -37,6 +37,7 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.fitting.gene_inputs import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
 
@@ -117,7 +118,7 @@ class TrainingStrategy(ABC):
         """`config` with the settings that this strategy was made with, where it has any."""
         return config
 
-    def cache_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:  # noqa: ARG002
+    def cache_bytes(self, shape: Shape, config: TrainingConfig) -> int:  # noqa: ARG002
         """Most bytes on disk, in the run folder or ``--cache-dir``, that training takes and gives back."""
         return 0
 
@@ -168,7 +169,7 @@ class TrainingStrategy(ABC):
             If a unit failed.
         """
         self.require_fit(task.predicted_peak, task.budget)
-        task = replace(task, config=self.configured(task.config))
+        task = read_by_learner(replace(task, config=self.configured(task.config)))
         started = time.monotonic()
         task, notes = _narrowed(task)
         fit = self._fit(task)

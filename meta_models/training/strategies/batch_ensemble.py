@@ -52,6 +52,13 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         """The title with the most genes of a batch."""
         return f"{self.title} ({self.configured(config).max_genes_per_batch} genes/batch)"
 
+    def obstacle(self, config: TrainingConfig) -> str:
+        """Learners that hold a piece of a gene at a time, whatever the number of genes."""
+        learner = config.learner
+        if learner.traits.inputs != "genes":
+            return ""
+        return f"{learner.name} reads whole genes piece by piece, and needs no batches of them"
+
     def configured(self, config: TrainingConfig) -> TrainingConfig:
         """`config` with the caps that were given."""
         return TrainingConfig.from_mapping({**dict(config), **self._overrides})
