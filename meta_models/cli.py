@@ -35,6 +35,7 @@ from meta_models.inference.config import PredictConfig
 from meta_models.learners.registry import LEARNERS
 from meta_models.local_paths import read_utf8
 from meta_models.resources import require_address_space
+from meta_models.search.options import NOT_SEARCHED, TuneConfig
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
@@ -51,6 +52,9 @@ _MILESTONES = frozenset(
         "meta_models.pipeline",
         "meta_models.progress",
         "meta_models.reporting",
+        "meta_models.search.command",
+        "meta_models.search.study",
+        "meta_models.experiments.launch",
         "meta_models.inference.prediction",
         "meta_models.inference.ensemble_model_loader",
     }
@@ -140,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
         console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return ExitCode.MEMORY
     except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command, build_command)
+        resumable = (train_command, predict_command, compare_command, build_command, tune_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
         console.complain(f"interrupted{again}\n")
         return ExitCode.SIGINT
@@ -198,6 +202,14 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
         compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
     )
     add_learner_options(compare, chosen)
+    tune = commands.add_parser(
+        "tune",
+        help="search options of learners, judge them on families kept out, and train the winner",
+        argument_default=argparse.SUPPRESS,
+    )
+    tune.set_defaults(command=tune_command)
+    add_config_options(tune, TuneConfig, without=NOT_SEARCHED)
+    add_learner_options(tune, chosen)
     predict = commands.add_parser(
         "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
     )
@@ -341,6 +353,16 @@ def compare_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.experiments.strategies import compare_strategies
 
     return compare_strategies(config)
+
+
+def tune_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models tune``."""
+    config = config_from(arguments, TuneConfig)
+    config.require_dataset()
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.search.command import run_tune
+
+    return run_tune(config)
 
 
 def predict_command(arguments: argparse.Namespace) -> ExitCode:

@@ -36,7 +36,7 @@ def evaluate_training_genes(
     )
     folder.update(lines={**folder.manifest.lines, WHOLE_GENES: (tables.genes.title,)})
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    return _save_evaluation(result, frame, result.bases, "none", best, WHOLE_GENES, folder)
+    return save_evaluation(result, frame, result.bases, "none", best, WHOLE_GENES, folder)
 
 
 def _evaluate_whole_genes(
@@ -60,7 +60,7 @@ def _evaluate_whole_genes(
             "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
             " and ".join(sorted(lacking)), " ".join(positions.notes),
         )  # fmt: skip
-    return _save_evaluation(result, frame, shared, positions.weighting, best, WHOLE_GENES, folder)
+    return save_evaluation(result, frame, shared, positions.weighting, best, WHOLE_GENES, folder)
 
 
 def evaluate_external(
@@ -76,14 +76,14 @@ def evaluate_external(
     else:
         frame, weighting = score_genes(result.model, tables.external_genes, shared, threads), "none"
     best = best_base_overall(result.oof, shared, weighting=result.weighting)
-    return _save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
+    return save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
     return [base for base in result.bases if base in positions.bases]
 
 
-def _save_evaluation(
+def save_evaluation(
     result: TrainingResult,
     frame: pl.DataFrame,
     bases: Sequence[BaseModel],

@@ -154,7 +154,7 @@ def _run(
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
         result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
-        result = dataclasses.replace(result, notes=(*result.notes, *notes))
+        result = dataclasses.replace(result, notes=(*_choice(config), *result.notes, *notes))
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
@@ -176,6 +176,11 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:

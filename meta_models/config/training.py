@@ -172,6 +172,9 @@ class TrainingConfig(Configuration):
         description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
         "weights; exit code 5 when one is missed.",
     )
+    chosen_by: OfAnalysis[str | None] = Field(
+        None, description="How these options were chosen, for the report; a search says what its own figures are worth."
+    )
     plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
     shap_rows: OfAnalysis[PositiveInt] = Field(
         1000, description="Rows explained by SHAP, spread over classes and genes."
