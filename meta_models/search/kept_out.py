@@ -30,7 +30,7 @@ from meta_models.run_folder import RunFolder
 from meta_models.schema import CLASS_NAMES, GENE
 from meta_models.search.chance import Chance, chance_precision
 from meta_models.search.options import TuneConfig
-from meta_models.training.fitting.folds import draw_groups, held_together, require_classes
+from meta_models.training.fitting.folds import held_together, require_classes
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.learners import task_of
 from meta_models.training.strategies import STRATEGIES
@@ -122,10 +122,24 @@ def keep_out(dataset: Dataset, positions: Positions, config: TuneConfig) -> Spli
             "Give a larger table or fewer folds",
         )
     labels = positions.labels
-    chosen = draw_groups(labels, groups, config.tune_share, config.seed)
+    chosen = _drawn(groups, config.tune_share, config.seed)
     for rows, where in ((chosen, "kept out (--tune-share)"), (~chosen, "searched")):
         require_classes(labels[rows], labels, CLASS_NAMES, f"the {unit} that are {where}")
     return Split(dataset, positions, chosen)
+
+
+def _drawn(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Rows (n_rows,) of groups drawn in turn, as far as they fit into `share` of the rows; one of them at least.
+
+    Folds are made as even as they can be, and always hold the same families out first: here chance alone decides.
+    """
+    found, sizes = np.unique(groups, return_counts=True)
+    drawn, room = list[int](), share * len(groups)
+    for at in np.random.default_rng(seed).permutation(len(found)):
+        if sizes[at] <= room:
+            drawn.append(int(found[at]))
+            room -= sizes[at]
+    return np.isin(groups, drawn or [int(found[np.argmin(sizes)])])
 
 
 def judge(

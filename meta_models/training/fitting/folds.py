@@ -126,21 +126,15 @@ def stop_rows(
         return chosen
     rows = np.flatnonzero(train)
     n_groups = len(np.unique(folds.groups[rows]))
-    if n_groups < 2:
+    parts = min(max(2, round(1 / config.early_stopping_share)), n_groups)
+    if parts < 2:
         raise InputError(
             "Early stopping needs at least two families among the training genes",
             f"Found {n_groups}",
             "Give a larger table or --rounds fixed",
         )
-    chosen[rows] = draw_groups(labels[rows], folds.groups[rows], config.early_stopping_share, config.seed)
-    return chosen
-
-
-def draw_groups(labels: NDArray[np.integer], groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """Rows (n_rows,) of whole groups, about `share` of all, stratified by class; of two groups at least, one stays."""
-    parts = min(max(2, round(1 / share)), len(np.unique(groups)))
-    chosen = np.zeros(len(labels), bool)
-    chosen[next(_stratified(parts, labels, groups, seed))[1]] = True
+    _, inner = next(_stratified(parts, labels[rows], folds.groups[rows], config.seed))
+    chosen[rows[inner]] = True
     return chosen
 
 
