@@ -27,6 +27,7 @@ from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.experiments.options import (
     CompareConfig,
     EvidenceConfig,
+    ExperimentConfig,
     GatesConfig,
     ReproduceConfig,
     TrackConfig,
@@ -63,7 +64,7 @@ _MILESTONES = frozenset(
 
 @dataclass(frozen=True)
 class _OverRuns:
-    """A command over finished runs.
+    """A command over runs.
 
     Attributes
     ----------
@@ -73,6 +74,8 @@ class _OverRuns:
         ``module:function`` that does it: loaded when the command is given, called with the runs and the options.
     several : bool
         Whether it takes more than one run.
+    takes : tuple of (str, str)
+        What the argument is called, and what it is, where it takes one.
     """
 
     name: str
@@ -80,13 +83,14 @@ class _OverRuns:
     kind: type[Configuration]
     work: str
     several: bool = False
+    takes: tuple[str, str] = ("RUN", "folder of the run")
 
     def add_to(self, commands: Any) -> None:
         """Add its parser to the subparsers `commands`."""
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self)
-        many, words = ("+", "run folders, each PATH or NAME=PATH") if self.several else (1, "folder of the run")
-        parser.add_argument("runs", metavar="RUN", nargs=many, help=words)
+        metavar, words = ("RUN", "run folders, each PATH or NAME=PATH") if self.several else self.takes
+        parser.add_argument("runs", metavar=metavar, nargs="+" if self.several else 1, help=words)
         add_config_options(parser, self.kind)
 
     def __call__(self, arguments: argparse.Namespace) -> ExitCode:
@@ -102,6 +106,10 @@ _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
         "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "experiment", "run or resume the variants of a file, and compare them", ExperimentConfig,
+        "meta_models.experiments.experiment:run_experiment", takes=("FILE", "YAML file of the experiment"),
     ),
     _OverRuns(
         "track", "record a finished run in a tracker of experiments", TrackConfig,

@@ -175,6 +175,9 @@ class TrainingConfig(Configuration):
     chosen_by: OfAnalysis[str | None] = Field(
         None, description="How these options were chosen, for the report; a search says what its own figures are worth."
     )
+    tags: OfAnalysis[tuple[Annotated[str, Field(pattern=r"^[^=]+=")], ...]] = Field(
+        (), description="Notes on the run as KEY=VALUE, which trackers of experiments are told."
+    )
     plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
     shap_rows: OfAnalysis[PositiveInt] = Field(
         1000, description="Rows explained by SHAP, spread over classes and genes."

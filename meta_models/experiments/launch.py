@@ -23,6 +23,7 @@ from meta_models.run_folder import (
     describe_input,
     json_bytes,
     library_versions,
+    make_folder,
 )
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
     UnitsFailed, UsageError
         If the run did not finish; its own message says why.
     """
+    make_folder(out_dir.parent)
     file = out_dir.parent / f"{out_dir.name}.config.json"
     atomic_write(file, json_bytes(dict(options)))
     module = "meta_models.training.run_gene_cv_sigmoid"

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from meta_models.config import Configuration, PositiveInt
+from meta_models.local_paths import LocalPath
 
 
 class CompareConfig(Configuration):
@@ -21,6 +22,22 @@ class CompareConfig(Configuration):
         default=False,
         description="The runs are of several tables: those that share genes are compared, then runs of the same name "
         "(the folder's) are ranked over the tables.",
+    )
+    bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the resamples.")
+
+
+class ExperimentConfig(Configuration):
+    """How an experiment is run and compared."""
+
+    out_dir: LocalPath = Field(
+        description="Folder of the experiment, with one for each variant; what is finished there is not run again."
+    )
+    overwrite: bool = Field(default=False, description="Run all variants again.")
+    dry_run: bool = Field(default=False, description="Check the file, list the variants and write nothing.")
+    max_variants: PositiveInt = Field(100, description="Most combinations that the matrix may have.")
+    control: str | None = Field(
+        None, description="Name of the variant that the others are compared with (default: the first)."
     )
     bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the resamples.")
