@@ -67,8 +67,8 @@ class TrainingConfig(Configuration):
     dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
     track: OfStart[str | None] = Field(
         None,
-        description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
-        "costs the run.",
+        description="Record the finished run in a tracker of experiments: mlflow, mlflow:URI, wandb or wandb:FOLDER "
+        "(offline); one that fails never costs the run.",
     )
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 

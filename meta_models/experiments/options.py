@@ -49,7 +49,7 @@ class TrackConfig(Configuration):
     to: str = Field(
         "mlflow",
         description="Tracker, and after a colon its address: mlflow, or mlflow:URI (default: a SQLite file beside the "
-        "run folder).",
+        "run folder); wandb, or wandb:FOLDER (offline, default: beside the run folder).",
     )
     experiment: str = Field("meta_models", description="Name of the tracker's experiment that the run is put into.")
 
