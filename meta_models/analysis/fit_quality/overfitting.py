@@ -74,7 +74,7 @@ class Overfitting(Analysis):
         risen = risen_loss(records)
         if risen is not None and risen > MOST_RISEN:
             found.warn(
-                f"Overfitting: held-out loss ends at {risen:.2f} times its lowest over the rounds, so the last of them did "
+                f"Overfitting: held-out loss ends at {risen:.2f} times its lowest over the rounds: the last ones did "
                 "harm. Take fewer, or --rounds early-stopping."
             )
         at_limit = sum(r.rounds >= limit for r in folds)
