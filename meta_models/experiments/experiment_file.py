@@ -13,6 +13,7 @@ from typing import Any
 
 from meta_models.config import TrainingConfig
 from meta_models.config.sections import FORMER
+from meta_models.dataset.opening import named_tables
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 
@@ -190,6 +191,7 @@ def _checked(values: Mapping[str, Any], options: dict[str, Any]) -> TrainingConf
     try:
         config = TrainingConfig.from_mapping(options)
         config.require_dataset()
+        _require_tables(config)
         for learner in config.learners:
             LEARNERS[learner].require_library()
     except UsageError as error:
@@ -198,6 +200,12 @@ def _checked(values: Mapping[str, Any], options: dict[str, Any]) -> TrainingConf
             f"Every run must be possible{f', this one is not: {said}' if said else ''}", str(error)
         ) from None
     return config
+
+
+def _require_tables(config: TrainingConfig) -> None:
+    for option, path in named_tables(config).items():
+        if not path.exists():
+            raise UsageError(f"{option} must be a path", f"Found nothing at {path}", "Check it")
 
 
 def _name(used: Mapping[str, tuple[int, Any]], taken: set[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.features import draw_bars
-from meta_models.search.space import LearnerSpace, Range
+from meta_models.search.space import Choices, LearnerSpace, Range, Value
 from meta_models.search.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -85,22 +85,22 @@ def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Tria
         ax.scatter(places, [t.height for t in mine], s=20, facecolors=face, edgecolors=style.BLUE)
     if name in winner.values:
         ax.plot(_place(winner.values[name], domain), winner.height, marker="*", ms=12, color=style.RED, mec="white")
-    if isinstance(domain, Range) and domain.log:
-        from meta_models.analysis.plots.logarithmic import make_logarithmic
-
-        make_logarithmic(ax, "x")
-    elif not isinstance(domain, Range):
+    if isinstance(domain, Choices):
         ax.set_xticks(range(len(domain.values)), [str(value) for value in domain.values])
+    elif domain.log:
+        ticks = np.geomspace(domain.low, domain.high, 3)
+        ax.set_xscale("log")
+        ax.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        ax.minorticks_off()
     ax.set(title=name)
     _limit(ax, trials)
 
 
-def _place(value: object, domain: object) -> float:
-    """Where a value stands on its axis."""
-    if isinstance(domain, Range) and isinstance(value, int | float):
-        return float(value)
-    values = getattr(domain, "values", ())
-    return float(values.index(value)) if value in values else float("nan")
+def _place(value: Value, domain: Range | Choices) -> float:
+    """Where a value stands on its axis; NaN of a default that is none of the choices, or no number."""
+    if isinstance(domain, Choices):
+        return float(domain.values.index(value)) if value in domain.values else float("nan")
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _limit(ax: Axes, trials: Sequence[Trial]) -> None:

@@ -92,6 +92,5 @@ def _tried(
 def _log(trial: Trial, of: int) -> None:
     options = ", ".join(f"{name} {value}" for name, value in trial.values.items())
     value = trial.reason if trial.value is None else f"{trial.value:.4f} after {len(trial.folds)} folds"
-    logger.info(
-        "Trial %d of %d: %s %s, %s (%s)", trial.number + 1, of, trial.learner, trial.state.value, value, options
-    )
+    how = f"{trial.learner} {trial.state.value}, {value} ({options})"
+    logger.info("Trial %d (%d of %d): %s", trial.number, trial.number + 1, of, how)

@@ -11,6 +11,13 @@ from meta_models.errors import UsageError
 from meta_models.experiments.experiment_file import Experiment, read_experiment
 
 
+@pytest.fixture(autouse=True)
+def _tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("table", "data/a", "data/b", "one/table", "two/table"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+
 def read(folder: Path, text: str, most: int = 100) -> Experiment:
     (folder / "experiment.yaml").write_text(text)
     return read_experiment(folder / "experiment.yaml", most)
