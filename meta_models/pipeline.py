@@ -257,7 +257,7 @@ def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Ru
     """Train and save; units that were planned for others have been collected then."""
     teacher = task.config.teacher
     result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, notes=(*result.notes, *notes))
+    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
     UnitPlan.remove(folder.path)
@@ -288,6 +288,11 @@ def _evaluate_whole_genes(
         whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         save_facts(result, plan.strategy.model_file, folder)
     return whole, result
+
+
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:

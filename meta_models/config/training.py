@@ -73,8 +73,8 @@ class TrainingConfig(Configuration):
     )
     track: OfStart[str | None] = Field(
         None,
-        description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
-        "costs the run.",
+        description="Record the finished run in a tracker of experiments: mlflow, mlflow:URI, wandb or wandb:FOLDER "
+        "(offline); one that fails never costs the run.",
     )
     distributed: OfStart[str | None] = Field(
         None,
@@ -191,6 +191,12 @@ class TrainingConfig(Configuration):
         None,
         description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
         "weights; exit code 5 when one is missed.",
+    )
+    chosen_by: OfAnalysis[str | None] = Field(
+        None, description="How these options were chosen, for the report; a search says what its own figures are worth."
+    )
+    tags: OfAnalysis[tuple[Annotated[str, Field(pattern=r"^[^=]+=")], ...]] = Field(
+        (), description="Notes on the run as KEY=VALUE, which trackers of experiments are told."
     )
     plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
     shap_rows: OfAnalysis[PositiveInt] = Field(
