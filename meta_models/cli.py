@@ -32,6 +32,7 @@ from meta_models.experiments.options import (
     TrackConfig,
 )
 from meta_models.inference.config import PredictConfig
+from meta_models.inference.suggestion.config import SuggestConfig
 from meta_models.learners.registry import LEARNERS
 from meta_models.local_paths import read_utf8
 from meta_models.resources import require_address_space
@@ -52,6 +53,7 @@ _MILESTONES = frozenset(
         "meta_models.progress",
         "meta_models.reporting",
         "meta_models.inference.prediction",
+        "meta_models.inference.suggestion.command",
         "meta_models.inference.ensemble_model_loader",
     }
 )
@@ -203,6 +205,11 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     )
     predict.set_defaults(command=predict_command)
     add_config_options(predict, PredictConfig)
+    suggest = commands.add_parser(
+        "suggest-genes", help="say which genes would teach a trained model most", argument_default=argparse.SUPPRESS
+    )
+    suggest.set_defaults(command=suggest_command)
+    add_config_options(suggest, SuggestConfig)
     build = commands.add_parser(
         "build", help="make a table and genes from genome, annotation and scores", argument_default=argparse.SUPPRESS
     )
@@ -350,6 +357,15 @@ def predict_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.inference.prediction import run_prediction
 
     return run_prediction(config)
+
+
+def suggest_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models suggest-genes``."""
+    config = config_from(arguments, SuggestConfig)
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.inference.suggestion.command import run_suggestion
+
+    return run_suggestion(config)
 
 
 def analyse_command(arguments: argparse.Namespace) -> ExitCode:

@@ -21,8 +21,8 @@ from meta_models.inference.stretches import PACK_ROWS, Stretch, features_of, pac
 from meta_models.model import ModelInfo
 from meta_models.schema import CHROM, GENE, GENOMIC_POSITION, POSITION, STRAND
 
-_TEXT = (GENE, CHROM, STRAND)
-_NUMBERS = (POSITION, GENOMIC_POSITION)
+TEXTS = (GENE, CHROM, STRAND)
+NUMBERS = (POSITION, GENOMIC_POSITION)
 _ALL_ROWS = slice(None)
 
 
@@ -53,18 +53,18 @@ class GenomeRows:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return (*_TEXT, *_NUMBERS, *column_names(self._serving.recipe))
+        return (*TEXTS, *NUMBERS, *column_names(self._serving.recipe))
 
     def kind(self, column: str) -> Kind:
         """What a column holds."""
-        return Kind.STRING if column in _TEXT else Kind.NUMERIC
+        return Kind.STRING if column in TEXTS else Kind.NUMERIC
 
     def iter_frames(
         self, expressions: Sequence[pl.Expr], chunk_rows: int, *, rows: slice = _ALL_ROWS
     ) -> Iterator[pl.DataFrame]:
         """Frames of `expressions` over the columns of (a slice of) the rows, in order, of at most `chunk_rows` rows."""
         for pack in packs(self._stretches(rows), min(chunk_rows, PACK_ROWS)):
-            yield _frame(pack, self._serving.recipe).select(expressions)
+            yield rows_frame(pack, self._serving.recipe).select(expressions)
 
     def _stretches(self, rows: slice) -> Iterator[Stretch]:
         """The positions of the tiles that a slice of rows is of."""
@@ -100,7 +100,8 @@ def open_genome_rows(
     return ServedTable(rows, tuple(feature_names), (), (serving.facts,))
 
 
-def _frame(pack: Sequence[Stretch], recipe: Recipe) -> pl.DataFrame:
+def rows_frame(pack: Sequence[Stretch], recipe: Recipe) -> pl.DataFrame:
+    """The positions of a pack: ``gene_id``, ``chrom``, ``strand``, position in the gene and on the genome, features."""
     counts = [len(stretch.rows) for stretch in pack]
     of_row = np.repeat(np.arange(len(pack)), counts)
     genes = [stretch.gene for stretch in pack]
