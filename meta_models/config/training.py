@@ -26,7 +26,7 @@ from meta_models.learners.seam import Learner, LearnerConfig
 from meta_models.local_paths import LocalName, LocalPath
 
 #: Ways of combining members.
-Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best"]
+Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
@@ -193,7 +193,8 @@ class TrainingConfig(Configuration):
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
         "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
-        "weights for each bin of the best base score (per-bin), or the single best (best).",
+        "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
+        "gene length and k-mers around (routed: no gain was seen over voting).",
     )
     optimiser: OfModel[Literal["slsqp", "differential-evolution"]] = Field(
         "slsqp",

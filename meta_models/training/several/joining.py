@@ -17,6 +17,7 @@ from meta_models.model.combinations import Combination
 from meta_models.result import CALIBRATED, RAW, FeatureRecord, FitRecord, Note, TrainingResult, probability_columns
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import cross_fit, fit_combination
 from meta_models.training.combination.stack import Floats, Options, Stack
 from meta_models.training.fitting.task import TrainingTask
@@ -82,7 +83,8 @@ def _stack(task: TrainingTask, members: Sequence[TrainingResult]) -> Stack:
     columns = probability_columns(CALIBRATED)
     scores = np.stack([member.oof.select(columns).to_numpy().astype(np.float32) for member in members])
     bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases)
+    composition = Composition.read(task.dataset, task.features) if task.config.combine == "routed" else None
+    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases, composition)
 
 
 def _folds(member: TrainingResult) -> NDArray[np.int16]:

@@ -27,6 +27,7 @@ from meta_models.training.batches.member_scores import (
 )
 from meta_models.training.batches.runner import BatchRun, TrainedMember
 from meta_models.training.calibration.fit import BaseScores, fit_calibrators
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import PLAIN, cross_fit, fit_combination
 from meta_models.training.combination.stack import Members, Options, Stack
 from meta_models.training.fitting.folds import Folds
@@ -145,7 +146,8 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
 
 def _stack(task: TrainingTask, members: Members, fold_of_row: Codes) -> Stack:
     bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    return Stack(members, task.positions.labels, task.positions.weights, fold_of_row, bases)
+    composition = Composition.read(task.dataset, task.features) if task.config.ensemble_method == "routed" else None
+    return Stack(members, task.positions.labels, task.positions.weights, fold_of_row, bases, composition)
 
 
 def _options(task: TrainingTask) -> Options:
