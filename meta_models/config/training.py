@@ -29,7 +29,11 @@ from meta_models.local_paths import LocalName, LocalPath
 Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
+#: What rows count in training.
+Weighting = Literal["none", "sampling", "balanced", "effective", "balanced-draws", "oversampling"]
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+CLASS_VALUES = ValueNames(("NEITHER", "DONOR", "ACCEPTOR"))
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TrainingConfig(Configuration):
@@ -99,10 +103,14 @@ class TrainingConfig(Configuration):
     early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
-    training_weights: OfUnit[Literal["none", "sampling", "balanced", "effective"]] = Field(
+    training_weights: OfUnit[Weighting] = Field(
         "sampling",
         description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
-        "equal total (balanced); or classes weighted by their effective number of rows.",
+        "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
+        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
+    )
+    class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
+        None, description="What the weights of each class in training are multiplied by; their mean stays."
     )
     mine_negatives: OfModel[LocalName | None] = Field(
         None,
@@ -339,6 +347,10 @@ class TrainingConfig(Configuration):
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+        if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
+            raise ValueError(
+                f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"
+            )
 
     def _check_ensemble(self) -> None:
         if self.ensemble_cv == "out-of-batch" and self.ensemble_method not in UNFITTED:
