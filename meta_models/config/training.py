@@ -29,6 +29,8 @@ from meta_models.local_paths import LocalName, LocalPath
 Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
+#: What batches are grouped by.
+BatchGroups = Literal["none", "chromosome", "gene-type"]
 #: What rows count in training.
 Weighting = Literal["none", "sampling", "balanced", "effective", "balanced-draws", "oversampling"]
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
@@ -227,6 +229,11 @@ class TrainingConfig(Configuration):
         "mean",
         description="How batches are combined: the mean of their probabilities, or as --combine; all but mean and "
         "voting are fitted out of fold: refit.",
+    )
+    batch_groups: OfModel[BatchGroups] = Field(
+        "none",
+        description="Batches of genes of one chromosome, or of one type, each group of batches combined by their mean "
+        "before the groups are, as --ensemble-method says. Meant for many batches; no gain was seen with few.",
     )
     ensemble_weights_per_class: OfModel[bool] = Field(
         default=False, description="Weights of its own for each class, where batches or learners are weighted."

@@ -83,7 +83,8 @@ class BatchMemory:
         refit = refit_reason(self.config, members) is not None
         models = members * self._predictor() * (self.config.n_folds if refit else 1)
         composition = COMPOSITION_ROW_BYTES * (self.config.ensemble_method == "routed")
-        scores = (members * (SCORE_BYTES + stacking) + composition) * self.profile.rows
+        grouped = SCORE_BYTES * (self.config.batch_groups != "none")
+        scores = (members * (SCORE_BYTES + grouped + stacking) + composition) * self.profile.rows
         return self.parent + scores + models + int(reading_bytes(self.profile.rows, self.profile.features))
 
     def _predictor(self) -> int:
