@@ -103,10 +103,13 @@ def main() -> None:
     if given.summary:
         results = pl.concat([pl.read_csv(path, separator="\t") for path in given.summary])
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            results = pl.DataFrame([measure(given.built, form, Path(folder), given.train) for form in given.forms])
-        if given.tsv:
-            results.write_csv(given.tsv, separator="\t")
+        rows = []
+        for form in given.forms:
+            with tempfile.TemporaryDirectory() as folder:
+                rows.append(measure(given.built, form, Path(folder), given.train))
+            results = pl.DataFrame(rows)
+            if given.tsv:
+                results.write_csv(given.tsv, separator="\t")
     sys.stdout.write("\n".join(lines(results)) + "\n")
 
 
