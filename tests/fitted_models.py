@@ -104,7 +104,7 @@ MODELS = {
     **{f"single-{kind}": (single, {"calibration": kind}) for kind in CALIBRATORS},
     **{
         f"ensemble-{kind}": (ensemble, {"combination": kind})
-        for kind in ("mean", "voting", "weighted", "stacking", "per-bin")
+        for kind in ("mean", "voting", "weighted", "stacking", "per-bin", "routed")
     },
     "nested": (nested, {}),
     "ensemble-calibrated": (ensemble, {"calibration": "platt"}),
