@@ -31,9 +31,9 @@ from meta_models.dataset.info import DatasetInfo
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
 from meta_models.features import column_names
 from meta_models.inference.served import ServedTable
+from meta_models.inference.stretches import Stretch, features_of, packs
 from meta_models.inference.suggestion.candidates import Candidate
 from meta_models.inference.suggestion.command import assess, suggest
-from meta_models.inference.suggestion.gene_rows import GeneRows
 from meta_models.metrics import mean_site_ap
 from meta_models.model import FittedModel
 from meta_models.model.sketches import sketch_features
@@ -81,13 +81,17 @@ class World:
     @classmethod
     def read(cls, path: Path) -> World:
         folder = BuiltFolder.open(path)
-        features = column_names(folder.recipe)
-        wanted = [pl.col(name) for name in (GENE, "gene_family", "chrom", "strand", "genomic_position", *features)]
-        frame = pl.concat(GeneRows(folder).iter_frames(wanted, 2**14))
-        labels = np.concatenate([gene.labels[~gene.elsewhere] for gene in folder.genes.genes(inputs=False)])
+        features, frames, labels = column_names(folder.recipe), [], []
+        for pack in packs(Stretch(gene, np.flatnonzero(~gene.elsewhere)) for gene in folder.genes.genes()):
+            told = [(s.gene.gene_id, s.gene.family, s.gene.chrom, s.gene.strand) for s in pack for _ in s.rows]
+            places = pl.DataFrame(told, [GENE, "gene_family", "chrom", "strand"], orient="row")
+            genomic = np.concatenate([s.gene.genomic_positions()[s.rows] for s in pack])
+            columns = features_of(pack, folder.recipe).columns()
+            frames.append(places.with_columns(genomic_position=genomic, **columns))
+            labels += [s.gene.labels[s.rows] for s in pack]
         table = pl.read_parquet(folder.master / "*.parquet")
         families = {entry.gene_id: entry.family for entry in folder.genes.entries}
-        return cls(frame, labels, table, features, families)
+        return cls(pl.concat(frames), np.concatenate(labels), table, features, families)
 
     def of(self, genes: Sequence[str]) -> np.ndarray:
         """Which positions are of these genes."""

@@ -16,7 +16,7 @@ from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.command_options import Parser, add_config_options, add_learner_options, config_from, learners_in
-from meta_models.config import Configuration, TrainingConfig
+from meta_models.config import Configuration, TrainingConfig, UnitConfig
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.experiments.options import (
@@ -155,35 +155,35 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     )
     compare.set_defaults(command=compare_command)
     add_config_options(
-        compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
+        compare,
+        TrainingConfig,
+        without=("strategy", "train_all_genes", "dry_run", "plan_only", "max_features", "targets"),
     )
     add_learner_options(compare, chosen)
-    predict = commands.add_parser(
-        "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
-    )
-    predict.set_defaults(command=predict_command)
-    add_config_options(predict, PredictConfig)
-    suggest = commands.add_parser(
-        "suggest-genes", help="say which genes would teach a trained model most", argument_default=argparse.SUPPRESS
-    )
-    suggest.set_defaults(command=suggest_command)
-    add_config_options(suggest, SuggestConfig)
-    build = commands.add_parser(
-        "build", help="make a table and genes from genome, annotation and scores", argument_default=argparse.SUPPRESS
-    )
-    build.set_defaults(command=build_command)
-    add_config_options(build, BuildConfig)
-    demo = commands.add_parser(
-        "demo-genome", help="write a small simulated genome to build from", argument_default=argparse.SUPPRESS
-    )
-    demo.set_defaults(command=demo_genome_command)
-    add_config_options(demo, DemoGenomeConfig)
+    for name, words, command, kind in (
+        ("predict", "score a table of any size with a trained model", predict_command, PredictConfig),
+        ("suggest-genes", "say which genes would teach a trained model most", suggest_command, SuggestConfig),
+        ("build", "make a table and genes from genome, annotation and scores", build_command, BuildConfig),
+        ("demo-genome", "write a small simulated genome to build from", demo_genome_command, DemoGenomeConfig),
+    ):
+        plain = commands.add_parser(name, help=words, argument_default=argparse.SUPPRESS)
+        plain.set_defaults(command=command)
+        add_config_options(plain, kind)
     analyse = commands.add_parser(
         "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
     )
     analyse.set_defaults(command=analyse_command)
     analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
     add_config_options(analyse, AnalysisConfig)
+    unit = commands.add_parser(
+        "unit", help="do some of the units that train --plan-only planned", argument_default=argparse.SUPPRESS
+    )
+    unit.set_defaults(command=unit_command, which=None)
+    unit.add_argument("run", metavar="RUN", type=Path, help="folder of the planned run")
+    unit.add_argument(
+        "which", metavar="NAME|i/N", nargs="?", help="a unit, or every N-th from the i-th on; without it, list them"
+    )
+    add_config_options(unit, UnitConfig)
     learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
     learners.set_defaults(command=learners_command)
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
@@ -215,7 +215,7 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
 
 def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
     """Within the block a run is made, which is recorded afterwards where the configuration says so."""
-    if config.track is None or config.out_dir is None or config.dry_run:
+    if config.track is None or config.out_dir is None or config.dry_run or config.plan_only:
         return nullcontext()
     from meta_models.experiments.tracking import tracked_afterwards
 
@@ -275,6 +275,15 @@ def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.reanalysis import analyse_run
 
     return analyse_run(arguments.run_dir, config)
+
+
+def unit_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models unit``."""
+    options = config_from(arguments, UnitConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.unit_command import run_units
+
+    return run_units(arguments.run, arguments.which, options)
 
 
 def learners_command(arguments: argparse.Namespace) -> ExitCode:

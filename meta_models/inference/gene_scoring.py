@@ -15,7 +15,7 @@ from meta_models.dataset.genes import GeneEntry
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.whole_genes import WholeGenes
 from meta_models.features import Recipe
-from meta_models.inference.stretches import Stretch, features_of, matrix_of, packs, require_columns
+from meta_models.inference.stretches import Stretch, features_of, model_matrix, needed, packs, require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
@@ -98,12 +98,13 @@ def _score(
     bases: Sequence[BaseModel],
     threads: int,
 ) -> pl.DataFrame:
-    names = next(iter(models.values())).feature_names
-    require_columns(names, genes.folder.recipe)
+    read = {name for model in models.values() for name in set(model.feature_names) - set(model.gene_columns)}
+    require_columns(read, genes.folder.recipe)
+    read |= {column for base in bases for column in base.columns}
     workers, for_each = shares(threads)
     for model in models.values():
         model.set_threads(for_each)
-    scorer = _Scorer(models, genes.folder.recipe, names, bases, told)
+    scorer = _Scorer(models, genes.folder.recipe, frozenset(read), bases, told)
     table = _Narrow(genes.positions, bases, told)
     with Progress("Scoring every position", "positions").started(genes.positions) as progress:
         for found in side_by_side(packs(_stretches(genes)), scorer.score, workers):
@@ -133,19 +134,19 @@ class _Scored:
 class _Scorer:
     models: Mapping[int, FittedModel]
     recipe: Recipe
-    names: Sequence[str]
+    read: frozenset[str]
     bases: Sequence[BaseModel]
     told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
-        block = features_of(pack, self.recipe)
-        matrix = matrix_of(block, self.names)
-        counts = [len(stretch.rows) for stretch in pack]
-        fold = np.repeat([self.told[stretch.gene.gene_id].fold for stretch in pack], counts)
-        both = np.empty((2, len(matrix), len(CLASSES)), np.float32)
+        block = features_of(pack, needed(self.recipe, self.read) or self.recipe)
+        counts, folds = [len(stretch.rows) for stretch in pack], [self.told[each.gene.gene_id].fold for each in pack]
+        fold = np.repeat(folds, counts)
+        both = np.empty((2, len(fold), len(CLASSES)), np.float32)
         for number in np.unique(fold):
-            here = np.flatnonzero(fold == number)
-            both[:, here] = self.models[int(number)].predict_both(matrix[here])
+            here, model = np.flatnonzero(fold == number), self.models[int(number)]
+            mine = [stretch for stretch, of in zip(pack, folds, strict=True) if of == number]
+            both[:, here] = model.predict_both(model_matrix(model, mine, block, self.recipe, here))
         base = np.stack([block[column] for base in self.bases for column in base.columns])
         labels = np.concatenate([stretch.gene.labels[stretch.rows] for stretch in pack])
         genes = tuple((stretch.gene, count) for stretch, count in zip(pack, counts, strict=True))

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_models.dataset.built import BuiltFolder, is_built
+from meta_models.dataset.built import is_built
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
+from meta_models.inference.genome_rows import open_built_rows
 from meta_models.inference.overlap import TrainedOn
 from meta_models.inference.served import ServedTable, open_served
-from meta_models.inference.stretches import require_columns, require_same_recipe
 from meta_models.inference.suggestion.candidates import MEASURES, Assessor, Candidate, collected
 from meta_models.inference.suggestion.choice import Suggestion, choose, scores_of, unknown_ones
 from meta_models.inference.suggestion.config import SuggestConfig
-from meta_models.inference.suggestion.gene_rows import GeneRows
 from meta_models.model import FittedModel
+from meta_models.model.inputs import resolve_columns
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
 from meta_models.run_folder import atomic_path, install_signal_handlers, scratch_folder
@@ -117,12 +117,11 @@ def suggest(
 
 def _open(path: Path, model: FittedModel, scratch: Path) -> ServedTable:
     """The genes of a built folder at every position, or a table of rows."""
-    if not is_built(path):
+    if not is_built(path) and not model.gene_columns:
         return open_served(path, model.feature_names, work_dir=scratch)
-    folder = BuiltFolder.open(path)
-    require_same_recipe(model.info.recipe, folder.recipe, "--dataset")
-    require_columns(model.feature_names, folder.recipe)
-    return ServedTable(GeneRows(folder), model.feature_names, ())
+    table = open_built_rows(path, model)
+    resolve_columns(table.dataset.columns, model.feature_names)
+    return table
 
 
 def _frame(suggested: Sequence[Suggestion]) -> pl.DataFrame:

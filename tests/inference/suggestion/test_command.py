@@ -130,7 +130,7 @@ def test_every_position_of_the_genes_of_a_built_folder_is_looked_at(tmp_path, bu
     assert suggested(tmp_path, built, model_for(built)) == 0
     genes = {gene.gene_id: gene for gene in BuiltFolder.open(built).genes.genes(inputs=False)}
     found = read(tmp_path)
-    assert found["positions"].to_list() == [float((~genes[name].elsewhere).sum()) for name in found["gene_id"]]
+    assert found["positions"].to_list() == [float(len(genes[name])) for name in found["gene_id"]]
     families = {gene.family for gene in genes.values()}
     assert sorted(found["gene_family"]) == sorted(families)
 
@@ -138,4 +138,4 @@ def test_every_position_of_the_genes_of_a_built_folder_is_looked_at(tmp_path, bu
 def test_a_folder_that_was_built_otherwise_is_refused(tmp_path, built, capsys):
     recipe = replace(BuiltFolder.open(built).recipe, flank=3)
     assert suggested(tmp_path, built, model_for(built, recipe=recipe)) == 3
-    assert "--dataset must be built as the training table was" in capsys.readouterr().err
+    assert "must be built as the table was that the model was trained on" in capsys.readouterr().err
