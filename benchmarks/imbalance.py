@@ -36,6 +36,7 @@ FORMS = {
     "class-weights 1 3 3": ["--class-weights", "1", "3", "3"],
     "class-weights 1 30 30": ["--class-weights", "1", "30", "30"],
     "thin-negatives .3": ["--thin-negatives", ".3"],
+    "second-stage .2": ["--second-stage", ".2"],
     "lightgbm": ["--learners", "lightgbm"],
     "lightgbm, focal loss": ["--learners", "lightgbm", "--lightgbm.loss", "focal"],
 }

@@ -119,6 +119,14 @@ class TrainingConfig(Configuration):
     class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
         None, description="What the weights of each class in training are multiplied by; their mean stays."
     )
+    second_stage: OfModel[Share | None] = Field(
+        None,
+        description="Train again, from the beginning, with this share of rows, those of the largest loss out of fold, "
+        "counting --second-stage-weight times as much; taken where the other folds gain by it.",
+    )
+    second_stage_weight: OfModel[Annotated[float, Field(gt=1)]] = Field(
+        4.0, description="How much more the hardest rows count in the second stage."
+    )
     mine_negatives: OfModel[LocalName | None] = Field(
         None,
         description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
@@ -366,6 +374,8 @@ class TrainingConfig(Configuration):
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+        if self.mine_negatives is not None and self.second_stage is not None:
+            raise ValueError("second_stage and mine_negatives exclude one another: each says what is hard")
         if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
             raise ValueError(
                 f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"
