@@ -29,6 +29,7 @@ from meta_models.experiments.options import (
     TrackConfig,
 )
 from meta_models.inference.config import PredictConfig
+from meta_models.inference.suggestion.config import SuggestConfig
 from meta_models.resources import require_address_space
 from meta_models.search.options import NOT_SEARCHED, TuneConfig
 
@@ -47,6 +48,7 @@ _MILESTONES = frozenset(
         "meta_models.search.study",
         "meta_models.experiments.launch",
         "meta_models.inference.prediction",
+        "meta_models.inference.suggestion.command",
         "meta_models.inference.ensemble_model_loader",
     }
 )
@@ -294,6 +296,15 @@ def predict_command(arguments: argparse.Namespace) -> ExitCode:
     return run_prediction(config)
 
 
+def suggest_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models suggest-genes``."""
+    config = config_from(arguments, SuggestConfig)
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.inference.suggestion.command import run_suggestion
+
+    return run_suggestion(config)
+
+
 def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models analyse``."""
     config = config_from(arguments, AnalysisConfig)
@@ -342,6 +353,7 @@ _CONFIGURED = (
         tune_command, fits=True, without=NOT_SEARCHED,
     ),
     _Configured("predict", "score a table of any size with a trained model", PredictConfig, predict_command),
+    _Configured("suggest-genes", "say which genes would teach a trained model most", SuggestConfig, suggest_command),
     _Configured("build", "make a table and genes from genome, annotation and scores", BuildConfig, build_command),
     _Configured(
         "demo-genome", "write a small simulated genome to build from", DemoGenomeConfig, demo_genome_command

@@ -12,6 +12,7 @@ from meta_models.dataset.reader import reading_bytes
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.schema import FeatureGroup, SpliceClass
+from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.fitting.audit import sample_size
 from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
@@ -62,7 +63,8 @@ def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
     if config.members == 1:
         return 0
     stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
-    return config.members * (JOINED_ROW_BYTES + stacking) * profile.rows
+    composition = COMPOSITION_ROW_BYTES * (config.combine == "routed")
+    return (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
