@@ -50,7 +50,7 @@ def evaluate_training_genes(
         frame, shared, weighting, best = _score_whole_genes(result, scorer, tables.whole_genes, threads)
     else:
         return None, result
-    table = _save_evaluation(result, frame, shared, weighting, best, WHOLE_GENES, folder)
+    table = save_evaluation(result, frame, shared, weighting, best, WHOLE_GENES, folder)
     return table, with_every_position(result, frame, scorer, shared, weighting=weighting)
 
 
@@ -89,14 +89,14 @@ def evaluate_external(
     else:
         frame, weighting = score_genes(result.model, tables.external_genes, shared, threads), "none"
     best = best_base_overall(result.oof, shared, weighting=result.weighting)
-    return _save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
+    return save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
     return [base for base in result.bases if base in positions.bases]
 
 
-def _save_evaluation(
+def save_evaluation(
     result: TrainingResult,
     frame: pl.DataFrame,
     bases: Sequence[BaseModel],

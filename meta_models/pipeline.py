@@ -176,7 +176,7 @@ def _run(
     with _phase("screening", folder, sampler):
         ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
     with _phase("training", folder, sampler):
-        task = dataclasses.replace(_with_tables(_task(config, ready, folder, ends_at), tables, work_dir), farm=farm)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
         if config.plan_only:
             _plan_units(plan, task, folder)
             return None
@@ -257,7 +257,7 @@ def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Ru
     """Train and save; units that were planned for others have been collected then."""
     teacher = task.config.teacher
     result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, notes=(*result.notes, *notes))
+    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
     UnitPlan.remove(folder.path)
@@ -288,6 +288,11 @@ def _evaluate_whole_genes(
         whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         save_facts(result, plan.strategy.model_file, folder)
     return whole, result
+
+
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -325,8 +330,9 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
     return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
 
 
-def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path) -> TrainingTask:
-    return dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir), trained=_trained_genes(tables))
+def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path, farm: Farm) -> TrainingTask:
+    pool = _read_pool(tables.pool, work_dir)
+    return dataclasses.replace(task, pool=pool, trained=_trained_genes(tables), farm=farm)
 
 
 def _trained_genes(tables: Tables) -> TrainedGenes | None:

@@ -30,13 +30,29 @@ class CompareConfig(Configuration):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the resamples.")
 
 
+class ExperimentConfig(Configuration):
+    """How an experiment is run and compared."""
+
+    out_dir: LocalPath = Field(
+        description="Folder of the experiment, with one for each variant; what is finished there is not run again."
+    )
+    overwrite: bool = Field(default=False, description="Run all variants again.")
+    dry_run: bool = Field(default=False, description="Check the file, list the variants and write nothing.")
+    max_variants: PositiveInt = Field(100, description="Most combinations that the matrix may have.")
+    control: str | None = Field(
+        None, description="Name of the variant that the others are compared with (default: the first)."
+    )
+    bootstrap_samples: PositiveInt = Field(1000, description="Resamples of families behind each 95 % interval.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the resamples.")
+
+
 class TrackConfig(Configuration):
     """Where a finished run is recorded."""
 
     to: str = Field(
         "mlflow",
         description="Tracker, and after a colon its address: mlflow, or mlflow:URI (default: a SQLite file beside the "
-        "run folder).",
+        "run folder); wandb, or wandb:FOLDER (offline, default: beside the run folder).",
     )
     experiment: str = Field("meta_models", description="Name of the tracker's experiment that the run is put into.")
 
