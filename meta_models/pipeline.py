@@ -17,15 +17,17 @@ from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.console import say
+from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
+from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.stretches import require_columns, require_same_recipe
+from meta_models.inference.recipes import require_columns, require_same_recipe
 from meta_models.learners.registry import LEARNERS
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
@@ -60,6 +62,8 @@ from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.second_pass.requirements import require_second_pass
+from meta_models.training.second_pass.train import train_twice
 from meta_models.training.several.learners import train
 
 logger = logging.getLogger(__name__)
@@ -153,8 +157,8 @@ def _run(
         folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     with _phase("training", folder, sampler):
         task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
-        result = dataclasses.replace(result, notes=(*result.notes, *notes))
+        result = _trained(plan, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)), notes)
+        dataset = widened(dataset, result.columns)
         save_result(result, plan.strategy.model_file, folder)
         logger.info("Saved %s", folder.path / plan.strategy.model_file)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
@@ -176,6 +180,17 @@ def _run(
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...]) -> TrainingResult:
+    """What is trained in one pass or two, with the `notes` that were made before."""
+    config = task.config
+    if config.second_pass:
+        genes = BuiltFolder.open(Path(config.dataset)).genes
+        result = train_twice(require_second_pass(config, plan.strategy), task, genes)
+    else:
+        result = train(plan.strategy, task)
+    return dataclasses.replace(result, notes=(*result.notes, *notes))
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:

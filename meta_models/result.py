@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.model import FittedModel
@@ -330,6 +332,8 @@ class TrainingResult:
         By round and fold; empty where no negatives were mined.
     leaderboard : LeaderboardRecord or None
         How several learners did; None for a single one.
+    columns : mapping of str to ndarray of float32 (n_rows,)
+        Features of the rows that do not stand in the table: those of the first pass, out of fold; most often none.
     """
 
     strategy: str
@@ -351,6 +355,7 @@ class TrainingResult:
     ensemble: EnsembleRecord | None = None
     mining: tuple[MiningRecord, ...] = ()
     leaderboard: LeaderboardRecord | None = None
+    columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def kept_features(self) -> tuple[str, ...]:

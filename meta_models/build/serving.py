@@ -96,7 +96,9 @@ class Serving:
         return self.assembler.gene(tile.model)
 
 
-def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path) -> Serving:
+def open_serving(
+    options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path, *, whole_genes: bool = False
+) -> Serving:
     """Open genome, scores and evidence, and check that they are such as `recipe` was made with.
 
     Parameters
@@ -107,6 +109,8 @@ def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scra
         Closes them.
     scratch : Path
         Folder for working files.
+    whole_genes : bool
+        Whether the model needs annotated genes, each as a whole, whatever its recipe says.
 
     Raises
     ------
@@ -118,7 +122,8 @@ def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scra
         raise AssertionError("the configuration asks for a genome")
     genome = stack.enter_context(open_genome(options.genome))
     chrom_map = read_chrom_map(options.chrom_map) if options.chrom_map is not None else {}
-    models = _models(options, recipe, genome, chrom_map)
+    whole_genes |= any(group.name == _ANNOTATION for group in recipe.groups)
+    models = _models(options, genome, chrom_map, whole_genes=whole_genes)
     tracks = open_tracks(options, genome, models, chrom_map, stack, scratch)
     evidence = open_all_evidence(options, genome, chrom_map, stack)
     served = replace(recipe, models=_measured(tracks, recipe), evidence=tuple(reader.track for reader in evidence))
@@ -131,7 +136,8 @@ def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scra
         "genes": [[m.gene_id, m.chrom, m.strand, m.start, m.end] for m in models],
         "recipe": recipe.sha256,
     }
-    return Serving(assembler, tuple(tile for model in models for tile in _tiles(model, recipe)), facts)
+    tiles = (tile for model in models for tile in _tiles(model, whole=whole_genes or recipe.flank < recipe.reach))
+    return Serving(assembler, tuple(tiles), facts)
 
 
 def _require_same(recipe: Recipe, keys: tuple[str, ...]) -> None:
@@ -166,10 +172,10 @@ def _unlabelled(model: GeneModel) -> GeneLabels:
 
 
 def _models(
-    options: ServingOptions, recipe: Recipe, genome: Genome, chrom_map: dict[str, str]
+    options: ServingOptions, genome: Genome, chrom_map: dict[str, str], *, whole_genes: bool
 ) -> tuple[GeneModel, ...]:
     if options.annotation is None:
-        models: Sequence[GeneModel] = _of_regions(options, recipe, genome, chrom_map)
+        models: Sequence[GeneModel] = _of_regions(options, genome, chrom_map, whole_genes=whole_genes)
     else:
         what = f"The annotation {options.annotation}"
         annotation, counts = read_annotation(options.annotation), Counter[str]()
@@ -182,12 +188,14 @@ def _models(
     return tuple(sorted(models, key=lambda m: (rank[m.chrom], m.start, m.end, m.gene_id)))
 
 
-def _of_regions(options: ServingOptions, recipe: Recipe, genome: Genome, chrom_map: dict[str, str]) -> list[GeneModel]:
-    if any(group.name == _ANNOTATION for group in recipe.groups):
+def _of_regions(
+    options: ServingOptions, genome: Genome, chrom_map: dict[str, str], *, whole_genes: bool
+) -> list[GeneModel]:
+    if whole_genes:
         raise InputError(
             "The model needs annotated genes: its features tell where a gene begins and ends",
             "Found --regions",
-            "Give --annotation, or train without the feature group annotation",
+            "Give --annotation, or train without the feature group annotation and without --second-pass",
         )
     if options.regions is None:
         raise AssertionError("the configuration asks for regions")
@@ -201,9 +209,8 @@ def _model(region: Region) -> GeneModel:
     return GeneModel(name, name, name, "", region.contig, region.strand, region.start + 1, region.end, ())
 
 
-def _tiles(model: GeneModel, recipe: Recipe) -> Iterator[Tile]:
-    """Parts that have the features of the whole: where windows end within the flank and no group reads whole genes."""
-    whole = recipe.flank < recipe.reach or any(group.name == _ANNOTATION for group in recipe.groups)
+def _tiles(model: GeneModel, *, whole: bool) -> Iterator[Tile]:
+    """The `whole`, or parts that have the features of it: where windows end within the flank and none reads genes."""
     step = len(model) if whole else TILE
     for offset in range(0, len(model), step):
         last = min(offset + step, len(model)) - 1

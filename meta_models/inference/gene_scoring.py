@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from meta_models.dataset.gene_columns import Gene
 from meta_models.dataset.genes import GeneEntry
 from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.stretches import Stretch, features_of, matrix_of, packs
 from meta_models.dataset.whole_genes import WholeGenes
-from meta_models.features import Recipe
-from meta_models.inference.stretches import Stretch, features_of, matrix_of, packs, require_columns
+from meta_models.features import FeatureBlock, Recipe
+from meta_models.inference.recipes import require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, BaseModel
 
+Floats = NDArray[np.float64]
 EXTERNAL = -1
 
 
@@ -98,12 +100,12 @@ def _score(
     bases: Sequence[BaseModel],
     threads: int,
 ) -> pl.DataFrame:
-    names = next(iter(models.values())).feature_names
-    require_columns(names, genes.folder.recipe)
+    for model in models.values():
+        require_columns(model.table_features, genes.folder.recipe)
     workers, for_each = shares(threads)
     for model in models.values():
         model.set_threads(for_each)
-    scorer = _Scorer(models, genes.folder.recipe, names, bases, told)
+    scorer = _Scorer(models, genes.folder.recipe, bases, told)
     table = _Narrow(genes.positions, bases, told)
     with Progress("Scoring every position", "positions").started(genes.positions) as progress:
         for found in side_by_side(packs(_stretches(genes)), scorer.score, workers):
@@ -133,23 +135,30 @@ class _Scored:
 class _Scorer:
     models: Mapping[int, FittedModel]
     recipe: Recipe
-    names: Sequence[str]
     bases: Sequence[BaseModel]
     told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
         block = features_of(pack, self.recipe)
-        matrix = matrix_of(block, self.names)
         counts = [len(stretch.rows) for stretch in pack]
-        fold = np.repeat([self.told[stretch.gene.gene_id].fold for stretch in pack], counts)
-        both = np.empty((2, len(matrix), len(CLASSES)), np.float32)
-        for number in np.unique(fold):
-            here = np.flatnonzero(fold == number)
-            both[:, here] = self.models[int(number)].predict_both(matrix[here])
+        folds = [self.told[stretch.gene.gene_id].fold for stretch in pack]
+        of_row = np.repeat(folds, counts)
+        both = np.empty((2, len(of_row), len(CLASSES)), np.float32)
+        for number in sorted(set(folds)):
+            here = np.flatnonzero(of_row == number)
+            own = [stretch for stretch, fold in zip(pack, folds, strict=True) if fold == number]
+            both[:, here] = self._probabilities(number, block if len(own) == len(pack) else block.at(here), own)
         base = np.stack([block[column] for base in self.bases for column in base.columns])
         labels = np.concatenate([stretch.gene.labels[stretch.rows] for stretch in pack])
         genes = tuple((stretch.gene, count) for stretch, count in zip(pack, counts, strict=True))
         return _Scored(genes, labels, base, both)
+
+    def _probabilities(self, fold: int, block: FeatureBlock, pack: Sequence[Stretch]) -> tuple[Floats, Floats]:
+        """Raw and calibrated probabilities (n, 3) of the positions of a pack, whose features are `block`."""
+        model = self.models[fold]
+        first = model.info.first_pass
+        wide = block if first is None else first.extended(block, pack)
+        return model.predict_both(matrix_of(wide, model.feature_names))
 
 
 @dataclass

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from meta_models.build.serving import Serving, ServingOptions, open_serving
 from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, packs
 from meta_models.errors import InputError
-from meta_models.features import Recipe, column_names
+from meta_models.features import FeatureBlock, column_names
 from meta_models.inference.served import ServedTable
-from meta_models.inference.stretches import PACK_ROWS, Stretch, features_of, packs
-from meta_models.model import ModelInfo
+from meta_models.model import FittedModel
+from meta_models.model.first_pass import FirstPass
 from meta_models.schema import CHROM, GENE, GENOMIC_POSITION, POSITION, STRAND
 
 _TEXT = (GENE, CHROM, STRAND)
@@ -34,6 +35,8 @@ class GenomeRows:
     serving : Serving
     source : str
         What messages call it.
+    first_pass : FirstPass, optional
+        Computes further columns; the tiles are then whole genes.
 
     Attributes
     ----------
@@ -41,8 +44,9 @@ class GenomeRows:
         Empty: nothing is known of the shares of classes.
     """
 
-    def __init__(self, serving: Serving, source: str) -> None:
+    def __init__(self, serving: Serving, source: str, first_pass: FirstPass | None = None) -> None:
         self._serving, self.source, self.info = serving, source, DatasetInfo()
+        self._first_pass = first_pass
         self._ends: NDArray[np.int64] = np.cumsum([len(tile) for tile in serving.tiles])
 
     @property
@@ -53,7 +57,8 @@ class GenomeRows:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return (*_TEXT, *_NUMBERS, *column_names(self._serving.recipe))
+        added = () if self._first_pass is None else self._first_pass.names
+        return (*_TEXT, *_NUMBERS, *column_names(self._serving.recipe), *added)
 
     def kind(self, column: str) -> Kind:
         """What a column holds."""
@@ -64,7 +69,9 @@ class GenomeRows:
     ) -> Iterator[pl.DataFrame]:
         """Frames of `expressions` over the columns of (a slice of) the rows, in order, of at most `chunk_rows` rows."""
         for pack in packs(self._stretches(rows), min(chunk_rows, PACK_ROWS)):
-            yield _frame(pack, self._serving.recipe).select(expressions)
+            block = features_of(pack, self._serving.recipe)
+            wide = block if self._first_pass is None else self._first_pass.extended(block, pack)
+            yield _frame(pack, wide).select(expressions)
 
     def _stretches(self, rows: slice) -> Iterator[Stretch]:
         """The positions of the tiles that a slice of rows is of."""
@@ -78,36 +85,33 @@ class GenomeRows:
             yield Stretch(self._serving.gene(tile), inside, tile.offset)
 
 
-def open_genome_rows(
-    options: ServingOptions, info: ModelInfo, feature_names: Sequence[str], stack: ExitStack, scratch: Path
-) -> ServedTable:
-    """The positions of a genome, as a table for a model with these features.
+def open_genome_rows(options: ServingOptions, model: FittedModel, stack: ExitStack, scratch: Path) -> ServedTable:
+    """The positions of a genome, as a table for `model`.
 
     Raises
     ------
     InputError
         If the model does not say how its features are computed, or the inputs are not such as it was trained on.
     """
-    recipe = info.recipe
-    if recipe is None or not set(feature_names) <= set(column_names(recipe)):
+    recipe, first_pass = model.info.recipe, model.info.first_pass
+    if recipe is None or not set(model.table_features) <= set(column_names(recipe)):
         found = "it has no recipe" if recipe is None else "it has features that its recipe does not make"
         raise InputError(
             "To predict from a genome, a model must be trained on a folder of meta-models build", f"Found that {found}",
             "Give --dataset with a table of its features",
         )  # fmt: skip
-    serving = open_serving(options, recipe, stack, scratch)
-    rows = GenomeRows(serving, str(options.genome))
-    return ServedTable(rows, tuple(feature_names), (), (serving.facts,))
+    serving = open_serving(options, recipe, stack, scratch, whole_genes=first_pass is not None)
+    rows = GenomeRows(serving, str(options.genome), first_pass)
+    return ServedTable(rows, model.feature_names, (), (serving.facts,))
 
 
-def _frame(pack: Sequence[Stretch], recipe: Recipe) -> pl.DataFrame:
+def _frame(pack: Sequence[Stretch], block: FeatureBlock) -> pl.DataFrame:
     counts = [len(stretch.rows) for stretch in pack]
     of_row = np.repeat(np.arange(len(pack)), counts)
     genes = [stretch.gene for stretch in pack]
     told = {GENE: [g.gene_id for g in genes], CHROM: [g.chrom for g in genes], STRAND: [g.strand for g in genes]}
     position = np.concatenate([stretch.rows + stretch.offset for stretch in pack])
     genomic = np.concatenate([stretch.gene.genomic_positions()[stretch.rows] for stretch in pack])
-    block = features_of(pack, recipe)
     return pl.DataFrame([
         *(pl.Series(name, values, pl.String)[of_row] for name, values in told.items()),
         pl.Series(POSITION, position), pl.Series(GENOMIC_POSITION, genomic),

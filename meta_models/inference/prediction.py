@@ -24,6 +24,7 @@ from meta_models.inference.outputs import write_rows
 from meta_models.inference.parts import Parts
 from meta_models.inference.prediction_report import is_finished, report_path, write_report
 from meta_models.inference.prior import PriorCorrection, choose_prior
+from meta_models.inference.recipes import require_rows
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
 from meta_models.inference.track_positions import TrackPositions
@@ -163,7 +164,8 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
     """The table, or the positions of the genome, that is scored."""
     if config.dataset is None:
         scratch = stack.enter_context(scratch_folder(folder, "genome"))
-        return open_genome_rows(config, model.info, model.feature_names, stack, scratch)
+        return open_genome_rows(config, model, stack, scratch)
+    require_rows(model)
     columns = config.base_score_columns
     work_dir = folder / "input"
     return open_served(Path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)

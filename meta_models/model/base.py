@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from meta_models.features import Recipe
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
+from meta_models.model.first_pass import FirstPass
 from meta_models.model.inputs import Rows, open_rows
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
@@ -56,6 +57,8 @@ class ModelInfo:
         sorted, each once; empty where that is not known.
     recipe : Recipe or None
         How the columns were computed from genome and scores; None where the table did not say.
+    first_pass : FirstPass or None
+        The model whose scores of whole genes further columns are computed from; None where there are none.
     """
 
     strategy: str
@@ -71,6 +74,7 @@ class ModelInfo:
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
     loci: tuple[str, ...] = ()
     recipe: Recipe | None = None
+    first_pass: FirstPass | None = None
 
     def __post_init__(self) -> None:
         for name in ("genes", "families", "loci"):
@@ -83,6 +87,8 @@ class ModelInfo:
             raise ValueError(f"splice classes must be in the order {CLASS_NAMES}, found {self.classes}")
         if self.prevalence is not None and not (min(self.prevalence) >= 0 and abs(sum(self.prevalence) - 1) < 1e-3):
             raise ValueError(f"prevalence must be shares that sum to 1, found {self.prevalence}")
+        if self.first_pass is not None and self.recipe != self.first_pass.recipe:
+            raise ValueError("both passes have the same recipe")
 
 
 class FittedModel(ABC):
@@ -123,9 +129,12 @@ class FittedModel(ABC):
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix, NaN where a value is missing."""
 
-    @abstractmethod
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""
+        for single in self.singles:
+            single.predictor.set_threads(n)
+        if self.info.first_pass is not None:
+            self.info.first_pass.model.set_threads(n)
 
     @abstractmethod
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> Self:
@@ -164,6 +173,12 @@ class FittedModel(ABC):
     def feature_names_in_(self) -> NDArray[np.object_]:
         """Feature names in the order of the columns, (F,)."""
         return np.array(self.feature_names, dtype=object)
+
+    @property
+    def table_features(self) -> tuple[str, ...]:
+        """Features that a recipe makes: all but those that are computed from a first pass."""
+        added = () if self.info.first_pass is None else self.info.first_pass.names
+        return tuple(name for name in self.feature_names if name not in added)
 
     @property
     def n_features_in_(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,10 +14,11 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.learners.seam import Resources, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
+from meta_models.model import FeatureSketch
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
-from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
+from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_jobs, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.problem import audit_task, task_info, task_rows, total_gains
@@ -54,8 +57,20 @@ class SingleModelStrategy(TrainingStrategy):
         del audit  # a sample of rows, which is not to lie beside what is prepared
         fit = self._train(task, folds, rows.pop(), as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
-        fit = fit if mined is None else mined.fit
         release_memory()
+        if mined is None:
+            return self.told(task, folds, fit, missing, sketches)
+        return replace(self.told(task, folds, mined.fit, missing, sketches), notes=mined.notes, mining=mined.records)
+
+    def told(
+        self,
+        task: TrainingTask,
+        folds: Folds,
+        fit: FittedProblem,
+        missing: NDArray[np.int64],
+        sketches: Mapping[str, FeatureSketch],
+    ) -> StrategyFit:
+        """What is told of the fits of all folds and of the final model."""
         return StrategyFit(
             scores=fit.scores(),
             fold=folds.of_row,
@@ -68,9 +83,12 @@ class SingleModelStrategy(TrainingStrategy):
             missing=missing,
             sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
-            notes=() if mined is None else mined.notes,
-            mining=() if mined is None else mined.records,
         )
+
+    def fit_jobs(self, task: TrainingTask, jobs: Sequence[FitJob], title: str) -> dict[str, Fitted]:
+        """Fit `jobs` on the rows of `task`, prepared once as this strategy does; the results by name of the job."""
+        with self._cache(task) as cache:
+            return fit_jobs(task, jobs, title, cache)
 
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
         """The folder that holds what is prepared; None: it is held in memory."""

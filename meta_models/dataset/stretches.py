@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.dataset.gene_columns import Gene
-from meta_models.errors import InputError
-from meta_models.features import FeatureBlock, Recipe, column_names, packed_features
-from meta_models.learners.seam import Matrix
+from meta_models.features import FeatureBlock, Recipe, packed_features
 
 #: Positions whose features are computed in one go, and bases of the genes that are held for it.
 PACK_ROWS, _PACK_BASES = 2**14, 2**21
@@ -45,42 +43,10 @@ def features_of(pack: Sequence[Stretch], recipe: Recipe) -> FeatureBlock:
     return packed_features([stretch.gene.piece(stretch.rows) for stretch in pack], recipe)
 
 
-def matrix_of(block: FeatureBlock, names: Sequence[str]) -> Matrix:
+def matrix_of(block: FeatureBlock, names: Sequence[str]) -> NDArray[np.float32]:
     """The columns `names` of a block, C-ordered float32 (n, len(names))."""
     where = {name: row for row, name in enumerate(block.names)}
     return np.ascontiguousarray(block.values[[where[name] for name in names]].T)
-
-
-def require_columns(names: Sequence[str], recipe: Recipe) -> None:
-    """See that a recipe makes every one of the features `names`.
-
-    Raises
-    ------
-    InputError
-        If it does not.
-    """
-    if lacking := sorted(set(names) - set(column_names(recipe))):
-        raise InputError(
-            "Features must be those that the recipe of the built table makes",
-            f"Found {len(lacking)} others: {', '.join(lacking[:5])}",
-            "Leave them out with --exclude-features, or give --whole-genes off, which scores rows of tables alone",
-        )
-
-
-def require_same_recipe(own: Recipe | None, other: Recipe, option: str) -> None:
-    """See that the features of a built folder are those of the training table, where that says how they were made.
-
-    Raises
-    ------
-    InputError
-        If they are not.
-    """
-    if own is not None and (differences := own.differences(other)):
-        raise InputError(
-            f"{option} must be built as the training table was",
-            f"Found another {'; another '.join(differences)}",
-            "Build it with the same options and the same kind of tracks",
-        )
 
 
 def _parts(stretch: Stretch, rows: int) -> Iterator[Stretch]:
