@@ -29,6 +29,8 @@ Floats32 = NDArray[np.float32]
 
 #: What all columns of the first pass begin with; alone, the key of its scores.
 PREFIX = "first_pass"
+#: Lower scores count as 0: what a model says of positions without any sign of a site is its own, and no other model's.
+FLOOR = 1e-3
 _CONTEXT = "context"
 _OWN = (f"{PREFIX}_donor", f"{PREFIX}_acceptor")
 _A, _C, _G, _T = range(N_CODE)
@@ -104,8 +106,8 @@ def site_scores(models: Sequence[FittedModel], genes: Sequence[Gene], recipe: Re
     Returns
     -------
     list of ndarray of float32, (M, length, 2)
-        For each gene; 0 where no site can be: neither GT, GC or AT follows, nor AG or AC precedes. That is nearly three
-        quarters of the positions, which need no features.
+        For each gene; 0 below `FLOOR`, and where no site can be: neither GT, GC or AT follows, nor AG or AC precedes.
+        That is nearly three quarters of the positions, which need no features.
     """
     found = [np.zeros((len(models), len(gene), len(SITE_CLASSES)), np.float32) for gene in genes]
     of_gene = dict(zip(map(id, genes), found, strict=True))
@@ -113,6 +115,7 @@ def site_scores(models: Sequence[FittedModel], genes: Sequence[Gene], recipe: Re
     for pack in packs(Stretch(gene, np.flatnonzero(could_be_site(gene))) for gene in genes):
         matrix, first = matrix_of(features_of(pack, recipe), names), 0
         scores = np.stack([model.normalised(model.scores_of(matrix))[:, SITE_CLASSES] for model in models])
+        scores[scores < FLOOR] = 0
         for stretch in pack:
             here = slice(first, first + len(stretch.rows))
             of_gene[id(stretch.gene)][:, stretch.rows] = scores[:, here]
@@ -136,7 +139,7 @@ def _context_recipe(recipe: Recipe) -> Recipe:
     """Context features, as those of the base scores where they are made, of one model's scores within the gene."""
     known = {group.name: group for group in recipe.groups}
     group = known.get(_CONTEXT) or GROUPS[_CONTEXT]()
-    return Recipe((BaseTrack(PREFIX),), groups=(group,), flank=0, context="gene")
+    return Recipe((BaseTrack(PREFIX, floor=FLOOR),), groups=(group,), flank=0, context="gene")
 
 
 def _piece(stretch: Stretch, scores: Floats32) -> Piece:
