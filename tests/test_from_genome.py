@@ -232,6 +232,21 @@ def test_other_scores_are_refused(place: Place, run: Path, tmp_path: Path, score
     assert not (tmp_path / "o.parquet").exists()
 
 
+def test_scores_of_a_higher_floor_need_the_option(place: Place, run: Path, tmp_path: Path) -> None:
+    """A model of scores with a floor refuses all scores, and takes them with the option that it names."""
+    floor, model = "0.01", model_of(run)
+    assert model.info.recipe is not None
+    main, *others = model.info.recipe.models
+    recipe = dataclasses.replace(model.info.recipe, models=(dataclasses.replace(main, floor=0.01), *others))
+    (tmp_path / "m.pkl").write_bytes(dump_model(model.with_info(dataclasses.replace(model.info, recipe=recipe))))
+    with pytest.raises(InputError, match="--score-floor leaves low scores out"):
+        run_prediction(options(place, tmp_path / "m.pkl", tmp_path / "o.parquet"))
+    run_prediction(options(place, tmp_path / "m.pkl", tmp_path / "o.parquet", score_floor=[f"main:{floor}"]))
+    scores = pl.read_parquet(tmp_path / "o.parquet")["base_donor"]
+    assert 0 < scores.filter(scores > 0).min() < float(floor) + 0.01
+    assert scores.filter((scores > 0) & (scores < float(floor))).is_empty()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
