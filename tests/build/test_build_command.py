@@ -274,12 +274,9 @@ def test_a_measured_shift_is_undone(place: Place, built: Path, tmp_path: Path) -
 
 
 def _without_low_scores(place: Place, key: str, folder: Path) -> str:
-    """As many tracks come: positions that score below .001 for both are absent, and a lower one of two is 0."""
-    table, floor = pl.read_parquet(place.scores(key)), 0.001
-    bounded = table.with_columns(
-        pl.when(pl.col(k) < floor).then(0).otherwise(k).alias(k) for k in ("donor", "acceptor")
-    )
-    bounded.filter((pl.col("donor") > 0) | (pl.col("acceptor") > 0)).write_parquet(folder / f"{key}.parquet")
+    """As many tracks come: positions that score below .001 for both are absent, and no score is 0."""
+    scores = pl.read_parquet(place.scores(key)).with_columns(pl.col("donor", "acceptor").clip(lower_bound=1e-6))
+    scores.filter(pl.max_horizontal("donor", "acceptor") >= 0.001).write_parquet(folder / f"{key}.parquet")
     return f"{key}={folder / key}.parquet"
 
 
