@@ -19,6 +19,7 @@ from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.files import INFO_FILE
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
@@ -202,7 +203,7 @@ def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> Environm
         "targets": [] if config.targets is None else [config.targets],
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
-    named |= {option: [f.origin for f in table.files] for option, table in opened.items() if table is not None}
+    named |= {option: list(table.origins) for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
         for option, paths in named.items()
@@ -220,11 +221,12 @@ def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]
     folder.update(memory=memory.model_copy(update={"phases": {**memory.phases, name: sampler.lap()}}))
 
 
-def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
+def _read_pool(pool: Dataset | GeneTable | None, work_dir: Path) -> Pool | None:
     if pool is None:
         return None
-    hashes = tuple(describe_input(file.origin).sha256 for file in pool.files)
-    return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
+    hashes = tuple(describe_input(origin).sha256 for origin in pool.origins)
+    positions = pool.positions() if isinstance(pool, GeneTable) else read_positions(pool)
+    return Pool(pool, positions, hashes, work_dir / "mined")
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
@@ -336,5 +338,7 @@ def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
     for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
         if table is not None:
             logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
+    if isinstance(tables.pool, GeneTable):
+        require_same_recipe(own, tables.pool.recipe, "--mine-negatives")
     if tables.pool is not None:
         require_features(tables.pool, features)

@@ -172,6 +172,18 @@ def test_every_position_is_scored_by_the_model_that_never_saw_its_gene(run: Path
     assert "On every position of all 16 genes, out of fold" in (run / "training_summary.txt").read_text()
 
 
+def test_a_built_folder_is_mined_at_every_position(built: Path, everything: Path, tmp_path: Path) -> None:
+    """From genes/, not from the sampled table; as from a table of every position, byte for byte."""
+    options: dict[str, Any] = {"analyses": ["mining"], "n_estimators": 6, "whole_genes": "off", "mined_per_site": 1.0}
+    runs = [train(built, tmp_path / p.name, mine_negatives=str(p), **options) for p in (built, everything)]
+    positions = BuiltFolder.open(built).genes
+    counted = sum(int(gene.counted.sum()) for gene in positions.genes(inputs=False))
+    assert f"Negatives were mined from {counted:,} positions" in (runs[0] / "training_summary.txt").read_text()
+    assert pl.read_csv(runs[0] / "mining.csv").filter(round=1)["mined"].sum() > 0
+    for name in ("mining.csv", "oof_predictions.parquet", "model_multiclass.pkl"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+
+
 def _without_recipe(model: SingleModel) -> SingleModel:
     return model.with_info(dataclasses.replace(model.info, recipe=None))
 
