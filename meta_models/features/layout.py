@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 #: Whole parts of so many positions, on average, are taken run by run, which is faster than place by place.
 _RUN = 64
 
