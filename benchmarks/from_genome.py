@@ -1,4 +1,4 @@
-"""From a genome to a model: average precision on every position out of fold, CPU time and peak memory of build and train.
+"""From a genome to a model: average precision on every position out of fold, CPU time and peak memory.
 
     python benchmarks/from_genome.py GENOME [--keys KEY ...] [--at-least .965] [--folder DIR] [-- OPTIONS OF TRAIN]
 
