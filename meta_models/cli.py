@@ -16,7 +16,7 @@ from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.command_options import Parser, add_config_options, add_learner_options, config_from, learners_in
-from meta_models.config import Configuration, TrainingConfig
+from meta_models.config import Configuration, TrainingConfig, UnitConfig
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.experiments.options import (
@@ -153,7 +153,9 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     )
     compare.set_defaults(command=compare_command)
     add_config_options(
-        compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
+        compare,
+        TrainingConfig,
+        without=("strategy", "train_all_genes", "dry_run", "plan_only", "max_features", "targets"),
     )
     add_learner_options(compare, chosen)
     predict = commands.add_parser(
@@ -177,6 +179,15 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     analyse.set_defaults(command=analyse_command)
     analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
     add_config_options(analyse, AnalysisConfig)
+    unit = commands.add_parser(
+        "unit", help="do some of the units that train --plan-only planned", argument_default=argparse.SUPPRESS
+    )
+    unit.set_defaults(command=unit_command, which=None)
+    unit.add_argument("run", metavar="RUN", type=Path, help="folder of the planned run")
+    unit.add_argument(
+        "which", metavar="NAME|i/N", nargs="?", help="a unit, or every N-th from the i-th on; without it, list them"
+    )
+    add_config_options(unit, UnitConfig)
     learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
     learners.set_defaults(command=learners_command)
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
@@ -208,7 +219,7 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
 
 def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
     """Within the block a run is made, which is recorded afterwards where the configuration says so."""
-    if config.track is None or config.out_dir is None or config.dry_run:
+    if config.track is None or config.out_dir is None or config.dry_run or config.plan_only:
         return nullcontext()
     from meta_models.experiments.tracking import tracked_afterwards
 
@@ -259,6 +270,15 @@ def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.reanalysis import analyse_run
 
     return analyse_run(arguments.run_dir, config)
+
+
+def unit_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models unit``."""
+    options = config_from(arguments, UnitConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.unit_command import run_units
+
+    return run_units(arguments.run, arguments.which, options)
 
 
 def learners_command(arguments: argparse.Namespace) -> ExitCode:

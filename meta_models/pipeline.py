@@ -8,7 +8,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from meta_models.analysis.framework.base import AnalysisContext
@@ -28,8 +28,7 @@ from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.recipes import require_columns, require_same_recipe
-from meta_models.learners.registry import LEARNERS
+from meta_models.inference.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
@@ -50,6 +49,7 @@ from meta_models.run_folder import (
     EnvironmentRecord,
     MemoryFigures,
     RunFolder,
+    UnitPlan,
     describe_environment,
     describe_input,
     install_signal_handlers,
@@ -58,14 +58,15 @@ from meta_models.run_folder import (
 )
 from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
-from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
 from meta_models.training.second_pass.requirements import require_second_pass
 from meta_models.training.second_pass.train import train_twice
-from meta_models.training.several.learners import train
+from meta_models.training.several.learners import plan_units, train
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +80,8 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     selected(config)
-    for name in config.learners:
-        LEARNERS[name].require_library()
     require_one_meaning(config.dataset)
+    require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
     _require_apart(config)
@@ -92,11 +92,16 @@ def run_training(config: TrainingConfig) -> ExitCode:
             return _print_plan(config, budget)
         with (
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
-            folder.scratch("input") as work_dir,
+            _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
         ):
             analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
-    return require_targets(analyses)
+    return ExitCode.DONE if analyses is None else require_targets(analyses)
+
+
+def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
+    """Where tables are converted to; of a run that is only planned they stay there for its units."""
+    return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
 
 
 def _require_apart(config: TrainingConfig) -> None:
@@ -132,40 +137,72 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     return ExitCode.DONE
 
 
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """What is known before anything is trained."""
+
+    tables: Tables
+    plan: Plan
+    screened: Screened
+    notes: tuple[Note, ...]
+
+
 def _run(
     config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
-) -> AnalysisRun:
+) -> AnalysisRun | None:
+    """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables = open_tables(config, work_dir, budget.bytes)
-        dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        notes = _check_tables(tables)
-        folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
-        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
-        folder.update(environment=_environment(tables, plan, config))
-        for line in (*profile.lines(), plan.selected(), plan.device_line()):
-            logger.info("%s", line)
-        tables, notes = _with_possible_genes(tables, plan, config, notes)
-        plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-        require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+        tables, plan, notes = _opened(config, folder, work_dir, budget)
     with _phase("screening", folder, sampler):
-        screened = screen_table(dataset, positions, config)
-        _check_features(tables, screened.features)
-        folder.clear_earlier()
-        _save_screening(screened, folder)
-        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
-        folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+        ready = _Ready(tables, plan, _screened(tables, plan, config, folder), notes)
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = _trained(plan, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)), notes)
-        dataset = widened(dataset, result.columns)
-        save_result(result, plan.strategy.model_file, folder)
-        logger.info("Saved %s", folder.path / plan.strategy.model_file)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir)
+        if config.plan_only:
+            _plan_units(plan, task, folder)
+            return None
+        result = _trained(plan, task, notes, folder)
+    return _assessed(ready, result, budget, folder, sampler)
+
+
+def _opened(
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget
+) -> tuple[Tables, Plan, tuple[Note, ...]]:
+    """The tables, what is done with them, and what is to be told; the run fits the machine then."""
+    tables = open_tables(config, work_dir, budget.bytes)
+    profile, notes = tables.profile(), _check_tables(tables)
+    folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
+    plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
+    folder.update(environment=_environment(tables, plan, config))
+    for line in (*profile.lines(), plan.selected(), plan.device_line()):
+        logger.info("%s", line)
+    tables, notes = _with_possible_genes(tables, plan, config, notes)
+    plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    return tables, plan, notes
+
+
+def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder) -> Screened:
+    screened = screen_table(tables.dataset, tables.positions, config)
+    _check_features(tables, screened.features)
+    folder.clear_earlier()
+    _save_screening(screened, folder)
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
+    folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+    return screened
+
+
+def _assessed(
+    ready: _Ready, result: TrainingResult, budget: MemoryBudget, folder: RunFolder, sampler: PeakSampler
+) -> AnalysisRun:
+    """Analyse, evaluate on other tables and report what was trained."""
+    tables, plan = ready.tables, ready.plan
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
-        again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
-        context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
-        analyses = run_analyses(context)
+        limits = {"budget": budget.bytes, "threads": plan.cpus.count}
+        dataset = widened(tables.dataset, result.columns)
+        again, why_not = make_retrainer(result, dataset, **limits)
+        analyses = run_analyses(AnalysisContext(result, folder, dataset, again, why_not, **limits))
     with _phase("external evaluation", folder, sampler):
         whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
@@ -176,22 +213,42 @@ def _run(
     )
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
     folder.write_text(LOCK, requirements_lock())
-    model_file, screening = plan.strategy.model_file, screened.report.csv()
+    model_file, screening = plan.strategy.model_file, ready.screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
     require_learners(result)
     return analyses
 
 
-def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...]) -> TrainingResult:
-    """What is trained in one pass or two, with the `notes` that were made before."""
+def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
+    """Train and save; units that were planned for others have been collected then."""
     config = task.config
     if config.second_pass:
         genes = BuiltFolder.open(Path(config.dataset)).genes
         result = train_twice(require_second_pass(config, plan.strategy), task, genes)
     else:
         result = train(plan.strategy, task)
-    return dataclasses.replace(result, notes=(*result.notes, *notes))
+    result = dataclasses.replace(result, notes=(*result.notes, *notes))
+    save_result(result, plan.strategy.model_file, folder)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    UnitPlan.remove(folder.path)
+    return result
+
+
+def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
+    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
+    units = UnitPlan(UnitPlan.folder_of(folder.path))
+    finished = plan_units(plan.strategy, task, units)
+    folder.close_planned()
+    if len(finished) == len(task.config.learners):
+        logger.info("Nothing is left to be done apart")
+    else:
+        count = len(units.units)
+        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
+                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
+    logger.info(
+        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
+    )
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -203,6 +260,7 @@ def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> Environm
         "targets": [] if config.targets is None else [config.targets],
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
+    named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
     named |= {option: list(table.origins) for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
@@ -229,6 +287,16 @@ def _read_pool(pool: Dataset | GeneTable | None, work_dir: Path) -> Pool | None:
     return Pool(pool, positions, hashes, work_dir / "mined")
 
 
+def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path) -> TrainingTask:
+    return dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir), trained=_trained_genes(tables))
+
+
+def _trained_genes(tables: Tables) -> TrainedGenes | None:
+    if tables.trained is None:
+        return None
+    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
+
+
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text(SCREENING, screened.report.csv())
     folder.write_text(SCREENING_EXCLUDED, screened.report.excluded_text())
@@ -245,23 +313,16 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
     return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
 
 
-def _task(
-    config: TrainingConfig,
-    dataset: Dataset,
-    positions: Positions,
-    plan: Plan,
-    screened: Screened,
-    folder: RunFolder,
-    ends_at: float | None,
-) -> TrainingTask:
+def _task(config: TrainingConfig, ready: _Ready, folder: RunFolder, ends_at: float | None) -> TrainingTask:
+    plan = ready.plan
     return TrainingTask(
         config=config,
-        dataset=dataset,
-        positions=positions,
+        dataset=ready.tables.dataset,
+        positions=ready.tables.positions,
         profile=plan.profile,
-        features=screened.features,
-        excluded=screened.excluded,
-        screened=screened.rows,
+        features=ready.screened.features,
+        excluded=ready.screened.excluded,
+        screened=ready.screened.rows,
         input_hashes=tuple(record.sha256 for record in folder.manifest.inputs),
         units=folder.units,
         strategy_reason=plan.choice.reason,

@@ -14,11 +14,12 @@ from build_places import Place, digests, make_place
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.stretches import Stretch, features_of, matrix_of
+from meta_models.dataset.stretches import Stretch, features_of
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.prediction import run_prediction
+from meta_models.inference.stretches import model_matrix
 from meta_models.inference.verify import verify_model
 from meta_models.metrics import Interval
 from meta_models.model import FittedModel
@@ -78,13 +79,12 @@ def predict(place: Place, run: Path, out: Path, **changes: Any) -> pl.DataFrame:
 
 def probabilities(model: FittedModel, built: Path, ids: set[str]) -> pl.DataFrame:
     """Of every position of some genes, gene by gene."""
-    first, recipe = model.info.first_pass, BuiltFolder.open(built).recipe
-    assert first is not None
+    recipe = BuiltFolder.open(built).recipe
     frames = []
     for gene in BuiltFolder.open(built).genes.genes(ids):
         pack = [Stretch(gene, np.arange(len(gene)))]
-        wide = first.extended(features_of(pack, recipe), pack)
-        found = model.predict_proba(matrix_of(wide, model.feature_names)).astype(np.float32)
+        matrix = model_matrix(model, pack, features_of(pack, recipe), recipe, np.arange(len(gene)))
+        found = model.predict_proba(matrix).astype(np.float32)
         told = pl.DataFrame({"gene_id": [gene.gene_id] * len(gene), "position": np.arange(len(gene))})
         frames.append(told.with_columns(pl.DataFrame(found, schema=CALIBRATED).iter_columns()))
     return pl.concat(frames)
@@ -116,9 +116,7 @@ def test_columns_of_the_run_are_those_of_the_folds_first_passes(run: Path, built
     gene = next(BuiltFolder.open(built).genes.genes({oof.filter(fold=0)["gene_id"][0]}))
     here = (oof["gene_id"] == gene.gene_id).to_numpy()
     pack = [Stretch(gene, oof.filter(here)["position"].cast(pl.Int64).to_numpy())]
-    block = first.extended(features_of(pack, first.recipe), pack)
-    expected = block.values[-len(first.names) :].T
-    np.testing.assert_array_equal(columns.filter(here).to_numpy(), expected)
+    np.testing.assert_array_equal(columns.filter(here).to_numpy(), first.columns(pack).T)
 
 
 def test_prediction_from_the_genome_is_that_of_both_passes(
@@ -213,8 +211,14 @@ def test_regions_and_tables_are_refused_at_prediction(place: Place, run: Path, b
     (tmp_path / "r.bed").write_text("chr1\t0\t900\tx\t0\t+\n")
     with pytest.raises(InputError, match="needs annotated genes"):
         predict(place, run, tmp_path / "o.parquet", annotation=None, gene_types=None, regions=tmp_path / "r.bed")
-    with pytest.raises(InputError, match="applied to whole genes"):
-        predict(
-            place, run, tmp_path / "o.parquet", annotation=None, gene_types=None, genome=None, scores=None,
-            dataset=str(built),
-        )  # fmt: skip
+    table: dict[str, Any] = dict.fromkeys(("annotation", "gene_types", "genome", "scores"))
+    with pytest.raises(InputError, match="reads whole genes"):
+        predict(place, run, tmp_path / "o.parquet", dataset=str(built / "master"), **table)
+
+
+def test_a_built_folder_is_predicted_as_its_genome_is(place: Place, run: Path, built: Path, tmp_path: Path) -> None:
+    table: dict[str, Any] = dict.fromkeys(("annotation", "gene_types", "genome", "scores"))
+    found = predict(place, run, tmp_path / "folder.parquet", dataset=str(built), **table)
+    expected = predict(place, run, tmp_path / "genome.parquet")
+    names = ["gene_id", "position", *CALIBRATED]
+    assert found.select(names).equals(expected.join(found, on=["gene_id", "position"], how="semi").select(names))

@@ -61,10 +61,11 @@ class ServingOptions(ScoreOptions, EvidenceOptions, Protocol):
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a gene or region whose first base, in the sense direction, is base `offset` of it."""
+    """A part of a gene or region of `whole` bases, whose first one, in the sense direction, is base `offset` of it."""
 
     model: GeneModel
     offset: int = 0
+    whole: int | None = None
 
     def __len__(self) -> int:
         return len(self.model)
@@ -97,7 +98,7 @@ class Serving:
 
 
 def open_serving(
-    options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path, *, whole_genes: bool = False
+    options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path, *, reach: int = 0
 ) -> Serving:
     """Open genome, scores and evidence, and check that they are such as `recipe` was made with.
 
@@ -109,8 +110,8 @@ def open_serving(
         Closes them.
     scratch : Path
         Folder for working files.
-    whole_genes : bool
-        Whether the model needs annotated genes, each as a whole, whatever its recipe says.
+    reach : int
+        Bases on either side of a part that the model reads beyond what its features do.
 
     Raises
     ------
@@ -122,8 +123,7 @@ def open_serving(
         raise AssertionError("the configuration asks for a genome")
     genome = stack.enter_context(open_genome(options.genome))
     chrom_map = read_chrom_map(options.chrom_map) if options.chrom_map is not None else {}
-    whole_genes |= any(group.name == _ANNOTATION for group in recipe.groups)
-    models = _models(options, genome, chrom_map, whole_genes=whole_genes)
+    models = _models(options, recipe, genome, chrom_map)
     tracks = open_tracks(options, genome, models, chrom_map, stack, scratch)
     evidence = open_all_evidence(options, genome, chrom_map, stack)
     served = replace(recipe, models=_measured(tracks, recipe), evidence=tuple(reader.track for reader in evidence))
@@ -136,8 +136,7 @@ def open_serving(
         "genes": [[m.gene_id, m.chrom, m.strand, m.start, m.end] for m in models],
         "recipe": recipe.sha256,
     }
-    tiles = (tile for model in models for tile in _tiles(model, whole=whole_genes or recipe.flank < recipe.reach))
-    return Serving(assembler, tuple(tiles), facts)
+    return Serving(assembler, tuple(tile for model in models for tile in _tiles(model, recipe, reach)), facts)
 
 
 def _require_same(recipe: Recipe, keys: tuple[str, ...]) -> None:
@@ -172,10 +171,10 @@ def _unlabelled(model: GeneModel) -> GeneLabels:
 
 
 def _models(
-    options: ServingOptions, genome: Genome, chrom_map: dict[str, str], *, whole_genes: bool
+    options: ServingOptions, recipe: Recipe, genome: Genome, chrom_map: dict[str, str]
 ) -> tuple[GeneModel, ...]:
     if options.annotation is None:
-        models: Sequence[GeneModel] = _of_regions(options, genome, chrom_map, whole_genes=whole_genes)
+        models: Sequence[GeneModel] = _of_regions(options, recipe, genome, chrom_map)
     else:
         what = f"The annotation {options.annotation}"
         annotation, counts = read_annotation(options.annotation), Counter[str]()
@@ -188,14 +187,12 @@ def _models(
     return tuple(sorted(models, key=lambda m: (rank[m.chrom], m.start, m.end, m.gene_id)))
 
 
-def _of_regions(
-    options: ServingOptions, genome: Genome, chrom_map: dict[str, str], *, whole_genes: bool
-) -> list[GeneModel]:
-    if whole_genes:
+def _of_regions(options: ServingOptions, recipe: Recipe, genome: Genome, chrom_map: dict[str, str]) -> list[GeneModel]:
+    if any(group.name == _ANNOTATION for group in recipe.groups):
         raise InputError(
             "The model needs annotated genes: its features tell where a gene begins and ends",
             "Found --regions",
-            "Give --annotation, or train without the feature group annotation and without --second-pass",
+            "Give --annotation, or train without the feature group annotation",
         )
     if options.regions is None:
         raise AssertionError("the configuration asks for regions")
@@ -209,12 +206,13 @@ def _model(region: Region) -> GeneModel:
     return GeneModel(name, name, name, "", region.contig, region.strand, region.start + 1, region.end, ())
 
 
-def _tiles(model: GeneModel, *, whole: bool) -> Iterator[Tile]:
-    """The `whole`, or parts that have the features of it: where windows end within the flank and none reads genes."""
+def _tiles(model: GeneModel, recipe: Recipe, reach: int) -> Iterator[Tile]:
+    """Parts that have the features of the whole: where windows end within the flank and no group reads whole genes."""
+    whole = recipe.flank < max(recipe.reach, reach) or any(group.name == _ANNOTATION for group in recipe.groups)
     step = len(model) if whole else TILE
     for offset in range(0, len(model), step):
         last = min(offset + step, len(model)) - 1
         if model.strand == "+":
-            yield Tile(replace(model, start=model.start + offset, end=model.start + last), offset)
+            yield Tile(replace(model, start=model.start + offset, end=model.start + last), offset, len(model))
         else:
-            yield Tile(replace(model, start=model.end - last, end=model.end - offset), offset)
+            yield Tile(replace(model, start=model.end - last, end=model.end - offset), offset, len(model))

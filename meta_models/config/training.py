@@ -65,6 +65,11 @@ class TrainingConfig(Configuration):
         default=False, description="Reuse the finished units of an earlier run in the run folder."
     )
     dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
+    plan_only: OfStart[bool] = Field(
+        default=False,
+        description="Write the units of the run into the run folder and leave: `meta-models unit` does them, and train "
+        "--resume collects them.",
+    )
     track: OfStart[str | None] = Field(
         None,
         description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
@@ -287,6 +292,11 @@ class TrainingConfig(Configuration):
         """Most rounds of a fit of the learner; 0 where it has none."""
         return self.learner.rounds(self.section)
 
+    @property
+    def reads_genes(self) -> bool:
+        """Whether one of the learners reads whole genes."""
+        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
+
     def of_learner(self, name: str) -> Self:
         """The same with the learner `name` alone."""
         return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})
@@ -328,6 +338,8 @@ class TrainingConfig(Configuration):
     def _check(self) -> Self:
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        if self.plan_only and self.dry_run:
+            raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
         self._check_mining()
         self._check_ensemble()
         self._check_learners()

@@ -17,11 +17,18 @@ PACK_ROWS, _PACK_BASES = 2**14, 2**21
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`."""
+    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`.
+
+    Attributes
+    ----------
+    whole : int or None
+        Length of the gene of which `gene` is a part.
+    """
 
     gene: Gene
     rows: NDArray[np.int64]
     offset: int = 0
+    whole: int | None = None
 
 
 def packs(stretches: Iterable[Stretch], rows: int = PACK_ROWS) -> Iterator[tuple[Stretch, ...]]:
@@ -51,4 +58,4 @@ def matrix_of(block: FeatureBlock, names: Sequence[str]) -> NDArray[np.float32]:
 
 def _parts(stretch: Stretch, rows: int) -> Iterator[Stretch]:
     for start in range(0, len(stretch.rows), rows):
-        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset)
+        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset, stretch.whole)

@@ -42,10 +42,6 @@ class FeatureBlock:
     def __getitem__(self, name: str) -> Floats32:
         return np.asarray(self.values[self.names.index(name)])
 
-    def at(self, rows: NDArray[np.int64]) -> FeatureBlock:
-        """The same features of some of the positions."""
-        return FeatureBlock(self.names, self.values[:, rows])
-
     def columns(self) -> dict[str, Floats32]:
         """Every column by name, (n,) each, without copying."""
         return dict(zip(self.names, self.values, strict=True))

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from meta_models.dataset.gene_columns import Gene
 from meta_models.dataset.genes import GeneEntry
 from meta_models.dataset.read_ahead import shares, side_by_side
-from meta_models.dataset.stretches import Stretch, features_of, matrix_of, packs
+from meta_models.dataset.stretches import Stretch, features_of, packs
 from meta_models.dataset.whole_genes import WholeGenes
-from meta_models.features import FeatureBlock, Recipe
-from meta_models.inference.recipes import require_columns
+from meta_models.features import Recipe
+from meta_models.inference.stretches import model_matrix, needed, require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, BaseModel
 
-Floats = NDArray[np.float64]
 EXTERNAL = -1
 
 
@@ -100,12 +99,13 @@ def _score(
     bases: Sequence[BaseModel],
     threads: int,
 ) -> pl.DataFrame:
-    for model in models.values():
-        require_columns(model.table_features, genes.folder.recipe)
+    read = {name for model in models.values() for name in set(model.feature_names) - set(model.gene_columns)}
+    require_columns(read, genes.folder.recipe)
+    read |= {column for base in bases for column in base.columns}
     workers, for_each = shares(threads)
     for model in models.values():
         model.set_threads(for_each)
-    scorer = _Scorer(models, genes.folder.recipe, bases, told)
+    scorer = _Scorer(models, genes.folder.recipe, frozenset(read), bases, told)
     table = _Narrow(genes.positions, bases, told)
     with Progress("Scoring every position", "positions").started(genes.positions) as progress:
         for found in side_by_side(packs(_stretches(genes)), scorer.score, workers):
@@ -135,30 +135,23 @@ class _Scored:
 class _Scorer:
     models: Mapping[int, FittedModel]
     recipe: Recipe
+    read: frozenset[str]
     bases: Sequence[BaseModel]
     told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
-        block = features_of(pack, self.recipe)
-        counts = [len(stretch.rows) for stretch in pack]
-        folds = [self.told[stretch.gene.gene_id].fold for stretch in pack]
-        of_row = np.repeat(folds, counts)
-        both = np.empty((2, len(of_row), len(CLASSES)), np.float32)
-        for number in sorted(set(folds)):
-            here = np.flatnonzero(of_row == number)
-            own = [stretch for stretch, fold in zip(pack, folds, strict=True) if fold == number]
-            both[:, here] = self._probabilities(number, block if len(own) == len(pack) else block.at(here), own)
+        block = features_of(pack, needed(self.recipe, self.read) or self.recipe)
+        counts, folds = [len(stretch.rows) for stretch in pack], [self.told[each.gene.gene_id].fold for each in pack]
+        fold = np.repeat(folds, counts)
+        both = np.empty((2, len(fold), len(CLASSES)), np.float32)
+        for number in np.unique(fold):
+            here, model = np.flatnonzero(fold == number), self.models[int(number)]
+            mine = [stretch for stretch, of in zip(pack, folds, strict=True) if of == number]
+            both[:, here] = model.predict_both(model_matrix(model, mine, block, self.recipe, here))
         base = np.stack([block[column] for base in self.bases for column in base.columns])
         labels = np.concatenate([stretch.gene.labels[stretch.rows] for stretch in pack])
         genes = tuple((stretch.gene, count) for stretch, count in zip(pack, counts, strict=True))
         return _Scored(genes, labels, base, both)
-
-    def _probabilities(self, fold: int, block: FeatureBlock, pack: Sequence[Stretch]) -> tuple[Floats, Floats]:
-        """Raw and calibrated probabilities (n, 3) of the positions of a pack, whose features are `block`."""
-        model = self.models[fold]
-        first = model.info.first_pass
-        wide = block if first is None else first.extended(block, pack)
-        return model.predict_both(matrix_of(wide, model.feature_names))
 
 
 @dataclass

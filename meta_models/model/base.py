@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.features import Recipe
+from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.first_pass import FirstPass
-from meta_models.model.inputs import Rows, open_rows
+from meta_models.model.inputs import Rows, open_rows, require_gene_columns
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Probabilities = NDArray[np.float64]
+
+#: More positions than any gene has.
+WHOLE_GENE = 2**40
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,37 @@ class FittedModel(ABC):
         """All single models in it."""
 
     @property
+    def gene_readers(self) -> tuple[SingleModel, ...]:
+        """The single models in it that read whole genes."""
+        return tuple(single for single in self.singles if single.gene_predictor is not None)
+
+    @property
+    def gene_columns(self) -> tuple[str, ...]:
+        """Features that are computed from whole genes by the model itself.
+
+        Those of a first pass, which gives them, and the scores of `gene_readers`: `scores_of_gene` gives those.
+        """
+        first = () if self.info.first_pass is None else self.info.first_pass.names
+        return (*first, *(name for single in self.gene_readers for name in single.own_columns))
+
+    @property
+    def reach(self) -> int:
+        """Positions on either side of a part of a gene that its `gene_columns` depend on."""
+        if self.info.first_pass is not None:
+            return WHOLE_GENE
+        found = (single.gene_predictor for single in self.gene_readers)
+        return max((predictor.reach for predictor in found if predictor is not None), default=0)
+
+    def scores_of_gene(self, gene: GeneTracks, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """The scores (n,) of `gene_readers` at the positions `rows` of a gene; `rows` are (n,), increasing."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for single in self.gene_readers:
+            if single.gene_predictor is not None:
+                scores = single.gene_predictor.position_scores(gene, rows)
+                found |= dict(zip(single.own_columns, scores.T, strict=True))
+        return found
+
+    @property
     def depth(self) -> int:
         """How many ensembles lie within one another; 0 in a single model."""
         return 0
@@ -173,12 +208,6 @@ class FittedModel(ABC):
     def feature_names_in_(self) -> NDArray[np.object_]:
         """Feature names in the order of the columns, (F,)."""
         return np.array(self.feature_names, dtype=object)
-
-    @property
-    def table_features(self) -> tuple[str, ...]:
-        """Features that a recipe makes: all but those that are computed from a first pass."""
-        added = () if self.info.first_pass is None else self.info.first_pass.names
-        return tuple(name for name in self.feature_names if name not in added)
 
     @property
     def n_features_in_(self) -> int:
@@ -236,7 +265,13 @@ class FittedModel(ABC):
         Returns
         -------
         ndarray of float64, (*leading, n, 3)
+
+        Raises
+        ------
+        InputError
+            If the model reads whole genes, and `X` is a table of rows without its scores of them.
         """
+        require_gene_columns(X, self.gene_columns)
         rows: Rows = open_rows(X, self.feature_names)
         result = np.empty((*leading, rows.n_rows, self.n_classes))
         for start, matrix in rows.chunks():

@@ -1,4 +1,4 @@
-"""Several fitted models that read the same features, combined into one."""
+"""Several fitted models, combined into one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ MAX_DEPTH = 8
 
 
 class EnsembleMetaModel(FittedModel):
-    """Members that read the same features, and how they are combined. A member may be an ensemble itself.
+    """Members, each of which reads some of the features, and how they are combined. A member may be an ensemble itself.
 
     Parameters
     ----------
     members : sequence of FittedModel, (M,)
         All calibrated, before they are combined, or none; each with its genes in its ``info``.
+    feature_names : sequence of str, (F,), optional
+        Those of all members and of the combination; by default those of the members in the order in which they come.
     info : ModelInfo
         Of the whole; its genes are those of all members together.
     combination : Combination
@@ -43,10 +45,13 @@ class EnsembleMetaModel(FittedModel):
         info: ModelInfo,
         combination: Combination | None = None,
         calibrators: Sequence[Calibrator] | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         _require_compatible(members, info)
-        super().__init__(members[0].feature_names, calibrators=calibrators, info=info)
+        names = all_features(members) if feature_names is None else feature_names
+        super().__init__(names, calibrators=calibrators, info=info)
         self.members = tuple(members)
+        self._read = tuple(_columns_read(member, self.feature_names) for member in members)
         self.combination: Combination = Mean() if combination is None else combination
         self.combination.check(len(members), self.n_classes)
         if max(self.combination.columns, default=-1) >= len(self.feature_names):
@@ -71,11 +76,17 @@ class EnsembleMetaModel(FittedModel):
 
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
         """The same members and combination with other calibrators, or none."""
-        return EnsembleMetaModel(self.members, info=self.info, combination=self.combination, calibrators=calibrators)
+        return self._with(self.info, calibrators)
 
     def with_info(self, info: ModelInfo) -> EnsembleMetaModel:
         """The same members, combination and calibrators with another origin."""
-        return EnsembleMetaModel(self.members, info=info, combination=self.combination, calibrators=self.calibrators)
+        return self._with(info, self.calibrators)
+
+    def _with(self, info: ModelInfo, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
+        return EnsembleMetaModel(
+            self.members, info=info, combination=self.combination, calibrators=calibrators,
+            feature_names=self.feature_names,
+        )  # fmt: skip
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Combined probabilities (n, 3) of a float32 (n, F) matrix, NaN where a value is missing."""
@@ -107,22 +118,42 @@ class EnsembleMetaModel(FittedModel):
             raise ValueError(f"leaving a member out needs mean or voting; this ensemble is {self.combination.kind}")
         if self.n_members < 2 or not 0 <= member_index < self.n_members:
             raise ValueError(f"no member {member_index} can be left out of {self.n_members}")
-        others = [m for i, m in enumerate(self.members) if i != member_index]
-        return self.map_chunks(X, lambda matrix: self.combination(_probabilities(others, matrix)))
+        others = [i for i in range(self.n_members) if i != member_index]
+        return self.map_chunks(X, lambda matrix: self.combination(self._probabilities(others, matrix)))
 
     def _members_of(self, matrix: Matrix) -> NDArray[np.float64]:
-        return _probabilities(self.members, matrix)
+        return self._probabilities(range(self.n_members), matrix)
+
+    def _probabilities(self, members: Sequence[int], matrix: Matrix) -> NDArray[np.float64]:
+        """Of the members of these numbers, each of which sees the features that it reads."""
+        return np.stack([self.members[i].probabilities_of(_taken(matrix, self._read[i])) for i in members])
 
 
-def _probabilities(members: Sequence[FittedModel], matrix: Matrix) -> NDArray[np.float64]:
-    return np.stack([member.probabilities_of(matrix) for member in members])
+def all_features(members: Sequence[FittedModel]) -> tuple[str, ...]:
+    """The features of all `members`, each once, in the order in which they come."""
+    return tuple(dict.fromkeys(name for member in members for name in member.feature_names))
+
+
+def _columns_read(member: FittedModel, names: tuple[str, ...]) -> NDArray[np.intp] | None:
+    """Numbers of the features of a member among `names`; None where it reads all of them as they stand."""
+    if member.feature_names == names:
+        return None
+    where = {name: number for number, name in enumerate(names)}
+    if lacking := [name for name in member.feature_names if name not in where]:
+        raise ValueError(f"the whole must have the features of its members, it lacks {', '.join(lacking[:5])}")
+    return np.array([where[name] for name in member.feature_names], np.intp)
+
+
+def _taken(matrix: Matrix, columns: NDArray[np.intp] | None) -> Matrix:
+    return matrix if columns is None else np.ascontiguousarray(matrix[:, columns])
 
 
 def _require_compatible(members: Sequence[FittedModel], info: ModelInfo) -> None:
     if not members:
         raise ValueError("an ensemble needs members")
-    if any(member.feature_names != members[0].feature_names for member in members):
-        raise ValueError("members must have the same features in the same order")
+    own = [name for member in members for name in member.gene_columns]
+    if len(set(own)) < len(own):
+        raise ValueError("members that read whole genes must call their scores by different names")
     if any(member.info.classes != info.classes for member in members):
         raise ValueError("members must have the classes of the whole in the same order")
     if len({member.calibrators is None for member in members}) > 1:

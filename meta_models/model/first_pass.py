@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.gene_columns import Gene
 from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, matrix_of, packs
-from meta_models.features import GROUPS, N_CODE, BaseTrack, FeatureBlock, Piece, Recipe, column_names
+from meta_models.features import GROUPS, N_CODE, BaseTrack, Piece, Recipe, column_names
 from meta_models.features import packed_features as features_of_pieces
 from meta_models.schema import SITE_CLASSES
 
@@ -57,16 +57,9 @@ class FirstPass:
         """Names of the columns that are computed from its scores."""
         return first_pass_names(self.recipe)
 
-    def extended(self, block: FeatureBlock, pack: Sequence[Stretch]) -> FeatureBlock:
-        """The features `block` of whole genes' positions, with the columns of the first pass behind.
-
-        Parameters
-        ----------
-        pack : sequence of Stretch
-            The positions; their genes must be whole.
-        """
-        added = first_pass_columns(pack, self._of_genes([stretch.gene for stretch in pack]), self.recipe)
-        return FeatureBlock((*block.names, *self.names), np.concatenate([block.values, added]))
+    def columns(self, pack: Sequence[Stretch]) -> Floats32:
+        """The columns (C, n) of the positions of a pack, whose genes must be whole."""
+        return first_pass_columns(pack, self._of_genes([stretch.gene for stretch in pack]), self.recipe)
 
     def _of_genes(self, genes: Sequence[Gene]) -> list[Floats32]:
         """Scores (n, 2) of each gene; those of a gene that takes several packs are computed once."""

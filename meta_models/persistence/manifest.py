@@ -98,10 +98,19 @@ class InfoRecord(_Strict):
 
 
 class PartRecord(_Strict):
-    """What one member was fitted with, and the files of its predictor: ``members/<number>/<file>``."""
+    """What one member was fitted with, and the files of its predictor: ``members/<number>/<file>``.
+
+    Attributes
+    ----------
+    features : tuple of int, or None
+        Numbers of the features that it has, among those of the whole; None: all of them.
+    """
 
     learner: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=MAX_FILES)]
+    features: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=1_000_000)] | None = (
+        None
+    )
 
 
 class CombinationRecord(_Strict):
@@ -183,6 +192,9 @@ class Manifest(_Strict):
             raise ValueError("there is a part for each member")
         if self.first_pass and not self.recipe:
             raise ValueError("a first pass has a recipe")
+        own = [part.features for part in self.parts or () if part.features is not None]
+        if any(max(numbers) >= len(self.feature_names) for numbers in own) or (own and not ensemble):
+            raise ValueError("features of a part are among those of the ensemble that it is in")
         self._check_tree()
         return self
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 UNITS_FOLDER = "units"
 COMMIT_NAME = "unit.json"
 TIMING_NAME = "timing.json"
+#: Seconds that a shared file system may take to show what another machine wrote.
+VISIBLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
@@ -131,6 +136,30 @@ class UnitStore:
         if self._listener is not None:
             reused = isinstance(found, UnitHit)
             self._listener(name, UnitRecord(key=key.sha256, reused=reused, reason=found.reason))
+        return found
+
+    def holds(self, name: str, key: UnitKey) -> bool:
+        """Whether :meth:`get` would find the unit; nobody is told."""
+        return isinstance(self._look_up(name, key), UnitHit)
+
+    def awaited(self, name: str, key: UnitKey, *, seconds: float = VISIBLE_SECONDS) -> UnitHit:
+        """A unit that a process, on another machine perhaps, has put: a shared folder may show it a while later.
+
+        Raises
+        ------
+        WriteError
+            If it is not there after so many `seconds`.
+        """
+        last = time.monotonic() + seconds
+        while not isinstance(found := self._look_up(name, key), UnitHit):
+            if time.monotonic() > last:
+                raise WriteError(
+                    f"The unit {name} must be in {self.folder}, for it was done",
+                    f"After {seconds:.0f} s {found.reason}",
+                    "The run folder must be one that all machines share",
+                )
+            time.sleep(_LOOK_SECONDS)
+            os.listdir(self.folder)  # has a network file system ask anew what there is  # noqa: PTH208
         return found
 
     def put(

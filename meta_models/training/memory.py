@@ -77,7 +77,9 @@ def _features(profile: DatasetProfile, config: TrainingConfig) -> int:
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
-    """The shape of `rows` rows of a table, with the motif columns of all folds and of the final model."""
+    """The shape of `rows` rows of a table with the motif columns of all fits, or of its genes."""
+    if config.learner.traits.inputs == "genes":
+        return Shape(rows, profile.gene_tracks, positions=profile.gene_positions)
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
     motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0

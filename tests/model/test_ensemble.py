@@ -101,10 +101,24 @@ def test_members_may_be_calibrated_before_they_are_combined():
     np.testing.assert_allclose(model.predict_proba(X), np.mean(parts, axis=0), rtol=1e-12)
 
 
-def test_members_must_read_the_same_features():
-    other = SingleModel(single(1).predictor, FEATURES[::-1], info=INFO)
-    with pytest.raises(ValueError, match="same features"):
-        EnsembleMetaModel([single(), other], info=INFO)
+def test_members_read_features_of_their_own():
+    names = ("more", *FEATURES[:-1])
+    other = SingleModel(single(1).predictor, names, info=INFO)
+    model = EnsembleMetaModel([single(), other], info=INFO)
+    assert model.feature_names == (*FEATURES, "more")
+    more = rows(300, seed=6)[:, :1]
+    found = model.predict_members(np.hstack([X, more]))
+    np.testing.assert_array_equal(found[0], single().predict_proba(X))
+    np.testing.assert_array_equal(found[1], other.predict_proba(np.hstack([more, X[:, :-1]])))
+    assert model.with_info(INFO).feature_names == model.feature_names
+
+
+def test_the_whole_has_the_features_of_its_members_and_may_have_more():
+    model = EnsembleMetaModel([single()], info=INFO, feature_names=("beside", *FEATURES))
+    wide = np.hstack([X[:, :1], X])
+    np.testing.assert_allclose(model.predict_proba(wide), single().predict_proba(X), rtol=1e-12)
+    with pytest.raises(ValueError, match=f"lacks {FEATURES[0]}"):
+        EnsembleMetaModel([single()], info=INFO, feature_names=FEATURES[1:])
 
 
 def test_threads_reach_every_member():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meta_models.dataset.gene_columns import Gene
-from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, matrix_of
+from meta_models.dataset.stretches import PACK_ROWS, Stretch
 from meta_models.features import BaseTrack, Recipe, features
 from meta_models.learners.seam import Matrix, Predictor
 from meta_models.model import FittedModel, ModelInfo, SingleModel
@@ -113,11 +113,9 @@ def test_columns_are_the_context_of_the_first_passes_own_scores() -> None:
 def test_small_genes_together_have_what_each_has_alone() -> None:
     genes, first = [random_gene(40, seed) for seed in range(5)], FirstPass(model(), RECIPE)
     pack = [Stretch(one, np.arange(0, 40, 3)) for one in genes]
-    together = first.extended(features_of(pack, RECIPE), pack)
-    alone = [first.extended(features_of([stretch], RECIPE), [stretch]) for stretch in pack]
-    assert together.names[-FIRST_PASS_WIDTH:] == first.names
-    np.testing.assert_array_equal(together.values, np.concatenate([block.values for block in alone], axis=1))
-    assert matrix_of(together, first.names).shape == (5 * 14, FIRST_PASS_WIDTH)
+    together = first.columns(pack)
+    np.testing.assert_array_equal(together, np.concatenate([first.columns([one]) for one in pack], axis=1))
+    assert together.shape == (FIRST_PASS_WIDTH, 5 * 14)
 
 
 def test_a_gene_of_several_packs_is_scored_once() -> None:
@@ -125,5 +123,5 @@ def test_a_gene_of_several_packs_is_scored_once() -> None:
     first = FirstPass(SingleModel(echo, NAMES, info=ModelInfo("test", ())), RECIPE)
     one = random_gene(PACK_ROWS + 10)
     for rows in (np.arange(5), np.arange(9, 20)):
-        first.extended(features_of([Stretch(one, rows)], RECIPE), [Stretch(one, rows)])
+        first.columns([Stretch(one, rows)])
     assert echo.rows == int(could_be_site(one).sum())

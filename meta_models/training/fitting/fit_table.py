@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
+from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.motif_columns import motif_columns
 from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest, one_of_each_fold
@@ -28,7 +30,7 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    rows: TrainingRows | None = None,
+    rows: TrainingRows | TrainingGenes | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
@@ -38,8 +40,8 @@ def fit_table(
 
     Parameters
     ----------
-    rows : TrainingRows, optional
-        The features of `task`, if they were looked at already.
+    rows : TrainingRows or TrainingGenes, optional
+        The features of `task`, if they were looked at already, or its genes.
     cache : Path, optional
         Folder that holds what is prepared; without it, it is held in memory.
     change : callable
@@ -48,14 +50,16 @@ def fit_table(
         Whose fits these are, for the progress line.
     """
     problem = task_problem(task, folds)
-    like = [change(job) for job in one_of_each_fold(problem, held_out)]
-    with _preparation(task, like, rows, cache) as preparation:
+    each = [change(job) for job in one_of_each_fold(problem, held_out)]
+    if task.farm.apart:
+        return fit_one_vs_rest(problem, partial(_train_apart, task, each, change, label), held_out=held_out)
+    with _preparation(task, each, rows, cache) as preparation:
         train = partial(_train_jobs, task, preparation, change, label)
         return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
 def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path | None = None) -> dict[str, Fitted]:
-    """Fit `jobs` on the rows of `task`, which are prepared once; the results by the name of the job.
+    """Fit `jobs` on the rows of `task`, prepared once in this process; the results by the name of the job.
 
     Parameters
     ----------
@@ -70,7 +74,7 @@ def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path
 
 
 def _preparation(
-    task: TrainingTask, one_of_each: Sequence[FitJob], rows: TrainingRows | None, cache: Path | None
+    task: TrainingTask, one_of_each: Sequence[FitJob], rows: TrainingRows | TrainingGenes | None, cache: Path | None
 ) -> Preparation:
     """The rows of `task` for a learner, with the motif scores of the folds that the jobs `one_of_each` are of."""
     rows = task_rows(task, audit_task(task)) if rows is None else rows
@@ -82,6 +86,19 @@ def _train_jobs(
     task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
 ) -> dict[str, Fitted]:
     """A function of its own: the frame of a closure would keep `preparation` alive as long as an error's traceback."""
-    changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
+    changed = _changed(task, change, jobs)
     fitted = train_jobs(task, preparation, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
+
+
+def _train_apart(
+    task: TrainingTask, each: Sequence[FitJob], change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
+) -> dict[str, Fitted]:
+    changed = _changed(task, change, jobs)
+    fitted = train_apart(task, each, changed, f"{title}{label}")
+    return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
+
+
+def _changed(task: TrainingTask, change: ChangeJob, jobs: Sequence[FitJob]) -> list[FitJob]:
+    """`jobs` with the features of their folds, and what the caller makes of them."""
+    return [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]

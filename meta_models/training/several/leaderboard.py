@@ -18,6 +18,7 @@ from meta_models.persistence import dump_model
 from meta_models.result import CALIBRATED, LeaderboardRecord, Standing, TrainingResult, probability_columns
 from meta_models.schema import CLASSES, SITE_CLASSES, SpliceClass
 from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.several.speed import positions_per_second
 
 Floats = NDArray[np.float64]
 #: Rows whose prediction is timed.
@@ -158,7 +159,9 @@ def _figures(task: TrainingTask, scores: Floats) -> dict[str, float | None]:
 
 
 def _speed(task: TrainingTask, model: FittedModel) -> float | None:
-    """Rows per second of the prediction of some rows of the table."""
+    """Rows per second of the prediction of some rows of the table, or of some genes where it reads them whole."""
+    if model.gene_columns:
+        return positions_per_second(task, model, _TIMED_ROWS)
     matrix = next(task.dataset.iter_matrix(task.features, _TIMED_ROWS))[:_TIMED_ROWS]
     started = time.monotonic()
     model.probabilities_of(matrix)

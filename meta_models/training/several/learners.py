@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed, UsageError
 from meta_models.result import TrainingResult
+from meta_models.run_folder import Recorded, Recording, UnitPlan
 from meta_models.training.devices import CPU
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.joining import join
@@ -46,6 +47,40 @@ def _each(strategy: TrainingStrategy, task: TrainingTask) -> tuple[dict[str, Tra
             failed[name] = str(error)
             logger.warning("The learner %s failed, and the others go on without it: %s", name, error)
     return results, failed
+
+
+def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -> tuple[str, ...]:
+    """Write into `plan` the units of each learner that can be done now; names of learners of which nothing is left.
+
+    Units that depend on others, such as the final fits after cross-validated rounds, are there once these are done.
+
+    Raises
+    ------
+    UsageError
+        If the strategy has no units.
+    MetaModelsError
+        As `TrainingStrategy.train` says.
+    """
+    require_apart(strategy, "--plan-only")
+    several, finished = len(task.config.learners) > 1, []
+    for name in task.config.learners:
+        own = task_of(task, name) if several else task
+        try:
+            strategy.train(replace(own, farm=Recording(plan, f"{name}." if several else "")))
+        except Recorded:
+            continue
+        finished.append(name)
+    return tuple(finished)
+
+
+def require_apart(strategy: TrainingStrategy, option: str) -> None:
+    """Refuse a strategy whose work cannot be done by processes apart; raises UsageError."""
+    if not strategy.has_units:
+        raise UsageError(
+            f"{option} needs a strategy with units that can be done apart",
+            f"{strategy.name} was chosen",
+            "Take --strategy single_model or batch_ensemble",
+        )
 
 
 def task_of(task: TrainingTask, name: str) -> TrainingTask:
