@@ -56,6 +56,11 @@ class GeneTable:
         return cls(source, folder, {g.gene_id: int(g.counted.sum()) for g in folder.genes(ids, inputs=False)})
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.folder.files
+
+    @property
     def origins(self) -> tuple[Path, ...]:
         """Files of the genes."""
         return self.folder.files

@@ -46,14 +46,21 @@ def _obstacles(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         yield f"{config.learner.name} reads whole genes already", "Leave it out"
     if len(config.learners) > 1:
         yield f"Found the learners {', '.join(config.learners)}", "Run it with each"
-    if config.mine_negatives is not None:
-        yield "Found --mine-negatives, whose rounds the first pass would need once more for each two folds", "Take one"
-    if config.max_features is not None:
-        yield "Found --max-features, which chooses features with genes of other folds", "Leave it out"
-    if config.rounds == "cross-validation":
-        yield "Found --rounds cross-validation, which compares folds", "Take fixed or early-stopping"
-    if config.n_folds < LEAST_FOLDS:
-        yield f"Found --n-folds {config.n_folds}, and genes outside two folds are trained on", "Take 3 or more"
+    yield from _other_ways(config)
+
+
+def _other_ways(config: TrainingConfig) -> Iterator[tuple[str, str]]:
+    """Other ways of training that look at genes of more than one fold."""
+    odd = {
+        "--mine-negatives": config.mine_negatives is not None,
+        "--second-stage": config.second_stage is not None,
+        "--teacher": config.teacher is not None,
+        "--max-features": config.max_features is not None,
+        "--rounds cross-validation": config.rounds == "cross-validation",
+        f"--n-folds {config.n_folds}": config.n_folds < LEAST_FOLDS,
+    }
+    for option in (option for option, given in odd.items() if given):
+        yield f"Found {option}, and its first pass is trained without any two folds", "Leave one of them out"
 
 
 def second_pass_cost(profile: DatasetProfile, config: TrainingConfig) -> dict[str, int]:

@@ -15,10 +15,11 @@ import numpy as np
 
 from meta_models.dataset.genes import GeneFolder
 from meta_models.learners.seam import FitJob, Fitted
+from meta_models.metrics import Gain
 from meta_models.model import FittedModel
 from meta_models.model.first_pass import FirstPass
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
-from meta_models.training.fitting.folds import Folds, make_folds
+from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import (
     FINAL,
     FittedProblem,
@@ -32,7 +33,7 @@ from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.second_pass.columns import FirstPassColumns, compute_columns
 from meta_models.training.second_pass.pairs import fit_pairs
-from meta_models.training.several.leaderboard import Gain, compare
+from meta_models.training.several.leaderboard import compare
 from meta_models.training.strategies.base import StrategyFit
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
@@ -53,7 +54,7 @@ def train_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFo
         If the genes are not those of the table, or are too few.
     """
     first, started = strategy.train(task), time.monotonic()
-    folds = make_folds(task.positions, task.config)
+    folds = strategy.folds(task)
     models = {fold: model.with_calibrators(None) for fold, model in first.fold_models.items()}
     columns = compute_columns(task, folds, genes, models, fit_pairs(strategy, task, folds))
     fit = _fit(strategy, task, folds, columns)
