@@ -21,12 +21,11 @@ from meta_models.inference.ensemble_model_loader import load_model_with_ensemble
 from meta_models.inference.prediction import run_prediction
 from meta_models.inference.stretches import model_matrix
 from meta_models.inference.verify import verify_model
-from meta_models.metrics import Interval
+from meta_models.metrics import Gain, Interval
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
 from meta_models.reanalysis import analyse_run
 from meta_models.training.second_pass import train as second_pass
-from meta_models.training.several.leaderboard import Gain
 
 SMALL: dict[str, Any] = {
     "n_folds": 3, "bootstrap_samples": 20, "analyses": ["base-vs-meta", "features"], "threads": 1, "n_estimators": 12,
