@@ -44,11 +44,14 @@ class Tune:
         Least and greatest value, both inclusive.
     log : bool
         Whether to draw on a logarithmic scale.
+    when : tuple of (str, str) or None
+        Another field and the value that it must have for this one to count: else there is nothing to be searched.
     """
 
     low: float
     high: float
     log: bool = False
+    when: tuple[str, str] | None = None
 
 
 class LearnerConfig(BaseModel):
@@ -347,6 +350,11 @@ class Prepared(ABC):
 
     def verify(self) -> None:  # noqa: B027 - most representations cannot be changed behind a learner's back
         """Raise where the representation was changed behind the learner's back; called before a fit is kept."""
+
+    def under(self, config: Any) -> Prepared | None:
+        """The same rows for fits with other options; None where other options need another representation."""
+        del config
+        return None
 
 
 class Learner(ABC):

@@ -107,6 +107,8 @@ class TrainingStrategy(ABC):
     chooses_features: ClassVar[bool] = False
     #: Whether the models of the folds are kept, so that other positions of the training genes can be scored by them.
     keeps_fold_models: ClassVar[bool] = False
+    #: Whether its units can be done by processes apart, on other machines perhaps.
+    has_units: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""

@@ -29,6 +29,7 @@ class ExternalMemoryStrategy(SingleModelStrategy):
 
     name: ClassVar[str] = "external_memory"
     title: ClassVar[str] = "External-Memory Model"
+    has_units: ClassVar[bool] = False
 
     def obstacle(self, config: TrainingConfig) -> str:
         """Learners that keep nothing on disk."""
