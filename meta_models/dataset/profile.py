@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
-from meta_models.features import MOTIF_COLUMNS
-from meta_models.schema import CHROM, CLASS_NAMES, GENE, FeatureGroup
+from meta_models.features import MOTIF_COLUMNS, Recipe
+from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class DatasetProfile:
         Rows of the larger one of the tables that are scored after training; 0 where there is none.
     base_codes : bool
         Whether it was built with the base codes that motif scores are computed from.
+    gene_positions, gene_tracks : int
+        Positions of the genes with their flanks, and tracks of numbers at each, where learners read whole genes.
     """
 
     source: str
@@ -54,6 +57,8 @@ class DatasetProfile:
     pool_rows: int = 0
     scored_rows: int = 0
     base_codes: bool = False
+    gene_positions: int = 0
+    gene_tracks: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -76,9 +81,13 @@ class DatasetProfile:
 
 
 def profile_dataset(
-    dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0
-) -> DatasetProfile:
-    """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows."""
+    dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0,
+    trained: GeneFolder | None = None,
+) -> DatasetProfile:  # fmt: skip
+    """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows.
+
+    `trained` holds its genes, where learners read them whole.
+    """
     genes = positions.codes(GENE)
     per_gene = np.bincount(genes)
     labels = np.bincount(positions.labels, minlength=len(CLASS_NAMES))
@@ -111,7 +120,20 @@ def profile_dataset(
         pool_rows=pool_rows,
         scored_rows=scored_rows,
         base_codes=dataset.info.recipe is not None and set(MOTIF_COLUMNS) <= set(dataset.features),
+        gene_positions=0 if trained is None else _gene_positions(trained, positions),
+        gene_tracks=0 if trained is None else _gene_tracks(trained.recipe),
     )
+
+
+def _gene_positions(genes: GeneFolder, positions: Positions) -> int:
+    """Positions of the genes of the table, flanks included."""
+    known = set(positions.frame[GENE].unique().cast(str).to_list())
+    lengths = [entry.length for entry in genes.entries if entry.gene_id in known]
+    return sum(lengths) + 2 * genes.recipe.flank * len(lengths)
+
+
+def _gene_tracks(recipe: Recipe) -> int:
+    return len(SITE_CLASSES) * len(recipe.models) + sum(len(track.channels) for track in recipe.evidence)
 
 
 def _genes_by_chrom(positions: Positions) -> dict[str, int] | None:

@@ -160,6 +160,8 @@ class Traits:
         Whether scores after fewer rounds are known, so that cross-validation can choose their number.
     stopping : bool
         Whether stop rows decide when to stop.
+    checkpoints : bool
+        Whether a fit hands out its state on the way, and can go on from it: `GenePrepared.fit`.
     constraints, features : bool
         Whether a job may name monotone constraints, or the features that may be used.
     on_disk : bool
@@ -180,6 +182,7 @@ class Traits:
     weights: bool = True
     stages: bool = False
     stopping: bool = False
+    checkpoints: bool = False
     constraints: bool = False
     features: bool = False
     on_disk: bool = False
@@ -363,8 +366,11 @@ class Learner(ABC):
         """Memory of a representation of `shape` and of a job on it. Pure."""
 
     @abstractmethod
-    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
-        """Bring the rows into the form that serves all jobs, for as long as the context lasts."""
+    def prepare(self, rows: Any, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
+        """Bring the rows into the form that serves all jobs, for as long as the context lasts.
+
+        `rows` are `TrainingRows`, or `genes_seam.TrainingGenes` where the trait ``inputs`` is ``genes``.
+        """
 
     @abstractmethod
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:

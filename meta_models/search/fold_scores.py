@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, LearnerConfig, Prepared, TrainingRows
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.run_folder.writers import digest
@@ -26,7 +27,7 @@ from meta_models.training.fitting.rounds import stage_precision
 from meta_models.training.fitting.run_jobs import processes_for
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import unit_key
-from meta_models.training.several.learners import task_of
+from meta_models.training.several.contestants import Contestant
 from meta_models.workers import run_jobs
 
 _FILE = "score.json"
@@ -80,7 +81,7 @@ class FoldScorer:
     def __init__(self, task: TrainingTask, folds: Folds, *, room: int) -> None:
         self._task, self._folds, self._room = task, folds, room
         self._held: dict[str, _Held] = {}
-        self._rows: TrainingRows | None = None
+        self._rows: TrainingRows | TrainingGenes | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +160,7 @@ class FoldScorer:
             held.preparation.__exit__(None, None, None)
 
     def _task_of(self, learner: str, section: LearnerConfig) -> TrainingTask:
-        task = task_of(self._task, learner)
+        task = Contestant(learner, None, learner).task(self._task)
         return replace(task, config=task.config.model_copy(update={"sections": {learner: section}}))
 
 

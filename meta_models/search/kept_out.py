@@ -32,7 +32,7 @@ from meta_models.search.chance import Chance, chance_precision
 from meta_models.search.options import TuneConfig
 from meta_models.training.fitting.folds import held_together, require_classes
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.several.learners import task_of
+from meta_models.training.several.contestants import Contestant
 from meta_models.training.strategies import STRATEGIES
 
 DEFAULT, WINNER = "default", "winner"
@@ -173,7 +173,7 @@ def judge(
 
 
 def _trained(task: TrainingTask, name: str, learner: str, section: LearnerConfig) -> TrainingResult:
-    own = task_of(task, learner)
+    own = Contestant(learner, None, learner).task(task)
     config = own.config.model_copy(update={"sections": {learner: section}})
     return STRATEGIES[SINGLE].train(replace(own, config=config, units=task.units.within(f"kept-out-{name}")))
 

@@ -25,7 +25,7 @@ class NeuralLearner(Learner):
 
     Config: ClassVar[type[NeuralConfig]]
     traits: ClassVar[Traits] = Traits(
-        targets="all", inputs="genes", weights=False, stopping=True, on_disk=True, streamed=True,
+        targets="all", inputs="genes", weights=False, stopping=True, checkpoints=True, on_disk=True, streamed=True,
         devices=("cpu", "cuda"), extra="neural",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ class NeuralLearner(Learner):
             yield NetPrepared(genes, cache, config, resources.device)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
-        """The net, for the CPU; `n_inputs` are its channels: 4 bases, the tracks of numbers, 2 ends if asked for."""
+        """The net, for the CPU; `n_inputs` are the columns of its own scores, one a class."""
         require_libraries()
         from meta_models.learners.neural.files import restore_net
         from meta_models.learners.neural.predictor import NetPredictor
@@ -62,6 +62,10 @@ class NeuralLearner(Learner):
         if len(parts) != 1:
             raise TypeError(f"a net scores all classes at once and cannot be joined, found {len(parts)} parts")
         return parts[0]
+
+    def require_library(self) -> None:
+        """Raise UsageError where PyTorch or safetensors is absent."""
+        require_libraries()
 
     def versions(self) -> Mapping[str, str]:
         """Of torch and safetensors."""

@@ -14,6 +14,7 @@ from meta_models.result import FitRecord
 from meta_models.run_folder import UnitHit, UnitStore
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.cores import choose_processes, worker_count
+from meta_models.training.fitting.part_way import fit_or_go_on, forget_state
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, unit_key
@@ -47,6 +48,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
         for job, (files, seconds) in run_jobs(waiting, work, processes=processes):
             preparation.prepared.verify()
             task.units.put(job.name, keys[job.name], files, timing={"total": seconds})
+            forget_state(task, job)
             done[job.name] = decode(learner, files)
             logger.info("%s: %s in %.1f s", job.name, _size(done[job.name]), seconds)
             progress.advance()
@@ -83,7 +85,7 @@ def _timed_fit(
 ) -> tuple[dict[str, bytes], float]:
     started = time.monotonic()
     weights = task.training_weights if preparation.learner.traits.weights else None
-    fitted = preparation.prepared.fit(job, task.positions.labels, weights, threads=threads)
+    fitted = fit_or_go_on(task, preparation.prepared, job, weights, threads)
     return encode(fitted), time.monotonic() - started
 
 

@@ -41,6 +41,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     name: ClassVar[str] = STRATEGY
     title: ClassVar[str] = "Batch Ensemble"
     keeps_fold_models: ClassVar[bool] = True
+    has_units: ClassVar[bool] = True
     model_file: ClassVar[str] = "model_multiclass_all_genes.pkl"
 
     def __init__(self, max_genes_per_batch: int | None = None, max_memory_gb: float | None = None) -> None:
@@ -50,6 +51,13 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     def describe(self, config: TrainingConfig) -> str:
         """The title with the most genes of a batch."""
         return f"{self.title} ({self.configured(config).max_genes_per_batch} genes/batch)"
+
+    def obstacle(self, config: TrainingConfig) -> str:
+        """Learners that hold a piece of a gene at a time, whatever the number of genes."""
+        learner = config.learner
+        if learner.traits.inputs != "genes":
+            return ""
+        return f"{learner.name} reads whole genes piece by piece, and needs no batches of them"
 
     def configured(self, config: TrainingConfig) -> TrainingConfig:
         """`config` with the caps that were given."""

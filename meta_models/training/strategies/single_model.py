@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import Resources, TrainingRows
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
+from meta_models.training.fitting.gene_inputs import model_features
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.problem import audit_task, task_info, task_rows, total_gains
 from meta_models.training.fitting.run_jobs import fit_record
@@ -35,6 +37,7 @@ class SingleModelStrategy(TrainingStrategy):
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
     keeps_fold_models: ClassVar[bool] = True
+    has_units: ClassVar[bool] = True
 
     def predict_peak(
         self,
@@ -48,7 +51,7 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds = make_folds(task.positions, task.config)
+        folds = self._folds(task)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
@@ -72,6 +75,10 @@ class SingleModelStrategy(TrainingStrategy):
             mining=() if mined is None else mined.records,
         )
 
+    def _folds(self, task: TrainingTask) -> Folds:
+        """What is held out together."""
+        return make_folds(task.positions, task.config)
+
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
         """The folder that holds what is prepared; None: it is held in memory."""
         return nullcontext()
@@ -80,7 +87,9 @@ class SingleModelStrategy(TrainingStrategy):
         """Train on a table that mined rows were added to."""
         return self._train(task, folds, None, change)
 
-    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
+    def _train(
+        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
+    ) -> FittedProblem:
         with self._cache(task) as cache:
             return fit_table(task, folds, rows=rows, cache=cache, change=change)  # the matrix goes before its folder
 
@@ -89,4 +98,5 @@ class SingleModelStrategy(TrainingStrategy):
     ) -> SingleModel:
         """The uncalibrated model of `fold`, trained on `rows` (n_rows,)."""
         info = task_info(task, self.name, rows)
-        return SingleModel(fit.predictor(fold), task.features, learner=task.config.learner.name, info=info)
+        features = model_features(task)
+        return SingleModel(fit.predictor(fold), features, learner=task.config.learner.name, info=info)

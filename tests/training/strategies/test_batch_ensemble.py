@@ -60,7 +60,7 @@ def killing(*names: str) -> Iterator[list[str]]:
                     arguments = child.cmdline()
                 except psutil.Error:
                     continue
-                ours = "meta_models.training.batches.process" in arguments and arguments[4] in names
+                ours = "meta_models.workers" in arguments and arguments[4] in names
                 if ours and child.pid not in pids:
                     pids.add(child.pid)
                     killed.append(arguments[4])
