@@ -176,7 +176,7 @@ def _run(
     with _phase("screening", folder, sampler):
         ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
     with _phase("training", folder, sampler):
-        task = dataclasses.replace(_with_tables(_task(config, ready, folder, ends_at), tables, work_dir), farm=farm)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
         if config.plan_only:
             _plan_units(plan, task, folder)
             return None
@@ -238,11 +238,6 @@ def _assessed(
     return analyses
 
 
-def _choice(config: TrainingConfig) -> tuple[Note, ...]:
-    """What a reader must know of how the options were chosen."""
-    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
-
-
 def _require_units(plan: Plan, farm: Farm) -> None:
     if farm.apart:
         require_units(plan.strategy, "--distributed")
@@ -295,6 +290,11 @@ def _evaluate_whole_genes(
     return whole, result
 
 
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
+
+
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
     source = Path(config.dataset)
@@ -330,8 +330,9 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
     return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
 
 
-def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path) -> TrainingTask:
-    return dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir), trained=_trained_genes(tables))
+def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path, farm: Farm) -> TrainingTask:
+    pool = _read_pool(tables.pool, work_dir)
+    return dataclasses.replace(task, pool=pool, trained=_trained_genes(tables), farm=farm)
 
 
 def _trained_genes(tables: Tables) -> TrainedGenes | None:

@@ -17,7 +17,7 @@ from meta_models.run_folder.visibility import wait_for
 from meta_models.workers import fresh
 
 #: Seconds between two looks at whether the unit is still wanted.
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,16 @@ from meta_models.learners.seam import Learner, LearnerConfig
 from meta_models.local_paths import LocalName, LocalPath
 
 #: Ways of combining members.
-Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best"]
+Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
+#: What batches are grouped by.
+BatchGroups = Literal["none", "chromosome", "gene-type"]
+#: What rows count in training.
+Weighting = Literal["none", "sampling", "balanced", "effective", "balanced-draws", "oversampling"]
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+CLASS_VALUES = ValueNames(("NEITHER", "DONOR", "ACCEPTOR"))
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TrainingConfig(Configuration):
@@ -113,10 +119,22 @@ class TrainingConfig(Configuration):
     early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
-    training_weights: OfUnit[Literal["none", "sampling", "balanced", "effective"]] = Field(
+    training_weights: OfUnit[Weighting] = Field(
         "sampling",
         description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
-        "equal total (balanced); or classes weighted by their effective number of rows.",
+        "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
+        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
+    )
+    class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
+        None, description="What the weights of each class in training are multiplied by; their mean stays."
+    )
+    second_stage: OfModel[Share | None] = Field(
+        None,
+        description="Train again, from the beginning, with this share of rows, those of the largest loss out of fold, "
+        "counting --second-stage-weight times as much; taken where the other folds gain by it.",
+    )
+    second_stage_weight: OfModel[Annotated[float, Field(gt=1)]] = Field(
+        4.0, description="How much more the hardest rows count in the second stage."
     )
     mine_negatives: OfModel[LocalName | None] = Field(
         None,
@@ -230,7 +248,8 @@ class TrainingConfig(Configuration):
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
         "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
-        "weights for each bin of the best base score (per-bin), or the single best (best).",
+        "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
+        "gene length and k-mers around (routed: no gain was seen over voting).",
     )
     optimiser: OfModel[Literal["slsqp", "differential-evolution"]] = Field(
         "slsqp",
@@ -255,6 +274,11 @@ class TrainingConfig(Configuration):
         "mean",
         description="How batches are combined: the mean of their probabilities, or as --combine; all but mean and "
         "voting are fitted out of fold: refit.",
+    )
+    batch_groups: OfModel[BatchGroups] = Field(
+        "none",
+        description="Batches of genes of one chromosome, or of one type, each group of batches combined by their mean "
+        "before the groups are, as --ensemble-method says. Meant for many batches; no gain was seen with few.",
     )
     ensemble_weights_per_class: OfModel[bool] = Field(
         default=False, description="Weights of its own for each class, where batches or learners are weighted."
@@ -416,6 +440,12 @@ class TrainingConfig(Configuration):
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+        if self.mine_negatives is not None and self.second_stage is not None:
+            raise ValueError("second_stage and mine_negatives exclude one another: each says what is hard")
+        if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
+            raise ValueError(
+                f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"
+            )
 
     def _check_ensemble(self) -> None:
         if self.ensemble_cv == "out-of-batch" and self.ensemble_method not in UNFITTED:

@@ -90,7 +90,9 @@ class Shape:
     sites : int
         Rows that are donors or acceptors.
     positions : int
-        Positions of the genes, for learners of genes; 0 where there are none.
+        Positions of the genes and of their flanks, for learners of genes; 0 where there are none.
+    genes, inner : int
+        Number of these genes, and their positions without flanks.
     """
 
     rows: int
@@ -98,6 +100,8 @@ class Shape:
     kmers: int = 0
     sites: int = 0
     positions: int = 0
+    genes: int = 0
+    inner: int = 0
 
 
 @dataclass(frozen=True)
@@ -396,6 +400,11 @@ class Learner(ABC):
     def gpu_obstacle(self) -> str:
         """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
         return ""
+
+    def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
+        """About the seconds that a fit to all of `shape` takes on one core; None where nobody has measured it."""
+        del shape, config
+        return None
 
     def device_bytes(self, shape: Shape, config: Any) -> int:
         """Predicted peak of a GPU's memory in bytes. Of learners with that device."""

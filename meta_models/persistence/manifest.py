@@ -121,7 +121,7 @@ class CombinationRecord(_Strict):
     The single models have the numbers from 0 on, in the order of their parts; inner ensembles those after them.
     """
 
-    kind: Literal["mean", "voting", "weighted", "stacking", "per-bin"]
+    kind: Literal["mean", "voting", "weighted", "stacking", "per-bin", "routed"]
     members: Annotated[tuple[Annotated[int, Field(ge=0, lt=2 * MAX_MEMBERS)], ...], Field(min_length=1)]
 
 

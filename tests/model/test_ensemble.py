@@ -40,7 +40,7 @@ def test_weights_are_per_class():
     np.testing.assert_allclose(model.predict_proba(X), normalise(np.column_stack(columns)))
 
 
-@pytest.mark.parametrize("combination", ["mean", "voting", "weighted", "stacking", "per-bin"])
+@pytest.mark.parametrize("combination", ["mean", "voting", "weighted", "stacking", "per-bin", "routed"])
 def test_probabilities_of_every_combination(combination):
     model = ensemble(combination)
     raw, calibrated = model.predict_both(X)

@@ -154,10 +154,11 @@ class _Larger:
         return np.concatenate([of_table, np.where(np.isin(self.mined, hard), certain, np.float32(0))])
 
     def _certain(self, of_table: NDArray[np.float32]) -> np.float32:
-        """What a negative counts that was not sampled: 1, or what its class makes of it."""
-        if self.table.config.training_weights in ("none", "sampling"):
-            return np.float32(1)
-        return np.float32(of_table[self.table.positions.labels == SpliceClass.NEITHER][0])
+        """What a negative counts that was not sampled: what its class makes of 1."""
+        positions, kind = self.table.positions, self.table.config.training_weights
+        first = int(np.flatnonzero(positions.labels == SpliceClass.NEITHER)[0])
+        sampled = kind == "sampling" and positions.weighting == "sampling_weight"
+        return np.float32(of_table[first] / positions.weights[first] if sampled else of_table[first])
 
 
 def _chosen(pool: MatchedPool, rows: NDArray[np.int64]) -> Dataset:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from meta_models.metrics import Gain
 from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo
 from meta_models.model.calibrators import normalise
-from meta_models.model.combinations import Combination, PerBin
+from meta_models.model.combinations import Combination, PerBin, Routed
 from meta_models.model.ensemble import names_of_all
 from meta_models.result import (
     CALIBRATED,
@@ -29,6 +29,7 @@ from meta_models.result import (
 from meta_models.schema import CLASSES
 from meta_models.standings import Contenders
 from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import cross_fit, fit_combination
 from meta_models.training.combination.stack import Floats, Options, Stack
 from meta_models.training.fitting.task import TrainingTask
@@ -123,7 +124,8 @@ def _stack(task: TrainingTask, members: Sequence[TrainingResult], features: tupl
     columns = probability_columns(CALIBRATED)
     scores = np.stack([member.oof.select(columns).to_numpy().astype(np.float32) for member in members])
     bases = BaseScores.among(features, task.positions.bases, task.positions.frame)
-    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases)
+    composition = Composition.read(task.dataset, features) if task.config.combine == "routed" else None
+    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases, composition)
 
 
 def _folds(member: TrainingResult) -> NDArray[np.int16]:
@@ -170,7 +172,7 @@ def _model(
     read = {*names_of_all(chosen), *least, *(features[column] for column in trimmed.columns)}
     own = tuple(name for member in chosen for name in member.gene_columns)
     names = (*(name for name in features if name in read), *own)
-    if isinstance(trimmed, PerBin):
+    if isinstance(trimmed, PerBin | Routed):
         trimmed = replace(trimmed, columns=tuple(names.index(features[column]) for column in trimmed.columns))
     plain = [member.with_info(replace(member.info, sketches={})) for member in chosen]
     return EnsembleMetaModel(plain, info=_info(chosen), combination=trimmed, feature_names=names)
