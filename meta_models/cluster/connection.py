@@ -80,7 +80,7 @@ def _address_in(file: Path) -> str:
 @contextmanager
 def _own(distributed: Any, workers: int) -> Iterator[Any]:
     """Workers of this machine, which listen on the loopback only and know one another by a key of this run."""
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "distributed.nanny.pre-spawn-environ": {},  # else it sets variables of this process, for good
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],

@@ -33,8 +33,9 @@ class DatasetProfile:
         Rows of the larger one of the tables that are scored after training; 0 where there is none.
     base_codes : bool
         Whether it was built with the base codes that motif scores are computed from.
-    gene_positions, gene_tracks : int
-        Positions of the genes with their flanks, and tracks of numbers at each, where learners read whole genes.
+    gene_positions, gene_inner, gene_tracks : int
+        Positions of the genes with and without their flanks, and tracks of numbers at each, where learners read whole
+        genes.
     """
 
     source: str
@@ -58,6 +59,7 @@ class DatasetProfile:
     scored_rows: int = 0
     base_codes: bool = False
     gene_positions: int = 0
+    gene_inner: int = 0
     gene_tracks: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,16 +122,17 @@ def profile_dataset(
         pool_rows=pool_rows,
         scored_rows=scored_rows,
         base_codes=dataset.info.recipe is not None and set(MOTIF_COLUMNS) <= set(dataset.features),
-        gene_positions=0 if trained is None else _gene_positions(trained, positions),
-        gene_tracks=0 if trained is None else _gene_tracks(trained.recipe),
+        **({} if trained is None else _of_genes(trained, positions)),
     )
 
 
-def _gene_positions(genes: GeneFolder, positions: Positions) -> int:
-    """Positions of the genes of the table, flanks included."""
+def _of_genes(genes: GeneFolder, positions: Positions) -> dict[str, int]:
+    """Positions of the genes of the table, and their tracks."""
     known = set(positions.frame[GENE].unique().cast(str).to_list())
     lengths = [entry.length for entry in genes.entries if entry.gene_id in known]
-    return sum(lengths) + 2 * genes.recipe.flank * len(lengths)
+    flanks = 2 * genes.recipe.flank * len(lengths)
+    tracks = _gene_tracks(genes.recipe)
+    return {"gene_positions": sum(lengths) + flanks, "gene_inner": sum(lengths), "gene_tracks": tracks}
 
 
 def _gene_tracks(recipe: Recipe) -> int:

@@ -66,7 +66,7 @@ class LightGBMConfig(TreeConfig):
     loss: Literal["logistic", "focal"] = Field(
         "logistic", description="Loss: focal looks less at rows that are sure; its scores need calibration."
     )
-    focal_gamma: Annotated[float, Field(gt=0, le=5), Tune(0.5, 3)] = Field(
+    focal_gamma: Annotated[float, Field(gt=0, le=5), Tune(0.5, 3, when=("loss", "focal"))] = Field(
         1.0, description="How much less focal loss looks at rows that are sure."
     )
 

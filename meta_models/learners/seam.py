@@ -44,11 +44,14 @@ class Tune:
         Least and greatest value, both inclusive.
     log : bool
         Whether to draw on a logarithmic scale.
+    when : tuple of (str, str) or None
+        Another field and the value that it must have for this one to count: else there is nothing to be searched.
     """
 
     low: float
     high: float
     log: bool = False
+    when: tuple[str, str] | None = None
 
 
 class LearnerConfig(BaseModel):
@@ -87,7 +90,9 @@ class Shape:
     sites : int
         Rows that are donors or acceptors.
     positions : int
-        Positions of the genes, for learners of genes; 0 where there are none.
+        Positions of the genes and of their flanks, for learners of genes; 0 where there are none.
+    genes, inner : int
+        Number of these genes, and their positions without flanks.
     """
 
     rows: int
@@ -95,6 +100,8 @@ class Shape:
     kmers: int = 0
     sites: int = 0
     positions: int = 0
+    genes: int = 0
+    inner: int = 0
 
 
 @dataclass(frozen=True)
@@ -344,6 +351,11 @@ class Prepared(ABC):
     def verify(self) -> None:  # noqa: B027 - most representations cannot be changed behind a learner's back
         """Raise where the representation was changed behind the learner's back; called before a fit is kept."""
 
+    def under(self, config: Any) -> Prepared | None:
+        """The same rows for fits with other options; None where other options need another representation."""
+        del config
+        return None
+
 
 class Learner(ABC):
     """Everything about one learner. Its library is imported when it is used, not before."""
@@ -388,6 +400,11 @@ class Learner(ABC):
     def gpu_obstacle(self) -> str:
         """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
         return ""
+
+    def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
+        """About the seconds that a fit to all of `shape` takes on one core; None where nobody has measured it."""
+        del shape, config
+        return None
 
     def device_bytes(self, shape: Shape, config: Any) -> int:
         """Predicted peak of a GPU's memory in bytes. Of learners with that device."""

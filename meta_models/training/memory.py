@@ -12,6 +12,7 @@ from meta_models.dataset.reader import reading_bytes
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.schema import FeatureGroup, SpliceClass
+from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.fitting.audit import sample_size
 from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
@@ -40,6 +41,7 @@ AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"}
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
 SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
+CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
@@ -57,18 +59,20 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> 
 
 
 def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
-    """Bytes that results of several learners take beside one that is trained, and their combination; 0 for one."""
-    learners = len(config.learners)
-    if learners == 1:
+    """Bytes that results of several members take beside one that is trained, and their combination; 0 for one."""
+    if config.members == 1:
         return 0
     stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
-    return learners * (JOINED_ROW_BYTES + stacking) * profile.rows
+    composition = COMPOSITION_ROW_BYTES * (config.combine == "routed")
+    return (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
     """The shape of `rows` rows of a table with the motif columns of all fits, or of its genes."""
     if config.learner.traits.inputs == "genes":
-        return Shape(rows, profile.gene_tracks, positions=profile.gene_positions)
+        return Shape(
+            rows, profile.gene_tracks, positions=profile.gene_positions, genes=profile.genes, inner=profile.gene_inner
+        )
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
     motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0
@@ -94,9 +98,18 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
-    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
+    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows) + _serving(profile, config, threads)
+    other += CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
     row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
     return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values)
+
+
+def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    """Bytes of scoring whole genes again: its library does not give back what training took."""
+    if not config.reads_genes:
+        return 0
+    shape = shape_of(profile, profile.rows, config)
+    return config.learner.footprint(shape, config.section, Resources(threads)).predictor
 
 
 def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:

@@ -85,6 +85,13 @@ class Plan:
             for name, peak in self.peaks.items()
         )
 
+    def _costs(self, name: str, peak: int) -> dict[str, float]:
+        """What a learner takes, as far as it is known before."""
+        own = self.config.of_learner(name)
+        seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
+        fits = {} if seconds is None else {"predicted_cpu_seconds": round(seconds * self.config.n_folds, 1)}
+        return {"predicted_peak_bytes": peak, **fits}
+
     def _cache_bytes(self, strategy: TrainingStrategy) -> int:
         """Most bytes of a cache: learners are trained one after another."""
         alone = [self.config.of_learner(name) for name in self.config.learners]
@@ -105,7 +112,7 @@ class Plan:
                 }
                 for name, peak in self.peaks.items()
             },
-            "learners": {name: {"predicted_peak_bytes": peak} for name, peak in self.learner_peaks.items()},
+            "learners": {name: self._costs(name, peak) for name, peak in self.learner_peaks.items()},
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},

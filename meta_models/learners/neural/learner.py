@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from meta_models.errors import UsageError
 from meta_models.learners.genes_seam import TrainingGenes
-from meta_models.learners.neural.footprint import device_bytes, net_footprint
+from meta_models.learners.neural.footprint import device_bytes, fit_seconds, net_footprint
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
@@ -78,6 +78,10 @@ class NeuralLearner(Learner):
         import torch
 
         return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
+        """From the positions that are read and the weights of the net."""
+        return fit_seconds(shape, config)
 
     def device_bytes(self, shape: Shape, config: Any) -> int:
         """Of a batch and the net: it does not grow with the genes."""

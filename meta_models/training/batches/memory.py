@@ -9,6 +9,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.seam import Resources
 from meta_models.schema import CLASSES
+from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.memory import (
     BATCH_IMBALANCE,
     BUDGET_SHARE,
@@ -81,7 +82,9 @@ class BatchMemory:
         stacking = STACKING_BYTES if self.config.ensemble_method not in UNFITTED else 0
         refit = refit_reason(self.config, members) is not None
         models = members * self._predictor() * (self.config.n_folds if refit else 1)
-        scores = members * (SCORE_BYTES + stacking) * self.profile.rows
+        composition = COMPOSITION_ROW_BYTES * (self.config.ensemble_method == "routed")
+        grouped = SCORE_BYTES * (self.config.batch_groups != "none")
+        scores = (members * (SCORE_BYTES + grouped + stacking) + composition) * self.profile.rows
         return self.parent + scores + models + int(reading_bytes(self.profile.rows, self.profile.features))
 
     def _predictor(self) -> int:

@@ -23,7 +23,7 @@ def read_by_learner(task: TrainingTask) -> TrainingTask:
     if learner.traits.inputs != "genes":
         return task
     scores = {column for base in task.positions.bases for column in base.columns}
-    why = f"{learner.name} reads whole genes, not this column"
+    why = f"{learner.name} reads whole genes, not columns"
     excluded = {name: why for name in task.features if name not in scores}
     kept = tuple(name for name in task.features if name in scores)
     return replace(task, features=kept, excluded={**excluded, **task.excluded})

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +119,11 @@ class WithMotifs(Prepared):
     def verify(self) -> None:
         """As what was prepared."""
         self.prepared.verify()
+
+    def under(self, config: Any) -> Prepared | None:
+        """As what was prepared."""
+        prepared = self.prepared.under(config)
+        return None if prepared is None else replace(self, prepared=prepared)
 
 
 def motif_obstacle(task: TrainingTask) -> str:

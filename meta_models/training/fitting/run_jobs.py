@@ -41,7 +41,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     found = [task.units.get(name, key) for name, key in keys.items()]
     done = {hit.name: decode(learner, hit.files()) for hit in found if isinstance(hit, UnitHit)}
     waiting = [job for job in jobs if job.name not in done]
-    processes = _processes(task, preparation, waiting)
+    processes = processes_for(task, preparation, waiting)
     work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
     with Progress(title, "fits").started(len(jobs)) as progress:
         progress.advance(len(done))
@@ -57,7 +57,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     return done
 
 
-def _processes(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:
+def processes_for(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:
     """How many jobs run at a time; what is prepared on disk is of no use in a forked process."""
     learner = preparation.learner
     possible = CAN_FORK and preparation.resources.cache is None and learner.traits.side_by_side

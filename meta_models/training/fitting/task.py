@@ -117,7 +117,10 @@ class TrainingTask:
     def training_weights(self) -> NDArray[np.float32] | None:
         """Weights of the rows in training, or None."""
         sampling = self.positions.weights if self.positions.weighting == "sampling_weight" else None
-        return row_weights(self.config.training_weights, self.positions.labels, sampling)
+        config = self.config
+        return row_weights(
+            config.training_weights, self.positions.labels, sampling, of_classes=config.class_weights, seed=config.seed
+        )
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""

@@ -26,6 +26,7 @@ from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
 from meta_models.training.mining.rounds import train_mined
+from meta_models.training.stages.second import train_second
 from meta_models.training.strategies.base import StrategyFit, TrainingStrategy
 
 
@@ -51,13 +52,16 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds = make_folds(task.positions, task.config)
+        folds = self._folds(task)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
         fit = self._train(task, folds, rows.pop(), as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
+        share = task.config.second_stage
+        staged = None if share is None else train_second(task, folds, fit, self._train_round, share)
+        fit = fit if staged is None else staged.fit
         release_memory()
         return StrategyFit(
             scores=fit.scores(),
@@ -71,16 +75,20 @@ class SingleModelStrategy(TrainingStrategy):
             missing=missing,
             sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
-            notes=() if mined is None else mined.notes,
+            notes=(*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,))),
             mining=() if mined is None else mined.records,
         )
+
+    def _folds(self, task: TrainingTask) -> Folds:
+        """What is held out together."""
+        return make_folds(task.positions, task.config)
 
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
         """The folder that holds what is prepared; None: it is held in memory."""
         return nullcontext()
 
     def _train_round(self, task: TrainingTask, folds: Folds, change: ChangeJob) -> FittedProblem:
-        """Train on a table that mined rows were added to."""
+        """Train on a table that mined rows were added to, or whose rows count otherwise."""
         return self._train(task, folds, None, change)
 
     def _train(
