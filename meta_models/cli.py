@@ -21,6 +21,7 @@ from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.experiments.options import (
     CompareConfig,
+    DistilConfig,
     EvidenceConfig,
     GatesConfig,
     ReproduceConfig,
@@ -60,6 +61,8 @@ class _OverRuns:
         ``module:function`` that does it: loaded when the command is given, called with the runs and the options.
     several : bool
         Whether it takes more than one run.
+    fits : bool
+        Whether it takes options of learners.
     """
 
     name: str
@@ -67,14 +70,17 @@ class _OverRuns:
     kind: type[Configuration]
     work: str
     several: bool = False
+    fits: bool = False
 
-    def add_to(self, commands: Any) -> None:
-        """Add its parser to the subparsers `commands`."""
+    def add_to(self, commands: Any, chosen: Sequence[str]) -> None:
+        """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self)
         many, words = ("+", "run folders, each PATH or NAME=PATH") if self.several else (1, "folder of the run")
         parser.add_argument("runs", metavar="RUN", nargs=many, help=words)
         add_config_options(parser, self.kind)
+        if self.fits:
+            add_learner_options(parser, chosen)
 
     def __call__(self, arguments: argparse.Namespace) -> ExitCode:
         """Do the work."""
@@ -89,6 +95,10 @@ _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
         "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "distil", "fit one small model to the out-of-fold scores of a finished run", DistilConfig,
+        "meta_models.experiments.distil:distil_run", fits=True,
     ),
     _OverRuns(
         "track", "record a finished run in a tracker of experiments", TrackConfig,
@@ -188,7 +198,7 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     learners.set_defaults(command=learners_command)
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
     for over in _OVER_RUNS:
-        over.add_to(commands)
+        over.add_to(commands, chosen)
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")

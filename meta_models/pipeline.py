@@ -11,22 +11,21 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
-from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.stretches import require_columns, require_same_recipe
-from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -40,7 +39,7 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_result
+from meta_models.result_files import save_facts, save_result
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
@@ -53,15 +52,18 @@ from meta_models.run_folder import (
     require_space,
     requirements_lock,
 )
-from meta_models.schema import GENE
+from meta_models.table_checks import check_features, check_tables
+from meta_models.training.auto import resolved
+from meta_models.training.distillation.student import distil
+from meta_models.training.distillation.teacher import open_teacher, require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
-from meta_models.training.mining.pool import require_features
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import plan_units, train
+from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +78,14 @@ def run_training(config: TrainingConfig) -> ExitCode:
     """
     selected(config)
     require_one_meaning(config.dataset)
+    config, chosen = resolved(config)
+    if chosen:
+        logger.info("%s", chosen)
     require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
+    if config.teacher is not None:
+        require_teacher(config.teacher)
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
@@ -89,8 +96,9 @@ def run_training(config: TrainingConfig) -> ExitCode:
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
+            _farm(config, folder, budget) as farm,
         ):
-            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
+            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler, farm)
     return ExitCode.DONE if analyses is None else require_targets(analyses)
 
 
@@ -99,11 +107,25 @@ def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManag
     return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
 
 
+@contextmanager
+def _farm(config: TrainingConfig, folder: RunFolder | None, budget: MemoryBudget) -> Iterator[Farm]:
+    """Where units are done; without a `folder` it is only looked at."""
+    if config.distributed is None:
+        yield HERE
+        return
+    exchange = nullcontext() if folder is None else folder.scratch("exchange")
+    with (
+        exchange as at,
+        dask_farm(config.distributed, exchange=at, threads=config.threads, budget=budget.bytes) as farm,
+    ):
+        yield farm
+
+
 def _require_apart(config: TrainingConfig) -> None:
     """Before the run folder is made: nothing that is written there is read."""
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    require_apart(outputs, named_tables(config), {"--targets": config.targets})
+    require_apart(outputs, named_tables(config), {"--targets": config.targets, "--teacher": config.teacher})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -122,11 +144,12 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
-    with tempfile.TemporaryDirectory() as work_dir:
+    with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes)
-        _check_tables(tables)
+        check_tables(tables, config)
         plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
-        say(json.dumps(plan.to_dict(), indent=2) + "\n")
+        _require_units(plan, farm)
+        say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
@@ -143,17 +166,17 @@ class _Ready:
 
 
 def _run(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler, farm: Farm
 ) -> AnalysisRun | None:
     """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables, plan, notes = _opened(config, folder, work_dir, budget)
+        tables, plan, notes = _opened(config, folder, work_dir, budget, farm)
     with _phase("screening", folder, sampler):
-        ready = _Ready(tables, plan, _screened(tables, plan, config, folder), notes)
+        ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
     with _phase("training", folder, sampler):
-        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir)
+        task = dataclasses.replace(_with_tables(_task(config, ready, folder, ends_at), tables, work_dir), farm=farm)
         if config.plan_only:
             _plan_units(plan, task, folder)
             return None
@@ -162,28 +185,27 @@ def _run(
 
 
 def _opened(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
     tables = open_tables(config, work_dir, budget.bytes)
-    profile, notes = tables.profile(), _check_tables(tables)
+    profile, notes = tables.profile(), check_tables(tables, config)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
     plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
     folder.update(environment=_environment(tables, plan, config))
     for line in (*profile.lines(), plan.selected(), plan.device_line()):
         logger.info("%s", line)
     tables, notes = _with_possible_genes(tables, plan, config, notes)
-    plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_room(plan, tables, folder, farm)
     return tables, plan, notes
 
 
-def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder) -> Screened:
+def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder, farm: Farm) -> Screened:
     screened = screen_table(tables.dataset, tables.positions, config)
-    _check_features(tables, screened.features)
+    check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
-    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines())
     folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     return screened
 
@@ -193,12 +215,14 @@ def _assessed(
 ) -> AnalysisRun:
     """Analyse, evaluate on other tables and report what was trained."""
     tables, plan = ready.tables, ready.plan
+    whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
-        limits = {"budget": budget.bytes, "threads": plan.cpus.count}
-        again, why_not = make_retrainer(result, tables.dataset, **limits)
-        analyses = run_analyses(AnalysisContext(result, folder, tables.dataset, again, why_not, **limits))
+        budget_and_threads = {"budget": budget.bytes, "threads": plan.cpus.count}
+        again, why_not = make_retrainer(result, tables.dataset, **budget_and_threads)
+        analyses = run_analyses(
+            AnalysisContext(result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads)
+        )
     with _phase("external evaluation", folder, sampler):
-        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
@@ -214,9 +238,25 @@ def _assessed(
     return analyses
 
 
+def _require_units(plan: Plan, farm: Farm) -> None:
+    if farm.apart:
+        require_units(plan.strategy, "--distributed")
+
+
+def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
+    """Before anything is computed: memory, disk, and folders that all who do units can see."""
+    plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_units(plan, farm)
+    pool = () if tables.pool is None else tables.pool.files
+    genes = () if tables.trained is None else tables.trained.files
+    farm.require_shared([*(file.path for file in (*tables.dataset.files, *pool)), *genes])
+
+
 def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
     """Train and save; units that were planned for others have been collected then."""
-    result = train(plan.strategy, task)
+    teacher = task.config.teacher
+    result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
     result = dataclasses.replace(result, notes=(*result.notes, *notes))
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
@@ -229,7 +269,7 @@ def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     units = UnitPlan(UnitPlan.folder_of(folder.path))
     finished = plan_units(plan.strategy, task, units)
     folder.close_planned()
-    if len(finished) == len(task.config.learners):
+    if len(finished) == task.config.members:
         logger.info("Nothing is left to be done apart")
     else:
         count = len(units.units)
@@ -238,6 +278,16 @@ def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     logger.info(
         "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
     )
+
+
+def _evaluate_whole_genes(
+    result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
+) -> tuple[EvaluationTable | None, TrainingResult]:
+    """The figures on every position, which the leaderboard of the result has from then on."""
+    with _phase("whole genes", folder, sampler):
+        whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        save_facts(result, plan.strategy.model_file, folder)
+    return whole, result
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -348,44 +398,3 @@ def _with_possible_genes(
         raise UsageError("Whole genes are scored by the models of the folds", why, action)
     note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
     return dataclasses.replace(tables, genes=None), (*notes, note)
-
-
-def _check_tables(tables: Tables) -> tuple[Note, ...]:
-    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
-
-    Returns what a reader of their figures should know.
-    """
-    ours, external, whole = tables.positions, tables.external, tables.whole_genes
-    found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
-    if external is not None:
-        positions = read_positions(external)
-        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
-        refuse_overlap(known, positions, external, table="--eval-dataset")
-        refuse_copies(ours, positions, external.source)
-        found += _notes_of(positions, "--eval-dataset")
-        found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
-    if whole is not None:
-        positions = read_positions(whole)
-        require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
-        found += _notes_of(positions, "--oof-dataset")
-    for note in found:
-        logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
-    return tuple(found)
-
-
-def _notes_of(positions: Positions, option: str) -> list[Note]:
-    return [Note("warning", f"{option}: {text}") for text in (*positions.notes, *positions.warnings)]
-
-
-def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
-    """Before anything is trained: the features that are kept stand in the other tables, too."""
-    own = tables.dataset.info.recipe
-    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
-        if genes is not None:
-            require_same_recipe(own, genes.folder.recipe, option)
-            require_columns(features, genes.folder.recipe)
-    for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
-        if table is not None:
-            logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
-    if tables.pool is not None:
-        require_features(tables.pool, features)

@@ -72,17 +72,25 @@ def gene_columns(model: FittedModel, pack: Sequence[Stretch], recipe: Recipe) ->
 
 
 def model_matrix(
-    model: FittedModel, pack: Sequence[Stretch], block: FeatureBlock, recipe: Recipe, rows: NDArray[np.intp]
-) -> Matrix:
-    """What `model` reads of the positions of `pack`: features, which are `rows` of a block, and its own scores."""
-    own = gene_columns(model, pack, recipe)
-    matrix = matrix_of(block, [name for name in model.feature_names if name not in own])[rows]
-    if not own:
-        return matrix
-    whole = np.empty((len(rows), len(model.feature_names)), np.float32)
-    computed = np.array([name in own for name in model.feature_names])
-    whole[:, ~computed] = matrix
-    whole[:, computed] = np.stack([own[name] for name in model.feature_names if name in own], axis=1)
+    models: Iterable[FittedModel], names: Sequence[str], pack: Sequence[Stretch], block: FeatureBlock, recipe: Recipe,
+    rows: NDArray[np.intp],
+) -> Matrix:  # fmt: skip
+    """The columns `names` of the positions of `pack`: features, which are `rows` of a block, and scores of `models`.
+
+    Scores that no model has, as only models of other folds do, are missing.
+    """
+    own = dict[str, NDArray[np.float32]]()
+    for model in models:
+        if not own.keys() >= set(model.gene_columns):
+            own |= gene_columns(model, pack, recipe)
+    made = set(block.names)
+    if made.issuperset(names):
+        return matrix_of(block, names)[rows]
+    whole = np.full((len(rows), len(names)), np.nan, np.float32)
+    whole[:, [name in made for name in names]] = matrix_of(block, [name for name in names if name in made])[rows]
+    for number, name in enumerate(names):
+        if name in own:
+            whole[:, number] = own[name]
     return whole
 
 

@@ -227,11 +227,15 @@ def _made_up_gene(model: FittedModel, rng: np.random.Generator) -> GeneTracks:
     """A gene of bases, scores and evidence drawn at random, some of which are unknown."""
     predictors = [single.gene_predictor for single in model.gene_readers if single.gene_predictor is not None]
     size = 3 * _ROWS
-    scores = {key: rng.random((size, 2), np.float32) / 2 for predictor in predictors for key in predictor.base_models}
+    scores = {
+        key: rng.random((size, 2), np.float32) * np.float32(0.5)
+        for predictor in predictors
+        for key in predictor.base_models
+    }
     evidence = {
         name: rng.normal(size=size).astype(np.float32) for predictor in predictors for name in predictor.evidence
     }
-    for values in (*scores.values(), *evidence.values()):
+    for values in scores.values():
         values[:_SHOWN] = np.nan
     return GeneTracks("made up", _ROWS, rng.integers(0, N_CODE + 1, size).astype(np.uint8), scores, evidence)
 

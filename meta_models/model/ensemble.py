@@ -1,8 +1,8 @@
-"""Several fitted models, combined into one."""
+"""Several fitted models combined into one; each reads columns of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,14 @@ class EnsembleMetaModel(FittedModel):
     ----------
     members : sequence of FittedModel, (M,)
         All calibrated, before they are combined, or none; each with its genes in its ``info``.
-    feature_names : sequence of str, (F,), optional
-        Those of all members and of the combination; by default those of the members in the order in which they come.
     info : ModelInfo
         Of the whole; its genes are those of all members together.
     combination : Combination
     calibrators : three calibrators, or None
         Applied to the combined probabilities.
+    feature_names : sequence of str, (F,), optional
+        Columns of the matrix, among them all that a member reads; by default these, in the order in which members
+        name them.
 
     Raises
     ------
@@ -48,10 +49,10 @@ class EnsembleMetaModel(FittedModel):
         feature_names: Sequence[str] | None = None,
     ) -> None:
         _require_compatible(members, info)
-        names = all_features(members) if feature_names is None else feature_names
+        names = names_of_all(members) if feature_names is None else feature_names
         super().__init__(names, calibrators=calibrators, info=info)
         self.members = tuple(members)
-        self._read = tuple(_columns_read(member, self.feature_names) for member in members)
+        self.columns = tuple(columns_of(member, self.feature_names) for member in members)
         self.combination: Combination = Mean() if combination is None else combination
         self.combination.check(len(members), self.n_classes)
         if max(self.combination.columns, default=-1) >= len(self.feature_names):
@@ -129,28 +130,30 @@ class EnsembleMetaModel(FittedModel):
     def _members_of(self, matrix: Matrix) -> NDArray[np.float64]:
         return self._probabilities(range(self.n_members), matrix)
 
-    def _probabilities(self, members: Sequence[int], matrix: Matrix) -> NDArray[np.float64]:
-        """Of the members of these numbers, each of which sees the features that it reads."""
-        return np.stack([self.members[i].probabilities_of(_taken(matrix, self._read[i])) for i in members])
+    def _probabilities(self, numbers: Iterable[int], matrix: Matrix) -> NDArray[np.float64]:
+        """Probabilities (M, n, K) of the members of these numbers, each of its columns of the matrix (n, F)."""
+        return np.stack([self.members[m].probabilities_of(matrix[:, self.columns[m]]) for m in numbers])
 
 
-def all_features(members: Sequence[FittedModel]) -> tuple[str, ...]:
-    """The features of all `members`, each once, in the order in which they come."""
-    return tuple(dict.fromkeys(name for member in members for name in member.feature_names))
+def names_of_all(models: Iterable[FittedModel]) -> tuple[str, ...]:
+    """The features that any of `models` reads, each once, in the order in which they name them."""
+    return tuple(dict.fromkeys(name for model in models for name in model.feature_names))
 
 
-def _columns_read(member: FittedModel, names: tuple[str, ...]) -> NDArray[np.intp] | None:
-    """Numbers of the features of a member among `names`; None where it reads all of them as they stand."""
-    if member.feature_names == names:
-        return None
-    where = {name: number for number, name in enumerate(names)}
-    if lacking := [name for name in member.feature_names if name not in where]:
-        raise ValueError(f"the whole must have the features of its members, it lacks {', '.join(lacking[:5])}")
-    return np.array([where[name] for name in member.feature_names], np.intp)
+def columns_of(model: FittedModel, feature_names: Sequence[str]) -> slice | NDArray[np.intp]:
+    """Where the features of `model` stand among `feature_names`: the whole where they are the same.
 
-
-def _taken(matrix: Matrix, columns: NDArray[np.intp] | None) -> Matrix:
-    return matrix if columns is None else np.ascontiguousarray(matrix[:, columns])
+    Raises
+    ------
+    ValueError
+        If one of them is not there.
+    """
+    if model.feature_names == tuple(feature_names):
+        return slice(None)
+    places = {name: at for at, name in enumerate(feature_names)}
+    if absent := [name for name in model.feature_names if name not in places]:
+        raise ValueError(f"a member reads features that are not there: {', '.join(absent)[:300]}")
+    return np.array([places[name] for name in model.feature_names], np.intp)
 
 
 def _require_compatible(members: Sequence[FittedModel], info: ModelInfo) -> None:

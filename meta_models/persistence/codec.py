@@ -17,7 +17,7 @@ from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
 from meta_models.model.calibrators import CALIBRATORS
 from meta_models.model.combinations import COMBINATIONS
-from meta_models.model.ensemble import all_features
+from meta_models.model.ensemble import columns_of
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -62,8 +62,6 @@ def encode(model: FittedModel) -> bytes:
     if model.info.classes != CLASS_NAMES:
         raise ValueError(f"only models of the classes {CLASS_NAMES} can be stored, found classes {model.info.classes}")
     singles, groups = model.singles, _groups(model)
-    if any(group.feature_names != all_features(group.members) for group, _ in groups[:-1]):
-        raise ValueError("an ensemble within another must have the features of its members, in their order")
     parts = [_files_of(i, single) for i, single in enumerate(singles)]
     entries = {_part_name(i, name): data for i, files in enumerate(parts) for name, data in files.items()}
     for number, single in enumerate(singles if groups else ()):
@@ -102,7 +100,7 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
     if groups and any(single.calibrators is not None for single in singles):
         optional["member_calibrators"] = [_kinds(single) for single in singles]
     if len(groups) > 1:
-        optional["groups"] = [_group_record(group) for group in groups[:-1]]
+        optional["groups"] = [_group_record(group) | _columns(group[0], model) for group in groups[:-1]]
     if model.info.recipe is not None:
         optional["recipe"] = True
     return optional | {
@@ -115,16 +113,17 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
         "members": [InfoRecord.values(single.info) for single in singles] if groups else [],
         "combination": _combination_record(groups[-1]) if groups else None,
         "calibrators": _kinds(model),
-        "parts": [_part_record(model, single, files) for single, files in zip(singles, parts, strict=True)],
+        "parts": [
+            {"learner": single.learner, "files": sorted(files)} | _columns(single, model)
+            for single, files in zip(singles, parts, strict=True)
+        ],
     }
 
 
-def _part_record(model: FittedModel, single: SingleModel, files: Mapping[str, bytes]) -> dict[str, object]:
-    record: dict[str, object] = {"learner": single.learner, "files": sorted(files)}
-    if single.feature_names != model.feature_names:
-        where = {name: number for number, name in enumerate(model.feature_names)}
-        record["features"] = [where[name] for name in single.feature_names]
-    return record
+def _columns(part: FittedModel, whole: FittedModel) -> dict[str, object]:
+    """Which columns of the whole a model in it reads, where these are not all."""
+    found = columns_of(part, whole.feature_names)
+    return {} if isinstance(found, slice) else {"columns": found.tolist()}
 
 
 def _combination_record(group: _Group) -> dict[str, object]:
@@ -185,21 +184,22 @@ def _restored(manifest: Manifest, read: Read) -> FittedModel:
     ]
     for number, group in enumerate(manifest.groups):
         of_group, folder = group.info.info(manifest.format_version), _group_folder(number)
-        models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder))
+        names = manifest.names(group.columns)
+        models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder, names))
     return _ensemble(models, whole, info, manifest.calibrators, read, "", manifest.feature_names)
 
 
 def _ensemble(
     models: Sequence[FittedModel], record: CombinationRecord, info: ModelInfo, kinds: Sequence[str] | None, read: Read,
-    folder: str, features: Sequence[str] | None = None,
+    folder: str, names: Sequence[str],
 ) -> EnsembleMetaModel:  # fmt: skip
     kind = COMBINATIONS[record.kind]
-    names = {array: _combination_name(array, folder) for array in kind.names}
-    combination = kind.from_arrays({array: from_npy(read(name), name) for array, name in names.items()})
+    entries = {array: _combination_name(array, folder) for array in kind.names}
+    combination = kind.from_arrays({array: from_npy(read(entry), entry) for array, entry in entries.items()})
     calibrators, members = _calibrators(kinds, read, folder), [models[number] for number in record.members]
     return EnsembleMetaModel(
-        members, info=info, combination=combination, calibrators=calibrators, feature_names=features
-    )
+        members, info=info, combination=combination, calibrators=calibrators, feature_names=names
+    )  # fmt: skip
 
 
 def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
@@ -218,14 +218,14 @@ def _recipe_bytes(recipe: Recipe) -> bytes:
 def _single(
     manifest: Manifest, read: Read, member: int, info: ModelInfo, calibrators: Sequence[Calibrator] | None
 ) -> SingleModel:
-    learner = _FORMER if manifest.parts is None else manifest.parts[member].learner
-    numbers = None if manifest.parts is None else manifest.parts[member].features
-    names = manifest.feature_names if numbers is None else tuple(manifest.feature_names[n] for n in numbers)
+    part = None if manifest.parts is None else manifest.parts[member]
+    learner = _FORMER if part is None else part.learner
+    names = manifest.names(None if part is None else part.columns)
     predictor = _predictor(manifest, read, member, learner, len(names))
     return SingleModel(predictor, names, learner=learner, info=info, calibrators=calibrators)
 
 
-def _predictor(manifest: Manifest, read: Read, member: int, learner: str, features: int) -> Predictor:
+def _predictor(manifest: Manifest, read: Read, member: int, learner: str, n_features: int) -> Predictor:
     if learner not in LEARNERS:
         raise UsageError(
             f"The learner {learner!r} must be installed to use this model",
@@ -233,7 +233,7 @@ def _predictor(manifest: Manifest, read: Read, member: int, learner: str, featur
             "Install the package that it comes from",
         )
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
-    n_inputs = len(CLASS_NAMES) if LEARNERS[learner].traits.inputs == "genes" else features
+    n_inputs = len(CLASS_NAMES) if LEARNERS[learner].traits.inputs == "genes" else n_features
     try:
         return restore_predictor(LEARNERS[learner], files, n_inputs, len(CLASS_NAMES))
     except MalformedModel as error:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from meta_models.errors import WriteError
 from meta_models.run_folder.atomic import atomic_path, flush, is_temporary, set_aside, sha256_of, write_error
 from meta_models.run_folder.manifest import UnitRecord
+from meta_models.run_folder.visibility import VISIBLE_SECONDS, wait_for
 from meta_models.run_folder.writers import digest, json_bytes
 
 logger = logging.getLogger(__name__)
@@ -24,9 +23,6 @@ logger = logging.getLogger(__name__)
 UNITS_FOLDER = "units"
 COMMIT_NAME = "unit.json"
 TIMING_NAME = "timing.json"
-#: Seconds that a shared file system may take to show what another machine wrote.
-VISIBLE_SECONDS = 60.0
-_LOOK_SECONDS = 0.2
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
@@ -150,16 +146,18 @@ class UnitStore:
         WriteError
             If it is not there after so many `seconds`.
         """
-        last = time.monotonic() + seconds
-        while not isinstance(found := self._look_up(name, key), UnitHit):
-            if time.monotonic() > last:
-                raise WriteError(
-                    f"The unit {name} must be in {self.folder}, for it was done",
-                    f"After {seconds:.0f} s {found.reason}",
-                    "The run folder must be one that all machines share",
-                )
-            time.sleep(_LOOK_SECONDS)
-            os.listdir(self.folder)  # has a network file system ask anew what there is  # noqa: PTH208
+
+        def look() -> UnitHit | None:
+            found = self._look_up(name, key)
+            return found if isinstance(found, UnitHit) else None
+
+        found = wait_for(look, self.folder, seconds=seconds)
+        if found is None:
+            raise WriteError(
+                f"The unit {name} must be in {self.folder}, for it was done",
+                f"After {seconds:.0f} s {self._look_up(name, key).reason}",
+                "The run folder must be one that all machines share",
+            )
         return found
 
     def put(

@@ -41,6 +41,7 @@ AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"}
 EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
 SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
+CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
@@ -58,13 +59,12 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> 
 
 
 def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
-    """Bytes that results of several learners take beside one that is trained, and their combination; 0 for one."""
-    learners = len(config.learners)
-    if learners == 1:
+    """Bytes that results of several members take beside one that is trained, and their combination; 0 for one."""
+    if config.members == 1:
         return 0
     stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
     composition = COMPOSITION_ROW_BYTES * (config.combine == "routed")
-    return (learners * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
+    return (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
@@ -97,6 +97,7 @@ def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int)
     sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
     values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
     other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
+    other += CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
     row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
     return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from meta_models.workers.executor import Executor
@@ -38,6 +39,23 @@ class Farm(ABC):
     #: Whether every unit is to be a process of its own, also those that share memory where they are forked.
     apart: ClassVar[bool] = True
     slots: int | None = None
+    here: bool = False
+    #: Bytes of this machine's memory that it takes for itself.
+    reserved: int = 0
+
+    def require(self, peak: int) -> None:  # noqa: B027 - most have nothing to check
+        """See that there is room for a unit of `peak` bytes; raises MemoryBudgetError."""
+
+    def require_shared(self, tables: Sequence[Path]) -> None:  # noqa: B027
+        """See that all who do units find the `tables` and the run folder; raises UsageError."""
+
+    def lines(self) -> tuple[str, ...]:
+        """What the plan says of it."""
+        return ()
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Who does units, for ``--dry-run``."""
+        return []
 
     def shares(self, jobs: int) -> int:
         """In how many pieces of work so many jobs are done that need the same preparation."""

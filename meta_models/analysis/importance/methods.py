@@ -106,7 +106,8 @@ def _shares(values: _Floats) -> _Floats:
 def _covers(context: AnalysisContext) -> dict[SpliceClass, _Floats]:
     """Total cover of each feature, weighted over the members."""
     parts = parts_of(context.result.model)
-    return {} if parts is None else dict(importances_of(parts, "cover"))
+    features = len(context.result.kept_features)
+    return {} if parts is None else dict(importances_of(parts, "cover", features))
 
 
 def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:

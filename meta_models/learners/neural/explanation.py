@@ -115,10 +115,10 @@ def _attributions(
 
 
 def _around(predictor: NetPredictor, gene: GeneTracks, position: int) -> tuple[Piece, int]:
-    """The crop that scores `position`, and where in it that is."""
+    """What `position` is scored from, and where in it that is."""
     if not 0 <= position < gene.length:
         raise ValueError(f"gene {gene.gene_id} has positions 0 to {gene.length - 1}, found {position}")
-    (piece,) = predictor.pieces(gene, np.array([position]))
+    piece = predictor.piece_around(gene, position)
     return piece, position + gene.offset - piece.first
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meta_models.errors import InputError
 from meta_models.learners.genes_seam import Attributions, GenePredictor, GeneTracks
 from meta_models.learners.neural.batches import Piece, pieces_of
-from meta_models.learners.neural.crops import TILE, crops_of
+from meta_models.learners.neural.crops import TILE, Crops, crops_of
 from meta_models.learners.neural.files import net_files
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.running import class_scores, one_thread
@@ -53,9 +53,18 @@ class NetPredictor(GenePredictor):
 
         return mutagenesis(self, gene, position, target, reach=reach)
 
-    def pieces(self, gene: GeneTracks, rows: NDArray[np.int64] | None = None) -> list[Piece]:
-        """The crops of `gene`, or those of them that `rows` lie in, with their margins."""
-        crops = crops_of(gene, self.net.plan.crop, self.net.plan.margin, rows)
+    def piece_around(self, gene: GeneTracks, position: int) -> Piece:
+        """All that the score of one position depends on."""
+        plan, rows = self.net.plan, np.array([position])
+        size = 1 if plan.reach_of_part == plan.margin else plan.crop
+        return self.pieces(gene, rows, crops_of(gene, size, plan.margin, rows))[0]
+
+    def pieces(
+        self, gene: GeneTracks, rows: NDArray[np.int64] | None = None, crops: Crops | None = None
+    ) -> list[Piece]:
+        """The crops of `gene`, or those of them that `rows` lie in, or `crops`, with their margins."""
+        if crops is None:
+            crops = crops_of(gene, self.net.plan.crop, self.net.plan.margin, rows)
         begin, end = int(crops.low[0]), int(crops.high[-1])
         read = gene.within(begin, end)
         read = replace(read, codes=codes_of(read))

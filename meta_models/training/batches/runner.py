@@ -95,6 +95,7 @@ class _Runner:
     def __init__(self, task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> None:
         self._task, self._folds, self._memory = task, folds, memory
         peak = max(memory.unit(batch.n_rows) for batch in batches)
+        task.farm.require(peak)
         self._parallel = task.farm.slots or memory.parallel(peak, len(batches))
         here = 1 if task.farm.apart else self._parallel
         self._threads = max(1, task.threads // here)

@@ -88,6 +88,7 @@ def train_apart(task: TrainingTask, each: Sequence[FitJob], jobs: Sequence[FitJo
     """
     work = JobsWork(task.portable(), tuple(each), tuple(jobs), title, task.budget)
     waiting = [job.name for job in jobs if not _reused(task.units, job.name, work.key(job))]
+    task.farm.require(task.predicted_peak)
     shares = task.farm.shares(len(waiting))
     executor = task.farm.executor(fit_jobs, threads=task.threads)
     with Progress(title, "fits").started(len(jobs)) as progress, executor:

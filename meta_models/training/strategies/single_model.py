@@ -52,7 +52,7 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds = make_folds(task.positions, task.config)
+        folds = self._folds(task)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
@@ -78,6 +78,10 @@ class SingleModelStrategy(TrainingStrategy):
             notes=(*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,))),
             mining=() if mined is None else mined.records,
         )
+
+    def _folds(self, task: TrainingTask) -> Folds:
+        """What is held out together."""
+        return make_folds(task.positions, task.config)
 
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
         """The folder that holds what is prepared; None: it is held in memory."""
