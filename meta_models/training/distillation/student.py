@@ -45,8 +45,9 @@ class StudentStrategy(SingleModelStrategy):
     def __init__(self, teacher: Teacher) -> None:
         self._teacher = teacher
 
-    def _folds(self, task: TrainingTask) -> Folds:
-        return replace(super()._folds(task), of_row=self._teacher.folds)
+    def folds(self, task: TrainingTask) -> Folds:
+        """Those of the teacher."""
+        return replace(super().folds(task), of_row=self._teacher.folds)
 
     def _train(
         self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
