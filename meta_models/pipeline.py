@@ -19,7 +19,6 @@ from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
-from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
@@ -42,7 +41,7 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_facts, save_result
+from meta_models.result_files import save_facts
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
@@ -57,17 +56,15 @@ from meta_models.run_folder import (
 )
 from meta_models.table_checks import check_features, check_tables
 from meta_models.training.auto import resolved
-from meta_models.training.distillation.student import distil
-from meta_models.training.distillation.teacher import open_teacher, require_teacher
+from meta_models.training.distillation.teacher import require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.second_pass.requirements import require_second_pass
-from meta_models.training.second_pass.train import train_twice
-from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.training.several.learners import require_units
+from meta_models.training_phase import planned, trained
 from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
@@ -183,9 +180,9 @@ def _run(
     with _phase("training", folder, sampler):
         task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
         if config.plan_only:
-            _plan_units(plan, task, folder)
+            planned(plan, task, folder)
             return None
-        result = _trained(plan, task, notes, folder)
+        result = trained(plan, task, notes, folder)
     return _assessed(ready, result, budget, folder, sampler)
 
 
@@ -259,37 +256,6 @@ def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> 
     farm.require_shared([*tables.dataset.paths, *pool, *genes])
 
 
-def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
-    """Train and save; units that were planned for others have been collected then."""
-    teacher = task.config.teacher
-    if task.config.second_pass:
-        genes = BuiltFolder.open(Path(task.config.dataset)).genes
-        result = train_twice(require_second_pass(task.config, plan.strategy), task, genes)
-    else:
-        result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
-    save_result(result, plan.strategy.model_file, folder)
-    logger.info("Saved %s", folder.path / plan.strategy.model_file)
-    UnitPlan.remove(folder.path)
-    return result
-
-
-def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
-    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
-    units = UnitPlan(UnitPlan.folder_of(folder.path))
-    finished = plan_units(plan.strategy, task, units)
-    folder.close_planned()
-    if len(finished) == task.config.members:
-        logger.info("Nothing is left to be done apart")
-    else:
-        count = len(units.units)
-        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
-                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
-    logger.info(
-        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
-    )
-
-
 def _evaluate_whole_genes(
     result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
 ) -> tuple[EvaluationTable | None, TrainingResult]:
@@ -298,11 +264,6 @@ def _evaluate_whole_genes(
         whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         save_facts(result, plan.strategy.model_file, folder)
     return whole, result
-
-
-def _choice(config: TrainingConfig) -> tuple[Note, ...]:
-    """What a reader must know of how the options were chosen."""
-    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:

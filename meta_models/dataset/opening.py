@@ -133,7 +133,8 @@ def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> W
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
     only = trained if not own or config.sample_genes is not None else None
-    return choose_whole_genes(BuiltFolder.open(path).genes, how, only=only, budget=budget, seed=config.seed)
+    genes, beside = BuiltFolder.open(path).genes, config.contenders
+    return choose_whole_genes(genes, how, only=only, budget=budget, seed=config.seed, contenders=beside)
 
 
 def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:

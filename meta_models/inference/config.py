@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from meta_models.config import SCORE_NAMES, Configuration, PositiveInt, Share, ValueNames
+from meta_models.config import CLUSTERS, SCORE_NAMES, Cluster, Configuration, PositiveInt, Share, ValueNames
 from meta_models.local_paths import LocalName, LocalPath
 from meta_models.schema import CODING
 
@@ -95,6 +95,7 @@ class PredictConfig(Configuration):
     # ---- resources
     part_rows: PositiveInt = Field(262_144, description="Rows of a part, the unit that --resume reuses.")
     threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
+    distributed: Cluster = Field(None, description=f"Score parts of the table on a Dask cluster: {CLUSTERS}.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -106,6 +107,8 @@ class PredictConfig(Configuration):
             raise ValueError("only_uncertain needs LOW, then HIGH")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        if self.distributed is not None and self.dataset is None:
+            raise ValueError("distributed needs dataset: the tracks of a genome are read by one process")
         self._check_input()
         return self
 
