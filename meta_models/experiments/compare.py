@@ -85,8 +85,8 @@ class RunComparison:
         if better(self.headline) is None or self.folds.p_value is None or self.folds.p_value < _SIGNIFICANT:
             return ""
         return (
-            f"The corrected t-test over {self.folds.folds} folds does not show it (p {self.folds.p_value:.2g}): these two "
-            "models differ on these genes, which need not hold after another training."
+            f"The corrected t-test over {self.folds.folds} folds does not show it (p {self.folds.p_value:.2g}): these "
+            "two models differ on these genes, which need not hold after another training."
         )
 
 
