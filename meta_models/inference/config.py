@@ -13,7 +13,7 @@ from meta_models.schema import CODING
 
 #: What the output is written as, by the end of its name.
 OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
-_OF_GENOME = ("scores", "evidence", "annotation", "regions", "gene_types", "shift", "chrom_map")
+_OF_GENOME = ("scores", "evidence", "annotation", "regions", "gene_types", "shift", "score_floor", "chrom_map")
 Probability = Annotated[float, Field(ge=0, le=1)]
 Prior = Annotated[float, Field(gt=0, lt=1)]
 
@@ -60,6 +60,9 @@ class PredictConfig(Configuration):
         ("check",),
         description="Positions of the scores: check (refuse where they are shifted), auto (apply what is measured), or "
         "KEY:donor=N,acceptor=N.",
+    )
+    score_floor: tuple[str, ...] = Field(
+        (), description="[KEY:]FLOOR: lower scores are read as 0, as of the tracks that the model was trained on."
     )
     chrom_map: LocalPath | None = Field(
         None, description="File of names of contigs: in annotation or tracks, tab, in the genome."
