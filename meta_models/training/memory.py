@@ -137,7 +137,8 @@ def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingC
 def _held(rows: int, config: TrainingConfig) -> float:
     """Bytes of the process and of its rows."""
     snapshots = CANDIDATES if config.rounds == "cross-validation" else 0
-    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots) * rows
+    heavier = 4 * (config.n_folds + 1) if config.second_stage is not None else 0  # weights of the rows in each fold
+    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots + heavier) * rows
 
 
 def _checking(shape: Shape, config: TrainingConfig) -> float:
