@@ -117,7 +117,7 @@ def fit(world: World, genes: Sequence[str], **options: object) -> MetaModelClass
     weights = rows[WEIGHT].to_numpy()
     kind = GeneBatchEnsembleClassifier if "max_genes_per_batch" in options else MetaModelClassifier
     model = kind(n_jobs=1, learner_params=ROUNDS, **options)
-    model.fit(X, y, groups=rows[GENE].to_numpy(), sample_weight=weights / weights.mean())
+    model.fit(X, y, groups=rows[GENE].to_numpy(), sample_weight=weights)
     codes = rows[GENE].rank("dense").to_numpy()
     sample = X.to_numpy(np.float32)
     sketches = sketch_features(sample, world.features, ["float"] * len(world.features), weights=weights, genes=codes)
