@@ -28,10 +28,10 @@ from scipy.stats import t as student
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.stretches import Stretch, features_of, packs
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
 from meta_models.features import column_names
 from meta_models.inference.served import ServedTable
-from meta_models.inference.stretches import Stretch, features_of, packs
 from meta_models.inference.suggestion.candidates import Candidate
 from meta_models.inference.suggestion.command import assess, suggest
 from meta_models.metrics import mean_site_ap
