@@ -28,10 +28,10 @@ from scipy.stats import t as student
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.stretches import Stretch, features_of, packs
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
 from meta_models.features import column_names
 from meta_models.inference.served import ServedTable
-from meta_models.inference.stretches import Stretch, features_of, packs
 from meta_models.inference.suggestion.candidates import Candidate
 from meta_models.inference.suggestion.command import assess, suggest
 from meta_models.metrics import mean_site_ap
@@ -117,7 +117,7 @@ def fit(world: World, genes: Sequence[str], **options: object) -> MetaModelClass
     weights = rows[WEIGHT].to_numpy()
     kind = GeneBatchEnsembleClassifier if "max_genes_per_batch" in options else MetaModelClassifier
     model = kind(n_jobs=1, learner_params=ROUNDS, **options)
-    model.fit(X, y, groups=rows[GENE].to_numpy(), sample_weight=weights / weights.mean())
+    model.fit(X, y, groups=rows[GENE].to_numpy(), sample_weight=weights)
     codes = rows[GENE].rank("dense").to_numpy()
     sample = X.to_numpy(np.float32)
     sketches = sketch_features(sample, world.features, ["float"] * len(world.features), weights=weights, genes=codes)
