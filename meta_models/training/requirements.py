@@ -65,8 +65,6 @@ def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         yield "--max-features", "It is given the tracks of its genes, not features that could be chosen among"
     if config.second_pass:
         yield "--second-pass", "It sees what lies around each position already"
-    if config.teacher is not None:
-        yield "--teacher", "A student is fitted to scores of rows"
     if config.variants:
         yield "--variants", "It is given the tracks of its genes, not groups of features"
     for option, named in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):

@@ -45,7 +45,6 @@ def test_a_built_folder_is_what_learners_of_genes_need(built: Path) -> None:
         ({"max_features": "auto"}, "not features that could be chosen among"),
         ({"variants": ("base", "all")}, "not groups of features"),
         ({"second_pass": True}, "what lies around each position already"),
-        ({"teacher": "run", "strategy": "single_model"}, "fitted to scores of rows"),
         ({"eval_dataset": "table.parquet"}, "is read as a table of rows"),
         ({"oof_dataset": "table.parquet"}, "is read as a table of rows"),
     ],
