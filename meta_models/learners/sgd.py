@@ -100,10 +100,14 @@ class BinPredictor(ArrayPredictor):
 
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sigmoids."""
+        return sigmoid(self.log_odds(matrix))
+
+    def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Sums of the coefficients of the bins."""
         log_odds = np.tile(self.intercepts, (len(matrix), 1))
         for feature, codes in enumerate(self._bins.codes(matrix).T):
             log_odds += self.coefficients[feature, codes]
-        return sigmoid(log_odds)
+        return log_odds
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
         """Edges, coefficients, intercepts and shares."""
