@@ -63,6 +63,8 @@ def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         yield "--mine-negatives", "It is trained on every position of its genes: there is nothing to mine"
     if config.max_features is not None:
         yield "--max-features", "It is given the tracks of its genes, not features that could be chosen among"
+    if config.second_pass:
+        yield "--second-pass", "It sees what lies around each position already"
     if config.variants:
         yield "--variants", "It is given the tracks of its genes, not groups of features"
     for option, named in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):

@@ -60,6 +60,7 @@ def test_without_the_library_one_line_says_what_would_be_tried(built: Path, monk
         ({"strategy": "batch_ensemble"}, "needs no batches"),
         ({"training_weights": "effective"}, "cannot weight"),
         ({"max_features": 10}, "not features that could be chosen among"),
+        ({"second_pass": True}, "what lies around each position already"),
     ],
 )
 def test_what_a_net_cannot_do_is_done_without_it(built: Path, options: dict[str, object], words: str) -> None:

@@ -44,6 +44,7 @@ def test_a_built_folder_is_what_learners_of_genes_need(built: Path) -> None:
         ({"mine_negatives": "all"}, "there is nothing to mine"),
         ({"max_features": "auto"}, "not features that could be chosen among"),
         ({"variants": ("base", "all")}, "not groups of features"),
+        ({"second_pass": True}, "what lies around each position already"),
         ({"eval_dataset": "table.parquet"}, "is read as a table of rows"),
         ({"oof_dataset": "table.parquet"}, "is read as a table of rows"),
     ],

@@ -51,7 +51,7 @@ def mutagenesis(
 ) -> NDArray[np.float32]:
     """How the log-odds of class `target` at `position` change with each base around it, (2 reach + 1, 4).
 
-    0 for the base that is there, NaN where the net's crop has no position. Base scores and evidence stay what they are:
+    0 for the base that is there, NaN where nothing is known of the gene. Base scores and evidence stay what they are:
     the answer is that of the net alone, not of the base models.
     """
     piece, place = _around(predictor, gene, position)
@@ -61,6 +61,8 @@ def mutagenesis(
         before = _of_codes(predictor, piece, place, target, [piece.codes])
         after = _of_codes(predictor, piece, place, target, [_mutated(piece.codes, *change) for change in within])
     found = np.full((2 * reach + 1, N_CODE), np.nan, np.float32)
+    first = position + gene.flank - reach
+    found[max(-first, 0) : len(gene.codes) - first] = 0  # what lies beyond all that the score depends on
     for (row, base), value in zip(within, after - before, strict=True):
         found[row - place + reach, base] = 0 if piece.codes[row] == base else value
     return found

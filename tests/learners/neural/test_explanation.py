@@ -77,11 +77,12 @@ def test_mutations_are_those_of_mutated_genes(predictor, site):
     assert motif.min() < -0.3
 
 
-def test_mutations_beyond_the_crop_are_unknown(predictor):
+def test_mutations_beyond_the_flank_are_unknown_and_beyond_the_margin_they_change_nothing(predictor):
     found = mutagenesis(predictor, WORLD.gene(0).tracks, 0, 1, reach=20)
-    margin = min(FLANK, predictor.net.plan.margin)
-    assert np.isnan(found[: 20 - margin]).all()
-    assert not np.isnan(found[20 - margin :]).any()
+    margin = predictor.net.plan.margin
+    assert np.isnan(found[: 20 - FLANK]).all()
+    assert not np.isnan(found[20 - FLANK :]).any()
+    assert (found[20 + margin + 1 :] == 0).all()
 
 
 def test_positions_beyond_the_gene_are_refused(predictor):
