@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from meta_models.cli import _learners_in, build_parser
+from meta_models.cli import build_parser
+from meta_models.command_options import learners_in
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -71,7 +72,7 @@ class TestPages:
     def test_commands_parse(self, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for words in commands_in(text_of(page)):
             try:
-                build_parser(_learners_in(words)).parse_args(words)
+                build_parser(learners_in(words)).parse_args(words)
             except SystemExit:
                 pytest.fail(f"{page.name}: meta-models {shlex.join(words)}\n{capsys.readouterr().err}")
 
@@ -108,7 +109,7 @@ def test_the_readme_shows_the_whole_way() -> None:
 def test_what_the_parser_does_not_take_is_found(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (words,) = commands_in(text)
     with pytest.raises(SystemExit):
-        build_parser(_learners_in(words)).parse_args(words)
+        build_parser(learners_in(words)).parse_args(words)
 
 
 def test_commands_of_other_programs_are_passed_over() -> None:
