@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import Matrix, TrainingRows
-from meta_models.learners.xgboost.matrix import cut_values
 from meta_models.learners.xgboost.missing import MISSING, fill_missing
 from meta_models.progress import Progress
 

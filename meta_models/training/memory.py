@@ -7,8 +7,8 @@ phases in its runs' manifests (on Linux, glibc, polars 2.1, XGBoost 3.2).
 from __future__ import annotations
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import reading_bytes
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.schema import FeatureGroup, SpliceClass
@@ -47,10 +47,17 @@ SCORE_BYTES = 12  # three float32 probabilities of a member for a row
 STACKING_BYTES = 60  # log-probabilities of a member for a row as float64, and the copies that the regression makes
 
 
-def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> int:
-    """Peak in bytes of fitting to rows of `shape`, as many jobs at a time as there are threads, before any analysis."""
+def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_a_time: int | None = None) -> int:
+    """Peak in bytes of fitting to rows of `shape`, before any analysis.
+
+    Parameters
+    ----------
+    at_a_time : int, optional
+        Jobs that are fitted at a time; by default as many as there are threads, where jobs can run side by side.
+    """
     learned = config.learner.footprint(shape, config.section, resources)
-    at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
+    if at_a_time is None:
+        at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
     jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
     fitting = max(_checking(shape, config), learned.building, learned.held + jobs)
     return int(_held(shape.rows, config) + max(fitting, RESULT_ROW_BYTES * shape.rows))
@@ -73,10 +80,12 @@ def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shap
     return Shape(rows, profile.features + motifs, kmers, int(sites * rows / max(profile.rows, 1)))
 
 
-def profile_peak(profile: DatasetProfile, config: TrainingConfig, resources: Resources) -> int:
+def profile_peak(
+    profile: DatasetProfile, config: TrainingConfig, resources: Resources, at_a_time: int | None = None
+) -> int:
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
     shape, threads = shape_of(profile, profile.rows + most_mined(profile, config), config), resources.threads
-    training = fitting_peak(shape, config, resources)
+    training = fitting_peak(shape, config, resources, at_a_time)
     if AGAIN & set(config.analyses):
         training += analysis_peak(profile, config, threads) - PROCESS
     return _with_other_phases(training, profile, config, threads)

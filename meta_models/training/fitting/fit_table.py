@@ -14,6 +14,7 @@ from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_r
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.run_jobs import train_jobs
+from meta_models.training.fitting.stream_jobs import stream_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 ChangeJob = Callable[[FitJob], FitJob]
@@ -33,6 +34,7 @@ def fit_table(
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
     label: str = "",
+    streamed: bool = False,
 ) -> FittedProblem:
     """Fit for `held_out` (by default all folds) and for the final model on rows that are prepared once.
 
@@ -46,20 +48,24 @@ def fit_table(
         What is done to each job before it is fitted: its name, its weights.
     label : str
         Whose fits these are, for the progress line.
+    streamed : bool
+        Whether all fits go over the rows together, pass by pass.
     """
     rows = task_rows(task, audit_task(task)) if rows is None else rows
     resources = replace(task.resources, cache=cache)
     problem = task_problem(task, folds)
     motifs = motif_columns(task, [change(job) for job in one_of_each_fold(problem, held_out)])
     with Preparation(task.config.learner, rows, task.config.section, resources, motifs) as preparation:
-        train = partial(_train_jobs, task, preparation, change, label)
+        train = partial(_train_jobs, task, preparation, change, label, streamed)
         return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
 def _train_jobs(
-    task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
-) -> dict[str, Fitted]:
+    task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, streamed: bool,  # noqa: FBT001
+    jobs: Sequence[FitJob], title: str,
+) -> dict[str, Fitted]:  # fmt: skip
     """A function of its own: the frame of a closure would keep `preparation` alive as long as an error's traceback."""
     changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
-    fitted = train_jobs(task, preparation, changed, f"{title}{label}")
+    train = stream_jobs if streamed else train_jobs
+    fitted = train(task, preparation, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}

@@ -35,6 +35,8 @@ class SingleModelStrategy(TrainingStrategy):
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
     keeps_fold_models: ClassVar[bool] = True
+    #: Whether all fits go over the rows together.
+    streamed: ClassVar[bool] = False
 
     def predict_peak(
         self,
@@ -81,8 +83,8 @@ class SingleModelStrategy(TrainingStrategy):
         return self._train(task, folds, None, change)
 
     def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
-        with self._cache(task) as cache:
-            return fit_table(task, folds, rows=rows, cache=cache, change=change)  # the matrix goes before its folder
+        with self._cache(task) as cache:  # what is prepared goes before its folder
+            return fit_table(task, folds, rows=rows, cache=cache, change=change, streamed=self.streamed)
 
     def _model(
         self, task: TrainingTask, fit: FittedProblem, fold: int, rows: NDArray[np.bool_] | None = None
