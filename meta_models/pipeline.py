@@ -14,13 +14,14 @@ from pathlib import Path
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
-from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
@@ -120,11 +121,16 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir:
         tables = open_tables(config, Path(work_dir), budget.bytes)
         _check_tables(tables)
-        plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
+        plan = _plan(tables.profile(), config, budget, tables.positions)
         say(json.dumps(plan.to_dict(), indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
+
+
+def _plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, positions: Positions) -> Plan:
+    cpus = cpu_limit(config.threads)
+    return make_plan(profile, config, budget, cpus, positions, needs=analysis_needs(profile, config, cpus.count))
 
 
 def _run(
@@ -137,7 +143,7 @@ def _run(
         dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
         notes = _check_tables(tables)
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
-        plan = make_plan(profile, config, budget, cpu_limit(config.threads), positions)
+        plan = _plan(profile, config, budget, positions)
         folder.update(environment=_environment(tables, plan, config))
         for line in (*profile.lines(), plan.selected(), plan.device_line()):
             logger.info("%s", line)

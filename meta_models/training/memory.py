@@ -11,6 +11,7 @@ from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
+from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import FeatureGroup, SpliceClass
 from meta_models.training.fitting.audit import sample_size
 from meta_models.training.fitting.cores import worker_count
@@ -27,18 +28,6 @@ FITTED_ROW_BYTES = 40  # masks and scores of a row while fits are made
 SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers of rounds
 RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
-
-COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-# Peak of the phase "analysis" of the same two runs, without process, comparison, picture: 250 with one, 610 with three.
-COMPARED_ROW_BYTES = 120  # out-of-fold table, and what one comparison sorts and sums by family
-BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
-PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
-PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
-DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
-PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures, or with the one
-AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
-EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
-SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
@@ -81,38 +70,24 @@ def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shap
 
 
 def profile_peak(
-    profile: DatasetProfile, config: TrainingConfig, resources: Resources, at_a_time: int | None = None
-) -> int:
+    profile: DatasetProfile, config: TrainingConfig, resources: Resources, needs: AnalysisNeeds,
+    at_a_time: int | None = None,
+) -> int:  # fmt: skip
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
-    shape, threads = shape_of(profile, profile.rows + most_mined(profile, config), config), resources.threads
+    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     training = fitting_peak(shape, config, resources, at_a_time)
-    if AGAIN & set(config.analyses):
-        training += analysis_peak(profile, config, threads) - PROCESS
-    return _with_other_phases(training, profile, config, threads)
+    if needs.trains_again:
+        training += needs.bytes
+    return _with_other_phases(training, profile, config, needs)
 
 
-def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    """Peak in bytes of what comes after training: comparison, explanation, report; the tables that are scored then."""
-    chosen, features = set(config.analyses), profile.features
-    rows = max(profile.rows, profile.scored_rows)
-    draws = PICTURE * ("base-vs-meta" in chosen)
-    if chosen - PLAIN:
-        draws = PICTURES + (DRAWING * threads if threads > 1 else 0)
-    explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
-    sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
-    values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
-    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows)
-    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
-    return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values)
-
-
-def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, needs: AnalysisNeeds) -> int:
     reading = PROCESS + READ_ROW_BYTES * profile.rows
     share = max(config.screening_share, config.screening_min_genes / profile.genes)
     screened = 4 * min(1.0, share) * profile.rows * profile.features
     screening = _held(profile.rows, config) + 2 * min(HELD_BYTES, screened)
     mining = training + POOL_ROW_BYTES * profile.pool_rows
-    return int(max(reading, screening, mining, analysis_peak(profile, config, threads)))
+    return int(max(reading, screening, mining, PROCESS + needs.bytes))
 
 
 def _held(rows: int, config: TrainingConfig) -> float:

@@ -14,6 +14,7 @@ from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.devices import choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, most_mined, shape_of
 from meta_models.training.selection import choose_strategy
@@ -118,6 +119,8 @@ def make_plan(
     budget: MemoryBudget,
     cpus: CpuLimit,
     positions: Positions | None = None,
+    *,
+    needs: AnalysisNeeds = NO_ANALYSES,
 ) -> Plan:
     """Choose the device, predict every strategy's peak, choose one and, where `positions` are given, lay out its units.
 
@@ -134,7 +137,10 @@ def make_plan(
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
     by_learner = {
-        name: {own.learners[0]: strategy.predict_peak(profile, own, resources, budget=budget.bytes) for own in alone}
+        name: {
+            own.learners[0]: strategy.predict_peak(profile, own, resources, needs=needs, budget=budget.bytes)
+            for own in alone
+        }
         for name, strategy in STRATEGIES.items()
         if not any(map(strategy.obstacle, alone)) or name == config.strategy
     }

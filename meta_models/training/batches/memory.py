@@ -8,6 +8,7 @@ from meta_models.config import UNFITTED, TrainingConfig
 from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
+from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import CLASSES
 from meta_models.training.memory import (
     BATCH_IMBALANCE,
@@ -17,7 +18,6 @@ from meta_models.training.memory import (
     READ_ROW_BYTES,
     SCORE_BYTES,
     STACKING_BYTES,
-    analysis_peak,
     fitting_peak,
     most_mined,
     shape_of,
@@ -89,7 +89,7 @@ class BatchMemory:
         shape = shape_of(self.profile, self.profile.rows, self.config)
         return self.config.learner.footprint(shape, self.config.section, self.resources).predictor
 
-    def peak(self) -> int:
+    def peak(self, needs: AnalysisNeeds) -> int:
         """Predicted peak in bytes of the whole strategy, before batches are packed.
 
         Where the budget has room for no batch at all it is that of batches which it does not bound.
@@ -99,4 +99,4 @@ class BatchMemory:
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.resources.threads))
+        return max(training, self.scoring(batches), PROCESS + needs.bytes)

@@ -9,6 +9,7 @@ from meta_models.choice import INCREMENTAL
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.fitting.cores import jobs_in_all
 from meta_models.training.memory import profile_peak
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -38,7 +39,8 @@ class IncrementalStrategy(SingleModelStrategy):
         config: TrainingConfig,
         resources: Resources,
         *,
+        needs: AnalysisNeeds = NO_ANALYSES,
         budget: int = sys.maxsize,  # noqa: ARG002 - a block takes what it takes
     ) -> int:
         """Peak memory of the process in bytes: a block, and what all fits have learnt."""
-        return profile_peak(profile, config, resources, at_a_time=jobs_in_all(config))
+        return profile_peak(profile, config, resources, needs, at_a_time=jobs_in_all(config))

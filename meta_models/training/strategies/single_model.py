@@ -15,6 +15,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources, TrainingRows
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
@@ -44,10 +45,11 @@ class SingleModelStrategy(TrainingStrategy):
         config: TrainingConfig,
         resources: Resources,
         *,
+        needs: AnalysisNeeds = NO_ANALYSES,
         budget: int = sys.maxsize,  # noqa: ARG002 - one model takes what it takes
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return profile_peak(profile, config, resources)
+        return profile_peak(profile, config, resources, needs)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = make_folds(task.positions, task.config)
