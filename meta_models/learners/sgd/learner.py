@@ -74,8 +74,9 @@ class StochasticGradientDescent(ArrayLearner):
         self, shape: Shape, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
     ) -> Footprint:  # fmt: skip
         """A block of rows as floats, bins and one-hot columns is held; a job is its coefficients and their averages."""
-        reading = int(reading_bytes(shape.rows, shape.features, 4 * BLOCK_VALUES))
-        values = min(rows_of_block(shape.features), shape.rows) * shape.features
+        rows = min(rows_of_block(shape.features), shape.rows)
+        values, blocks = rows * shape.features, -(-shape.rows // max(rows, 1))
+        reading = int(reading_bytes(shape.rows, shape.features, 0)) + min(4, 1 + blocks) * 4 * values
         return Footprint(
             reading + 24 * values, bytes_of_sample(shape), 150 * shape.features * config.bins + 30 * shape.rows,
             50 * CLASSES * shape.features * config.bins,
