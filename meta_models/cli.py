@@ -16,18 +16,22 @@ from meta_models import __version__, console
 from meta_models.analysis.framework.options import AnalysisConfig
 from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.command_options import Parser, add_config_options, add_learner_options, config_from, learners_in
-from meta_models.config import Configuration, TrainingConfig
+from meta_models.config import Configuration, TrainingConfig, UnitConfig
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, UsageError
 from meta_models.experiments.options import (
     CompareConfig,
+    DistilConfig,
     EvidenceConfig,
+    ExperimentConfig,
     GatesConfig,
     ReproduceConfig,
     TrackConfig,
 )
 from meta_models.inference.config import PredictConfig
+from meta_models.inference.suggestion.config import SuggestConfig
 from meta_models.resources import require_address_space
+from meta_models.search.options import NOT_SEARCHED, TuneConfig
 
 logger = logging.getLogger(__name__)
 Command = Callable[[argparse.Namespace], ExitCode]
@@ -40,7 +44,11 @@ _MILESTONES = frozenset(
         "meta_models.pipeline",
         "meta_models.progress",
         "meta_models.reporting",
+        "meta_models.search.command",
+        "meta_models.search.study",
+        "meta_models.experiments.launch",
         "meta_models.inference.prediction",
+        "meta_models.inference.suggestion.command",
         "meta_models.inference.ensemble_model_loader",
     }
 )
@@ -48,7 +56,7 @@ _MILESTONES = frozenset(
 
 @dataclass(frozen=True)
 class _OverRuns:
-    """A command over finished runs.
+    """A command over runs.
 
     Attributes
     ----------
@@ -58,6 +66,10 @@ class _OverRuns:
         ``module:function`` that does it: loaded when the command is given, called with the runs and the options.
     several : bool
         Whether it takes more than one run.
+    fits : bool
+        Whether it takes options of learners.
+    takes : tuple of (str, str)
+        What the argument is called, and what it is, where it takes one.
     """
 
     name: str
@@ -65,14 +77,18 @@ class _OverRuns:
     kind: type[Configuration]
     work: str
     several: bool = False
+    fits: bool = False
+    takes: tuple[str, str] = ("RUN", "folder of the run")
 
-    def add_to(self, commands: Any) -> None:
-        """Add its parser to the subparsers `commands`."""
+    def add_to(self, commands: Any, chosen: Sequence[str]) -> None:
+        """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self)
-        many, words = ("+", "run folders, each PATH or NAME=PATH") if self.several else (1, "folder of the run")
-        parser.add_argument("runs", metavar="RUN", nargs=many, help=words)
+        metavar, words = ("RUN", "run folders, each PATH or NAME=PATH") if self.several else self.takes
+        parser.add_argument("runs", metavar=metavar, nargs="+" if self.several else 1, help=words)
         add_config_options(parser, self.kind)
+        if self.fits:
+            add_learner_options(parser, chosen)
 
     def __call__(self, arguments: argparse.Namespace) -> ExitCode:
         """Do the work."""
@@ -83,10 +99,48 @@ class _OverRuns:
         return work(arguments.runs, options)
 
 
+@dataclass(frozen=True)
+class _Configured:
+    """A command all of whose arguments are options.
+
+    Attributes
+    ----------
+    kind : type
+        Its options, but those `without`.
+    work : callable
+        Does it.
+    fits : bool
+        Whether it takes options of learners.
+    """
+
+    name: str
+    help: str
+    kind: type[Configuration]
+    work: Command
+    fits: bool = False
+    without: tuple[str, ...] = ()
+
+    def add_to(self, commands: Any, chosen: Sequence[str]) -> None:
+        """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""
+        parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
+        parser.set_defaults(command=self.work)
+        add_config_options(parser, self.kind, without=self.without)
+        if self.fits:
+            add_learner_options(parser, chosen)
+
+
 _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
         "meta_models.experiments.compare:compare_runs", several=True,
+    ),
+    _OverRuns(
+        "distil", "fit one small model to the out-of-fold scores of a finished run", DistilConfig,
+        "meta_models.experiments.distil:distil_run", fits=True,
+    ),
+    _OverRuns(
+        "experiment", "run or resume the variants of a file, and compare them", ExperimentConfig,
+        "meta_models.experiments.experiment:run_experiment", takes=("FILE", "YAML file of the experiment"),
     ),
     _OverRuns(
         "track", "record a finished run in a tracker of experiments", TrackConfig,
@@ -129,7 +183,7 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
         console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return ExitCode.MEMORY
     except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command, build_command)
+        resumable = (train_command, predict_command, compare_command, build_command, tune_command)
         again = " (goes on from here with --resume)" if command in resumable else ""
         console.complain(f"interrupted{again}\n")
         return ExitCode.SIGINT
@@ -140,48 +194,28 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     parser = Parser(prog="meta-models", description="Honest meta-models over splice-site predictors.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser(
-        "train", help="train, evaluate and save a meta-model", argument_default=argparse.SUPPRESS
-    )
-    train.set_defaults(command=train_command)
-    add_config_options(train, TrainingConfig)
-    add_learner_options(train, chosen)
-    compare = commands.add_parser(
-        "compare-strategies",
-        help="train the same genes as one model and as an ensemble, and compare",
-        argument_default=argparse.SUPPRESS,
-    )
-    compare.set_defaults(command=compare_command)
-    add_config_options(
-        compare, TrainingConfig, without=("strategy", "train_all_genes", "dry_run", "max_features", "targets")
-    )
-    add_learner_options(compare, chosen)
-    predict = commands.add_parser(
-        "predict", help="score a table of any size with a trained model", argument_default=argparse.SUPPRESS
-    )
-    predict.set_defaults(command=predict_command)
-    add_config_options(predict, PredictConfig)
-    build = commands.add_parser(
-        "build", help="make a table and genes from genome, annotation and scores", argument_default=argparse.SUPPRESS
-    )
-    build.set_defaults(command=build_command)
-    add_config_options(build, BuildConfig)
-    demo = commands.add_parser(
-        "demo-genome", help="write a small simulated genome to build from", argument_default=argparse.SUPPRESS
-    )
-    demo.set_defaults(command=demo_genome_command)
-    add_config_options(demo, DemoGenomeConfig)
+    for command in _CONFIGURED:
+        command.add_to(commands, chosen)
     analyse = commands.add_parser(
         "analyse", help="repeat or extend the analysis of a finished run", argument_default=argparse.SUPPRESS
     )
     analyse.set_defaults(command=analyse_command)
     analyse.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run")
     add_config_options(analyse, AnalysisConfig)
+    unit = commands.add_parser(
+        "unit", help="do some of the units that train --plan-only planned", argument_default=argparse.SUPPRESS
+    )
+    unit.set_defaults(command=unit_command, which=None)
+    unit.add_argument("run", metavar="RUN", type=Path, help="folder of the planned run")
+    unit.add_argument(
+        "which", metavar="NAME|i/N", nargs="?", help="a unit, or every N-th from the i-th on; without it, list them"
+    )
+    add_config_options(unit, UnitConfig)
     learners = commands.add_parser("learners", help="list what can be fitted, or the options of one learner")
     learners.set_defaults(command=learners_command)
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
     for over in _OVER_RUNS:
-        over.add_to(commands)
+        over.add_to(commands, chosen)
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -208,7 +242,7 @@ def train_command(arguments: argparse.Namespace) -> ExitCode:
 
 def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
     """Within the block a run is made, which is recorded afterwards where the configuration says so."""
-    if config.track is None or config.out_dir is None or config.dry_run:
+    if config.track is None or config.out_dir is None or config.dry_run or config.plan_only:
         return nullcontext()
     from meta_models.experiments.tracking import tracked_afterwards
 
@@ -243,6 +277,16 @@ def compare_command(arguments: argparse.Namespace) -> ExitCode:
     return compare_strategies(config)
 
 
+def tune_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models tune``."""
+    config = config_from(arguments, TuneConfig)
+    config.require_dataset()
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.search.command import run_tune
+
+    return run_tune(config)
+
+
 def predict_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models predict``."""
     config = config_from(arguments, PredictConfig)
@@ -252,6 +296,15 @@ def predict_command(arguments: argparse.Namespace) -> ExitCode:
     return run_prediction(config)
 
 
+def suggest_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models suggest-genes``."""
+    config = config_from(arguments, SuggestConfig)
+    _set_up_logging(sys.stdout, everything=config.verbose, units=False)
+    from meta_models.inference.suggestion.command import run_suggestion
+
+    return run_suggestion(config)
+
+
 def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     """``meta-models analyse``."""
     config = config_from(arguments, AnalysisConfig)
@@ -259,6 +312,15 @@ def analyse_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.reanalysis import analyse_run
 
     return analyse_run(arguments.run_dir, config)
+
+
+def unit_command(arguments: argparse.Namespace) -> ExitCode:
+    """``meta-models unit``."""
+    options = config_from(arguments, UnitConfig)
+    _set_up_logging(sys.stdout, everything=True, units=False)
+    from meta_models.unit_command import run_units
+
+    return run_units(arguments.run, arguments.which, options)
 
 
 def learners_command(arguments: argparse.Namespace) -> ExitCode:
@@ -277,6 +339,26 @@ def verify_command(arguments: argparse.Namespace) -> ExitCode:
     facts = verify_model(arguments.file, isolated=arguments.isolated)
     console.say("\n".join(facts.lines()) + "\n")
     return ExitCode.DONE
+
+
+_CONFIGURED = (
+    _Configured("train", "train, evaluate and save a meta-model", TrainingConfig, train_command, fits=True),
+    _Configured(
+        "compare-strategies", "train the same genes as one model and as an ensemble, and compare", TrainingConfig,
+        compare_command, fits=True,
+        without=("strategy", "train_all_genes", "dry_run", "plan_only", "max_features", "targets"),
+    ),
+    _Configured(
+        "tune", "search options of learners, judge them on families kept out, and train the winner", TuneConfig,
+        tune_command, fits=True, without=NOT_SEARCHED,
+    ),
+    _Configured("predict", "score a table of any size with a trained model", PredictConfig, predict_command),
+    _Configured("suggest-genes", "say which genes would teach a trained model most", SuggestConfig, suggest_command),
+    _Configured("build", "make a table and genes from genome, annotation and scores", BuildConfig, build_command),
+    _Configured(
+        "demo-genome", "write a small simulated genome to build from", DemoGenomeConfig, demo_genome_command
+    ),
+)  # fmt: skip
 
 
 class _Shown(logging.Filter):

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from meta_models.config import Configuration, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, UsageError
-from meta_models.learners.registry import LEARNERS
+from meta_models.learners.registry import AUTO, LEARNERS, TRIED
 from meta_models.local_paths import read_utf8
 
 Config = TypeVar("Config", bound=Configuration)
@@ -53,7 +53,8 @@ def learners_in(argv: Sequence[str]) -> list[str]:
             found += itertools.takewhile(lambda word: not word.startswith("-"), argv[at + 1 :])
         found += [word.partition("=")[2] for word in argv if word.startswith(f"{flag}=")]
     found += [word[2:].partition(".")[0].replace("-", "_") for word in argv if word.startswith("--") and "." in word]
-    return [name for name in dict.fromkeys(found) if name in LEARNERS] or [FORMER]
+    meant = [tried for name in found for tried in (TRIED if name == AUTO else (name,))]
+    return [name for name in dict.fromkeys(meant) if name in LEARNERS] or [FORMER]
 
 
 def add_config_options(

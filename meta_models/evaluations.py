@@ -14,6 +14,8 @@ from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
+from meta_models.every_position import with_every_position
+from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.gene_scoring import score_genes, score_genes_out_of_fold
 from meta_models.inference.scoring import score_out_of_fold, score_table
 from meta_models.reporting import EXTERNAL, WHOLE_GENES
@@ -26,32 +28,43 @@ logger = logging.getLogger(__name__)
 
 def evaluate_training_genes(
     result: TrainingResult, tables: Tables, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on all positions of the training genes, where known, each by the model that never saw its gene."""
-    if tables.genes is None:
-        return _evaluate_whole_genes(result, tables.whole_genes, folder, threads)
-    chromosome = result.config.split == "chromosome"
-    frame = score_genes_out_of_fold(
-        result.fold_models, result.oof, tables.genes, result.bases, threads, by_chromosome=chromosome
-    )
-    folder.update(lines={**folder.manifest.lines, WHOLE_GENES: (tables.genes.title,)})
-    best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
-    return _save_evaluation(result, frame, result.bases, "none", best, WHOLE_GENES, folder)
+) -> tuple[EvaluationTable | None, TrainingResult]:
+    """Evaluate on all positions of the training genes, where known, each by the model that never saw its gene.
+
+    Returns
+    -------
+    EvaluationTable or None
+    TrainingResult
+        `result` with these figures on its leaderboard.
+    """
+    scorer = FoldScorer(result.fold_models, result.contenders)
+    if tables.genes is not None and result.fold_models:
+        chromosome = result.config.split == "chromosome"
+        frame = score_genes_out_of_fold(
+            scorer, result.oof, tables.genes, result.bases, threads, by_chromosome=chromosome
+        )
+        folder.update(lines={**folder.manifest.lines, WHOLE_GENES: (tables.genes.title,)})
+        best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
+        shared, weighting = list(result.bases), "none"
+    elif tables.whole_genes is not None:
+        frame, shared, weighting, best = _score_whole_genes(result, scorer, tables.whole_genes, threads)
+    else:
+        return None, result
+    table = save_evaluation(result, frame, shared, weighting, best, WHOLE_GENES, folder)
+    return table, with_every_position(result, frame, scorer, shared, weighting=weighting)
 
 
-def _evaluate_whole_genes(
-    result: TrainingResult, table: Dataset | None, folder: RunFolder, threads: int
-) -> EvaluationTable | None:
-    """Evaluate on ``--oof-dataset``: all positions of the training genes, each by the model that never saw its gene."""
-    if table is None:
-        return None
+def _score_whole_genes(
+    result: TrainingResult, scorer: FoldScorer, table: Dataset, threads: int
+) -> tuple[pl.DataFrame, list[BaseModel], str, dict[int, str]]:
+    """``--oof-dataset``: its scored positions, its base models, where their weights are from, the best base by fold."""
     if not result.fold_models:
         raise UsageError(
             f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
             action="Take --strategy single_model or --eval-dataset",
         )
     positions = read_positions(table)
-    frame = score_out_of_fold(result.fold_models, result.oof, table, positions, threads)
+    frame = score_out_of_fold(scorer, result.oof, table, positions, threads)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
     shared = _shared_bases(result, positions)
     if lacking := set(best.values()) - {base.name for base in shared}:
@@ -60,7 +73,7 @@ def _evaluate_whole_genes(
             "%s cannot be compared with in --oof-dataset; the best of the other base models stands for it. %s",
             " and ".join(sorted(lacking)), " ".join(positions.notes),
         )  # fmt: skip
-    return _save_evaluation(result, frame, shared, positions.weighting, best, WHOLE_GENES, folder)
+    return frame, shared, positions.weighting, best
 
 
 def evaluate_external(
@@ -76,14 +89,14 @@ def evaluate_external(
     else:
         frame, weighting = score_genes(result.model, tables.external_genes, shared, threads), "none"
     best = best_base_overall(result.oof, shared, weighting=result.weighting)
-    return _save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
+    return save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
 
 
 def _shared_bases(result: TrainingResult, positions: Positions) -> list[BaseModel]:
     return [base for base in result.bases if base in positions.bases]
 
 
-def _save_evaluation(
+def save_evaluation(
     result: TrainingResult,
     frame: pl.DataFrame,
     bases: Sequence[BaseModel],

@@ -8,13 +8,15 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyses, selected
+from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
@@ -25,10 +27,6 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
-from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.stretches import require_columns, require_same_recipe
-from meta_models.learners.registry import LEARNERS
-from meta_models.model.inputs import resolve_columns
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -42,26 +40,31 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_result
+from meta_models.result_files import save_facts, save_result
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
     MemoryFigures,
     RunFolder,
+    UnitPlan,
     describe_environment,
     describe_input,
     install_signal_handlers,
     require_space,
     requirements_lock,
 )
-from meta_models.schema import GENE
+from meta_models.table_checks import check_features, check_tables
+from meta_models.training.auto import resolved
+from meta_models.training.distillation.student import distil
+from meta_models.training.distillation.teacher import open_teacher, require_teacher
 from meta_models.training.fitting.pool import Pool
-from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.mining.pool import require_features
+from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import train
+from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +78,15 @@ def run_training(config: TrainingConfig) -> ExitCode:
         As its subclasses say; the run folder keeps what was finished.
     """
     selected(config)
-    for name in config.learners:
-        LEARNERS[name].require_library()
     require_one_meaning(config.dataset)
+    config, chosen = resolved(config)
+    if chosen:
+        logger.info("%s", chosen)
+    require_learnable(config)
     if config.targets is not None:
         read_targets(config.targets)
+    if config.teacher is not None:
+        require_teacher(config.teacher)
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
@@ -88,18 +95,38 @@ def run_training(config: TrainingConfig) -> ExitCode:
             return _print_plan(config, budget)
         with (
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
-            folder.scratch("input") as work_dir,
+            _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
+            _farm(config, folder, budget) as farm,
         ):
-            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler)
-    return require_targets(analyses)
+            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler, farm)
+    return ExitCode.DONE if analyses is None else require_targets(analyses)
+
+
+def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
+    """Where tables are converted to; of a run that is only planned they stay there for its units."""
+    return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
+
+
+@contextmanager
+def _farm(config: TrainingConfig, folder: RunFolder | None, budget: MemoryBudget) -> Iterator[Farm]:
+    """Where units are done; without a `folder` it is only looked at."""
+    if config.distributed is None:
+        yield HERE
+        return
+    exchange = nullcontext() if folder is None else folder.scratch("exchange")
+    with (
+        exchange as at,
+        dask_farm(config.distributed, exchange=at, threads=config.threads, budget=budget.bytes) as farm,
+    ):
+        yield farm
 
 
 def _require_apart(config: TrainingConfig) -> None:
     """Before the run folder is made: nothing that is written there is read."""
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    require_apart(outputs, named_tables(config), {"--targets": config.targets})
+    require_apart(outputs, named_tables(config), {"--targets": config.targets, "--teacher": config.teacher})
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -118,11 +145,12 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
 
 
 def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
-    with tempfile.TemporaryDirectory() as work_dir:
+    with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes)
-        _check_tables(tables)
+        check_tables(tables, config)
         plan = _plan(tables.profile(), config, budget, tables.positions)
-        say(json.dumps(plan.to_dict(), indent=2) + "\n")
+        _require_units(plan, farm)
+        say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
@@ -133,42 +161,74 @@ def _plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget,
     return make_plan(profile, config, budget, cpus, positions, needs=analysis_needs(profile, config, cpus.count))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """What is known before anything is trained."""
+
+    tables: Tables
+    plan: Plan
+    screened: Screened
+    notes: tuple[Note, ...]
+
+
 def _run(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler
-) -> AnalysisRun:
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler, farm: Farm
+) -> AnalysisRun | None:
+    """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables = open_tables(config, work_dir, budget.bytes)
-        dataset, positions, profile = tables.dataset, tables.positions, tables.profile()
-        notes = _check_tables(tables)
-        folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
-        plan = _plan(profile, config, budget, positions)
-        folder.update(environment=_environment(tables, plan, config))
-        for line in (*profile.lines(), plan.selected(), plan.device_line()):
-            logger.info("%s", line)
-        tables, notes = _with_possible_genes(tables, plan, config, notes)
-        plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
-        require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+        tables, plan, notes = _opened(config, folder, work_dir, budget, farm)
     with _phase("screening", folder, sampler):
-        screened = screen_table(dataset, positions, config)
-        _check_features(tables, screened.features)
-        folder.clear_earlier()
-        _save_screening(screened, folder)
-        plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines())
-        folder.update(lines={"profile": profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+        ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
     with _phase("training", folder, sampler):
-        task = _task(config, dataset, positions, plan, screened, folder, ends_at)
-        result = train(plan.strategy, dataclasses.replace(task, pool=_read_pool(tables.pool, work_dir)))
-        result = dataclasses.replace(result, notes=(*result.notes, *notes))
-        save_result(result, plan.strategy.model_file, folder)
-        logger.info("Saved %s", folder.path / plan.strategy.model_file)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
+        if config.plan_only:
+            _plan_units(plan, task, folder)
+            return None
+        result = _trained(plan, task, notes, folder)
+    return _assessed(ready, result, budget, folder, sampler)
+
+
+def _opened(
+    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
+) -> tuple[Tables, Plan, tuple[Note, ...]]:
+    """The tables, what is done with them, and what is to be told; the run fits the machine then."""
+    tables = open_tables(config, work_dir, budget.bytes)
+    profile, notes = tables.profile(), check_tables(tables, config)
+    folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
+    plan = _plan(profile, config, budget, tables.positions)
+    folder.update(environment=_environment(tables, plan, config))
+    for line in (*profile.lines(), plan.selected(), plan.device_line()):
+        logger.info("%s", line)
+    tables, notes = _with_possible_genes(tables, plan, config, notes)
+    _require_room(plan, tables, folder, farm)
+    return tables, plan, notes
+
+
+def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder, farm: Farm) -> Screened:
+    screened = screen_table(tables.dataset, tables.positions, config)
+    check_features(tables, screened.features)
+    folder.clear_earlier()
+    _save_screening(screened, folder)
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines())
+    folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+    return screened
+
+
+def _assessed(
+    ready: _Ready, result: TrainingResult, budget: MemoryBudget, folder: RunFolder, sampler: PeakSampler
+) -> AnalysisRun:
+    """Analyse, evaluate on other tables and report what was trained."""
+    tables, plan = ready.tables, ready.plan
+    whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
-        again, why_not = make_retrainer(result, dataset, budget=budget.bytes, threads=plan.cpus.count)
-        context = AnalysisContext(result, folder, dataset, again, why_not, budget=budget.bytes, threads=plan.cpus.count)
-        analyses = run_analyses(context)
+        budget_and_threads = {"budget": budget.bytes, "threads": plan.cpus.count}
+        again, why_not = make_retrainer(result, tables.dataset, **budget_and_threads)
+        analyses = run_analyses(
+            AnalysisContext(result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads)
+        )
     with _phase("external evaluation", folder, sampler):
-        whole = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         external = evaluate_external(result, tables, folder, plan.cpus.count)
     result = dataclasses.replace(
         result,
@@ -177,11 +237,68 @@ def _run(
     )
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
     folder.write_text(LOCK, requirements_lock())
-    model_file, screening = plan.strategy.model_file, screened.report.csv()
+    model_file, screening = plan.strategy.model_file, ready.screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)
     require_learners(result)
     return analyses
+
+
+def _require_units(plan: Plan, farm: Farm) -> None:
+    if farm.apart:
+        require_units(plan.strategy, "--distributed")
+
+
+def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
+    """Before anything is computed: memory, disk, and folders that all who do units can see."""
+    plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
+    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
+    _require_units(plan, farm)
+    pool = () if tables.pool is None else tables.pool.files
+    genes = () if tables.trained is None else tables.trained.files
+    farm.require_shared([*(file.path for file in (*tables.dataset.files, *pool)), *genes])
+
+
+def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
+    """Train and save; units that were planned for others have been collected then."""
+    teacher = task.config.teacher
+    result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
+    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
+    save_result(result, plan.strategy.model_file, folder)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    UnitPlan.remove(folder.path)
+    return result
+
+
+def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
+    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
+    units = UnitPlan(UnitPlan.folder_of(folder.path))
+    finished = plan_units(plan.strategy, task, units)
+    folder.close_planned()
+    if len(finished) == task.config.members:
+        logger.info("Nothing is left to be done apart")
+    else:
+        count = len(units.units)
+        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
+                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
+    logger.info(
+        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
+    )
+
+
+def _evaluate_whole_genes(
+    result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
+) -> tuple[EvaluationTable | None, TrainingResult]:
+    """The figures on every position, which the leaderboard of the result has from then on."""
+    with _phase("whole genes", folder, sampler):
+        whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
+        save_facts(result, plan.strategy.model_file, folder)
+    return whole, result
+
+
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
 
 
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
@@ -193,6 +310,7 @@ def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> Environm
         "targets": [] if config.targets is None else [config.targets],
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
+    named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
     named |= {option: [f.origin for f in table.files] for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
@@ -218,6 +336,17 @@ def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
     return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
 
 
+def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path, farm: Farm) -> TrainingTask:
+    pool = _read_pool(tables.pool, work_dir)
+    return dataclasses.replace(task, pool=pool, trained=_trained_genes(tables), farm=farm)
+
+
+def _trained_genes(tables: Tables) -> TrainedGenes | None:
+    if tables.trained is None:
+        return None
+    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
+
+
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text(SCREENING, screened.report.csv())
     folder.write_text(SCREENING_EXCLUDED, screened.report.excluded_text())
@@ -234,23 +363,16 @@ def _screening_lines(screened: Screened) -> tuple[str, ...]:
     return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
 
 
-def _task(
-    config: TrainingConfig,
-    dataset: Dataset,
-    positions: Positions,
-    plan: Plan,
-    screened: Screened,
-    folder: RunFolder,
-    ends_at: float | None,
-) -> TrainingTask:
+def _task(config: TrainingConfig, ready: _Ready, folder: RunFolder, ends_at: float | None) -> TrainingTask:
+    plan = ready.plan
     return TrainingTask(
         config=config,
-        dataset=dataset,
-        positions=positions,
+        dataset=ready.tables.dataset,
+        positions=ready.tables.positions,
         profile=plan.profile,
-        features=screened.features,
-        excluded=screened.excluded,
-        screened=screened.rows,
+        features=ready.screened.features,
+        excluded=ready.screened.excluded,
+        screened=ready.screened.rows,
         input_hashes=tuple(record.sha256 for record in folder.manifest.inputs),
         units=folder.units,
         strategy_reason=plan.choice.reason,
@@ -288,44 +410,3 @@ def _with_possible_genes(
         raise UsageError("Whole genes are scored by the models of the folds", why, action)
     note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
     return dataclasses.replace(tables, genes=None), (*notes, note)
-
-
-def _check_tables(tables: Tables) -> tuple[Note, ...]:
-    """Before anything is trained: ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some of them.
-
-    Returns what a reader of their figures should know.
-    """
-    ours, external, whole = tables.positions, tables.external, tables.whole_genes
-    found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
-    if external is not None:
-        positions = read_positions(external)
-        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
-        refuse_overlap(known, positions, external, table="--eval-dataset")
-        refuse_copies(ours, positions, external.source)
-        found += _notes_of(positions, "--eval-dataset")
-        found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
-    if whole is not None:
-        positions = read_positions(whole)
-        require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
-        found += _notes_of(positions, "--oof-dataset")
-    for note in found:
-        logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
-    return tuple(found)
-
-
-def _notes_of(positions: Positions, option: str) -> list[Note]:
-    return [Note("warning", f"{option}: {text}") for text in (*positions.notes, *positions.warnings)]
-
-
-def _check_features(tables: Tables, features: tuple[str, ...]) -> None:
-    """Before anything is trained: the features that are kept stand in the other tables, too."""
-    own = tables.dataset.info.recipe
-    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
-        if genes is not None:
-            require_same_recipe(own, genes.folder.recipe, option)
-            require_columns(features, genes.folder.recipe)
-    for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
-        if table is not None:
-            logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
-    if tables.pool is not None:
-        require_features(tables.pool, features)

@@ -18,6 +18,8 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
+from meta_models.dataset.built import BuiltFolder
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.opening import DEMO, open_training_table
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset
@@ -65,6 +67,7 @@ class _Finished:
     stored: StoredResult
     result: TrainingResult
     dataset: Dataset
+    genes: GeneFolder | None = None
 
 
 def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
@@ -98,7 +101,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     with install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
         dataset = _dataset(config, options, manifest, Path(work_dir))
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
-        run = _Finished(run_dir, manifest, stored, result, dataset)
+        run = _Finished(run_dir, manifest, stored, result, dataset, _genes(config, options, manifest))
         with (
             _opened(run, options) as folder,
             PeakSampler(budget.bytes, advice=_ADVICE, on_hard_stop=folder.fail),
@@ -179,10 +182,26 @@ def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManif
     return dataset
 
 
+def _genes(config: TrainingConfig, options: AnalysisConfig, manifest: RunManifest) -> GeneFolder | None:
+    """The genes of the run, where a learner reads them whole; they must be those that it was trained on."""
+    if not config.reads_genes:
+        return None
+    path = Path(options.dataset or config.dataset)
+    genes = BuiltFolder.open(path).genes
+    known = {} if manifest.environment is None else manifest.environment.other_inputs.get("genes", {})
+    if known and [describe_input(file).sha256 for file in genes.files] != list(known.values()):
+        raise InputError(
+            "The genes must be those that the run was trained on",
+            f"{path} has others",
+            "Give --dataset, where they lie now",
+        )
+    return genes
+
+
 def _analyse(run: _Finished, folder: RunFolder, budget: MemoryBudget) -> AnalysisRun:
     threads = cpu_limit(run.result.config.threads).count
     again, why_not = make_retrainer(run.result, run.dataset, budget=budget.bytes, threads=threads)
-    context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget=budget.bytes, threads=threads)
+    context = AnalysisContext(run.result, folder, run.dataset, again, why_not, budget.bytes, threads, genes=run.genes)
     with folder.scratch("figures") as figures, settings_in(figures):
         analyses = run_analyses(context)
     for name, option in ((WHOLE_GENES, "oof_dataset"), (EXTERNAL, "eval_dataset")):

@@ -11,6 +11,7 @@ import polars as pl
 from meta_models.config import TrainingConfig
 from meta_models.model import FittedModel
 from meta_models.schema import CLASS_NAMES, BaseModel, FeatureGroup, SpliceClass
+from meta_models.standings import Contenders, LeaderboardRecord
 
 #: Prefixes of the probability columns in the out-of-fold table.
 RAW, CALIBRATED = "raw", "calibrated"
@@ -239,74 +240,6 @@ class EnsembleRecord:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A row of the leaderboard: figures out of fold of a learner, of their combination, or of the best base model.
-
-    Attributes
-    ----------
-    role : str
-        ``"member"``, ``"combination"`` or ``"base"``.
-    table_donor, table_acceptor, table_mean : float or None
-        Average precision, rows unweighted.
-    weighted_donor, weighted_acceptor, weighted_mean : float or None
-        The same with the weights of the rows; None where the table has none, too.
-    log_loss : float or None
-        With the weights of the rows, where there are any.
-    weight : float or None
-        What a member counts, mean of the classes.
-    size_bytes : int or None
-        Of the model file; of a combination, of the members that count.
-    seconds, rows_per_second : float or None
-        Of training, and of prediction; None where they were not measured.
-    """
-
-    name: str
-    role: str
-    table_donor: float | None
-    table_acceptor: float | None
-    table_mean: float | None
-    weighted_donor: float | None
-    weighted_acceptor: float | None
-    weighted_mean: float | None
-    log_loss: float | None
-    weight: float | None = None
-    size_bytes: int | None = None
-    seconds: float | None = None
-    rows_per_second: float | None = None
-
-
-@dataclass(frozen=True)
-class LeaderboardRecord:
-    """How several learners did, and what was made of them; made by ``training.several``.
-
-    Attributes
-    ----------
-    method : str
-        How they were combined.
-    saved : str
-        What was saved: the combination, or the best learner.
-    standings : tuple of Standing
-        The best first, by the weighted mean where there are weights.
-    difference, lower, upper : float or None
-        Average precision of the combination minus that of the best member, each chosen on the other folds, with its
-        95 % interval over families.
-    weights_by_fold : mapping of fold to mapping of name to float
-        What each learner counts, as the other folds say.
-    failed : mapping of str to str
-        Learners that could not be fitted, and why.
-    """
-
-    method: str
-    saved: str
-    standings: tuple[Standing, ...]
-    difference: float | None
-    lower: float | None
-    upper: float | None
-    weights_by_fold: Mapping[int, Mapping[str, float]]
-    failed: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """Returned by every strategy's ``train``; all that the analyses see.
 
@@ -329,7 +262,9 @@ class TrainingResult:
     mining : tuple of MiningRecord
         By round and fold; empty where no negatives were mined.
     leaderboard : LeaderboardRecord or None
-        How several learners did; None for a single one.
+        How what was trained did beside the base models; None where nobody asked.
+    contenders : Contenders
+        What the leaderboard compares; not stored with the result.
     """
 
     strategy: str
@@ -351,6 +286,13 @@ class TrainingResult:
     ensemble: EnsembleRecord | None = None
     mining: tuple[MiningRecord, ...] = ()
     leaderboard: LeaderboardRecord | None = None
+    contenders: Contenders = field(default_factory=Contenders)
+
+    @property
+    def explained_fold_models(self) -> Mapping[int, FittedModel]:
+        """Models of folds that read the features of the final model: others, of another variant, explain none of it."""
+        names = self.model.feature_names
+        return {fold: model for fold, model in self.fold_models.items() if model.feature_names == names}
 
     @property
     def kept_features(self) -> tuple[str, ...]:

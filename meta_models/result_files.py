@@ -18,7 +18,6 @@ from meta_models.result import (
     FeatureRecord,
     FitRecord,
     FoldRecord,
-    LeaderboardRecord,
     MemoryRecord,
     MiningRecord,
     Note,
@@ -26,6 +25,7 @@ from meta_models.result import (
 )
 from meta_models.run_folder import RunFolder, read_artifact
 from meta_models.schema import BaseModel
+from meta_models.standings import LeaderboardRecord
 
 RESULT_FILE = "training_result.json"
 #: What one learner tells of its fits.
@@ -96,6 +96,11 @@ def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> N
         folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
     for learner, records in fit_facts(result.fits).items():
         folder.write_json(FITS_FILE.format(learner), records)
+    save_facts(result, model_file, folder)
+
+
+def save_facts(result: TrainingResult, model_file: str, folder: RunFolder) -> None:
+    """Write what of a result is neither model nor table, again where more of it is known by now."""
     folder.write_json(RESULT_FILE, stored_values(result, model_file))
 
 

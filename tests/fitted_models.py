@@ -20,7 +20,7 @@ from meta_models.model import (
     PlattCalibrator,
     SingleModel,
 )
-from meta_models.model.combinations import Mean, PerBin, Stacking, Voting, Weighted
+from meta_models.model.combinations import Mean, PerBin, Routed, Stacking, Voting, Weighted
 from meta_models.persistence import archive, dump_model, envelope
 
 FEATURES = ("donor_score", "acceptor_score", "neither_score", "x[1]<2", "3mer_ACG", "gc_content")
@@ -78,6 +78,7 @@ def ensemble(combination: str = "mean", calibration: str = "none", n_members: in
         "per-bin": PerBin(
             np.array([0.2, 0.6]), rng.random((3, n_members, 3)), rng.random((n_members, 3)), columns=(0, 1)
         ),
+        "routed": Routed(np.array([0.5, 1.5]), np.ones(2), rng.normal(size=(n_members, 3)), columns=(5, 4)),
     }
     genes = tuple(sorted(gene for member in members for gene in member.info.genes))
     return EnsembleMetaModel(
@@ -103,7 +104,7 @@ MODELS = {
     **{f"single-{kind}": (single, {"calibration": kind}) for kind in CALIBRATORS},
     **{
         f"ensemble-{kind}": (ensemble, {"combination": kind})
-        for kind in ("mean", "voting", "weighted", "stacking", "per-bin")
+        for kind in ("mean", "voting", "weighted", "stacking", "per-bin", "routed")
     },
     "nested": (nested, {}),
     "ensemble-calibrated": (ensemble, {"calibration": "platt"}),

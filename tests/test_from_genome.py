@@ -94,7 +94,7 @@ def test_features_at_prediction_are_those_of_the_table(place: Place, run: Path, 
     model, master = model_of(run), pl.read_parquet(built / "master" / "*.parquet")
     config = options(place, run / "model_multiclass.pkl", tmp_path / "x.parquet")
     with ExitStack() as stack:
-        table = open_genome_rows(config, model.info, model.feature_names, stack, tmp_path)
+        table = open_genome_rows(config, model, stack, tmp_path)
         keys = [pl.col("gene_id"), pl.col("position"), pl.col("genomic_position")]
         columns = [pl.col(name) for name in model.feature_names]
         served = pl.concat(table.dataset.iter_frames([*keys, *columns], 5000))

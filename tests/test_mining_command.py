@@ -60,6 +60,19 @@ def test_the_batch_ensemble_mines_and_is_evaluated_on_whole_genes(tmp_path: Path
     assert not list(run.rglob("mined-*.parquet"))
 
 
+def test_each_of_several_learners_mines_for_itself(tmp_path: Path) -> None:
+    options = {"learners": ("xgboost", "logistic"), "combine": "voting", "keep_combination": True}
+    run_training(config(tmp_path, **options, analyses=("mining", "leaderboard")))
+    run = tmp_path / "run"
+    assert set(pl.read_csv(run / "mining.csv")["member"]) == {0, 1}
+    board = pl.read_csv(run / "leaderboard.tsv", separator="\t")
+    assert board["every_mean"].to_list() == sorted(board["every_mean"], reverse=True)
+    evaluation = json.loads((run / "oof_dataset_evaluation.json").read_text())
+    whole = board.row(by_predicate=pl.col("role") == "combination", named=True)
+    assert whole["every_mean"] == pytest.approx(evaluation["headline"]["best_base"]["meta"], abs=1e-5)
+    assert not list(run.rglob("mined-*.parquet"))
+
+
 def test_a_pool_with_a_gap_in_a_base_score_is_told_of_as_that(tmp_path: Path) -> None:
     options = config(tmp_path)
     full = pl.read_parquet(tmp_path / "full").with_columns(

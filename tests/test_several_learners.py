@@ -170,7 +170,12 @@ def test_the_plan_names_the_learners(table: Path, capsys: pytest.CaptureFixture[
     ("more", "reason"),
     [
         (["--learners", "xgboost", "xgboost"], "named once each"),
-        ([*_TWO, "--max-features", "5"], "max_features takes one learner"),
+        (["--variants", "base,base"], "groups joined by +, each once"),
+        (["--variants", "base,base++all"], "groups joined by +, each once"),
+        (
+            ["--variants", "base,base+signal"],
+            "takes groups of features that the table has: base (3), k-mer (1), other (4); or all. Found signal",
+        ),
     ],
 )
 def test_what_cannot_be_asked_for(
@@ -178,4 +183,59 @@ def test_what_cannot_be_asked_for(
 ) -> None:
     assert main(command(table, tmp_path / "run", *more)) == 2
     assert reason in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "model_multiclass.pkl").exists()
+
+
+def test_variants_and_learners_each_read_their_own_features(table: Path, tmp_path: Path) -> None:
+    """What screening and ``--max-features`` leave of them; one file holds all, and columns that nobody reads need not
+    be there.
+    """
+    out_dir = tmp_path / "run"
+    more = [*_TWO, "--variants", "base,base+other", "--max-features", "5", "--combine", "voting", "--keep-combination"]
+    assert main(command(table, out_dir, *more)) == 0
+    model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    names = ["xgboost base", "xgboost base+other", "logistic base", "logistic base+other"]
+    assert model.info.provenance["members"] == names
+    base = {"donor_score", "acceptor_score", "neither_score"}
+    assert set(model.singles[0].feature_names) == set(model.singles[2].feature_names) == base
+    assert base < set(model.singles[1].feature_names)
+    assert not [name for name in model.feature_names if "mer_" in name]
+    rows = pl.read_parquet(table / "*.parquet").select(*sorted(model.feature_names)).head(40)
+    members = [single.predict_proba(rows) for single in model.singles]
+    odds = np.mean([np.log(p) - np.log1p(-p) for p in np.clip(members, 1e-7, 1 - 1e-7)], axis=0)
+    votes = 1 / (1 + np.exp(-odds))
+    np.testing.assert_allclose(model.predict_proba(rows), votes / votes.sum(axis=1, keepdims=True), rtol=1e-6)
+    pairs = pl.read_csv(out_dir / "member_differences.tsv", separator="\t")
+    assert pairs.height == 6
+    board = {row["name"]: row["table_mean"] for row in leaderboard(out_dir).to_dicts()}
+    for row in pairs.to_dicts():
+        assert row["difference"] == pytest.approx(board[row["one"]] - board[row["other"]], abs=1e-9)
+        assert row["lower"] <= row["upper"]
+    stored = json.loads((out_dir / "training_result.json").read_text())
+    assert {r["name"] for r in stored["features"] if r["excluded"] is None} == set(model.feature_names)
+
+
+def test_of_variants_the_best_alone_is_saved(table: Path, tmp_path: Path) -> None:
+    out_dir = tmp_path / "run"
+    more = ["--variants", "base", "all", "--combine", "best", "--oof-dataset", str(table)]
+    assert main(command(table, out_dir, *more)) == 0
+    board = leaderboard(out_dir)
+    model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    assert isinstance(model, SingleModel)
+    saved = json.loads((out_dir / "training_result.json").read_text())["leaderboard"]["saved"]
+    assert (len(model.feature_names) == 3) == (saved == "base")
+    for row in board.to_dicts():
+        assert row["every_mean"] == pytest.approx(row["table_mean"], abs=1e-6)
+    assert board["every_log_loss"].null_count() == 0
+
+
+def test_a_single_learner_stands_beside_the_base_models(table: Path, tmp_path: Path, capsys: Any) -> None:
+    out_dir = tmp_path / "run"
+    assert main(command(table, out_dir, "--oof-dataset", str(table))) == 0
+    board = leaderboard(out_dir)
+    assert board["name"].to_list() == ["xgboost", "main"]
+    assert board["every_mean"].to_list() == pytest.approx(board["table_mean"].to_list(), abs=1e-6)
+    assert not (out_dir / "combination_weights.tsv").exists()
+    said = capsys.readouterr().out
+    assert "Leaderboard (AP of donor, acceptor, mean on every position" in said
+    assert "Combined minus" not in said

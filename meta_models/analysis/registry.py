@@ -10,6 +10,7 @@ from meta_models.analysis.fit_quality.mining import Mining
 from meta_models.analysis.fit_quality.overfitting import Overfitting
 from meta_models.analysis.framework.base import Analysis
 from meta_models.analysis.importance.features import Features
+from meta_models.analysis.importance.gene_inputs import GeneInputs
 from meta_models.analysis.importance.methods import Importance
 from meta_models.analysis.importance.shap import ShapValues
 from meta_models.analysis.performance.base_vs_meta import BaseVersusMeta
@@ -35,6 +36,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Features(),
     ShapValues(),
     Importance(),
+    GeneInputs(),
     Overfitting(),
     Mining(),
     Ensemble(),

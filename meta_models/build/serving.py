@@ -61,10 +61,11 @@ class ServingOptions(ScoreOptions, EvidenceOptions, Protocol):
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a gene or region whose first base, in the sense direction, is base `offset` of it."""
+    """A part of a gene or region of `whole` bases, whose first one, in the sense direction, is base `offset` of it."""
 
     model: GeneModel
     offset: int = 0
+    whole: int | None = None
 
     def __len__(self) -> int:
         return len(self.model)
@@ -96,7 +97,9 @@ class Serving:
         return self.assembler.gene(tile.model)
 
 
-def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path) -> Serving:
+def open_serving(
+    options: ServingOptions, recipe: Recipe, stack: ExitStack, scratch: Path, *, reach: int = 0
+) -> Serving:
     """Open genome, scores and evidence, and check that they are such as `recipe` was made with.
 
     Parameters
@@ -107,6 +110,8 @@ def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scra
         Closes them.
     scratch : Path
         Folder for working files.
+    reach : int
+        Bases on either side of a part that the model reads beyond what its features do.
 
     Raises
     ------
@@ -131,7 +136,7 @@ def open_serving(options: ServingOptions, recipe: Recipe, stack: ExitStack, scra
         "genes": [[m.gene_id, m.chrom, m.strand, m.start, m.end] for m in models],
         "recipe": recipe.sha256,
     }
-    return Serving(assembler, tuple(tile for model in models for tile in _tiles(model, recipe)), facts)
+    return Serving(assembler, tuple(tile for model in models for tile in _tiles(model, recipe, reach)), facts)
 
 
 def _require_same(recipe: Recipe, keys: tuple[str, ...]) -> None:
@@ -201,13 +206,13 @@ def _model(region: Region) -> GeneModel:
     return GeneModel(name, name, name, "", region.contig, region.strand, region.start + 1, region.end, ())
 
 
-def _tiles(model: GeneModel, recipe: Recipe) -> Iterator[Tile]:
+def _tiles(model: GeneModel, recipe: Recipe, reach: int) -> Iterator[Tile]:
     """Parts that have the features of the whole: where windows end within the flank and no group reads whole genes."""
-    whole = recipe.flank < recipe.reach or any(group.name == _ANNOTATION for group in recipe.groups)
+    whole = recipe.flank < max(recipe.reach, reach) or any(group.name == _ANNOTATION for group in recipe.groups)
     step = len(model) if whole else TILE
     for offset in range(0, len(model), step):
         last = min(offset + step, len(model)) - 1
         if model.strand == "+":
-            yield Tile(replace(model, start=model.start + offset, end=model.start + last), offset)
+            yield Tile(replace(model, start=model.start + offset, end=model.start + last), offset, len(model))
         else:
-            yield Tile(replace(model, start=model.end - last, end=model.end - offset), offset)
+            yield Tile(replace(model, start=model.end - last, end=model.end - offset), offset, len(model))

@@ -2,5 +2,16 @@
 
 from meta_models.config.base import Configuration, PositiveInt, Scope, Share, ValueNames
 from meta_models.config.training import SCORE_NAMES, UNFITTED, TrainingConfig
+from meta_models.config.unit import UnitConfig
 
-__all__ = ["SCORE_NAMES", "UNFITTED", "Configuration", "PositiveInt", "Scope", "Share", "TrainingConfig", "ValueNames"]
+__all__ = [
+    "SCORE_NAMES",
+    "UNFITTED",
+    "Configuration",
+    "PositiveInt",
+    "Scope",
+    "Share",
+    "TrainingConfig",
+    "UnitConfig",
+    "ValueNames",
+]

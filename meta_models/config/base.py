@@ -72,11 +72,16 @@ class Configuration(BaseModel):
             raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
 
     @classmethod
-    def read_yaml(cls, path: Path) -> dict[str, Any]:
+    def read_yaml(cls, path: Path, needed_by: str = "--config") -> dict[str, Any]:
         """The mapping in a YAML (or JSON) file.
 
         Of the ``run_manifest.json`` of an earlier run it is the ``config``, without ``out_dir``, ``overwrite``,
         ``resume`` and ``dry_run``: what was meant for that run would overwrite it.
+
+        Parameters
+        ----------
+        needed_by : str
+            Who asks for it, in messages.
 
         Raises
         ------
@@ -86,11 +91,11 @@ class Configuration(BaseModel):
         try:
             values = yaml.safe_load(read_utf8(path))
         except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-            raise UsageError(f"--config needs a readable YAML file, found {path}", str(error)) from None
+            raise UsageError(f"{needed_by} needs a readable YAML file, found {path}", str(error)) from None
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
         values = values["config"] if from_run else values
         if not isinstance(values, dict):
-            raise UsageError(f"--config needs keys and values, found {type(values).__name__} in {path}")
+            raise UsageError(f"{needed_by} needs keys and values, found {type(values).__name__} in {path}")
         named = {str(key).replace("-", "_"): value for key, value in values.items()}
         return {name: value for name, value in named.items() if not (from_run and name in cls.of(Scope.START))}
 

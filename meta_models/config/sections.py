@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from meta_models.config.base import error_lines
-from meta_models.learners.registry import LEARNERS
+from meta_models.learners.registry import AUTO, LEARNERS, TRIED
 from meta_models.learners.seam import LearnerConfig
 
 #: The learner whose options stood at the top of the configuration before there were others.
@@ -16,7 +16,7 @@ FORMER = "xgboost"
 
 
 def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """`values` with a validated section for each learner that is chosen, and none besides.
+    """`values` with a validated section for each learner that is chosen, or that `AUTO` may choose, and none besides.
 
     Taken are ``learner: NAME``, ``learners: [NAME, ...]``, ``NAME: {...}`` and ``NAME.option: ...`` as flags give it,
     ``family: NAME`` and options of `FORMER` at the top, as former versions wrote them.
@@ -34,11 +34,14 @@ def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str,
     rest = dict(values)
     chosen = _chosen(rest)
     given = _given(rest, known)
-    if odd := sorted(set(given) - set(chosen)):
+    if AUTO in chosen and len(chosen) > 1:
+        raise ValueError(f"learner {AUTO} stands alone, found {' '.join(chosen)}")
+    possible = TRIED if chosen == (AUTO,) else chosen
+    if odd := sorted(set(given) - set(possible)):
         option = next(iter(given[odd[0]]), "") if isinstance(given[odd[0]], Mapping) else ""
         flag = f"{odd[0]}.{option}".rstrip(".").replace("_", "-")
         raise ValueError(f"--{flag} is an option of {odd[0]}, but --learners takes {' '.join(chosen)}")
-    sections = {name: _section(name, given.get(name, {})) for name in chosen}
+    sections = {name: _section(name, given.get(name, {})) for name in possible}
     return {**rest, "learners": chosen, "sections": sections}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from meta_models.config.base import (
     Configuration,
@@ -26,10 +27,16 @@ from meta_models.learners.seam import Learner, LearnerConfig
 from meta_models.local_paths import LocalName, LocalPath
 
 #: Ways of combining members.
-Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best"]
+Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
+#: What batches are grouped by.
+BatchGroups = Literal["none", "chromosome", "gene-type"]
+#: What rows count in training.
+Weighting = Literal["none", "sampling", "balanced", "effective", "balanced-draws", "oversampling"]
 SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+CLASS_VALUES = ValueNames(("NEITHER", "DONOR", "ACCEPTOR"))
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TrainingConfig(Configuration):
@@ -65,16 +72,29 @@ class TrainingConfig(Configuration):
         default=False, description="Reuse the finished units of an earlier run in the run folder."
     )
     dry_run: OfStart[bool] = Field(default=False, description="Print the plan as JSON and write nothing.")
+    plan_only: OfStart[bool] = Field(
+        default=False,
+        description="Write the units of the run into the run folder and leave: `meta-models unit` does them, and train "
+        "--resume collects them.",
+    )
     track: OfStart[str | None] = Field(
         None,
-        description="Record the finished run in a tracker of experiments: mlflow, or mlflow:URI; one that fails never "
-        "costs the run.",
+        description="Record the finished run in a tracker of experiments: mlflow, mlflow:URI, wandb or wandb:FOLDER "
+        "(offline); one that fails never costs the run.",
+    )
+    distributed: OfStart[str | None] = Field(
+        None,
+        description="Do the units of the run on a Dask cluster: local:N (N processes of this machine), "
+        "tcp://HOST:PORT, tls://HOST:PORT, or file:PATH of a scheduler file.",
     )
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 
     # ---- learners
     learners: OfModel[tuple[str, ...]] = Field(
-        ("xgboost",), min_length=1, description="What is fitted: names that `meta-models learners` lists."
+        ("xgboost",),
+        min_length=1,
+        description="What is fitted: names that `meta-models learners` lists, or auto: xgboost, and tcn where the "
+        "table is a built folder and PyTorch is installed, combined by what the other folds say.",
     )
     sections: OfModel[dict[str, SerializeAsAny[LearnerConfig]]] = Field(
         {}, description="The options of each learner, by its name.", repr=False
@@ -99,10 +119,22 @@ class TrainingConfig(Configuration):
     early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
-    training_weights: OfUnit[Literal["none", "sampling", "balanced", "effective"]] = Field(
+    training_weights: OfUnit[Weighting] = Field(
         "sampling",
         description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
-        "equal total (balanced); or classes weighted by their effective number of rows.",
+        "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
+        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
+    )
+    class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
+        None, description="What the weights of each class in training are multiplied by; their mean stays."
+    )
+    second_stage: OfModel[Share | None] = Field(
+        None,
+        description="Train again, from the beginning, with this share of rows, those of the largest loss out of fold, "
+        "counting --second-stage-weight times as much; taken where the other folds gain by it.",
+    )
+    second_stage_weight: OfModel[Annotated[float, Field(gt=1)]] = Field(
+        4.0, description="How much more the hardest rows count in the second stage."
     )
     mine_negatives: OfModel[LocalName | None] = Field(
         None,
@@ -120,6 +152,12 @@ class TrainingConfig(Configuration):
     )
     thin_below: OfUnit[Annotated[float, Field(gt=0, le=1)]] = Field(
         0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
+    )
+
+    teacher: OfModel[LocalPath | None] = Field(
+        None,
+        description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
+        "instead of the labels, by its folds (meta-models distil sets this).",
     )
 
     # ---- honesty
@@ -172,12 +210,24 @@ class TrainingConfig(Configuration):
         description="YAML file of limits on the figures out of fold, weighted to all positions where the table has "
         "weights; exit code 5 when one is missed.",
     )
+    chosen_by: OfAnalysis[str | None] = Field(
+        None, description="How these options were chosen, for the report; a search says what its own figures are worth."
+    )
+    tags: OfAnalysis[tuple[Annotated[str, Field(pattern=r"^[^=]+=")], ...]] = Field(
+        (), description="Notes on the run as KEY=VALUE, which trackers of experiments are told."
+    )
     plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
     shap_rows: OfAnalysis[PositiveInt] = Field(
         1000, description="Rows explained by SHAP, spread over classes and genes."
     )
     explained_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
         200, description="Most fixed and most broken sites whose top features are named by SHAP."
+    )
+    explained_positions: OfAnalysis[PositiveInt] = Field(
+        200_000, description="Positions of whole genes from which inputs of learners of genes are taken away."
+    )
+    gradient_sites: OfAnalysis[Annotated[int, Field(ge=0)]] = Field(
+        24, description="Fixed and broken sites that learners of genes explain by gradients and by mutations."
     )
     importance_rows: OfAnalysis[PositiveInt] = Field(
         20_000, description="Rows behind one-feature average precision and correlation of features."
@@ -188,12 +238,18 @@ class TrainingConfig(Configuration):
     )
 
     # ---- combination of learners
+    variants: OfModel[tuple[str, ...]] = Field(
+        (),
+        description="Train on several sets of features, compared and combined like learners: groups joined by '+', or "
+        "all; base,base+context,all say. An unknown group is refused with the list of those that the table has.",
+    )
     combine: OfModel[Method] = Field(
         "weighted",
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
         "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
-        "weights for each bin of the best base score (per-bin), or the single best (best).",
+        "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
+        "gene length and k-mers around (routed: no gain was seen over voting).",
     )
     optimiser: OfModel[Literal["slsqp", "differential-evolution"]] = Field(
         "slsqp",
@@ -218,6 +274,11 @@ class TrainingConfig(Configuration):
         "mean",
         description="How batches are combined: the mean of their probabilities, or as --combine; all but mean and "
         "voting are fitted out of fold: refit.",
+    )
+    batch_groups: OfModel[BatchGroups] = Field(
+        "none",
+        description="Batches of genes of one chromosome, or of one type, each group of batches combined by their mean "
+        "before the groups are, as --ensemble-method says. Meant for many batches; no gain was seen with few.",
     )
     ensemble_weights_per_class: OfModel[bool] = Field(
         default=False, description="Weights of its own for each class, where batches or learners are weighted."
@@ -282,9 +343,24 @@ class TrainingConfig(Configuration):
         """Most rounds of a fit of the learner; 0 where it has none."""
         return self.learner.rounds(self.section)
 
+    @property
+    def reads_genes(self) -> bool:
+        """Whether one of the learners reads whole genes."""
+        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
+
+    @property
+    def members(self) -> int:
+        """How many models are trained side by side: each learner on each set of features."""
+        return len(self.learners) * max(1, len(self.variants))
+
+    @property
+    def contenders(self) -> int:
+        """How many scores beside those of the saved model the leaderboard needs: of the members and of the whole."""
+        return self.members + 1 if self.members > 1 else 0
+
     def of_learner(self, name: str) -> Self:
-        """The same with the learner `name` alone."""
-        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}})
+        """The same with the learner `name` alone, on one set of features."""
+        return self.model_copy(update={"learners": (name,), "sections": {name: self.sections[name]}, "variants": ()})
 
     def cheaper(self, rounds: int) -> Self:
         """The same with at most `rounds` rounds, all of them taken, as the learner makes up for those left out."""
@@ -313,6 +389,15 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _separated(cls, values: Any) -> Any:
+        """Variants one by one, or several with commas between."""
+        given = [values] if isinstance(values, str) else values
+        if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
+            return values
+        return tuple(name for value in given for name in value.split(",") if name)
+
     @model_validator(mode="before")
     @classmethod
     def _sections(cls, values: Any) -> Any:
@@ -323,21 +408,44 @@ class TrainingConfig(Configuration):
     def _check(self) -> Self:
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        if self.plan_only and self.dry_run:
+            raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
+        if self.plan_only and self.distributed is not None:
+            raise ValueError("plan_only and distributed exclude one another: units are written down, or done")
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
+        self._check_teacher()
         return self
+
+    def _check_teacher(self) -> None:
+        if self.teacher is None:
+            return
+        if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
+            raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
+
+    @field_validator("distributed")
+    @classmethod
+    def _check_cluster(cls, where: str | None) -> str | None:
+        if where is not None and not re.fullmatch(r"local:[1-9][0-9]*|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+", where):
+            raise ValueError("must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
+        return where
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):
             raise ValueError(f"learners must be named once each, found {' '.join(self.learners)}")
-        odd = {"max_features": self.max_features, "mine_negatives": self.mine_negatives}
-        for name in [name for name, value in odd.items() if value is not None and len(self.learners) > 1]:
-            raise ValueError(f"{name} takes one learner: each would train on features or rows of its own")
+        if len(set(self.variants)) < len(self.variants) or not all(map(_is_variant, self.variants)):
+            raise ValueError(f"variants must be groups joined by +, each once, found {' '.join(self.variants)}")
 
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+        if self.mine_negatives is not None and self.second_stage is not None:
+            raise ValueError("second_stage and mine_negatives exclude one another: each says what is hard")
+        if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
+            raise ValueError(
+                f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"
+            )
 
     def _check_ensemble(self) -> None:
         if self.ensemble_cv == "out-of-batch" and self.ensemble_method not in UNFITTED:
@@ -352,3 +460,9 @@ class TrainingConfig(Configuration):
             )
         if self.ensemble_cv == "out-of-batch" and self.split == "chromosome":
             raise ValueError("split chromosome needs ensemble_cv refit: a batch holds genes of all chromosomes")
+
+
+def _is_variant(text: str) -> bool:
+    """Whether `text` names groups, each once, with a plus between them."""
+    groups = text.split("+")
+    return all(groups) and len(set(groups)) == len(groups)

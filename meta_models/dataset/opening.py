@@ -11,6 +11,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
@@ -39,6 +40,8 @@ class Tables:
         What is scored after training: all positions of the training genes, and genes not trained on.
     genes, external_genes : WholeGenes or None
         Genes of a built folder that are scored at every position, in place of `whole_genes` and of `external`.
+    trained : GeneFolder or None
+        The genes of the training table, where a learner reads them whole.
     """
 
     dataset: Dataset
@@ -48,6 +51,7 @@ class Tables:
     external: Dataset | None
     genes: WholeGenes | None = None
     external_genes: WholeGenes | None = None
+    trained: GeneFolder | None = None
 
     def profile(self) -> DatasetProfile:
         """What strategies and their memory are chosen by."""
@@ -55,7 +59,9 @@ class Tables:
         whole = [genes.positions for genes in (self.genes, self.external_genes) if genes is not None]
         scored = max([scored, *whole])
         pool_rows = self.pool.n_rows if self.pool is not None else 0
-        return profile_dataset(self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored)
+        return profile_dataset(
+            self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored, trained=self.trained
+        )
 
 
 def named_tables(config: TrainingConfig) -> dict[str, Path]:
@@ -97,6 +103,7 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
+        trained=BuiltFolder.open(Path(config.dataset)).genes if config.reads_genes else None,
     )
 
 

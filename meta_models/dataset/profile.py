@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
-from meta_models.features import MOTIF_COLUMNS
-from meta_models.schema import CHROM, CLASS_NAMES, GENE, FeatureGroup
+from meta_models.features import MOTIF_COLUMNS, Recipe
+from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class DatasetProfile:
         Rows of the larger one of the tables that are scored after training; 0 where there is none.
     base_codes : bool
         Whether it was built with the base codes that motif scores are computed from.
+    gene_positions, gene_inner, gene_tracks : int
+        Positions of the genes with and without their flanks, and tracks of numbers at each, where learners read whole
+        genes.
     """
 
     source: str
@@ -54,6 +58,9 @@ class DatasetProfile:
     pool_rows: int = 0
     scored_rows: int = 0
     base_codes: bool = False
+    gene_positions: int = 0
+    gene_inner: int = 0
+    gene_tracks: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -76,9 +83,13 @@ class DatasetProfile:
 
 
 def profile_dataset(
-    dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0
-) -> DatasetProfile:
-    """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows."""
+    dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0,
+    trained: GeneFolder | None = None,
+) -> DatasetProfile:  # fmt: skip
+    """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows.
+
+    `trained` holds its genes, where learners read them whole.
+    """
     genes = positions.codes(GENE)
     per_gene = np.bincount(genes)
     labels = np.bincount(positions.labels, minlength=len(CLASS_NAMES))
@@ -111,7 +122,21 @@ def profile_dataset(
         pool_rows=pool_rows,
         scored_rows=scored_rows,
         base_codes=dataset.info.recipe is not None and set(MOTIF_COLUMNS) <= set(dataset.features),
+        **({} if trained is None else _of_genes(trained, positions)),
     )
+
+
+def _of_genes(genes: GeneFolder, positions: Positions) -> dict[str, int]:
+    """Positions of the genes of the table, and their tracks."""
+    known = set(positions.frame[GENE].unique().cast(str).to_list())
+    lengths = [entry.length for entry in genes.entries if entry.gene_id in known]
+    flanks = 2 * genes.recipe.flank * len(lengths)
+    tracks = _gene_tracks(genes.recipe)
+    return {"gene_positions": sum(lengths) + flanks, "gene_inner": sum(lengths), "gene_tracks": tracks}
+
+
+def _gene_tracks(recipe: Recipe) -> int:
+    return len(SITE_CLASSES) * len(recipe.models) + sum(len(track.channels) for track in recipe.evidence)
 
 
 def _genes_by_chrom(positions: Positions) -> dict[str, int] | None:

@@ -149,21 +149,36 @@ def compare_runs(given: Sequence[str], options: CompareConfig) -> ExitCode:
     WriteError
         If the folder cannot be written to.
     """
-    from meta_models.experiments.page import render_comparison
-
     runs = read_runs(given)
     tables, across = compared(runs, options)
     make_folder(options.out)
-    frame = pl.concat([table.frame() for table in tables])
-    changes = pl.concat([table.changes.select(pl.lit(table.table).alias("table"), pl.all()) for table in tables])
-    atomic_write(options.out / FIGURES, frame.write_csv(separator="\t").encode())
-    atomic_write(options.out / GENES, changes.write_csv(separator="\t").encode())
-    atomic_write(options.out / RECORD, json_bytes(record(tables, across, options)))
-    atomic_write(options.out / PAGE, render_comparison(tables, across, options).encode())
-    for line in (line for table in tables for line in (*table.notes, *table.verdicts())):
+    for name, data in comparison_files(tables, across, options).items():
+        atomic_write(options.out / name, data)
+    for line in lines_of(tables):
         logger.info("%s", line)
     logger.info("Comparison: %s", options.out / PAGE)
     return ExitCode.DONE
+
+
+def comparison_files(
+    tables: Sequence[TableComparison], across: AcrossTables | None, options: CompareConfig
+) -> dict[str, bytes]:
+    """Page, tables and record of a comparison, by the names of their files."""
+    from meta_models.experiments.page import render_comparison
+
+    frame = pl.concat([table.frame() for table in tables])
+    changes = pl.concat([table.changes.select(pl.lit(table.table).alias("table"), pl.all()) for table in tables])
+    return {
+        FIGURES: frame.write_csv(separator="\t").encode(),
+        GENES: changes.write_csv(separator="\t").encode(),
+        RECORD: json_bytes(record(tables, across, options)),
+        PAGE: render_comparison(tables, across, options).encode(),
+    }
+
+
+def lines_of(tables: Sequence[TableComparison]) -> list[str]:
+    """What a comparison says, for the terminal."""
+    return [line for table in tables for line in (*table.notes, *table.verdicts())]
 
 
 def compared(

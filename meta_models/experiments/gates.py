@@ -17,7 +17,7 @@ from meta_models.errors import UsageError
 from meta_models.experiments.measures import MEASURES, Measured
 from meta_models.experiments.runs import FinishedRun
 
-_EXAMPLE = "- {gate: overfitting, at_most: 2.0}"
+_EXAMPLE = "- {gate: overfitting, at_most: 1.05}"
 _Bound = Annotated[float | None, Field(allow_inf_nan=False)]
 
 

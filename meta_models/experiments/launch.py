@@ -13,8 +13,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from meta_models.config import Scope, TrainingConfig
+from meta_models.dataset.opening import is_built_in
 from meta_models.errors import ExitCode, MetaModelsError, UnitsFailed, UsageError
-from meta_models.run_folder import RunManifest, atomic_write, json_bytes
+from meta_models.run_folder import (
+    RunManifest,
+    RunState,
+    atomic_write,
+    describe_input,
+    json_bytes,
+    library_versions,
+    make_folder,
+)
 
 logger = logging.getLogger(__name__)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,6 +45,7 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
     UnitsFailed, UsageError
         If the run did not finish; its own message says why.
     """
+    make_folder(out_dir.parent)
     file = out_dir.parent / f"{out_dir.name}.config.json"
     atomic_write(file, json_bytes(dict(options)))
     module = "meta_models.training.run_gene_cv_sigmoid"
@@ -45,6 +56,40 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
     if manifest is None:
         raise _failed(name, code)
     return manifest
+
+
+def launched(name: str, options: Mapping[str, Any], out_dir: Path, *, overwrite: bool = False) -> RunManifest:
+    """As :func:`launch_run`, going on with what an earlier command left there; a run that is finished is not repeated.
+
+    It is finished where it is complete, had the same options and libraries, and its tables are as it read them.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Whether it is to be trained again in any case.
+    """
+    earlier = RunManifest.read(out_dir) if out_dir.is_dir() else None
+    if earlier is None:
+        return launch_run(name, options, out_dir)
+    if not overwrite and _is_of(earlier, options):
+        logger.info("%s is finished in %s", name, out_dir)
+        return earlier
+    return launch_run(name, {**options, "overwrite": overwrite, "resume": not overwrite}, out_dir)
+
+
+def _is_of(manifest: RunManifest, options: Mapping[str, Any]) -> bool:
+    """Whether the run is finished and would come out the same."""
+    kept = set(TrainingConfig.model_fields) - set(TrainingConfig.of(Scope.START, Scope.RESOURCES))
+    wanted = TrainingConfig.from_mapping(dict(options)).model_dump(mode="json", include=kept)
+    same = {name: value for name, value in manifest.config.items() if name in kept} == wanted
+    if manifest.state is not RunState.COMPLETE or not same or dict(manifest.versions) != library_versions():
+        return False
+    others = manifest.environment.other_inputs if manifest.environment is not None else {}
+    read = [(Path(record.path), record.sha256) for record in manifest.inputs]
+    read += [(Path(path), sha256) for files in others.values() for path, sha256 in files.items()]
+    if is_built_in(manifest.config["dataset"]):
+        return True
+    return all(path.is_file() and describe_input(path).sha256 == sha256 for path, sha256 in read)
 
 
 def exit_code(command: Sequence[str]) -> int:
@@ -89,7 +134,7 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
 def _failed(name: str, code: int) -> MetaModelsError:
     kind = UsageError if code == ExitCode.USAGE else UnitsFailed
     return kind(
-        f"All runs must finish to be compared; {name} did not",
+        f"The run {name} must finish",
         f"It ended with exit code {code}",
         "See its message above, and run again with --resume or --overwrite",
     )

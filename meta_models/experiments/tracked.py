@@ -134,6 +134,7 @@ def _tags(run: FinishedRun) -> dict[str, str]:
         "model_sha256": manifest.artifacts[run.stored.model_file].sha256 or "",
         "host": manifest.host,
         "command": " ".join(manifest.argv),
+        **dict(tag.split("=", 1) for tag in run.config.get("tags", ())),
         **{f"version.{name}": version for name, version in manifest.versions.items()},
     }
     record = manifest.environment

@@ -12,12 +12,13 @@ from meta_models.experiments.mlflow_exporter import MlflowExporter
 from meta_models.experiments.options import TrackConfig
 from meta_models.experiments.runs import read_run
 from meta_models.experiments.tracked import Exporter, tracked
+from meta_models.experiments.wandb_exporter import WandbExporter
 
 logger = logging.getLogger(__name__)
 _EXPERIMENT = str(TrackConfig.model_fields["experiment"].default)
 
 #: Trackers by name: made of an address ("" for the default), the experiment and the folder above the run's.
-TRACKERS: dict[str, Callable[[str, str, Path], Exporter]] = {"mlflow": MlflowExporter}
+TRACKERS: dict[str, Callable[[str, str, Path], Exporter]] = {"mlflow": MlflowExporter, "wandb": WandbExporter}
 
 
 def track_run(given: Sequence[str], options: TrackConfig) -> ExitCode:

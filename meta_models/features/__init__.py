@@ -1,6 +1,6 @@
 """Features of positions from base scores, sequence and evidence. Knows no labels, genes, files or sampling."""
 
-from meta_models.features.compute import FeatureBlock, column_names, features, packed_features
+from meta_models.features.compute import FeatureBlock, column_names, features, grouped_names, packed_features
 from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
 from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, fit_motifs
@@ -26,5 +26,6 @@ __all__ = [
     "column_names",
     "features",
     "fit_motifs",
+    "grouped_names",
     "packed_features",
 ]

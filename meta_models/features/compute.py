@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,13 @@ def packed_features(pieces: Sequence[Piece], recipe: Recipe) -> FeatureBlock:
 
 @lru_cache(maxsize=16)
 def column_names(recipe: Recipe) -> tuple[str, ...]:
-    """Names of the features that `recipe` makes, in order: those of one unknown base."""
+    """Names of the features that `recipe` makes, in order."""
+    return tuple(name for names in grouped_names(recipe).values() for name in names)
+
+
+@lru_cache(maxsize=16)
+def grouped_names(recipe: Recipe) -> Mapping[str, tuple[str, ...]]:
+    """Names of the features that each group of `recipe` makes, in order: those of one unknown base."""
     size = 2 * recipe.flank + 1
     piece = Piece(
         scores={track.key: np.zeros((size, 2), np.float32) for track in recipe.models},
@@ -115,10 +122,12 @@ def column_names(recipe: Recipe) -> tuple[str, ...]:
         evidence={track.name: np.zeros((size, len(track.channels)), np.float32) for track in recipe.evidence},
         span=Span(1),
     )
-    names = tuple(name for name, _ in _columns(_tile([(piece, Part(0, 1))], recipe), recipe))
+    tile = _tile([(piece, Part(0, 1))], recipe)
+    found = {group.name: tuple(name for name, _ in group.columns(tile)) for group in recipe.groups}
+    names = [name for of_group in found.values() for name in of_group]
     if len(set(names)) != len(names):
         raise InputError("the features of a recipe have different names", f"found {_repeated(names)} twice")
-    return names
+    return MappingProxyType(found)
 
 
 def _repeated(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,7 +109,8 @@ def check_drift(
     if not sketches:
         return DriftReport(0, weighted=False, features=(), reason="the model file holds no sketches of its features")
     weighted = model.info.weighting == "sampling_weight" and table.has(WEIGHT)
-    sample = _sample(table, rows, weighted=weighted)
+    known = [name for name in table.features if name in sketches]
+    sample = _sample(table, known, rows, weighted=weighted)
     if weighted:
         require_weights(sample[WEIGHT], table.dataset.source)
     weights = sample[WEIGHT].to_numpy() if weighted else np.ones(sample.height)
@@ -195,11 +197,11 @@ def _explained(index: float, limit: float, sketch: FeatureSketch, median: float,
     return f"{text}: median {median:.4g}, in training {sketch.median:.4g}"
 
 
-def _sample(table: ServedTable, rows: int, *, weighted: bool) -> pl.DataFrame:
-    """Features (Float32), weight and gene (or block) of the rows that are looked at."""
+def _sample(table: ServedTable, features: Sequence[str], rows: int, *, weighted: bool) -> pl.DataFrame:
+    """`features` (Float32), weight and gene (or block) of the rows that are looked at."""
     dataset = table.dataset
     named = GENE in table.passed_on
-    numbers = [*table.features, *([WEIGHT] if weighted else [])]
+    numbers = [*features, *([WEIGHT] if weighted else [])]
     expressions = [pl.col(name).cast(pl.Float32).fill_null(np.nan) for name in numbers]  # types differ between files
     expressions += [pl.col(GENE).cast(pl.String)] if named else []
     frames = (

@@ -15,10 +15,11 @@ from meta_models.dataset.genes import GeneEntry
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.whole_genes import WholeGenes
 from meta_models.features import Recipe
-from meta_models.inference.stretches import Stretch, features_of, matrix_of, packs, require_columns
+from meta_models.inference.contenders import FoldScorer, layer_columns
+from meta_models.inference.stretches import Stretch, features_of, model_matrix, needed, packs, require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
-from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
+from meta_models.result import SCREENED
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, BaseModel
 
 EXTERNAL = -1
@@ -34,7 +35,7 @@ class _Told:
 
 
 def score_genes_out_of_fold(
-    models: Mapping[int, FittedModel],
+    scorer: FoldScorer,
     oof: pl.DataFrame,
     genes: WholeGenes,
     bases: Sequence[BaseModel],
@@ -46,7 +47,8 @@ def score_genes_out_of_fold(
 
     Parameters
     ----------
-    models : mapping of fold to FittedModel
+    scorer : FoldScorer
+        The models of the folds, and what is scored beside them.
     oof : polars.DataFrame
         Out-of-fold table of the training. Genes none of whose positions was drawn for it take the fold of their family;
         those of other families were seen by no model, and are dealt out to the folds.
@@ -58,20 +60,22 @@ def score_genes_out_of_fold(
     Returns
     -------
     polars.DataFrame
-        As `meta_models.result.TrainingResult.oof`, without positions and weights: each row stands for itself.
+        As `meta_models.result.TrainingResult.oof`, without positions and weights: each row stands for itself. Scores of
+        contenders stand beside, by the prefixes of the `scorer`.
 
     Raises
     ------
     InputError
         If the models have features that the recipe of the genes does not make.
     """
-    return _score(models, genes, _folds_of(oof, genes, tuple(models), by_chromosome=by_chromosome), bases, threads)
+    told = _folds_of(oof, genes, tuple(scorer.models), by_chromosome=by_chromosome)
+    return _score(scorer, genes, told, bases, threads)
 
 
 def score_genes(model: FittedModel, genes: WholeGenes, bases: Sequence[BaseModel], threads: int) -> pl.DataFrame:
     """As :func:`score_genes_out_of_fold`, all by a `model` that was trained on other genes; their fold is -1."""
     told = {entry.gene_id: _Told(EXTERNAL, entry.family) for entry in genes.entries}
-    return _score({EXTERNAL: model}, genes, told, bases, threads).drop(SCREENED)
+    return _score(FoldScorer({EXTERNAL: model}), genes, told, bases, threads).drop(SCREENED)
 
 
 def _folds_of(oof: pl.DataFrame, genes: WholeGenes, folds: tuple[int, ...], *, by_chromosome: bool) -> dict[str, _Told]:
@@ -92,25 +96,19 @@ def _folds_of(oof: pl.DataFrame, genes: WholeGenes, folds: tuple[int, ...], *, b
 
 
 def _score(
-    models: Mapping[int, FittedModel],
-    genes: WholeGenes,
-    told: Mapping[str, _Told],
-    bases: Sequence[BaseModel],
-    threads: int,
+    scorer: FoldScorer, genes: WholeGenes, told: Mapping[str, _Told], bases: Sequence[BaseModel], threads: int
 ) -> pl.DataFrame:
-    names = next(iter(models.values())).feature_names
-    require_columns(names, genes.folder.recipe)
+    require_columns(scorer.table_names, genes.folder.recipe)
+    read = frozenset(scorer.table_names).union(*(base.columns for base in bases))
     workers, for_each = shares(threads)
-    for model in models.values():
-        model.set_threads(for_each)
-    scorer = _Scorer(models, genes.folder.recipe, names, bases, told)
-    table = _Narrow(genes.positions, bases, told)
+    scorer.set_threads(for_each)
+    of_pack = _PackScorer(scorer, genes.folder.recipe, read, bases, told)
+    table = _Narrow(genes.positions, bases, told, scorer.prefixes)
     with Progress("Scoring every position", "positions").started(genes.positions) as progress:
-        for found in side_by_side(packs(_stretches(genes)), scorer.score, workers):
+        for found in side_by_side(packs(_stretches(genes)), of_pack.score, workers):
             table.add(found)
             progress.advance(len(found.labels))
-    for model in models.values():
-        model.set_threads(threads)
+    scorer.set_threads(threads)
     return table.frame()
 
 
@@ -121,35 +119,36 @@ def _stretches(genes: WholeGenes) -> Iterator[Stretch]:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Rows of a pack: whose they are, labels (n,), base scores (B, n), raw and calibrated probabilities (2, n, 3)."""
+    """Rows of a pack: whose they are, labels (n,), base scores (B, n), layers of probabilities (L, n, 3)."""
 
     genes: tuple[tuple[Gene, int], ...]
     labels: NDArray[np.uint8]
     base: NDArray[np.float32]
-    both: NDArray[np.float32]
+    layers: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Scorer:
-    models: Mapping[int, FittedModel]
+class _PackScorer:
+    scorer: FoldScorer
     recipe: Recipe
-    names: Sequence[str]
+    read: frozenset[str]
     bases: Sequence[BaseModel]
     told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
-        block = features_of(pack, self.recipe)
-        matrix = matrix_of(block, self.names)
-        counts = [len(stretch.rows) for stretch in pack]
-        fold = np.repeat([self.told[stretch.gene.gene_id].fold for stretch in pack], counts)
-        both = np.empty((2, len(matrix), len(CLASSES)), np.float32)
-        for number in np.unique(fold):
+        block = features_of(pack, needed(self.recipe, self.read) or self.recipe)
+        counts, folds = [len(stretch.rows) for stretch in pack], [self.told[each.gene.gene_id].fold for each in pack]
+        fold, scorer = np.repeat(folds, counts), self.scorer
+        layers = np.empty((len(scorer.prefixes), len(fold), len(CLASSES)), np.float32)
+        for number in np.unique(fold).tolist():
             here = np.flatnonzero(fold == number)
-            both[:, here] = self.models[int(number)].predict_both(matrix[here])
+            mine = [stretch for stretch, of in zip(pack, folds, strict=True) if of == number]
+            matrix = model_matrix(scorer.models_of(number), scorer.names, mine, block, self.recipe, here)
+            layers[:, here] = scorer.score_fold(number, matrix)
         base = np.stack([block[column] for base in self.bases for column in base.columns])
         labels = np.concatenate([stretch.gene.labels[stretch.rows] for stretch in pack])
         genes = tuple((stretch.gene, count) for stretch, count in zip(pack, counts, strict=True))
-        return _Scored(genes, labels, base, both)
+        return _Scored(genes, labels, base, layers)
 
 
 @dataclass
@@ -159,6 +158,7 @@ class _Narrow:
     positions: int
     bases: Sequence[BaseModel]
     told: Mapping[str, _Told]
+    prefixes: Sequence[str]
     rows: int = 0
     _genes: list[tuple[str, str, str]] = field(default_factory=list)
     _counts: list[int] = field(default_factory=list)
@@ -166,13 +166,13 @@ class _Narrow:
     def __post_init__(self) -> None:
         self._labels = np.empty(self.positions, np.uint8)
         self._base = np.empty((3 * len(self.bases), self.positions), np.float32)
-        self._both = np.empty((2, len(CLASSES), self.positions), np.float32)
+        self._layers = np.empty((len(self.prefixes), len(CLASSES), self.positions), np.float32)
 
     def add(self, found: _Scored) -> None:
         """Take the rows of a pack."""
         here = slice(self.rows, self.rows + len(found.labels))
         self._labels[here], self._base[:, here] = found.labels, found.base
-        self._both[:, :, here] = found.both.transpose(0, 2, 1)
+        self._layers[:, :, here] = found.layers.transpose(0, 2, 1)
         self._genes += [(gene.gene_id, gene.chrom, gene.gene_type) for gene, _ in found.genes]
         self._counts += [count for _, count in found.genes]
         self.rows = here.stop
@@ -189,13 +189,9 @@ class _Narrow:
             pl.Series(SCREENED, [each.screened for each in told]),
         )
         base = [column for base in self.bases for column in base.columns]
-        blocks = zip((RAW, CALIBRATED), self._both, strict=True)
+        layers = self._layers[:, :, : self.rows].transpose(0, 2, 1)
         return of_genes[of_row].with_columns(
             pl.Series("label", self._labels[: self.rows]),
             *(pl.Series(name, values[: self.rows]) for name, values in zip(base, self._base, strict=True)),
-            *(
-                pl.Series(name, block[c, : self.rows])
-                for prefix, block in blocks
-                for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
-            ),
+            *layer_columns(self.prefixes, layers),
         )

@@ -19,7 +19,7 @@ from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkSc
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
-from meta_models.inference.genome_rows import open_genome_rows
+from meta_models.inference.genome_rows import open_built_rows, open_genome_rows
 from meta_models.inference.outputs import write_rows
 from meta_models.inference.parts import Parts
 from meta_models.inference.prediction_report import is_finished, report_path, write_report
@@ -163,7 +163,9 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
     """The table, or the positions of the genome, that is scored."""
     if config.dataset is None:
         scratch = stack.enter_context(scratch_folder(folder, "genome"))
-        return open_genome_rows(config, model.info, model.feature_names, stack, scratch)
+        return open_genome_rows(config, model, stack, scratch)
+    if model.gene_columns:
+        return open_built_rows(Path(config.dataset), model)
     columns = config.base_score_columns
     work_dir = folder / "input"
     return open_served(Path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)

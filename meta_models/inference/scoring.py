@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -13,12 +13,13 @@ from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.dataset.reader import Dataset
+from meta_models.inference.contenders import FoldScorer, layer_columns
 from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
-from meta_models.model.inputs import resolve_columns
+from meta_models.model.inputs import as_matrix, resolve_columns
 from meta_models.names import known_as
 from meta_models.progress import Progress
-from meta_models.result import CALIBRATED, RAW, SCREENED, probability_columns
+from meta_models.result import SCREENED
 from meta_models.schema import CLASSES, GENE
 
 EXTERNAL = -1
@@ -34,17 +35,20 @@ def score_table(model: FittedModel, dataset: Dataset, positions: Positions, thre
     InputError
         If the table lacks features of the model, or holds infinite values.
     """
-    return _scored({EXTERNAL: model}, np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions, threads)
+    return _scored(
+        FoldScorer({EXTERNAL: model}), np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions, threads
+    )
 
 
 def score_out_of_fold(
-    models: Mapping[int, FittedModel], oof: pl.DataFrame, dataset: Dataset, positions: Positions, threads: int
+    scorer: FoldScorer, oof: pl.DataFrame, dataset: Dataset, positions: Positions, threads: int
 ) -> pl.DataFrame:
     """As `score_table`, each gene scored by the model of the fold that held it out in training.
 
     Parameters
     ----------
-    models : mapping of fold to FittedModel
+    scorer : FoldScorer
+        The models of the folds, and what is scored beside them.
     oof : polars.DataFrame
         Out-of-fold table of the training, which says of each gene the fold, the family, and whether it was screened.
         Rows of other genes are left out; ids of other versions are of the same gene.
@@ -62,40 +66,30 @@ def score_out_of_fold(
     known = of_row["fold"].is_not_null().to_numpy()
     of_row = of_row.filter(known)
     fold = of_row["fold"].cast(pl.Int16).to_numpy()
-    scored = _scored(models, fold, dataset.with_rows(known), positions.filter(known), threads)
+    scored = _scored(scorer, fold, dataset.with_rows(known), positions.filter(known), threads)
     return scored.with_columns(of_row.drop("fold").iter_columns())
 
 
 def _scored(
-    models: Mapping[int, FittedModel], fold: NDArray[np.int16], dataset: Dataset, positions: Positions, threads: int
+    scorer: FoldScorer, fold: NDArray[np.int16], dataset: Dataset, positions: Positions, threads: int
 ) -> pl.DataFrame:
-    names = next(iter(models.values())).feature_names
-    present = resolve_columns(dataset.columns, names)
+    present = resolve_columns(dataset.columns, scorer.names)
     numbers = {name for name in present if dataset.kind(name) in (Kind.NUMERIC, Kind.NULL)}
     expressions = [pl.col(n).cast(pl.Float32) if n in numbers else pl.col(n) for n in present]
     workers, for_each = shares(threads)
-    for model in models.values():
-        model.set_threads(for_each)
-    chunks = dataset.iter_frames(expressions, rows_of_chunk(len(names), workers))
-    scores = side_by_side(_numbered(chunks), lambda chunk: _of_chunk(models, fold, *chunk), workers)
-    both = np.empty((2, dataset.n_rows, len(CLASSES)), np.float32)
+    scorer.set_threads(for_each)
+    chunks = dataset.iter_frames(expressions, rows_of_chunk(len(scorer.names), workers))
+    scores = side_by_side(_numbered(chunks), lambda chunk: _of_chunk(scorer, fold, *chunk), workers)
+    layers = np.empty((len(scorer.prefixes), dataset.n_rows, len(CLASSES)), np.float32)
     first = 0
     with Progress(f"Scoring {dataset.source}").started(dataset.n_rows) as progress:
         for found in scores:
-            both[:, first : first + found.shape[1]] = found
+            layers[:, first : first + found.shape[1]] = found
             first += found.shape[1]
             progress.advance(found.shape[1])
-    for model in models.values():
-        model.set_threads(threads)
-    columns = {
-        name: values[:, c]
-        for prefix, values in zip((RAW, CALIBRATED), both, strict=True)
-        for c, name in zip(CLASSES, probability_columns(prefix), strict=True)
-    }
+    scorer.set_threads(threads)
     return positions.frame.with_columns(
-        positions.groups().alias("family"),
-        pl.Series("fold", fold),
-        *(pl.Series(name, values) for name, values in columns.items()),
+        positions.groups().alias("family"), pl.Series("fold", fold), *layer_columns(scorer.prefixes, layers)
     )
 
 
@@ -107,14 +101,6 @@ def _numbered(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFram
         first += chunk.height
 
 
-def _of_chunk(
-    models: Mapping[int, FittedModel], fold: NDArray[np.int16], first: int, chunk: pl.DataFrame
-) -> NDArray[np.float32]:
-    """Raw and calibrated probabilities, (2, n, 3), of a chunk whose first row is row `first` of the table."""
-    of_chunk = fold[first : first + chunk.height]
-    both = np.empty((2, chunk.height, len(CLASSES)), np.float32)
-    for number in np.unique(of_chunk):
-        here = np.flatnonzero(of_chunk == number)
-        rows = chunk if len(here) == chunk.height else chunk[here]
-        both[:, here] = models[int(number)].predict_both(rows)
-    return both
+def _of_chunk(scorer: FoldScorer, fold: NDArray[np.int16], first: int, chunk: pl.DataFrame) -> NDArray[np.float32]:
+    """Layers of probabilities, (L, n, 3), of a chunk whose first row is row `first` of the table."""
+    return scorer.score(fold[first : first + chunk.height], as_matrix(chunk, scorer.names))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from meta_models.dataset.gene_columns import Gene
 from meta_models.errors import InputError
 from meta_models.features import FeatureBlock, Recipe, column_names, packed_features
+from meta_models.features.group import Group
+from meta_models.learners.gene_bridge import tracks_of
 from meta_models.learners.seam import Matrix
+from meta_models.model import FittedModel
 
 #: Positions whose features are computed in one go, and bases of the genes that are held for it.
 PACK_ROWS, _PACK_BASES = 2**14, 2**21
@@ -19,11 +23,18 @@ PACK_ROWS, _PACK_BASES = 2**14, 2**21
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`."""
+    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`.
+
+    Attributes
+    ----------
+    whole : int or None
+        Length of the gene of which `gene` is a part.
+    """
 
     gene: Gene
     rows: NDArray[np.int64]
     offset: int = 0
+    whole: int | None = None
 
 
 def packs(stretches: Iterable[Stretch], rows: int = PACK_ROWS) -> Iterator[tuple[Stretch, ...]]:
@@ -51,7 +62,50 @@ def matrix_of(block: FeatureBlock, names: Sequence[str]) -> Matrix:
     return np.ascontiguousarray(block.values[[where[name] for name in names]].T)
 
 
-def require_columns(names: Sequence[str], recipe: Recipe) -> None:
+def gene_columns(model: FittedModel, pack: Sequence[Stretch], recipe: Recipe) -> dict[str, NDArray[np.float32]]:
+    """The scores of whole genes that a model has of the positions of a pack, by the names of its features."""
+    found = [
+        model.scores_of_gene(tracks_of(each.gene, recipe, offset=each.offset, whole=each.whole), each.rows)
+        for each in pack
+    ]
+    return {name: np.concatenate([scores[name] for scores in found]) for name in model.gene_columns}
+
+
+def model_matrix(
+    models: Iterable[FittedModel], names: Sequence[str], pack: Sequence[Stretch], block: FeatureBlock, recipe: Recipe,
+    rows: NDArray[np.intp],
+) -> Matrix:  # fmt: skip
+    """The columns `names` of the positions of `pack`: features, which are `rows` of a block, and scores of `models`.
+
+    Scores that no model has, as only models of other folds do, are missing.
+    """
+    own = dict[str, NDArray[np.float32]]()
+    for model in models:
+        if not own.keys() >= set(model.gene_columns):
+            own |= gene_columns(model, pack, recipe)
+    made = set(block.names)
+    if made.issuperset(names):
+        return matrix_of(block, names)[rows]
+    whole = np.full((len(rows), len(names)), np.nan, np.float32)
+    whole[:, [name in made for name in names]] = matrix_of(block, [name for name in names if name in made])[rows]
+    for number, name in enumerate(names):
+        if name in own:
+            whole[:, number] = own[name]
+    return whole
+
+
+def needed(recipe: Recipe, names: Collection[str]) -> Recipe | None:
+    """`recipe` with those feature groups alone that make some of `names`; None where none does."""
+    groups = tuple(group for group in recipe.groups if set(names).intersection(_columns_of(recipe, group)))
+    return replace(recipe, groups=groups) if groups else None
+
+
+@lru_cache(maxsize=64)
+def _columns_of(recipe: Recipe, group: Group) -> tuple[str, ...]:
+    return column_names(replace(recipe, groups=(group,)))
+
+
+def require_columns(names: Collection[str], recipe: Recipe) -> None:
     """See that a recipe makes every one of the features `names`.
 
     Raises
@@ -85,4 +139,4 @@ def require_same_recipe(own: Recipe | None, other: Recipe, option: str) -> None:
 
 def _parts(stretch: Stretch, rows: int) -> Iterator[Stretch]:
     for start in range(0, len(stretch.rows), rows):
-        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset)
+        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset, stretch.whole)

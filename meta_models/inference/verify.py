@@ -20,6 +20,7 @@ import numpy as np
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
 from meta_models.features import Recipe
 from meta_models.inference.ensemble_model_loader import resolve
+from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.seam import LEAST_VALUE
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.persistence import ModelFile, open_model_file
@@ -211,13 +212,32 @@ def _answer(path: str) -> dict[str, object]:
 
 
 def _require_probabilities(model: FittedModel) -> None:
-    """Predict for rows of ordinary, extreme and missing values."""
+    """Predict for rows of ordinary, extreme and missing values; where it reads whole genes, with scores of one."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(_ROWS, model.n_features_in_)).astype(np.float32)
     X[1], X[2], X[3] = LEAST_VALUE, np.finfo(np.float32).max, np.nan
+    for name, scores in model.scores_of_gene(_made_up_gene(model, rng), np.arange(_ROWS)).items():
+        X[:, model.feature_names.index(name)] = scores
     probabilities = model.predict_proba(X)
     if not (np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)):
         raise UnsafeModelFile("A model that gives probabilities is needed", "Found rows that do not sum to 1")
+
+
+def _made_up_gene(model: FittedModel, rng: np.random.Generator) -> GeneTracks:
+    """A gene of bases, scores and evidence drawn at random, some of which are unknown."""
+    predictors = [single.gene_predictor for single in model.gene_readers if single.gene_predictor is not None]
+    size = 3 * _ROWS
+    scores = {
+        key: rng.random((size, 2), np.float32) * np.float32(0.5)
+        for predictor in predictors
+        for key in predictor.base_models
+    }
+    evidence = {
+        name: rng.normal(size=size).astype(np.float32) for predictor in predictors for name in predictor.evidence
+    }
+    for values in scores.values():
+        values[:_SHOWN] = np.nan
+    return GeneTracks("made up", _ROWS, rng.integers(0, N_CODE + 1, size).astype(np.uint8), scores, evidence)
 
 
 def _limit_this_process() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -211,6 +211,10 @@ class _PreparedBins(Prepared):
         rounds, stages = self._rounds(job, len(grown.trees))
         scores = self._scores(predictor, np.flatnonzero(job.score), stages)
         return Fitted(predictor, scores, stages, rounds, grown.curves, grown.facts)
+
+    def under(self, config: Any) -> Prepared | None:
+        """The same bins, which their number alone decides."""
+        return replace(self, config=config) if config.max_bin == self.config.max_bin else None
 
     def _scores(
         self, predictor: BoosterPredictor, rows: NDArray[np.int64], stages: Sequence[int]

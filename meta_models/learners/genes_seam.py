@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ class GeneTracks:
         Donor and acceptor score of each base model, by its key; NaN where it has none.
     evidence : mapping of str to ndarray of float32 (length + 2 flank,)
         Measured tracks, by their names; NaN where nothing was measured.
+    offset : int
+        Of a part of a gene: the position in the gene of the first of the part's own.
+    whole : int or None
+        Of a part of a gene: the gene's length.
     """
 
     gene_id: str
@@ -46,11 +50,51 @@ class GeneTracks:
     codes: NDArray[np.uint8]
     scores: Mapping[str, Matrix]
     evidence: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    offset: int = 0
+    whole: int | None = None
 
     @property
     def length(self) -> int:
-        """Positions of the gene itself."""
+        """Positions of the gene, or part, itself."""
         return len(self.codes) - 2 * self.flank
+
+    @property
+    def gene_length(self) -> int:
+        """Positions of the gene."""
+        return self.length if self.whole is None else self.whole
+
+    def within(self, low: int, high: int) -> GeneTracks:
+        """What lies from `low` to `high` in the arrays, as a part without flank; `offset` is that of its first base."""
+        part = slice(low, high)
+        return replace(
+            self, flank=0, codes=self.codes[part], offset=self.offset + low - self.flank, whole=self.gene_length,
+            scores={key: values[part] for key, values in self.scores.items()},
+            evidence={name: values[part] for name, values in self.evidence.items()},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """What each input adds to the log-odds of a class at a position; returned by `GenePredictor.attributions`.
+
+    Attributes
+    ----------
+    first : int
+        Position in the gene that the first row of the arrays is; negative in the flank.
+    bases : ndarray of float32 (span, 4)
+    scores : mapping of str to ndarray of float32 (span, 2)
+        Of donor and acceptor score of each base model.
+    evidence : mapping of str to ndarray of float32 (span,)
+    start, end : float
+        Log-odds where no input is known, and with all of them; all that is attributed sums to their difference.
+    """
+
+    first: int
+    bases: NDArray[np.float32]
+    scores: Mapping[str, NDArray[np.float32]]
+    evidence: Mapping[str, NDArray[np.float32]]
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
@@ -100,23 +144,43 @@ class TrainingGenes:
 class GenePredictor(Predictor):
     """A fitted learner of genes.
 
+    Its scores of positions are computed from whole genes (`position_scores`), and stand in the rows of a table from
+    then on: they are the columns, one for each target, that `scores` takes and gives back.
+
     Attributes
     ----------
     base_models, evidence : tuple of str
         What `GeneTracks` must have; more is ignored.
+    reach : int
+        Positions on either side of a part of a gene that its scores depend on: with so long a flank, a part has the
+        scores that it has in the whole gene.
     """
 
     base_models: tuple[str, ...]
     evidence: tuple[str, ...]
+    reach: int
 
     @abstractmethod
     def gene_scores(self, gene: GeneTracks, *, tile: int | None = None) -> NDArray[np.float32]:
         """Scores (length, n_targets) in [0, 1] of every position; `tile` positions, about, are in work at a time."""
 
+    def position_scores(self, gene: GeneTracks, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores (n, n_targets) of the positions `rows`, increasing; those of others need not be computed."""
+        return self.gene_scores(gene)[rows]
+
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Not possible: raises TypeError."""
-        del matrix
-        raise TypeError(f"{type(self).__name__} scores whole genes (gene_scores), not single rows of a table")
+        """The scores (n, n_targets) themselves: `matrix` holds what `position_scores` gave."""
+        return matrix.astype(np.float64)
+
+    def attributions(self, gene: GeneTracks, position: int, target: int) -> Attributions | None:  # noqa: ARG002
+        """What each input around adds to the log-odds of class `target` at `position`; None where it cannot be told."""
+        return None
+
+    def mutations(
+        self, gene: GeneTracks, position: int, target: int, reach: int  # noqa: ARG002
+    ) -> NDArray[np.float32] | None:  # fmt: skip
+        """How the log-odds of `target` at `position` change with each base around, (2 reach + 1, 4); None: unknown."""
+        return None
 
 
 class GenePrepared(Prepared):

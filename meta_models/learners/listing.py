@@ -31,7 +31,7 @@ def _facts(learner: Learner, package: str | None) -> str:
     traits = learner.traits
     parts = [
         learner.title,
-        f"reads {traits.inputs}" + (" (from Python only)" if traits.inputs == "genes" else ""),
+        "reads whole genes (of a built folder)" if traits.inputs == "genes" else "reads rows",
         "one class against the rest" if traits.targets == "each" else "all classes at once",
         "weights" if traits.weights else "no weights",
         *(["early stopping"] if traits.stopping else []),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from meta_models.learners.seam import LearnerConfig
+from meta_models.learners.seam import LearnerConfig, Tune
 
 
 class LossConfig(LearnerConfig):
@@ -15,7 +15,7 @@ class LossConfig(LearnerConfig):
     loss: Literal["logistic", "focal"] = Field(
         "logistic", description="Loss: focal looks less at rows that are sure; its scores need calibration."
     )
-    focal_gamma: Annotated[float, Field(gt=0, le=5)] = Field(
+    focal_gamma: Annotated[float, Field(gt=0, le=5), Tune(0.5, 3, when=("loss", "focal"))] = Field(
         1.0,
         description="How much less focal loss looks at rows that are sure; penalties and least sums of hessians shrink "
         "as its hessians do.",

@@ -16,6 +16,10 @@ from meta_models.learners.seam import Learner
 #: Entry points by which other packages offer learners; each names a class.
 GROUP = "meta_models.learners"
 
+#: Takes the place of a learner: those of `TRIED` that can be fitted here, combined.
+AUTO = "auto"
+TRIED = ("xgboost", "tcn")
+
 _BUILT_IN = {
     "xgboost": "xgboost.learner:XGBoost",
     "lightgbm": "lightgbm:LightGBM",

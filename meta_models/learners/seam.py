@@ -47,11 +47,14 @@ class Tune:
         Least and greatest value, both inclusive.
     log : bool
         Whether to draw on a logarithmic scale.
+    when : tuple of (str, str) or None
+        Another field and the value that it must have for this one to count: else there is nothing to be searched.
     """
 
     low: float
     high: float
     log: bool = False
+    when: tuple[str, str] | None = None
 
 
 class LearnerConfig(BaseModel):
@@ -72,7 +75,9 @@ class Shape:
     sites : int
         Rows that are donors or acceptors.
     positions : int
-        Positions of the genes, for learners of genes; 0 where there are none.
+        Positions of the genes and of their flanks, for learners of genes; 0 where there are none.
+    genes, inner : int
+        Number of these genes, and their positions without flanks.
     """
 
     rows: int
@@ -80,6 +85,8 @@ class Shape:
     kmers: int = 0
     sites: int = 0
     positions: int = 0
+    genes: int = 0
+    inner: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,8 @@ class Traits:
         Whether scores after fewer rounds are known, so that cross-validation can choose their number.
     stopping : bool
         Whether stop rows decide when to stop.
+    checkpoints : bool
+        Whether a fit hands out its state on the way, and can go on from it: `GenePrepared.fit`.
     constraints, features : bool
         Whether a job may name monotone constraints, or the features that may be used.
     on_disk : bool
@@ -162,6 +171,7 @@ class Traits:
     weights: bool = True
     stages: bool = False
     stopping: bool = False
+    checkpoints: bool = False
     constraints: bool = False
     features: bool = False
     on_disk: bool = False
@@ -333,6 +343,11 @@ class Prepared(ABC):
     def verify(self) -> None:  # noqa: B027 - most representations cannot be changed behind a learner's back
         """Raise where the representation was changed behind the learner's back; called before a fit is kept."""
 
+    def under(self, config: Any) -> Prepared | None:
+        """The same rows for fits with other options; None where other options need another representation."""
+        del config
+        return None
+
 
 class Learner(ABC):
     """Everything about one learner. Its library is imported when it is used, not before."""
@@ -347,8 +362,11 @@ class Learner(ABC):
         """Memory of a representation of `shape` and of a job on it. Pure."""
 
     @abstractmethod
-    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
-        """Bring the rows into the form that serves all jobs, for as long as the context lasts."""
+    def prepare(self, rows: Any, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
+        """Bring the rows into the form that serves all jobs, for as long as the context lasts.
+
+        `rows` are `TrainingRows`, or `genes_seam.TrainingGenes` where the trait ``inputs`` is ``genes``.
+        """
 
     @abstractmethod
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
@@ -374,6 +392,11 @@ class Learner(ABC):
     def gpu_obstacle(self) -> str:
         """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
         return ""
+
+    def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
+        """About the seconds that a fit to all of `shape` takes on one core; None where nobody has measured it."""
+        del shape, config
+        return None
 
     def device_bytes(self, shape: Shape, config: Any) -> int:
         """Predicted peak of a GPU's memory in bytes. Of learners with that device."""

@@ -40,6 +40,7 @@ from meta_models.metrics.ranking import (
     top_k_accuracy,
 )
 from meta_models.metrics.registry import METRICS, MetricSpec
+from meta_models.metrics.site_figures import Gain, Resampled, SiteFigures, SiteResamples
 from meta_models.metrics.sums import SumStatistic
 from meta_models.metrics.value import Metric
 from meta_models.metrics.weights import effective_sample_size, prevalence_weights
@@ -49,6 +50,7 @@ __all__ = [
     "CurvePoints",
     "Draws",
     "FamilyStatistic",
+    "Gain",
     "HeavyRows",
     "Interval",
     "MeanStatistic",
@@ -58,6 +60,9 @@ __all__ = [
     "RankedFamilies",
     "RankingStatistic",
     "ReliabilityBins",
+    "Resampled",
+    "SiteFigures",
+    "SiteResamples",
     "SumStatistic",
     "accuracy",
     "average_precision",

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.features import Recipe
+from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
-from meta_models.model.inputs import Rows, open_rows
+from meta_models.model.inputs import Rows, open_rows, require_gene_columns
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
 
@@ -146,6 +147,31 @@ class FittedModel(ABC):
         """All single models in it."""
 
     @property
+    def gene_readers(self) -> tuple[SingleModel, ...]:
+        """The single models in it that read whole genes."""
+        return tuple(single for single in self.singles if single.gene_predictor is not None)
+
+    @property
+    def gene_columns(self) -> tuple[str, ...]:
+        """Features that are computed from whole genes by the model itself: `scores_of_gene` gives them."""
+        return tuple(name for single in self.gene_readers for name in single.own_columns)
+
+    @property
+    def reach(self) -> int:
+        """Positions on either side of a part of a gene that its `gene_columns` depend on."""
+        found = (single.gene_predictor for single in self.gene_readers)
+        return max((predictor.reach for predictor in found if predictor is not None), default=0)
+
+    def scores_of_gene(self, gene: GeneTracks, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """The `gene_columns` (n,) of the positions `rows` of a gene; `rows` are (n,), increasing."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for single in self.gene_readers:
+            if single.gene_predictor is not None:
+                scores = single.gene_predictor.position_scores(gene, rows)
+                found |= dict(zip(single.own_columns, scores.T, strict=True))
+        return found
+
+    @property
     def depth(self) -> int:
         """How many ensembles lie within one another; 0 in a single model."""
         return 0
@@ -221,7 +247,13 @@ class FittedModel(ABC):
         Returns
         -------
         ndarray of float64, (*leading, n, 3)
+
+        Raises
+        ------
+        InputError
+            If the model reads whole genes, and `X` is a table of rows without its scores of them.
         """
+        require_gene_columns(X, self.gene_columns)
         rows: Rows = open_rows(X, self.feature_names)
         result = np.empty((*leading, rows.n_rows, self.n_classes))
         for start, matrix in rows.chunks():

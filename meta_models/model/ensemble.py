@@ -1,8 +1,8 @@
-"""Several fitted models that read the same features, combined into one."""
+"""Several fitted models combined into one; each reads columns of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ MAX_DEPTH = 8
 
 
 class EnsembleMetaModel(FittedModel):
-    """Members that read the same features, and how they are combined. A member may be an ensemble itself.
+    """Members, each of which reads some of the features, and how they are combined. A member may be an ensemble itself.
 
     Parameters
     ----------
@@ -29,6 +29,9 @@ class EnsembleMetaModel(FittedModel):
     combination : Combination
     calibrators : three calibrators, or None
         Applied to the combined probabilities.
+    feature_names : sequence of str, (F,), optional
+        Columns of the matrix, among them all that a member reads; by default these, in the order in which members
+        name them.
 
     Raises
     ------
@@ -43,10 +46,13 @@ class EnsembleMetaModel(FittedModel):
         info: ModelInfo,
         combination: Combination | None = None,
         calibrators: Sequence[Calibrator] | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         _require_compatible(members, info)
-        super().__init__(members[0].feature_names, calibrators=calibrators, info=info)
+        names = names_of_all(members) if feature_names is None else feature_names
+        super().__init__(names, calibrators=calibrators, info=info)
         self.members = tuple(members)
+        self.columns = tuple(columns_of(member, self.feature_names) for member in members)
         self.combination: Combination = Mean() if combination is None else combination
         self.combination.check(len(members), self.n_classes)
         if max(self.combination.columns, default=-1) >= len(self.feature_names):
@@ -76,11 +82,17 @@ class EnsembleMetaModel(FittedModel):
 
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
         """The same members and combination with other calibrators, or none."""
-        return EnsembleMetaModel(self.members, info=self.info, combination=self.combination, calibrators=calibrators)
+        return self._with(self.info, calibrators)
 
     def with_info(self, info: ModelInfo) -> EnsembleMetaModel:
         """The same members, combination and calibrators with another origin."""
-        return EnsembleMetaModel(self.members, info=info, combination=self.combination, calibrators=self.calibrators)
+        return self._with(info, self.calibrators)
+
+    def _with(self, info: ModelInfo, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
+        return EnsembleMetaModel(
+            self.members, info=info, combination=self.combination, calibrators=calibrators,
+            feature_names=self.feature_names,
+        )  # fmt: skip
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Combined probabilities (n, 3) of a float32 (n, F) matrix, NaN where a value is missing."""
@@ -112,22 +124,44 @@ class EnsembleMetaModel(FittedModel):
             raise ValueError(f"leaving a member out needs mean or voting; this ensemble is {self.combination.kind}")
         if self.n_members < 2 or not 0 <= member_index < self.n_members:
             raise ValueError(f"no member {member_index} can be left out of {self.n_members}")
-        others = [m for i, m in enumerate(self.members) if i != member_index]
-        return self.map_chunks(X, lambda matrix: self.combination(_probabilities(others, matrix)))
+        others = [i for i in range(self.n_members) if i != member_index]
+        return self.map_chunks(X, lambda matrix: self.combination(self._probabilities(others, matrix)))
 
     def _members_of(self, matrix: Matrix) -> NDArray[np.float64]:
-        return _probabilities(self.members, matrix)
+        return self._probabilities(range(self.n_members), matrix)
+
+    def _probabilities(self, numbers: Iterable[int], matrix: Matrix) -> NDArray[np.float64]:
+        """Probabilities (M, n, K) of the members of these numbers, each of its columns of the matrix (n, F)."""
+        return np.stack([self.members[m].probabilities_of(matrix[:, self.columns[m]]) for m in numbers])
 
 
-def _probabilities(members: Sequence[FittedModel], matrix: Matrix) -> NDArray[np.float64]:
-    return np.stack([member.probabilities_of(matrix) for member in members])
+def names_of_all(models: Iterable[FittedModel]) -> tuple[str, ...]:
+    """The features that any of `models` reads, each once, in the order in which they name them."""
+    return tuple(dict.fromkeys(name for model in models for name in model.feature_names))
+
+
+def columns_of(model: FittedModel, feature_names: Sequence[str]) -> slice | NDArray[np.intp]:
+    """Where the features of `model` stand among `feature_names`: the whole where they are the same.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not there.
+    """
+    if model.feature_names == tuple(feature_names):
+        return slice(None)
+    places = {name: at for at, name in enumerate(feature_names)}
+    if absent := [name for name in model.feature_names if name not in places]:
+        raise ValueError(f"a member reads features that are not there: {', '.join(absent)[:300]}")
+    return np.array([places[name] for name in model.feature_names], np.intp)
 
 
 def _require_compatible(members: Sequence[FittedModel], info: ModelInfo) -> None:
     if not members:
         raise ValueError("an ensemble needs members")
-    if any(member.feature_names != members[0].feature_names for member in members):
-        raise ValueError("members must have the same features in the same order")
+    own = [name for member in members for name in member.gene_columns]
+    if len(set(own)) < len(own):
+        raise ValueError("members that read whole genes must call their scores by different names")
     if any(member.info.classes != info.classes for member in members):
         raise ValueError("members must have the classes of the whole in the same order")
     if len({member.calibrators is None for member in members}) > 1:

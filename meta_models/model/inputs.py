@@ -175,6 +175,23 @@ def _pandas_rows(frame: Any, names: Sequence[str]) -> Rows:
     return Rows(len(frame), names, take)
 
 
+def require_gene_columns(X: object, names: Sequence[str]) -> None:
+    """See that a table holds the columns `names`, which a model computes from whole genes.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    found = getattr(X, "columns", getattr(getattr(X, "schema", None), "names", None))
+    if found is not None and not set(names) <= set(map(str, found)):
+        raise InputError(
+            "This model reads whole genes: every position with what lies around it",
+            "Found a table of rows",
+            "Predict with 'meta-models predict' from a built folder (--dataset OUT) or from a genome (--genome)",
+        )
+
+
 def resolve_columns(found: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """The features in `names` that stand among `found`, in the order of `names`.
 

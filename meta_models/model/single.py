@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meta_models.learners.genes_seam import GenePredictor
 from meta_models.learners.seam import Matrix, Predictor
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import Calibrator
@@ -17,6 +18,7 @@ class SingleModel(FittedModel):
     predictor : Predictor
         Of a score for each class in the order of ``info.classes``.
     feature_names : sequence of str, (F,)
+        The last ones are its own scores, where it reads whole genes; the others are for the calibrators then.
     learner : str
         Name of the learner that restores the predictor from its files.
     info : ModelInfo
@@ -41,7 +43,8 @@ class SingleModel(FittedModel):
         super().__init__(feature_names, calibrators=calibrators, info=info)
         if predictor.n_targets != self.n_classes:
             raise ValueError(f"a score for each class is needed, found {predictor.n_targets}")
-        if predictor.n_inputs != len(feature_names):
+        others = len(feature_names) - predictor.n_inputs
+        if others < 0 or (others and not isinstance(predictor, GenePredictor)):
             raise ValueError(f"the predictor takes {predictor.n_inputs} features, {len(feature_names)} were named")
         self.predictor, self.learner = predictor, learner
 
@@ -55,13 +58,23 @@ class SingleModel(FittedModel):
         """Itself."""
         return (self,)
 
+    @property
+    def gene_predictor(self) -> GenePredictor | None:
+        """The predictor, where it reads whole genes."""
+        return self.predictor if isinstance(self.predictor, GenePredictor) else None
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The features that the predictor takes."""
+        return self.feature_names[-self.predictor.n_inputs :]
+
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""
         self.predictor.set_threads(n)
 
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Scores (n, K) of a float32 (n, F) matrix, NaN where a value is missing."""
-        return self.predictor.scores(matrix)
+        return self.predictor.scores(matrix[:, -self.predictor.n_inputs :])
 
     def predict_scores(self, X: object) -> Probabilities:
         """Uncalibrated scores, float64 (n, K); rows need not sum to 1. `X` as in :meth:`predict_proba`."""

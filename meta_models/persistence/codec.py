@@ -17,6 +17,7 @@ from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
 from meta_models.model.calibrators import CALIBRATORS
 from meta_models.model.combinations import COMBINATIONS
+from meta_models.model.ensemble import columns_of
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -99,7 +100,7 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
     if groups and any(single.calibrators is not None for single in singles):
         optional["member_calibrators"] = [_kinds(single) for single in singles]
     if len(groups) > 1:
-        optional["groups"] = [_group_record(group) for group in groups[:-1]]
+        optional["groups"] = [_group_record(group) | _columns(group[0], model) for group in groups[:-1]]
     if model.info.recipe is not None:
         optional["recipe"] = True
     return optional | {
@@ -113,9 +114,16 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
         "combination": _combination_record(groups[-1]) if groups else None,
         "calibrators": _kinds(model),
         "parts": [
-            {"learner": single.learner, "files": sorted(files)} for single, files in zip(singles, parts, strict=True)
+            {"learner": single.learner, "files": sorted(files)} | _columns(single, model)
+            for single, files in zip(singles, parts, strict=True)
         ],
     }
+
+
+def _columns(part: FittedModel, whole: FittedModel) -> dict[str, object]:
+    """Which columns of the whole a model in it reads, where these are not all."""
+    found = columns_of(part, whole.feature_names)
+    return {} if isinstance(found, slice) else {"columns": found.tolist()}
 
 
 def _combination_record(group: _Group) -> dict[str, object]:
@@ -176,19 +184,22 @@ def _restored(manifest: Manifest, read: Read) -> FittedModel:
     ]
     for number, group in enumerate(manifest.groups):
         of_group, folder = group.info.info(manifest.format_version), _group_folder(number)
-        models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder))
-    return _ensemble(models, whole, info, manifest.calibrators, read, "")
+        names = manifest.names(group.columns)
+        models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder, names))
+    return _ensemble(models, whole, info, manifest.calibrators, read, "", manifest.feature_names)
 
 
 def _ensemble(
     models: Sequence[FittedModel], record: CombinationRecord, info: ModelInfo, kinds: Sequence[str] | None, read: Read,
-    folder: str,
+    folder: str, names: Sequence[str],
 ) -> EnsembleMetaModel:  # fmt: skip
     kind = COMBINATIONS[record.kind]
-    names = {array: _combination_name(array, folder) for array in kind.names}
-    combination = kind.from_arrays({array: from_npy(read(name), name) for array, name in names.items()})
+    entries = {array: _combination_name(array, folder) for array in kind.names}
+    combination = kind.from_arrays({array: from_npy(read(entry), entry) for array, entry in entries.items()})
     calibrators, members = _calibrators(kinds, read, folder), [models[number] for number in record.members]
-    return EnsembleMetaModel(members, info=info, combination=combination, calibrators=calibrators)
+    return EnsembleMetaModel(
+        members, info=info, combination=combination, calibrators=calibrators, feature_names=names
+    )  # fmt: skip
 
 
 def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
@@ -207,12 +218,14 @@ def _recipe_bytes(recipe: Recipe) -> bytes:
 def _single(
     manifest: Manifest, read: Read, member: int, info: ModelInfo, calibrators: Sequence[Calibrator] | None
 ) -> SingleModel:
-    learner = _FORMER if manifest.parts is None else manifest.parts[member].learner
-    predictor = _predictor(manifest, read, member, learner)
-    return SingleModel(predictor, manifest.feature_names, learner=learner, info=info, calibrators=calibrators)
+    part = None if manifest.parts is None else manifest.parts[member]
+    learner = _FORMER if part is None else part.learner
+    names = manifest.names(None if part is None else part.columns)
+    predictor = _predictor(manifest, read, member, learner, len(names))
+    return SingleModel(predictor, names, learner=learner, info=info, calibrators=calibrators)
 
 
-def _predictor(manifest: Manifest, read: Read, member: int, learner: str) -> Predictor:
+def _predictor(manifest: Manifest, read: Read, member: int, learner: str, n_features: int) -> Predictor:
     if learner not in LEARNERS:
         raise UsageError(
             f"The learner {learner!r} must be installed to use this model",
@@ -220,8 +233,9 @@ def _predictor(manifest: Manifest, read: Read, member: int, learner: str) -> Pre
             "Install the package that it comes from",
         )
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
+    n_inputs = len(CLASS_NAMES) if LEARNERS[learner].traits.inputs == "genes" else n_features
     try:
-        return restore_predictor(LEARNERS[learner], files, len(manifest.feature_names), len(CLASS_NAMES))
+        return restore_predictor(LEARNERS[learner], files, n_inputs, len(CLASS_NAMES))
     except MalformedModel as error:
         raise damaged(f"member {member}: {error}") from None
 
@@ -249,7 +263,7 @@ def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
         raise ValueError(f"at most {MAX_MEMBERS} members can be stored")
     files = member.predictor.files()
     try:
-        restore_predictor(LEARNERS[member.learner], files, member.n_features_in_, member.predictor.n_targets)
+        restore_predictor(LEARNERS[member.learner], files, member.predictor.n_inputs, member.predictor.n_targets)
     except MalformedModel as error:
         raise ValueError(f"member {number} cannot be stored: {error}") from error
     return files

@@ -97,11 +97,22 @@ class InfoRecord(_Strict):
         return ModelInfo(**values, format_version=format_version)
 
 
+#: Numbers of the columns that a model within an ensemble reads, in its order.
+Columns = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=1_000_000)]
+
+
 class PartRecord(_Strict):
-    """What one member was fitted with, and the files of its predictor: ``members/<number>/<file>``."""
+    """What one member was fitted with, and the files of its predictor: ``members/<number>/<file>``.
+
+    Attributes
+    ----------
+    columns
+        Of ``feature_names``; None: all of them.
+    """
 
     learner: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=MAX_FILES)]
+    columns: Columns | None = None
 
 
 class CombinationRecord(_Strict):
@@ -110,16 +121,17 @@ class CombinationRecord(_Strict):
     The single models have the numbers from 0 on, in the order of their parts; inner ensembles those after them.
     """
 
-    kind: Literal["mean", "voting", "weighted", "stacking", "per-bin"]
+    kind: Literal["mean", "voting", "weighted", "stacking", "per-bin", "routed"]
     members: Annotated[tuple[Annotated[int, Field(ge=0, lt=2 * MAX_MEMBERS)], ...], Field(min_length=1)]
 
 
 class GroupRecord(_Strict):
-    """An inner ensemble; its members have smaller numbers than itself."""
+    """An inner ensemble; its members have smaller numbers than itself. `columns` as those of a part."""
 
     info: InfoRecord
     calibrators: Kinds | None
     combination: CombinationRecord
+    columns: Columns | None = None
 
 
 #: What the combinations of format 1, which were names, are now.
@@ -178,8 +190,22 @@ class Manifest(_Strict):
             raise ValueError("parts stand in version 2, and in no earlier one")
         if self.parts is not None and len(self.parts) != self.n_members:
             raise ValueError("there is a part for each member")
+        self._check_columns()
         self._check_tree()
         return self
+
+    def _check_columns(self) -> None:
+        """Models within an ensemble read columns that are there; a single model reads all of them."""
+        named = [*(part.columns for part in self.parts or ()), *(group.columns for group in self.groups)]
+        chosen = [columns for columns in named if columns is not None]
+        if chosen and self.kind == "single":
+            raise ValueError("a single model reads all columns")
+        if any(max(columns) >= len(self.feature_names) for columns in chosen):
+            raise ValueError("a model reads columns that are not there")
+
+    def names(self, columns: tuple[int, ...] | None) -> tuple[str, ...]:
+        """The features that a model within the whole reads."""
+        return self.feature_names if columns is None else tuple(self.feature_names[column] for column in columns)
 
     def _check_tree(self) -> None:
         """Each model but the whole is a member of one ensemble, whose number is greater than its own."""

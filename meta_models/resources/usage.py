@@ -111,10 +111,12 @@ def _tree_by_parents(pid: int) -> list[int]:
 
 
 def kill_children() -> None:
-    """Kill all descendants of this process."""
+    """Kill all descendants of this process; Python's keeper of semaphores, which would complain, ends by itself."""
     for child in _tree_by_parents(os.getpid())[1:]:  # the kernel's lists may miss one
         with suppress(psutil.Error):
-            psutil.Process(child).kill()
+            process = psutil.Process(child)
+            if not any("multiprocessing.resource_tracker" in word for word in process.cmdline()):
+                process.kill()
 
 
 def _pss(pid: int) -> int | None:

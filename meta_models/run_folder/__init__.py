@@ -14,6 +14,7 @@ interrupt ``interrupted``.
 from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
 from meta_models.run_folder.environment import LOCK, EnvironmentRecord, describe_environment, requirements_lock
 from meta_models.run_folder.folder import RunFolder, make_folder
+from meta_models.run_folder.lock import shared_lock
 from meta_models.run_folder.manifest import (
     MANIFEST_NAME,
     ArtifactRecord,
@@ -25,10 +26,13 @@ from meta_models.run_folder.manifest import (
     describe_input,
     library_versions,
     read_artifact,
+    require_versions,
 )
 from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import install_signal_handlers
+from meta_models.run_folder.unit_plan import Recorded, Recording, UnitPlan
 from meta_models.run_folder.units import UnitHit, UnitKey, UnitMiss, UnitStore
+from meta_models.run_folder.work_files import Order, PickledFile, do_order
 from meta_models.run_folder.writers import (
     as_arrow,
     json_bytes,
@@ -44,12 +48,17 @@ __all__ = [
     "EnvironmentRecord",
     "InputRecord",
     "MemoryFigures",
+    "Order",
+    "PickledFile",
+    "Recorded",
+    "Recording",
     "RunFolder",
     "RunManifest",
     "RunState",
     "UnitHit",
     "UnitKey",
     "UnitMiss",
+    "UnitPlan",
     "UnitRecord",
     "UnitStore",
     "as_arrow",
@@ -57,6 +66,7 @@ __all__ = [
     "atomic_write",
     "describe_environment",
     "describe_input",
+    "do_order",
     "hash_file",
     "install_signal_handlers",
     "json_bytes",
@@ -66,8 +76,10 @@ __all__ = [
     "read_artifact",
     "remove_temporaries",
     "require_space",
+    "require_versions",
     "requirements_lock",
     "scratch_folder",
+    "shared_lock",
     "verify_parquet",
     "write_parquet",
 ]

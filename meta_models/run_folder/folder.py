@@ -230,6 +230,10 @@ class RunFolder:
         """A folder for working files in this one, see :func:`scratch_folder`."""
         return scratch_folder(self.path, name, need=need)
 
+    def close_planned(self) -> None:
+        """Have the run end as ``planned``: its units are done by others, and its artifacts made by who collects."""
+        self.update(state=RunState.PLANNED, ended=now())
+
     def fail(self, message: str) -> None:
         """Mark the run ``failed`` now, for a process that is about to end itself."""
         self._close(RunState.FAILED, message)
@@ -242,7 +246,8 @@ class RunFolder:
     def _outcome(self) -> Iterator[None]:
         try:
             yield
-            self._complete()
+            if self.manifest.state is RunState.RUNNING:
+                self._complete()
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | TimeUp) or (
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS

@@ -1,11 +1,15 @@
-"""One run at a time in a folder: a lock of the kernel, which a killed process gives up by itself."""
+"""One run at a time in a folder, or many units of one: a lock of the kernel, which a killed process gives up."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,11 +48,7 @@ class FolderLock:
         try:
             self._lock.acquire()
         except Timeout:
-            raise UsageError(
-                f"The run folder {self._folder} must not be in use",
-                f"Found that {_holder(self._folder)} is running in it",
-                "Wait until it ends, or choose another --out-dir",
-            ) from None
+            raise _in_use(self._folder) from None
         except OSError as error:
             raise write_error(error, self._folder) from error
         holder = {"pid": os.getpid(), "host": socket.gethostname()}
@@ -72,9 +72,70 @@ class FolderLock:
                 logger.warning("%s cannot be removed: %s", self._folder / name, error)
 
 
+@contextmanager
+def shared_lock(folder: Path) -> Iterator[None]:
+    """Within the block no run begins in `folder`, while others may hold the same: units of a run work side by side.
+
+    Where the file system has no such locks, a unit is kept out of a folder in which a run is at work, but not a run out
+    of one with units: it may take away what they are writing, and they fail and can be done again.
+
+    Raises
+    ------
+    UsageError
+        If a run is at work in it.
+    WriteError
+        If the lock cannot be made.
+    """
+    descriptor = _hold_shared(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hold_shared(folder: Path) -> int:
+    """The descriptor of the folder's lock, held with others; not of one that a run removed at its end meanwhile."""
+    path = folder / LOCK_NAME
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise write_error(error, path) from error
+        if _locked(descriptor, folder) and _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, folder: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        held = error.errno in (errno.EAGAIN, errno.EACCES)
+        if held or (folder / HOLDER_NAME).exists():
+            os.close(descriptor)
+            raise _in_use(folder) from None
+        logger.warning("%s has no locks that are shared (%s)", folder, error.strerror)
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _in_use(folder: Path) -> UsageError:
+    return UsageError(
+        f"The run folder {folder} must not be in use",
+        f"Found that {_holder(folder)} is running in it",
+        "Wait until it ends, or choose another --out-dir",
+    )
+
+
 def _holder(folder: Path) -> str:
     try:
         holder = json.loads((folder / HOLDER_NAME).read_text(encoding="utf-8"))
         return f"process {int(holder['pid'])} on host {holder['host']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return "another process, or a unit,"

@@ -27,7 +27,7 @@ MANIFEST_NAME = "run_manifest.json"
 
 _LIBRARIES = (
     "meta-models", "xgboost", "xgboost-cpu", "polars", "pyarrow", "numpy", "scipy", "scikit-learn", "shap",
-    "matplotlib", "pydantic",
+    "matplotlib", "pydantic", "lightgbm", "catboost", "torch",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class RunState(StrEnum):
     """Where a run stands. A run that was killed stays ``running`` in its manifest."""
 
     RUNNING = "running"
+    PLANNED = "planned"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     COMPLETE = "complete"
@@ -217,6 +218,25 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def require_versions(expected: Mapping[str, str], found: Mapping[str, str], where: str) -> None:
+    """Refuse other libraries than those that the run was begun with: they may make another model.
+
+    Raises
+    ------
+    UsageError
+        With each that differs.
+    """
+    names = sorted(expected.keys() | found.keys())
+    other = [
+        f"{n} {found.get(n, 'none')} (not {expected.get(n, 'none')})" for n in names if expected.get(n) != found.get(n)
+    ]
+    if other:
+        raise UsageError(
+            "Every process of a run must have the same libraries", f"Found in {where}: {', '.join(other)}",
+            "Use one environment for all",
+        )  # fmt: skip
 
 
 def now() -> str:

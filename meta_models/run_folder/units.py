@@ -15,6 +15,7 @@ from typing import Any
 from meta_models.errors import WriteError
 from meta_models.run_folder.atomic import atomic_path, flush, is_temporary, set_aside, sha256_of, write_error
 from meta_models.run_folder.manifest import UnitRecord
+from meta_models.run_folder.visibility import VISIBLE_SECONDS, wait_for
 from meta_models.run_folder.writers import digest, json_bytes
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,32 @@ class UnitStore:
         if self._listener is not None:
             reused = isinstance(found, UnitHit)
             self._listener(name, UnitRecord(key=key.sha256, reused=reused, reason=found.reason))
+        return found
+
+    def holds(self, name: str, key: UnitKey) -> bool:
+        """Whether :meth:`get` would find the unit; nobody is told."""
+        return isinstance(self._look_up(name, key), UnitHit)
+
+    def awaited(self, name: str, key: UnitKey, *, seconds: float = VISIBLE_SECONDS) -> UnitHit:
+        """A unit that a process, on another machine perhaps, has put: a shared folder may show it a while later.
+
+        Raises
+        ------
+        WriteError
+            If it is not there after so many `seconds`.
+        """
+
+        def look() -> UnitHit | None:
+            found = self._look_up(name, key)
+            return found if isinstance(found, UnitHit) else None
+
+        found = wait_for(look, self.folder, seconds=seconds)
+        if found is None:
+            raise WriteError(
+                f"The unit {name} must be in {self.folder}, for it was done",
+                f"After {seconds:.0f} s {self._look_up(name, key).reason}",
+                "The run folder must be one that all machines share",
+            )
         return found
 
     def put(

@@ -13,6 +13,7 @@ from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import FeatureGroup, SpliceClass
+from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.fitting.audit import sample_size
 from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
@@ -29,6 +30,7 @@ SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers o
 RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
+CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
@@ -53,16 +55,20 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_
 
 
 def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
-    """Bytes that results of several learners take beside one that is trained, and their combination; 0 for one."""
-    learners = len(config.learners)
-    if learners == 1:
+    """Bytes that results of several members take beside one that is trained, and their combination; 0 for one."""
+    if config.members == 1:
         return 0
     stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
-    return learners * (JOINED_ROW_BYTES + stacking) * profile.rows
+    composition = COMPOSITION_ROW_BYTES * (config.combine == "routed")
+    return (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
 
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
-    """The shape of `rows` rows of a table, with the motif columns of all folds and of the final model."""
+    """The shape of `rows` rows of a table with the motif columns of all fits, or of its genes."""
+    if config.learner.traits.inputs == "genes":
+        return Shape(
+            rows, profile.gene_tracks, positions=profile.gene_positions, genes=profile.genes, inner=profile.gene_inner
+        )
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
     motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0
@@ -76,18 +82,33 @@ def profile_peak(
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
     shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     training = fitting_peak(shape, config, resources, at_a_time)
+    after = after_training(profile, config, resources.threads, needs)
     if needs.trains_again:
-        training += needs.bytes
-    return _with_other_phases(training, profile, config, needs)
+        training += after - PROCESS
+    return _with_other_phases(training, profile, config, after)
 
 
-def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, needs: AnalysisNeeds) -> int:
+def after_training(profile: DatasetProfile, config: TrainingConfig, threads: int, needs: AnalysisNeeds) -> int:
+    """Peak in bytes of what comes after training: the tables that are scored then, and the analyses, which `needs`."""
+    contenders = CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
+    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads)
+
+
+def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+    """Bytes of scoring whole genes again: its library does not give back what training took."""
+    if not config.reads_genes:
+        return 0
+    shape = shape_of(profile, profile.rows, config)
+    return config.learner.footprint(shape, config.section, Resources(threads)).predictor
+
+
+def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, after: int) -> int:
     reading = PROCESS + READ_ROW_BYTES * profile.rows
     share = max(config.screening_share, config.screening_min_genes / profile.genes)
     screened = 4 * min(1.0, share) * profile.rows * profile.features
     screening = _held(profile.rows, config) + 2 * min(HELD_BYTES, screened)
     mining = training + POOL_ROW_BYTES * profile.pool_rows
-    return int(max(reading, screening, mining, PROCESS + needs.bytes))
+    return int(max(reading, screening, mining, after))
 
 
 def _held(rows: int, config: TrainingConfig) -> float:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from meta_models.choice import Choice
+from meta_models.choice import BATCHES, Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
-from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
@@ -87,6 +86,18 @@ class Plan:
             for name, peak in self.peaks.items()
         )
 
+    def _costs(self, name: str, peak: int) -> dict[str, float]:
+        """What a learner takes, as far as it is known before."""
+        own = self.config.of_learner(name)
+        seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
+        fits = {} if seconds is None else {"predicted_cpu_seconds": round(seconds * self.config.n_folds, 1)}
+        return {"predicted_peak_bytes": peak, **fits}
+
+    def _cache_bytes(self, strategy: TrainingStrategy) -> int:
+        """Most bytes of a cache: learners are trained one after another."""
+        alone = [self.config.of_learner(name) for name in self.config.learners]
+        return max(strategy.cache_bytes(shape_of(self.profile, self.profile.rows, own), own) for own in alone)
+
     def to_dict(self) -> dict[str, Any]:
         """For ``--dry-run``."""
         return {
@@ -98,11 +109,11 @@ class Plan:
                     "title": STRATEGIES[name].describe(self.config),
                     "predicted_peak_bytes": peak,
                     "fits": peak <= self.budget.bytes,
-                    "cache_bytes": STRATEGIES[name].cache_bytes(self.profile.rows, self.profile.features, self.config),
+                    "cache_bytes": self._cache_bytes(STRATEGIES[name]),
                 }
                 for name, peak in self.peaks.items()
             },
-            "learners": {name: {"predicted_peak_bytes": peak} for name, peak in self.learner_peaks.items()},
+            "learners": {name: self._costs(name, peak) for name, peak in self.learner_peaks.items()},
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
@@ -131,23 +142,21 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
-    _require_rows(config)
     shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
+    _require_possible(config, alone)
     by_learner = {
         name: {
             own.learners[0]: strategy.predict_peak(profile, own, resources, needs=needs, budget=budget.bytes)
             for own in alone
         }
         for name, strategy in STRATEGIES.items()
-        if not any(map(strategy.obstacle, alone)) or name == config.strategy
+        if not any(map(strategy.obstacle, alone))
     }
     peaks = {name: max(found.values()) + combining_bytes(profile, config) for name, found in by_learner.items()}
     choice = choose_strategy(profile, config, peaks, budget.bytes)
-    for own in alone:
-        STRATEGIES[choice.name].require_possible(own)
     if config.max_features is not None and not STRATEGIES[choice.name].chooses_features:
         raise UsageError(
             "--max-features needs a strategy whose models are scored fold by fold",
@@ -160,13 +169,9 @@ def make_plan(
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
 
 
-def _require_rows(config: TrainingConfig) -> None:
-    """Refuse learners of whole genes, which are fitted from Python only."""
-    genes = [name for name in config.learners if LEARNERS[name].traits.inputs == "genes"]
-    if genes:
-        rows = [name for name in LEARNERS if LEARNERS[name].traits.inputs == "rows"]
-        raise UsageError(
-            "train fits learners of rows",
-            f"{genes[0]} reads whole genes, and is fitted from Python only (meta_models.learners.neural)",
-            f"Take one of {', '.join(rows)}",
-        )
+def _require_possible(config: TrainingConfig, alone: Sequence[TrainingConfig]) -> None:
+    """Refuse a strategy that is named, where a learner cannot be fitted in this way."""
+    named = STRATEGIES.get(BATCHES if config.train_all_genes else config.strategy)
+    if named is not None:
+        for own in alone:
+            named.require_possible(own)

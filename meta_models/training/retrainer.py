@@ -133,7 +133,7 @@ class Retrainer:
         self, preparation: Preparation, labels: NDArray[np.uint8], jobs: list[FitJob]
     ) -> Iterator[tuple[FitJob, Fitted]]:
         config, prepared, traits = self._config, preparation.prepared, self._learner.traits
-        weights = row_weights(config.training_weights, labels, self._sampling_weights()) if traits.weights else None
+        weights = self._weights(labels) if traits.weights else None
         possible = CAN_FORK and traits.side_by_side
         workers = worker_count(config, self._resources.threads, self._resources.device) if possible else 1
         threads = 1 if workers > 1 else self._resources.threads
@@ -146,8 +146,10 @@ class Retrainer:
                 yield job, decode(self._learner, files)
                 progress.advance()
 
-    def _sampling_weights(self) -> NDArray[np.float32] | None:
-        return self._result.oof["weight"].to_numpy() if self._result.weighting == "sampling_weight" else None
+    def _weights(self, labels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        config = self._config
+        sampling = self._result.oof["weight"].to_numpy() if self._result.weighting == "sampling_weight" else None
+        return row_weights(config.training_weights, labels, sampling, of_classes=config.class_weights, seed=config.seed)
 
 
 def make_retrainer(
@@ -158,6 +160,8 @@ def make_retrainer(
     A run that was trained on a GPU may be analysed where there is none.
     """
     config, features = result.config, len(result.kept_features)
+    if config.learner.traits.inputs == "genes":
+        return None, f"{config.learner.name} reads whole genes, and is not trained again on rows, features or labels"
     kmers = sum(record.group is FeatureGroup.KMER for record in result.features if record.name in result.kept_features)
     shape = Shape(table.n_rows, features, kmers, int((result.oof["label"] != 0).sum()))
     wanted = config if config.device == CPU else config.model_copy(update={"device": AUTO})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meta_models.choice import BATCHES, INCREMENTAL, SINGLE, Choice
+from meta_models.choice import BATCHES, EXTERNAL, INCREMENTAL, SINGLE, Choice
 from meta_models.config import UNFITTED, TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
@@ -52,6 +52,8 @@ def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str,
                 "--strategy must name a strategy", f"Found {config.strategy!r}", f"Take one of {known}, or auto"
             )
         return Choice(config.strategy, f"named by --strategy {config.strategy}")
+    if BATCHES not in peaks:
+        return _without_batches(config, peaks, budget)
     cap = min(budget, int(config.max_single_gb * 1e9))
     if why := _too_large(profile, config, peaks[SINGLE], cap):
         if peaks.get(INCREMENTAL, budget + 1) <= budget:
@@ -69,6 +71,15 @@ def _too_large(profile: DatasetProfile, config: TrainingConfig, peak: int, cap: 
     if profile.genes > config.max_single_genes:
         return f"{profile.genes:,} genes, more than --max-single-genes {config.max_single_genes:,}"
     return f"one model would need {peak / 1e9:.1f} GB of {cap / 1e9:.1f} GB" if peak > cap else ""
+
+
+def _without_batches(config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:
+    """Of learners that need no batches: all genes at once, on disk where memory does not hold them."""
+    cap = min(budget, int(config.max_single_gb * 1e9))
+    size = f"{peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB"
+    if peaks[SINGLE] <= cap or EXTERNAL not in peaks:
+        return Choice(SINGLE, f"a learner reads whole genes and needs no batches; predicted peak {size}")
+    return Choice(EXTERNAL, f"a learner reads whole genes and needs no batches; in memory they would need {size}")
 
 
 def choose_ensemble_cv(config: TrainingConfig, n_batches: int) -> Choice:

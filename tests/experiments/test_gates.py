@@ -16,9 +16,9 @@ from meta_models.errors import InputError, UsageError
 from meta_models.experiments.gates import Gate, GateResult, GateStatus, failed, pass_gates, read_gates
 from meta_models.experiments.measures import MEASURES
 from meta_models.experiments.runs import read_run
-from meta_models.result import EnsembleRecord, ScoreFigures
+from meta_models.result import EnsembleRecord, FitRecord, ScoreFigures
 from meta_models.run_folder import RunFolder, describe_input
-from meta_models.schema import MAIN_BASE
+from meta_models.schema import MAIN_BASE, SpliceClass
 
 PASSED, FAILED, NONE = GateStatus.PASSED, GateStatus.FAILED, GateStatus.NOT_APPLICABLE
 
@@ -54,12 +54,26 @@ def test_a_good_run_passes_every_gate_by_its_figure(run_dir: Path) -> None:
     assert {name: result.status for name, result in found.items() if name != "calibration"} == dict.fromkeys(
         [name for name in MEASURES if name != "calibration"], PASSED
     )
-    assert found["overfitting"].value == pytest.approx(0.3 / 0.2)  # losses after the last round
+    assert found["overfitting"].value == 1  # held-out loss falls from .6 to .3, which is 1.5 times .2
+    assert "1.000 times its lowest, and 1.50 times that of training, 5 models" in found["overfitting"].text
     assert found["folds_complete"].text == "5 of 5 folds scored, with donors and acceptors"
     assert found["positions_scored"].value == 1
     assert found["data_checked"].text == "1 files hashed, 2 tests for leaks on 2 genes"
     row = json.loads((run_dir / "meta_evaluation_summary.json").read_text())["headline"]["best_base"]
     assert found["baseline_beaten"].value == row["lower"]
+
+
+def test_rounds_that_do_harm_fail_and_a_loss_that_is_low_on_its_own_rows_does_not(tmp_path: Path) -> None:
+    def fits(*held_out: float) -> tuple[FitRecord, ...]:
+        train = tuple(0.4 / 10**at for at in range(len(held_out)))
+        return tuple(FitRecord(k, 0, SpliceClass.DONOR, len(held_out), train, held_out) for k in range(5))
+
+    learned = results(write_run(tmp_path / "learned", make_oof(), fits=fits(0.4, 0.3, 0.3)))["overfitting"]
+    assert (learned.status, learned.value) == (PASSED, 1)
+    assert "75.00 times that of training" in learned.text
+    harmed = results(write_run(tmp_path / "harmed", make_oof(), fits=fits(0.4, 0.3, 0.36)))["overfitting"]
+    assert harmed.status is FAILED
+    assert harmed.value == pytest.approx(0.36 / 0.3)
 
 
 def test_calibration_is_expected_over_observed_sites(run_dir: Path) -> None:
@@ -110,7 +124,7 @@ def test_what_a_run_has_not_is_not_applicable(tmp_path: Path) -> None:
     ("limits", "value", "kept"),
     [
         ({"above": 0}, 0.0, False), ({"above": 0}, 0.1, True), ({"at_least": 1}, 1.0, True),
-        ({"at_most": 2}, 2.1, False), ({"at_least": 1, "at_most": 2}, 0.9, False), ({}, 3.1, False), ({}, 3.0, True),
+        ({"at_most": 2}, 2.1, False), ({"at_least": 1, "at_most": 2}, 0.9, False), ({}, 1.11, False), ({}, 1.1, True),
     ],
 )  # fmt: skip
 def test_limits(limits: dict[str, float], value: float, *, kept: bool) -> None:
@@ -119,11 +133,11 @@ def test_limits(limits: dict[str, float], value: float, *, kept: bool) -> None:
 
 def test_the_gates_of_a_file_are_looked_at_in_its_order(run_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "gates.yaml"
-    file.write_text("- {gate: seeds_set}\n- {gate: overfitting, at_most: 1.2}\n")
+    file.write_text("- {gate: seeds_set}\n- {gate: overfitting, at_most: 0.9}\n")
     found = results(run_dir, *read_gates(file))
     assert list(found) == ["seeds_set", "overfitting"]
     assert [result.gate for result in failed(list(found.values()))] == ["overfitting"]
-    assert found["overfitting"].limit == "at most 1.2"
+    assert found["overfitting"].limit == "at most 0.9"
 
 
 @pytest.mark.parametrize(
@@ -158,11 +172,12 @@ def test_the_command_ends_with_5_where_a_gate_failed(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, out = tmp_path / "gates.yaml", tmp_path / "gates.tsv"
-    file.write_text("- {gate: overfitting, at_most: 1.2}\n- {gate: seeds_set}\n")
+    file.write_text("- {gate: overfitting, at_most: 0.9}\n- {gate: seeds_set}\n")
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(out)]) == 5
     printed = capsys.readouterr()
-    assert "Failed: overfitting: held-out loss is 1.50 times that of training, 5 models (at most 1.2)" in printed.err
+    assert "Failed: overfitting: held-out loss ends at 1.000 times its lowest" in printed.err
+    assert "5 models (at most 0.9)" in printed.err
     assert pl.read_csv(out, separator="\t")["status"].to_list() == ["failed", "passed"]
     file.write_text("- {gate: seeds_set}\n")
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(tmp_path / "gates.json")]) == 0

@@ -63,8 +63,8 @@ def test_a_run_keeps_its_key_wherever_it_lies_and_whatever_is_added(run_dir: Pat
 
 
 def test_an_unknown_tracker_is_refused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["track", str(run_dir), "--to", "wandb"]) == 2
-    assert "Take one of mlflow" in capsys.readouterr().err
+    assert main(["track", str(run_dir), "--to", "comet"]) == 2
+    assert "Take one of mlflow, wandb" in capsys.readouterr().err
 
 
 def test_without_the_library_the_extra_is_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

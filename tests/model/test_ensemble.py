@@ -11,6 +11,7 @@ from meta_models.model import (
 )
 from meta_models.model.combinations import Mean, PerBin, Stacking, Weighted
 from meta_models.model.ensemble import MAX_DEPTH
+from meta_models.persistence.codec import decode, encode
 
 X = rows(300, seed=5)
 INFO = ModelInfo(strategy="batch_ensemble", genes=())
@@ -39,7 +40,7 @@ def test_weights_are_per_class():
     np.testing.assert_allclose(model.predict_proba(X), normalise(np.column_stack(columns)))
 
 
-@pytest.mark.parametrize("combination", ["mean", "voting", "weighted", "stacking", "per-bin"])
+@pytest.mark.parametrize("combination", ["mean", "voting", "weighted", "stacking", "per-bin", "routed"])
 def test_probabilities_of_every_combination(combination):
     model = ensemble(combination)
     raw, calibrated = model.predict_both(X)
@@ -101,10 +102,33 @@ def test_members_may_be_calibrated_before_they_are_combined():
     np.testing.assert_allclose(model.predict_proba(X), np.mean(parts, axis=0), rtol=1e-12)
 
 
-def test_members_must_read_the_same_features():
+def test_a_member_reads_columns_of_its_own():
+    """Two members that name the same six features in other orders, and a whole that has a seventh."""
     other = SingleModel(single(1).predictor, FEATURES[::-1], info=INFO)
-    with pytest.raises(ValueError, match="same features"):
-        EnsembleMetaModel([single(), other], info=INFO)
+    model = EnsembleMetaModel([single(), other], info=INFO, feature_names=("unread", *FEATURES))
+    seven = np.column_stack([np.full(len(X), np.nan, np.float32), X])
+    expected = (single().predict_proba(X) + other.predict_proba(X[:, ::-1])) / 2
+    np.testing.assert_allclose(model.predict_proba(seven), expected, rtol=1e-12)
+    again = decode(encode(model), max_bytes=10_000_000)
+    assert again.feature_names == ("unread", *FEATURES)
+    assert [m.feature_names for m in again.members] == [FEATURES, FEATURES[::-1]]
+    np.testing.assert_array_equal(again.predict_proba(seven), model.predict_proba(seven))
+    assert EnsembleMetaModel([single(), other], info=INFO).feature_names == FEATURES
+    with pytest.raises(ValueError, match="reads features that are not there: gc_content"):
+        EnsembleMetaModel([single(), other], info=INFO, feature_names=FEATURES[:-1])
+
+
+def test_an_inner_ensemble_reads_columns_of_its_own():
+    renamed = SingleModel(single(1).predictor, tuple(f"other {name}" for name in FEATURES), info=INFO)
+    inner = EnsembleMetaModel([renamed, renamed], info=INFO)
+    model = EnsembleMetaModel([inner, single()], info=INFO)
+    assert model.feature_names == (*renamed.feature_names, *FEATURES)
+    both = np.column_stack([X, X[::-1]])
+    expected = (single(1).predict_proba(X) + single().predict_proba(X[::-1])) / 2
+    np.testing.assert_allclose(model.predict_proba(both), expected, rtol=1e-12)
+    again = decode(encode(model), max_bytes=10_000_000)
+    np.testing.assert_array_equal(again.predict_proba(both), model.predict_proba(both))
+    assert again.members[0].feature_names == renamed.feature_names
 
 
 def test_threads_reach_every_member():

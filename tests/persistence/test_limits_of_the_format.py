@@ -471,3 +471,25 @@ def test_what_a_file_consists_of(tmp_path: Path) -> None:
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert found.entries == {name: hashlib.sha256(value).hexdigest() for name, value in entries(data).items()}
     assert list(found.entries) == sorted(found.entries)
+
+
+def test_members_with_features_of_their_own_are_stored_by_their_numbers() -> None:
+    other = SingleModel(single(1).predictor, ("more", *FEATURES[:-1]), info=single(1).info)
+    model = EnsembleMetaModel([single(), other], info=ModelInfo("batch_ensemble", ("g0a",)))
+    data = dump_model(model)
+    parts = json.loads(entries(data)["model.json"])["parts"]
+    assert [part.get("columns") for part in parts] == [[0, 1, 2, 3, 4, 5], [6, 0, 1, 2, 3, 4]]
+    again = codec.decode(envelope.unwrap(data), max_bytes=2**30)
+    assert [member.feature_names for member in again.singles] == [FEATURES, other.feature_names]
+    assert dump_model(again) == data
+    wrong = [{**parts[0], "columns": [0, 1, 2, 3, 4, 7]}, parts[1]]
+    changed = json.loads(entries(data)["model.json"]) | {"parts": wrong}
+    with pytest.raises(UnsafeModelFile, match="reads columns that are not there"):
+        manifest.parse_manifest(json.dumps(changed).encode(), newest=2)
+
+
+def test_an_ensemble_in_another_may_have_features_that_no_member_reads() -> None:
+    inner = EnsembleMetaModel([single()], info=single().info, feature_names=("more", *FEATURES))
+    outer = EnsembleMetaModel([inner, inner], info=single().info)
+    again = codec.decode(envelope.unwrap(dump_model(outer)), max_bytes=2**30)
+    assert again.members[0].feature_names == ("more", *FEATURES)

@@ -32,10 +32,17 @@ Floats32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Part:
-    """A predictor of a model and the weight of its contributions for each class, (3,)."""
+    """A predictor of a model and the weight of its contributions for each class, (3,).
+
+    Attributes
+    ----------
+    columns : ndarray of int (F_part,)
+        Features of the whole model that it reads, in its order.
+    """
 
     predictor: Predictor
     weights: NDArray[np.float64]
+    columns: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -76,18 +83,18 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
     """The predictors behind `model` with their weights; None where one of them has no contributions."""
     if not isinstance(model, FittedModel):
         return None
-    parts = tuple(_weighted_parts(model, np.ones(3)))
+    parts = tuple(_weighted_parts(model, np.ones(3), np.arange(len(model.feature_names))))
     return parts if all(map(_explains, parts)) else None
 
 
-def _weighted_parts(model: FittedModel, weights: NDArray[np.float64]) -> Iterator[Part]:
-    """The predictors of a model that counts `weights` (3,): of a member of an ensemble, its share of that."""
+def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]) -> Iterator[Part]:
+    """The predictors of a model that counts `weights` (3,) and reads `columns`: of a member, its share of both."""
     if isinstance(model, SingleModel):
-        yield Part(model.predictor, weights)
+        yield Part(model.predictor, weights, columns)
     elif isinstance(model, EnsembleMetaModel):
         shares = model.combination.shares(model.n_members, len(CLASSES))
-        for member, share in zip(model.members, shares, strict=True):
-            yield from _weighted_parts(member, weights * share)
+        for member, share, own in zip(model.members, shares, model.columns, strict=True):
+            yield from _weighted_parts(member, weights * share, columns[own])
 
 
 def _explains(part: Part) -> bool:
@@ -97,8 +104,8 @@ def _explains(part: Part) -> bool:
 
 def parts_by_fold(result: TrainingResult) -> dict[int, tuple[Part, ...]]:
     """What is behind the out-of-fold scores of each fold; empty where it was not kept."""
-    if result.fold_models:
-        found = {int(fold): parts_of(model) for fold, model in result.fold_models.items()}
+    if result.explained_fold_models:
+        found = {int(fold): parts_of(model) for fold, model in result.explained_fold_models.items()}
         return {fold: parts for fold, parts in found.items() if parts is not None}
     everyone = parts_of(result.model)
     if everyone is None or result.ensemble is None or not result.ensemble.out_of_batch:
@@ -188,11 +195,11 @@ def explain(parts: Sequence[Part], model: FittedModel, rows: NDArray[np.int64], 
     bias = np.zeros(len(CLASSES))
     importance = np.zeros((len(parts), len(CLASSES), features.shape[1]))
     for m, part in enumerate(parts):
-        for start, chunk in _contributions(part.predictor, features):
+        for start, chunk in _contributions(part, features):
             for target in CLASSES:
                 own = chunk[:, target, :-1]
-                values[target, start : start + len(own)] += _weighted(own, part.weights[target])
-                importance[m, target] += np.abs(own).sum(axis=0, dtype=np.float64)
+                values[target][start : start + len(own), part.columns] += _weighted(own, part.weights[target])
+                importance[m, target, part.columns] += np.abs(own).sum(axis=0, dtype=np.float64)
             last_bias = chunk[0, :, -1].astype(np.float64)
         bias += last_bias * part.weights
         log.info("explained %d rows by member %d of %d", len(rows), m + 1, len(parts))
@@ -212,8 +219,8 @@ def contributions_to(
     """
     values = np.zeros(features.shape, dtype=np.float32)
     for part in parts:
-        for start, chunk in _contributions(part.predictor, features, approximate=approximate):
-            values[start : start + len(chunk)] += _weighted(chunk[:, target, :-1], part.weights[target])
+        for start, chunk in _contributions(part, features, approximate=approximate):
+            values[start : start + len(chunk), part.columns] += _weighted(chunk[:, target, :-1], part.weights[target])
     return values
 
 
@@ -221,12 +228,11 @@ def _weighted(values: Floats32, weight: float) -> Floats32:
     return values if weight == 1 else values * np.float32(weight)
 
 
-def _contributions(
-    predictor: Predictor, features: Floats32, *, approximate: bool = False
-) -> Iterator[tuple[int, Floats32]]:
-    """Start and contributions (m, 3, F + 1), the bias last, of consecutive chunks of rows."""
+def _contributions(part: Part, features: Floats32, *, approximate: bool = False) -> Iterator[tuple[int, Floats32]]:
+    """Start and contributions (m, 3, F_part + 1), the bias last, of consecutive chunks of rows."""
     for start in range(0, len(features), CHUNK_ROWS):
-        values = predictor.contributions(features[start : start + CHUNK_ROWS], approximate=approximate)
+        own = features[start : start + CHUNK_ROWS, part.columns]
+        values = part.predictor.contributions(own, approximate=approximate)
         if values is None:
             raise AssertionError("parts have contributions")
         yield start, values.astype(np.float32)
@@ -239,11 +245,12 @@ def _log_odds(model: FittedModel, matrix: Floats32) -> NDArray[np.float64]:
     return logit(model.scores_of(matrix))
 
 
-def importances_of(parts: Sequence[Part], kind: str) -> Mapping[SpliceClass, NDArray[np.float64]]:
-    """Importances (F,) of a kind by class, weighted over the parts; empty where a part has none of that kind."""
+def importances_of(parts: Sequence[Part], kind: str, n_features: int) -> Mapping[SpliceClass, NDArray[np.float64]]:
+    """Importances (n_features,) of a kind by class, weighted over the parts; empty where a part has none of them."""
     found = [part.predictor.importances().get(kind) for part in parts]
-    known = [values for values in found if values is not None]
-    if len(known) < len(parts):
-        return {}
-    weights = np.stack([part.weights for part in parts])
-    return {k: np.asarray(sum(v[k] * w[k] for v, w in zip(known, weights, strict=True))) for k in CLASSES}
+    total = np.zeros((len(CLASSES), n_features))
+    for part, values in zip(parts, found, strict=True):
+        if values is None:
+            return {}
+        total[:, part.columns] += values * part.weights[:, None]
+    return {k: total[k] for k in CLASSES}

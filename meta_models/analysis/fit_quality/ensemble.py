@@ -142,8 +142,10 @@ def rank_table(result: TrainingResult) -> pl.DataFrame | None:
 def member_gains(model: EnsembleMetaModel) -> NDArray[np.float64]:
     """The first importance of each feature that the learner has (total gain), (members, 3, features); else 0."""
     gains = np.zeros((len(model.singles), len(CLASSES), model.n_features_in_))
+    where = {name: number for number, name in enumerate(model.feature_names)}
     for m, member in enumerate(model.singles):
-        gains[m] = next(iter(member.predictor.importances().values()), gains[m])
+        for values in list(member.predictor.importances().values())[:1]:
+            gains[m][:, [where[name] for name in member.own_columns]] = values
     return gains
 
 
@@ -185,6 +187,9 @@ def consistency_lines(result: TrainingResult) -> tuple[str, ...]:
     if not isinstance(result.model, EnsembleMetaModel) or len(result.model.singles) < 2:
         return ()
     gains = member_gains(result.model)
+    gains = gains[gains.any(axis=(1, 2))]
+    if len(gains) < 2:
+        return ()
     lines = []
     for target in CLASSES:
         used = gains[:, target].max(axis=0) > 0

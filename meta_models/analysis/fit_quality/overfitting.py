@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FOLDER = "overfitting_analysis"
 #: The final model's rounds lie so far from a fold's that they were chosen on unlike losses.
 _UNLIKE_ROUNDS = 3.0
+#: Held-out loss that ends so many times above its lowest has risen: rounds were taken that did harm.
+MOST_RISEN = 1.1
 
 
 class Overfitting(Analysis):
@@ -69,6 +71,12 @@ class Overfitting(Analysis):
         if not limit:
             return
         folds = [r for r in records if r.fold >= 0]
+        risen = risen_loss(records)
+        if risen is not None and risen > MOST_RISEN:
+            found.warn(
+                f"Overfitting: held-out loss ends at {risen:.2f} times its lowest over the rounds: the last ones did "
+                "harm. Take fewer, or --rounds early-stopping."
+            )
         at_limit = sum(r.rounds >= limit for r in folds)
         if context.config.rounds != "fixed" and at_limit:
             found.warn(
@@ -84,11 +92,24 @@ class Overfitting(Analysis):
                 )
 
 
+def risen_loss(records: Sequence[FitRecord]) -> float | None:
+    """Held-out loss after the last round over the lowest after any, summed over the fits of folds: 1 at least.
+
+    None where no fit has losses by round. The gap to the loss of the rows trained on is no such figure: a run that
+    trains longer at a smaller step learns its rows better, and new ones, too.
+    """
+    curves = [(_known(r), _unseen_loss(r)) for r in records if r.fold >= 0]
+    known = [(min(curve.values()), last) for curve, last in curves if last is not None]
+    lowest = sum(low for low, _ in known)
+    return sum(last for _, last in known) / lowest if lowest else None
+
+
 _GAPS = (
     "Log-loss after the last round, weighted as in training, on the rows trained on and on rows that were not: the "
     "inner genes that decide when to stop (--rounds early-stopping), else the fold's held-out genes, for the final "
     "members of an ensemble a sample of the other members' genes. The gap is what the booster knows of its own genes "
-    "only; 'final' is the model on all rows."
+    "only, and no harm by itself; harm is a held-out loss that has risen above its lowest. 'final' is the model on all "
+    "rows."
 )
 _CURVES = (
     "Log-loss by round, weighted as in training, one line per booster: solid on the rows trained on, dashed on rows "
@@ -125,8 +146,13 @@ def _held_out(record: FitRecord) -> dict[int, float]:
 
 def _unseen_loss(record: FitRecord) -> float | None:
     """That after the last round of the booster, or the last that it was taken after."""
-    known = {at: loss for at, loss in _held_out(record).items() if at <= record.rounds}
+    known = _known(record)
     return known[max(known)] if known else None
+
+
+def _known(record: FitRecord) -> dict[int, float]:
+    """Loss on rows not trained on, by round, up to the last round of the booster."""
+    return {at: loss for at, loss in _held_out(record).items() if at <= record.rounds}
 
 
 def curve_table(records: Sequence[FitRecord]) -> pl.DataFrame:

@@ -32,6 +32,7 @@ from meta_models.analysis.framework.sources import ArtifactWriter, Retrainer
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.sheets import Page, Sheet
 from meta_models.config import TrainingConfig
+from meta_models.dataset.genes import GeneFolder
 from meta_models.result import Note, TrainingResult
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class AnalysisContext:
         Memory budget in bytes.
     threads : int
         Threads for predictions and contributions.
+    genes : GeneFolder or None
+        The genes of the table, where a learner reads them whole.
     """
 
     result: TrainingResult
@@ -68,6 +71,7 @@ class AnalysisContext:
     no_retrainer: str = "this run has no source of rows to train on again"
     budget: int | None = None
     threads: int = 1
+    genes: GeneFolder | None = None
 
     @property
     def config(self) -> TrainingConfig:

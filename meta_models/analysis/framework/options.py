@@ -12,7 +12,7 @@ from meta_models.local_paths import LocalName, LocalPath
 #: Options that replace those of the run where they are given.
 _REPLACING = (
     "targets", "bootstrap_samples", "plot_points", "shap_rows", "explained_sites", "importance_rows",
-    "permutation_rows", "permutation_features", "threads", "max_memory_gb",
+    "permutation_rows", "permutation_features", "explained_positions", "gradient_sites", "threads", "max_memory_gb",
 )  # fmt: skip
 
 
@@ -32,6 +32,8 @@ class AnalysisConfig(Configuration):
     plot_points: Annotated[int, Field(ge=10)] | None = Field(None, description="Most points of a drawn curve.")
     shap_rows: PositiveInt | None = Field(None, description="Rows explained by SHAP.")
     explained_sites: Annotated[int, Field(ge=0)] | None = Field(None, description="Most sites explained by SHAP.")
+    explained_positions: PositiveInt | None = Field(None, description="Positions whose inputs are taken away.")
+    gradient_sites: Annotated[int, Field(ge=0)] | None = Field(None, description="Sites explained by gradients.")
     importance_rows: PositiveInt | None = Field(None, description="Rows behind one-feature average precision.")
     permutation_rows: PositiveInt | None = Field(None, description="Rows behind permutation importance.")
     permutation_features: PositiveInt | None = Field(None, description="Features that are permuted alone.")

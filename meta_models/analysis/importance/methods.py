@@ -12,7 +12,7 @@ from meta_models.analysis.attribution.contributions import importances_of, parts
 from meta_models.analysis.comparison.precision import precision_of_counts
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
-from meta_models.analysis.importance.permutation import permutation_table
+from meta_models.analysis.importance.permutation import permutation_obstacle, permutation_table
 from meta_models.analysis.importance.shap import GROUP_COLOURS, add_group_legend
 from meta_models.analysis.importance.stability import spearman
 from meta_models.analysis.plots import style
@@ -42,7 +42,8 @@ class Importance(Analysis):
         """Write the table of all methods, their rank correlation, permutation by group, and plots."""
         found = Findings(context.writer)
         table = importance_table(context)
-        permuted = None if context.rows is None else permutation_table(context)
+        why = permutation_obstacle(context)
+        permuted = None if why else permutation_table(context)
         if permuted is not None:
             table = table.join(permuted.by_feature.rename({"count": "permuted_together"}), on="feature", how="left")
         file = found.write(f"{FOLDER}/feature_importance.csv", table)
@@ -70,7 +71,7 @@ class Importance(Analysis):
             for target in SITE_CLASSES:
                 title = f"Importance for {target.label}, by method"
                 found.draw(f"{FOLDER}/methods_{target.label}.png", _methods_figure(table, target), title, _METHODS)
-        return self.done(found, "without a source of rows: gain and cover only" if permuted is None else permuted.how)
+        return self.done(found, why if permuted is None else permuted.how)
 
 
 _METHODS = (
@@ -110,7 +111,8 @@ def _shares(values: _Floats) -> _Floats:
 def _covers(context: AnalysisContext) -> dict[SpliceClass, _Floats]:
     """Total cover of each feature, weighted over the members."""
     parts = parts_of(context.result.model)
-    return {} if parts is None else dict(importances_of(parts, "cover"))
+    features = len(context.result.kept_features)
+    return {} if parts is None else dict(importances_of(parts, "cover", features))
 
 
 def _one_feature_ap(context: AnalysisContext) -> dict[str, list[float | None]]:

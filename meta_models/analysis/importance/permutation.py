@@ -56,6 +56,15 @@ class Group:
     name: str
 
 
+def permutation_obstacle(context: AnalysisContext) -> str:
+    """Why features cannot be shuffled; empty where they can."""
+    if context.rows is None:
+        return "without a source of rows: gain and cover only"
+    if any(model.gene_columns for model in (context.result.model, *context.result.fold_models.values())):
+        return "no permutation: the model reads whole genes, whose tracks are taken away by the analysis gene-inputs"
+    return ""
+
+
 def permutation_table(context: AnalysisContext) -> Permuted:
     """Loss of AP of each site class when a group is shuffled among the rows, most important first.
 
@@ -105,8 +114,10 @@ _SEEN = "by the final model, which was trained on them"
 def _models(context: AnalysisContext, rows: NDArray[np.int64]) -> tuple[list[tuple[_Predict, NDArray[np.int64]]], str]:
     """Predictions and the places in `rows` that each is for, and whose they are."""
     result, folds = context.result, context.scores.folds[rows]
-    if result.fold_models:
-        of_fold: dict[int, _Predict] = {fold: model.predict_proba for fold, model in result.fold_models.items()}
+    if result.explained_fold_models:
+        of_fold: dict[int, _Predict] = {
+            fold: model.predict_proba for fold, model in result.explained_fold_models.items()
+        }
         who = f"by the models of {len(of_fold)} folds that never saw them"
     elif isinstance(result.model, EnsembleMetaModel) and result.ensemble is not None and result.ensemble.out_of_batch:
         without = result.model.predict_proba_without

@@ -37,7 +37,7 @@ def rank_agreement(context: AnalysisContext, explained: Contributions) -> Agreem
         named = {f"member {m}": values for m, values in enumerate(explained.part_importance)}
         return Agreement(_pairs(named), "Between members of the ensemble, on the same rows.")
     folds = context.scores.folds[explained.rows]
-    if context.result.fold_models:
+    if context.result.explained_fold_models:
         return Agreement(
             _pairs(_by_fold_model(context, explained, folds)),
             "Between fold models, each on rows it never saw; contributions approximated.",
@@ -56,7 +56,7 @@ def _by_fold_model(
     context: AnalysisContext, explained: Contributions, folds: NDArray[np.int16]
 ) -> dict[str, NDArray[np.float64]]:
     named = {}
-    for fold, model in sorted(context.result.fold_models.items()):
+    for fold, model in sorted(context.result.explained_fold_models.items()):
         parts, mine = parts_of(model), folds == fold
         if parts is not None and mine.any():
             features = explained.features[mine]

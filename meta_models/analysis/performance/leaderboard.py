@@ -1,4 +1,4 @@
-"""The leaderboard of several learners: each of them, their combination, and the best base model."""
+"""The leaderboard: what was trained, its combination, and the base models."""
 
 from __future__ import annotations
 
@@ -8,46 +8,65 @@ import polars as pl
 
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
-from meta_models.result import LeaderboardRecord, TrainingResult
+from meta_models.result import TrainingResult
+from meta_models.standings import Difference, LeaderboardRecord, Standing
 
 #: Columns that differ between equal runs: they stand in the report, the summary and on the terminal.
 _MEASURED = ("seconds", "rows_per_second")
+#: What the populations are called.
+_TITLES = {"every": "every position", "weighted": "rows weighted to all positions", "table": "rows of the table"}
 _CAPTION = (
-    "Out of fold, the best first: average precision with the weights of the rows (where the table has any: what to "
-    "expect on all positions) and on the rows of the table, which flatters and may rank otherwise. Size is that of the "
-    "model file, seconds are those of training, rows per second those of prediction."
+    "Out of fold, the best first by {}: average precision on every position of whole genes (every, where these were "
+    "scored), on the rows of the table with their weights (weighted: what to expect on all positions), and on these "
+    "rows as they are (table), which flatters and may rank otherwise. Size is that of the model file, seconds are "
+    "those of training, rows per second those of prediction."
 )
-_WEIGHTS = "What each learner counts in the combination of a fold, as the other folds say; mean of the classes."
+_WEIGHTS = "What each member counts in the combination of a fold, as the other folds say; mean of the classes."
+_PAIRS = (
+    "Average precision (mean of donor and acceptor) of one member minus that of another, out of fold, with its 95 % "
+    "interval over families: on the rows of the table with their weights and, where it was scored, on every position."
+)
+_FIRST = ("rank", "name", "role")
 
 
 class Leaderboard(Analysis):
-    """Reads the record of the learners; not applicable to a single one."""
+    """Reads the record that training made, and that the scores of every position completed."""
 
     code = "leaderboard"
     title = "Leaderboard"
 
     def run(self, context: AnalysisContext) -> Outcome:
-        """Write the standings and the weights by fold."""
+        """Write the standings and, of several members, the weights by fold."""
         record = context.result.leaderboard
         if record is None:
-            return self.not_applicable("one learner was trained")
+            return self.not_applicable("the run was made without a leaderboard")
         found = Findings(context.writer)
         table = standings_table(record)
         file = found.write("leaderboard.tsv", table.drop(_MEASURED))
-        found.tables.append(ReportTable("Leaderboard", table, _CAPTION, file))
-        weights = weights_table(record)
-        file = found.write("combination_weights.tsv", weights)
-        found.tables.append(ReportTable("Weights by fold", weights, _WEIGHTS, file))
+        shown = table.drop(name for name in table.columns if table[name].null_count() == table.height)
+        caption = _CAPTION.format(_TITLES[record.population])
+        found.tables.append(ReportTable("Leaderboard", shown, caption, file))
+        if record.weights_by_fold:
+            weights = weights_table(record)
+            file = found.write("combination_weights.tsv", weights)
+            found.tables.append(ReportTable("Weights by fold", weights, _WEIGHTS, file))
+        if record.pairs:
+            pairs = pairs_table(record)
+            file = found.write("member_differences.tsv", pairs)
+            found.tables.append(ReportTable("Differences between members", pairs, _PAIRS, file))
         for name, reason in record.failed.items():
-            found.warn(f"The learner {name} could not be fitted: {reason}")
-        found.tell(_gain(record))
+            found.warn(f"The member {name} could not be fitted: {reason}")
+        for line in difference_lines(record):
+            found.tell(line)
         return self.done(found, f"saved: {record.saved}")
 
 
 def standings_table(record: LeaderboardRecord) -> pl.DataFrame:
-    """One row for each learner, the combination and the best base model."""
+    """One row for each member, the combination and each base model."""
     rows = [{"rank": rank, **asdict(row)} for rank, row in enumerate(record.standings, 1)]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    every = [name for name in table.columns if name.startswith("every")]
+    return table.select(*_FIRST, *every, pl.exclude(*_FIRST, *every))
 
 
 def weights_table(record: LeaderboardRecord) -> pl.DataFrame:
@@ -56,36 +75,85 @@ def weights_table(record: LeaderboardRecord) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def pairs_table(record: LeaderboardRecord) -> pl.DataFrame:
+    """One row for each pair of members."""
+    rows = []
+    for pair in record.pairs:
+        own, every = pair.difference, pair.every or Difference(None, None, None)
+        rows.append((pair.one, pair.other, own.value, own.lower, own.upper, every.value, every.lower, every.upper))
+    figures = ("difference", "lower", "upper", "every_difference", "every_lower", "every_upper")
+    schema = {"one": pl.String, "other": pl.String, **dict.fromkeys(figures, pl.Float64)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def leaderboard_lines(result: TrainingResult) -> tuple[str, ...]:
-    """The standings for the summary and the terminal; nothing for a single learner."""
+    """The standings for the summary and the terminal; nothing where there is no leaderboard."""
     record = result.leaderboard
     if record is None:
         return ()
-    weighted = any(row.weighted_mean is not None for row in record.standings)
-    lines = [f"Leaderboard (AP of donor, acceptor, mean{', weighted to all positions' * weighted}; mean on the table)"]
-    for rank, row in enumerate(record.standings, 1):
-        ap = (row.weighted_donor, row.weighted_acceptor, row.weighted_mean)
-        if not weighted:
-            ap = (row.table_donor, row.table_acceptor, row.table_mean)
-        shown = " ".join(_shown(value, ".4f") for value in (*ap, row.table_mean))
-        facts = [
-            f"log-loss {_shown(row.log_loss, '.5f')}",
-            f"weight {row.weight:.2f}" if row.weight is not None else "",
-            f"{row.seconds:.1f} s" if row.seconds is not None else "",
-            f"{row.rows_per_second:,.0f} rows/s" if row.rows_per_second is not None else "",
-            f"{row.size_bytes / 1e6:.2f} MB" if row.size_bytes is not None else "",
-        ]
-        lines.append(f"{rank}. {row.name}: {shown}, {', '.join(filter(None, facts))}")
-    return (*lines, _gain(record), f"Saved: {record.saved}")
+    title = f"Leaderboard (AP of donor, acceptor, mean on {_TITLES[record.population]}; mean on the table)"
+    lines = [f"{rank}. {_line(row, record.population)}" for rank, row in enumerate(record.standings, 1)]
+    return (title, *lines, *difference_lines(record), f"Saved: {record.saved}")
 
 
-def _gain(record: LeaderboardRecord) -> str:
-    """Combined minus best member, and whether that is a gain."""
-    said = "Combined minus the best member, each chosen on the other folds: "
-    if record.difference is None or record.lower is None or record.upper is None:
-        return said + f"{_shown(record.difference, '+.4f')} AP, without an interval: no gain"
-    interval = f"{record.difference:+.4f} AP (95 % {record.lower:+.4f} to {record.upper:+.4f})"
-    return said + interval + ("" if record.lower > 0 else ": no gain")
+def _line(row: Standing, population: str) -> str:
+    """A standing in words."""
+    ap = [getattr(row, f"{population}_{name}") for name in ("donor", "acceptor", "mean")]
+    shown = " ".join(_shown(value, ".4f") for value in (*ap, row.table_mean))
+    loss = row.every_log_loss if population == "every" else row.log_loss
+    megabytes = None if row.size_bytes is None else row.size_bytes / 1e6
+    facts = (
+        (loss, "log-loss {:.5f}"), (row.weight, "weight {:.2f}"), (row.seconds, "{:.1f} s"),
+        (row.rows_per_second, "{:,.0f} rows/s"), (megabytes, "{:.2f} MB"),
+    )  # fmt: skip
+    known = [form.format(value) for value, form in facts if value is not None]
+    return ", ".join([f"{row.name}: {shown}", *known])
+
+
+def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
+    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member."""
+    if not record.method:
+        return _price_lines(record)
+    said = "Combined minus the best member, each chosen on the other folds"
+    lines = [f"{said}: {_difference(record.difference, record.lower, record.upper)}"]
+    if record.every is not None:
+        lines.append(f"{said}, on every position: {_difference(*_bounds(record))}")
+    return tuple(lines)
+
+
+def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
+    """What a student loses, and what it gains in size and speed; nothing where there is no teacher."""
+    rows = {row.name: row for row in record.standings}
+    lines = []
+    for pair in (pair for pair in record.pairs if rows[pair.other].role == "teacher"):
+        for own, where in ((pair.difference, ""), (pair.every, ", on every position")):
+            if own is not None:
+                interval = _difference(own.value, own.lower, own.upper, verdict=False)
+                lines.append(f"{pair.one} minus {pair.other}{where}: {interval}")
+        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other])}")
+    return tuple(lines)
+
+
+def _cost(student: Standing, teacher: Standing) -> str:
+    found = []
+    if student.size_bytes and teacher.size_bytes:
+        found.append(f"{student.size_bytes / teacher.size_bytes:.2g} of the size")
+    if student.rows_per_second and teacher.rows_per_second:
+        found.append(f"{student.rows_per_second / teacher.rows_per_second:.2g} times as fast")
+    return ", ".join(found) or "sizes and speeds were not measured"
+
+
+def _bounds(record: LeaderboardRecord) -> tuple[float | None, float | None, float | None]:
+    every = record.every
+    return (None, None, None) if every is None else (every.value, every.lower, every.upper)
+
+
+def _difference(value: float | None, lower: float | None, upper: float | None, *, verdict: bool = True) -> str:
+    if value is None or lower is None or upper is None:
+        text, real = f"{_shown(value, '+.4f')} AP, without an interval", False
+    else:
+        text, real = f"{value:+.4f} AP (95 % {lower:+.4f} to {upper:+.4f})", lower > 0
+    return text if real or not verdict else f"{text}: no gain"
 
 
 def _shown(value: float | None, form: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -11,6 +11,7 @@ from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.outcome import Status
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.learners.registry import LEARNERS
+from meta_models.model import FittedModel
 from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
 
@@ -146,6 +147,7 @@ class ReportInput:
         return (
             f"Strategy: {result.strategy} ({result.strategy_reason})",
             f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
+            *whole_gene_lines(result.model),
             *scored,
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",
             f"Learner: {learner_titles(self.result)}",
@@ -197,3 +199,15 @@ def learner_titles(result: TrainingResult) -> str:
     """What was fitted, as far as it counts in the model."""
     names = dict.fromkeys(single.learner for single in result.model.singles)
     return ", ".join(LEARNERS[name].title for name in names)
+
+
+def whole_gene_lines(model: FittedModel) -> Iterator[str]:
+    """What learners of whole genes read: nothing of them is a feature of the table."""
+    for single in model.gene_readers:
+        predictor = single.gene_predictor
+        if predictor is None:
+            continue
+        inputs = ["sequence", *(f"scores of {key}" for key in predictor.base_models), *predictor.evidence]
+        facts = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in predictor.facts().items()
+                          if isinstance(value, int))  # fmt: skip
+        yield f"{single.learner} reads every position of these genes: {', '.join(inputs)} ({facts})"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from meta_models.analysis.comparison.table import (
     ALL_ROWS,
@@ -66,12 +67,21 @@ def _parameters(report: ReportInput) -> list[str]:
     return [", ".join(f"{name}={'-' if value is None else value}" for name, value in values.items())]
 
 
+#: Features with one reason that are listed one by one, at most.
+_ALIKE = 20
+
+
 def _screening(report: ReportInput) -> list[str]:
-    excluded = [f"{r.name}: {r.excluded}" for r in report.result.features if r.excluded is not None]
-    listed = (
-        [f"Left out ({len(excluded)}):", *(f"  {text}" for text in excluded)] if excluded else ["Nothing was left out."]
-    )
+    excluded = {r.name: r.excluded for r in report.result.features if r.excluded is not None}
+    listed = [f"Left out ({len(excluded)}):", *_reasons(excluded)] if excluded else ["Nothing was left out."]
     return [*report.screening, *listed]
+
+
+def _reasons(excluded: Mapping[str, str]) -> list[str]:
+    """A line for each feature; one for all that have the same reason, where they are many."""
+    counts = Counter(excluded.values())
+    alone = [f"  {name}: {why}" for name, why in excluded.items() if counts[why] <= _ALIKE]
+    return [*alone, *(f"  {count} features: {why}" for why, count in counts.items() if count > _ALIKE)]
 
 
 def _performance(report: ReportInput) -> list[str]:

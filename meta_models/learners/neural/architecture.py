@@ -68,6 +68,14 @@ class Architecture(BaseModel):
             return half + self.reach * self.layers
         return half + self.reach
 
+    @property
+    def reach_of_part(self) -> int:
+        """Positions on either side of a part of a gene that its scores depend on.
+
+        A recurrent net reads each crop from its margins on, so that a part needs the whole of its first crop.
+        """
+        return self.margin + (self.crop - 1 if self.learner in ("gru", "lstm") else 0)
+
     @model_validator(mode="after")
     def _sound(self) -> Architecture:
         if self.kernel % 2 == 0:

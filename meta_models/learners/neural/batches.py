@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import N_CODE, NOT_LABELLED
+from meta_models.learners.genes_seam import N_CODE, NOT_LABELLED, GeneTracks
 from meta_models.learners.neural.crops import Crops, Ints
 from meta_models.learners.neural.gene_cache import GeneCache
 
@@ -73,14 +73,16 @@ def piece_of(cache: GeneCache, crops: Crops, number: int) -> Piece:
     )  # fmt: skip
 
 
-def pieces_of(codes: NDArray[np.uint8], numbers: NDArray[np.float16], crops: Crops, flank: int) -> list[Piece]:
-    """The crops of one gene that is in memory."""
-    length = len(codes) - 2 * flank
+def pieces_of(gene: GeneTracks, numbers: NDArray[np.float16], crops: Crops) -> list[Piece]:
+    """The crops of one gene, or of a part of one, that is in memory, with its tracks of numbers."""
     spans = [slice(int(low), int(high)) for low, high in zip(crops.low, crops.high, strict=True)]
+    before = gene.offset - gene.flank
     return [
-        Piece(codes[span], numbers[span], span.start - flank, length, _core(crops, number, flank))
+        Piece(
+            gene.codes[span], numbers[span], span.start + before, gene.gene_length, _core(crops, number, gene.flank)
+        )
         for number, span in enumerate(spans)
-    ]
+    ]  # fmt: skip
 
 
 def batch_of(pieces: Sequence[Piece], *, ends: bool) -> Batch:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from meta_models.learners.genes_seam import GeneTracks
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -46,6 +48,11 @@ class Crops:
         """Positions with margins."""
         return self.high - self.low
 
+    def moved(self, by: int, flank: int) -> Crops:
+        """The same in arrays that begin `by` later and have no `flank`."""
+        start, stop = self.start + flank - by, self.stop + flank - by
+        return replace(self, start=start, stop=stop, low=self.low - by, high=self.high - by)
+
 
 def cut(lengths: Ints, size: int, margin: int, flank: int, sites: Bools | None = None) -> Crops:
     """Crops of `size` positions at most, on a grid that begins with each gene.
@@ -66,6 +73,23 @@ def cut(lengths: Ints, size: int, margin: int, flank: int, sites: Bools | None =
     high = np.minimum(stop + flank + margin, lengths[gene] + 2 * flank)
     found = np.zeros(len(gene), np.bool_) if sites is None else sites
     return Crops(gene, start, stop, low, high, found)
+
+
+def crops_of(gene: GeneTracks, size: int, margin: int, rows: Ints | None = None) -> Crops:
+    """Crops of a gene, or of a part of one, on the grid that begins with the gene; those that `rows` lie in, or all.
+
+    What of a crop lies beyond the arrays is left out.
+    """
+    last = gene.offset + gene.length - 1
+    numbers = np.arange(gene.offset // size, last // size + 1)
+    if rows is not None:
+        numbers = np.unique((gene.offset + rows) // size)
+    start = numbers * size - gene.offset
+    stop = np.minimum(start + size, gene.gene_length - gene.offset)
+    start, stop = np.maximum(start, -gene.flank), np.minimum(stop, gene.length + gene.flank)
+    low = np.maximum(start + gene.flank - margin, 0)
+    high = np.minimum(stop + gene.flank + margin, len(gene.codes))
+    return Crops(np.zeros(len(numbers), np.int64), start, stop, low, high, np.zeros(len(numbers), np.bool_))
 
 
 def chosen_crops(

@@ -5,44 +5,17 @@ Arrays only. Imported only where PyTorch is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meta_models.learners.genes_seam import N_CODE, GeneTracks
+from meta_models.learners.genes_seam import N_CODE, Attributions, GeneTracks
 from meta_models.learners.neural.batches import Batch, Piece, batch_of
 from meta_models.learners.neural.crops import TILE
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread, run_net
-
-
-@dataclass(frozen=True)
-class Attributions:
-    """Returned by `integrated_gradients`: what each input adds to the log-odds of a class at a position.
-
-    Attributes
-    ----------
-    first : int
-        Position in the gene that the first row of the arrays is; negative in the flank.
-    bases : ndarray of float32 (span, 4)
-    scores : mapping of str to ndarray of float32 (span, 2)
-        Of donor and acceptor score of each base model.
-    evidence : mapping of str to ndarray of float32 (span,)
-    start, end : float
-        Log-odds where no input is known, and with all of them; all that is attributed sums to their difference.
-    """
-
-    first: int
-    bases: NDArray[np.float32]
-    scores: Mapping[str, NDArray[np.float32]]
-    evidence: Mapping[str, NDArray[np.float32]]
-    start: float
-    end: float
 
 
 def integrated_gradients(
@@ -142,11 +115,11 @@ def _attributions(
 
 
 def _around(predictor: NetPredictor, gene: GeneTracks, position: int) -> tuple[Piece, int]:
-    """The crop that scores `position`, and where in it that is."""
+    """What `position` is scored from, and where in it that is."""
     if not 0 <= position < gene.length:
         raise ValueError(f"gene {gene.gene_id} has positions 0 to {gene.length - 1}, found {position}")
-    piece = predictor.pieces(gene)[position // predictor.net.plan.crop]
-    return piece, position - piece.first
+    piece = predictor.piece_around(gene, position)
+    return piece, position + gene.offset - piece.first
 
 
 def _of_codes(

@@ -34,10 +34,10 @@ def restore_net(files: Mapping[str, bytes], learner: str, n_inputs: int, n_targe
     if set(files) != {NET, WEIGHTS}:
         raise MalformedModel(f"files must be {NET} and {WEIGHTS}, found {', '.join(sorted(files))[:300]}")
     plan = _plan(files[NET])
-    if (plan.learner, plan.n_inputs, len(CLASSES)) != (learner, n_inputs, n_targets):
+    if (plan.learner, len(CLASSES), len(CLASSES)) != (learner, n_inputs, n_targets):
         raise MalformedModel(
-            f"a {learner} of {n_inputs} inputs and {n_targets} classes was expected, "
-            f"found a {plan.learner} of {plan.n_inputs} and {len(CLASSES)}"
+            f"a {learner} that gives back {n_inputs} columns as scores of {n_targets} classes was expected, "
+            f"found a {plan.learner} of {len(CLASSES)}"
         )
     return _net(plan, files[WEIGHTS])
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from meta_models.errors import UsageError
 from meta_models.learners.genes_seam import TrainingGenes
-from meta_models.learners.neural.footprint import device_bytes, net_footprint
+from meta_models.learners.neural.footprint import device_bytes, fit_seconds, net_footprint
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
@@ -25,7 +25,7 @@ class NeuralLearner(Learner):
 
     Config: ClassVar[type[NeuralConfig]]
     traits: ClassVar[Traits] = Traits(
-        targets="all", inputs="genes", weights=False, stopping=True, on_disk=True, streamed=True,
+        targets="all", inputs="genes", weights=False, stopping=True, checkpoints=True, on_disk=True, streamed=True,
         devices=("cpu", "cuda"), extra="neural",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ class NeuralLearner(Learner):
             yield NetPrepared(genes, cache, config, resources.device)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
-        """The net, for the CPU; `n_inputs` are its channels: 4 bases, the tracks of numbers, 2 ends if asked for."""
+        """The net, for the CPU; `n_inputs` are the columns of its own scores, one a class."""
         require_libraries()
         from meta_models.learners.neural.files import restore_net
         from meta_models.learners.neural.predictor import NetPredictor
@@ -63,6 +63,10 @@ class NeuralLearner(Learner):
             raise TypeError(f"a net scores all classes at once and cannot be joined, found {len(parts)} parts")
         return parts[0]
 
+    def require_library(self) -> None:
+        """Raise UsageError where PyTorch or safetensors is absent."""
+        require_libraries()
+
     def versions(self) -> Mapping[str, str]:
         """Of torch and safetensors."""
         return library_versions()
@@ -74,6 +78,10 @@ class NeuralLearner(Learner):
         import torch
 
         return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
+        """From the positions that are read and the weights of the net."""
+        return fit_seconds(shape, config)
 
     def device_bytes(self, shape: Shape, config: Any) -> int:
         """Of a batch and the net: it does not grow with the genes."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import GenePredictor, GeneTracks
+from meta_models.learners.genes_seam import Attributions, GenePredictor, GeneTracks
 from meta_models.learners.neural.batches import Piece, pieces_of
-from meta_models.learners.neural.crops import TILE, cut
+from meta_models.learners.neural.crops import TILE, Crops, crops_of
 from meta_models.learners.neural.files import net_files
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.running import class_scores, one_thread
@@ -26,25 +27,60 @@ class NetPredictor(GenePredictor):
     def __init__(self, net: GeneNet, *, device: str = "cpu") -> None:
         self.net, self.device = net.to(device).eval(), device
         self.base_models, self.evidence = net.plan.base_models, net.plan.evidence
-        self.n_inputs, self.n_targets = net.plan.n_inputs, len(CLASSES)
+        self.n_inputs = self.n_targets = len(CLASSES)
+        self.reach = net.plan.reach_of_part
         self._threads = 1
 
     def gene_scores(self, gene: GeneTracks, *, tile: int | None = None) -> NDArray[np.float32]:
         """Scores (length, n_classes)."""
-        found = np.empty((gene.length, self.n_targets), np.float32)
-        pieces = self.pieces(gene)
-        for number, scores in self.piece_scores(pieces, tile or TILE):
-            begin = pieces[number].first + pieces[number].core.start
-            found[begin : begin + len(scores)] = scores
-        if not np.isfinite(found).all():
-            raise InputError(f"Scores of gene {gene.gene_id} must be numbers", "Found NaN", "The model file is damaged")
-        return found
+        return self._of_pieces(gene, self.pieces(gene), tile or TILE)
 
-    def pieces(self, gene: GeneTracks) -> list[Piece]:
-        """The crops of `gene` with their margins."""
-        codes, numbers = codes_of(gene), numbers_of(gene, self.base_models, self.evidence)
-        crops = cut(np.array([gene.length]), self.net.plan.crop, self.net.plan.margin, gene.flank)
-        return pieces_of(codes, numbers, crops, gene.flank)
+    def position_scores(self, gene: GeneTracks, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores (n, n_classes) of `rows`; crops without any are not scored."""
+        if not len(rows):
+            return np.empty((0, self.n_targets), np.float32)
+        return self._of_pieces(gene, self.pieces(gene, rows), TILE)[rows]
+
+    def attributions(self, gene: GeneTracks, position: int, target: int) -> Attributions:
+        """By integrated gradients."""
+        from meta_models.learners.neural.explanation import integrated_gradients
+
+        return integrated_gradients(self, gene, position, target)
+
+    def mutations(self, gene: GeneTracks, position: int, target: int, reach: int) -> NDArray[np.float32]:
+        """By scoring each mutated sequence."""
+        from meta_models.learners.neural.explanation import mutagenesis
+
+        return mutagenesis(self, gene, position, target, reach=reach)
+
+    def piece_around(self, gene: GeneTracks, position: int) -> Piece:
+        """All that the score of one position depends on."""
+        plan, rows = self.net.plan, np.array([position])
+        size = 1 if plan.reach_of_part == plan.margin else plan.crop
+        return self.pieces(gene, rows, crops_of(gene, size, plan.margin, rows))[0]
+
+    def pieces(
+        self, gene: GeneTracks, rows: NDArray[np.int64] | None = None, crops: Crops | None = None
+    ) -> list[Piece]:
+        """The crops of `gene`, or those of them that `rows` lie in, or `crops`, with their margins."""
+        if crops is None:
+            crops = crops_of(gene, self.net.plan.crop, self.net.plan.margin, rows)
+        begin, end = int(crops.low[0]), int(crops.high[-1])
+        read = gene.within(begin, end)
+        read = replace(read, codes=codes_of(read))
+        return pieces_of(read, numbers_of(read, self.base_models, self.evidence), crops.moved(begin, gene.flank))
+
+    def _of_pieces(self, gene: GeneTracks, pieces: list[Piece], room: int) -> NDArray[np.float32]:
+        """Scores (length, n_classes) of the positions of `pieces`; those of others are not set."""
+        found = np.empty((gene.length, self.n_targets), np.float32)
+        for number, scores in self.piece_scores(pieces, room):
+            if not np.isfinite(scores).all():
+                expected = f"Scores of gene {gene.gene_id} must be numbers"
+                raise InputError(expected, "Found NaN", "The model file is damaged")
+            first = pieces[number].first + pieces[number].core.start - gene.offset
+            begin, end = max(first, 0), min(first + len(scores), gene.length)
+            found[begin:end] = scores[begin - first : end - first]
+        return found
 
     def piece_scores(self, pieces: list[Piece], room: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Scores of each piece with its number; `room` positions are in work at a time in each thread."""

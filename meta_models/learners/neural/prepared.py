@@ -50,7 +50,8 @@ class NetPrepared(GenePrepared):
         check_labels(job, labels, self.cache.row_labels)
         crops = self.crops
         parts = gene_job(job, self.genes, crops)
-        task = Task(self.cache, crops, parts.train, parts.stop, self.config, self.genes.seed, self.device)
+        config = self.config if not job.stages else self.config.model_copy(update={"epochs": job.stages[-1]})
+        task = Task(self.cache, crops, parts.train, parts.stop, config, self.genes.seed, self.device)
         with one_thread():
             course = self._trained(task, state, keep)
             predictor = NetPredictor(course.net, device=self.device)
@@ -72,7 +73,7 @@ class NetPrepared(GenePrepared):
         """What the result depends on."""
         digest = hashlib.sha256(self.cache.fingerprint.encode())
         inputs = (self.genes.base_models, self.genes.evidence, self.genes.flank)
-        options = (self.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
+        options = (task.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
         digest.update(repr((inputs, options)).encode())
         for part in (self.cache.offsets, task.train, task.stop):
             digest.update(np.ascontiguousarray(part).data)

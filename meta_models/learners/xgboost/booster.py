@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,10 @@ class QuantisedRows(Prepared):
         """See that the pages on disk are those that were written."""
         if self.pages is not None:
             self.pages.verify()
+
+    def under(self, config: XGBoostConfig) -> QuantisedRows | None:
+        """The same matrix, which the number of bins alone decides."""
+        return replace(self, config=config) if config.max_bin == self.config.max_bin else None
 
     def parameters(self, threads: int, constraints: tuple[int, ...]) -> dict[str, Any]:
         """What XGBoost is told."""

@@ -102,3 +102,10 @@ def weight_array(values: object, n_dimensions: int, name: str) -> Floats:
         raise ValueError(f"{name}: each class needs a member above 0")
     weights.setflags(write=False)
     return weights
+
+
+def feature_numbers(columns: Floats) -> tuple[int, ...]:
+    """Numbers of features that were stored as float64 (B,); raises ValueError if they are none."""
+    if columns.ndim != 1 or not np.isfinite(columns).all() or (columns != np.floor(np.abs(columns))).any():
+        raise ValueError("columns must be numbers of features")
+    return tuple(int(column) for column in columns)

@@ -13,6 +13,7 @@ from meta_models.model.combinations.base import (
     Arrays,
     Combination,
     Floats,
+    feature_numbers,
     mixed,
     require_names,
     scored,
@@ -84,10 +85,7 @@ class PerBin:
     def from_arrays(cls, arrays: Arrays) -> Self:
         """Make it from what :meth:`to_arrays` returned; raises ValueError if that does not fit together."""
         require_names(arrays, cls.names)
-        columns = arrays["columns"]
-        if columns.ndim != 1 or not np.isfinite(columns).all() or (columns != np.floor(np.abs(columns))).any():
-            raise ValueError("columns must be numbers of features")
-        return cls(arrays["edges"], arrays["weights"], arrays["overall"], tuple(int(c) for c in columns))
+        return cls(arrays["edges"], arrays["weights"], arrays["overall"], feature_numbers(arrays["columns"]))
 
 
 def bins_of(others: NDArray[np.floating], edges: Floats) -> NDArray[np.intp]:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from meta_models.learners.seam import Matrix
 from meta_models.metrics import accuracy, decided, log_loss, mean_site_ap
 from meta_models.model.calibrators import normalise
-from meta_models.model.combinations import Combination
 from meta_models.model.single import SingleModel
 from meta_models.progress import Progress
 from meta_models.result import ScoreFigures
 from meta_models.schema import CLASSES
+from meta_models.training.combination.hierarchy import Hierarchy
 from meta_models.training.fitting.sketches import RowSample
 from meta_models.training.fitting.task import TrainingTask
 
@@ -65,16 +65,16 @@ class SeenScores:
         return cls(np.full(shape, np.nan, np.float32), np.empty(shape, np.float32))
 
     def put(
-        self, rows: slice, members: Probabilities, member_of_row: Codes, combination: Combination, matrix: Matrix
+        self, rows: slice, members: Probabilities, member_of_row: Codes, combination: Hierarchy, matrix: Matrix
     ) -> None:
         """Fill in `rows` from the probabilities (M, n, 3) of all members and the features of these rows."""
-        self.ensemble[rows] = combination(members, matrix[:, list(combination.columns)])
+        self.ensemble[rows] = combination(members, matrix)
         trained = np.flatnonzero(member_of_row[rows] < len(members))
         self.own[rows][trained] = members[member_of_row[rows][trained], trained]
 
 
 def score_out_of_batch(
-    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Combination
+    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Hierarchy
 ) -> tuple[UnseenScores, SeenScores]:
     """Every row by the members not trained on it; and, in the same pass, what the models make of their own genes.
 
@@ -115,7 +115,7 @@ def score_refit(
 
 
 def score_seen(
-    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Combination
+    task: TrainingTask, models: Sequence[SingleModel], member_of_row: Codes, combination: Hierarchy
 ) -> SeenScores:
     """What the finished members, and the ensemble of them, make of the rows that they were trained on."""
     seen = SeenScores.empty(task.dataset.n_rows)

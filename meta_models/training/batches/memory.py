@@ -10,6 +10,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
 from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import CLASSES
+from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.memory import (
     BATCH_IMBALANCE,
     BUDGET_SHARE,
@@ -18,6 +19,7 @@ from meta_models.training.memory import (
     READ_ROW_BYTES,
     SCORE_BYTES,
     STACKING_BYTES,
+    after_training,
     fitting_peak,
     most_mined,
     shape_of,
@@ -81,7 +83,9 @@ class BatchMemory:
         stacking = STACKING_BYTES if self.config.ensemble_method not in UNFITTED else 0
         refit = refit_reason(self.config, members) is not None
         models = members * self._predictor() * (self.config.n_folds if refit else 1)
-        scores = members * (SCORE_BYTES + stacking) * self.profile.rows
+        composition = COMPOSITION_ROW_BYTES * (self.config.ensemble_method == "routed")
+        grouped = SCORE_BYTES * (self.config.batch_groups != "none")
+        scores = (members * (SCORE_BYTES + grouped + stacking) + composition) * self.profile.rows
         return self.parent + scores + models + int(reading_bytes(self.profile.rows, self.profile.features))
 
     def _predictor(self) -> int:
@@ -99,4 +103,5 @@ class BatchMemory:
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), PROCESS + needs.bytes)
+        after = after_training(self.profile, self.config, self.resources.threads, needs)
+        return max(training, self.scoring(batches), after)

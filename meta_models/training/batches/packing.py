@@ -13,6 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.errors import InputError, MemoryBudgetError
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, SITE_CLASSES
+from meta_models.training.batches.grouping import batch_groups
 from meta_models.training.memory import BATCH_IMBALANCE
 
 _ROWS_WEIGHT = 4.0  # rows set time and memory of a unit: they count more than the mix
@@ -34,6 +35,8 @@ class Batch:
         Its rows of the table.
     class_counts : tuple of int
         Rows of each class.
+    group : str
+        The batches that are combined with it first; all, where they are not grouped.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Batch:
     genes: int
     class_counts: tuple[int, ...]
     is_half: bool = False
+    group: str = ""
 
     @cached_property
     def n_rows(self) -> int:
@@ -61,7 +65,7 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
 
     Groups of relatives are taken from the largest down. Each goes where it adds least to the squared imbalance of rows,
     donors, acceptors, genes, rows by chromosome and rows by gene type. A group with more genes than a batch may have
-    gets a batch of its own.
+    gets a batch of its own. Where batches are grouped, each group of them is packed alone.
 
     Parameters
     ----------
@@ -75,20 +79,32 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
     InputError
         If a batch lacks a class.
     """
-    groups = _of_positions(positions)
+    batches, notes = list[Batch](), list[str]()
+    for name, rows in batch_groups(positions, config.batch_groups).items():
+        found = _packed(positions, rows, config, row_cap, len(batches))
+        batches += [replace(batch, group=name) for batch in found.batches]
+        notes += found.notes
+    _require_classes(batches, config)
+    return Packing(tuple(batches), tuple(notes))
+
+
+def _packed(positions: Positions, rows: NDArray[np.bool_], config: TrainingConfig, row_cap: int, first: int) -> Packing:
+    """The genes of some `rows`, in batches that are numbered from `first`."""
+    groups = _of_positions(positions.filter(rows))
     largest = int(groups.sizes.max())
     if largest > row_cap:
         raise MemoryBudgetError(
             f"A batch may have {row_cap:,} rows within --max-batch-gb {config.max_batch_gb:g} and the memory budget",
-            f"The family of gene {_a_gene(positions, groups, int(groups.sizes.argmax()))} has {largest:,} rows",
+            f"The family of gene {_a_gene(positions.filter(rows), groups, int(groups.sizes.argmax()))} has "
+            f"{largest:,} rows",
             "Raise --max-batch-gb or --max-memory-gb",
         )
     of_group = _pack_evenly(groups, config.max_genes_per_batch, row_cap)
-    of_row = of_group[groups.of_row]
+    of_row = np.full(len(rows), -1)
+    of_row[rows] = of_group[groups.of_row]
     n_batches = int(of_group.max()) + 1
-    batches = tuple(_batch(positions, f"batch-{b:02d}", np.asarray(of_row == b)) for b in range(n_batches))
-    _require_classes(batches, config)
-    return Packing(batches, tuple(_notes(positions, groups, of_group, config)))
+    batches = [_batch(positions, f"batch-{first + b:02d}", np.asarray(of_row == b)) for b in range(n_batches)]
+    return Packing(tuple(batches), tuple(_notes(positions.filter(rows), groups, of_group, config)))
 
 
 def pack_groups(groups: Codes, labels: NDArray[np.integer], max_groups: int) -> Codes:
@@ -114,7 +130,7 @@ def split_batch(batch: Batch, positions: Positions) -> tuple[Batch, ...]:
     of_row = np.full(len(batch.rows), -1)
     of_row[batch.rows] = of_group[groups.of_row]
     halves = tuple(
-        replace(_batch(positions, batch.name + letter, np.asarray(of_row == half)), is_half=True)
+        replace(_batch(positions, batch.name + letter, np.asarray(of_row == half)), is_half=True, group=batch.group)
         for half, letter in enumerate("ab")
     )
     return halves if all(min(half.class_counts) > 0 for half in halves) else ()

@@ -17,12 +17,12 @@ from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.schema import GENE
 from meta_models.training.batches.memory import BatchMemory
 from meta_models.training.batches.packing import Batch, split_batch
-from meta_models.training.batches.process import Ended, UnitPool
 from meta_models.training.batches.unit import BatchWork, TrainedBatch, inner_folds, load_batch, train_batch
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import BUDGET_SHARE
+from meta_models.workers import Ended, Executor
 
 logger = logging.getLogger(__name__)
 _SHOWN_GENES = 20
@@ -95,10 +95,11 @@ class _Runner:
     def __init__(self, task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> None:
         self._task, self._folds, self._memory = task, folds, memory
         peak = max(memory.unit(batch.n_rows) for batch in batches)
-        self._parallel = memory.parallel(peak, len(batches))
-        self._threads = max(1, task.threads // self._parallel)
-        share = (int(BUDGET_SHARE * memory.budget) - memory.parent) // self._parallel
-        self._limit = min(memory.unit_cap, share)
+        task.farm.require(peak)
+        self._parallel = task.farm.slots or memory.parallel(peak, len(batches))
+        here = 1 if task.farm.apart else self._parallel
+        self._threads = max(1, task.threads // here)
+        self._limit = min(memory.unit_cap, (int(BUDGET_SHARE * memory.budget) - memory.parent) // here)
         self._waiting = deque(batches)
         self._batches = {batch.name: batch for batch in batches}
         self._works: dict[str, BatchWork] = {}
@@ -110,14 +111,14 @@ class _Runner:
 
     def run(self) -> BatchRun:
         """Train all batches; one that fails is split in two once."""
-        logger.info("%d batches, %d at a time with %d threads each", len(self._waiting), self._parallel, self._threads)
-        pool: UnitPool[BatchWork, TrainedBatch] = UnitPool(train_batch, threads=self._threads)
+        logger.info("%d batches, %d at a time", len(self._waiting), min(len(self._waiting), self._parallel))
+        pool: Executor[BatchWork, TrainedBatch] = self._task.farm.executor(train_batch, threads=self._threads)
         with Progress("Training batches", "batches").started(len(self._waiting)) as progress, pool:
             while self._waiting or len(pool):
                 while self._waiting and len(pool) < self._parallel:
                     self._task.require_time()
                     self._begin(self._waiting.popleft(), pool, progress)
-                for ended in pool.wait() if len(pool) else ():
+                for ended in pool.ended() if len(pool) else ():
                     self._end(ended, progress)
         run = BatchRun(
             members=tuple(member for _, member in sorted(self._members.items())),
@@ -133,7 +134,7 @@ class _Runner:
             )
         return run
 
-    def _begin(self, batch: Batch, pool: UnitPool[BatchWork, TrainedBatch], progress: Progress) -> None:
+    def _begin(self, batch: Batch, pool: Executor[BatchWork, TrainedBatch], progress: Progress) -> None:
         """Read back what is finished, split what was split in an earlier run, start everything else."""
         work = self._work(batch)
         if (death := self._earlier_split(work)) is not None:
@@ -141,17 +142,17 @@ class _Runner:
         elif (trained := load_batch(work)) is not None:
             self._keep(batch, trained, progress)
         else:
-            plain = UnitStore(self._task.units.folder)
-            pool.start(batch.name, replace(work, task=replace(work.task, units=plain)))
+            pool.start(batch.name, replace(work, task=work.task.portable()))
 
     def _end(self, ended: Ended[BatchWork, TrainedBatch], progress: Progress) -> None:
         batch = self._batches[ended.argument.name]
-        if ended.value is not None:
-            for name, record in ended.value.records:
+        reason = ended.death
+        if reason is None:
+            trained = ended.unwrap()
+            for name, record in trained.records:
                 self._task.units.tell(name, record)
-            self._keep(batch, ended.value, progress)
+            self._keep(batch, trained, progress)
         else:
-            reason = ended.death or "it gave no result"
             logger.warning("%s died: %s", batch.name, reason)
             self._split(batch, reason)
 

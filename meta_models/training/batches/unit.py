@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -50,6 +51,20 @@ class BatchWork:
     folds: Folds
     held_out: tuple[int, ...]
     memory_limit: int
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its name: a batch is one unit."""
+        return (self.name,)
+
+    def only(self, parts: Sequence[str]) -> Self:
+        """Itself."""
+        del parts
+        return self
+
+    def placed(self, threads: int, limit: int) -> Self:
+        """The same with so many threads, and so many bytes at most."""
+        return replace(self, task=replace(self.task, threads=threads), memory_limit=min(self.memory_limit, limit))
 
     @cached_property
     def problem(self) -> Problem:
@@ -130,7 +145,7 @@ def train_batch(work: BatchWork) -> TrainedBatch:
     started = time.monotonic()
     records: list[tuple[str, UnitRecord]] = []
     store = UnitStore(work.task.units.folder, lambda name, record: records.append((name, record)))
-    task = replace(work.task, units=store)
+    task = replace(work.task, units=store, pool=None if work.task.pool is None else work.task.pool.of_process())
     with PeakSampler(work.memory_limit, advice=_ADVICE) as sampler:
         fit = _train(work, task, work.folds, as_it_is)
         mined = _mine(work, task, fit)

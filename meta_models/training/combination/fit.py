@@ -10,6 +10,7 @@ from meta_models.model.combinations import Combination, Mean, Voting
 from meta_models.training.combination.best import fit_best
 from meta_models.training.combination.greedy import fit_greedy
 from meta_models.training.combination.per_bin import fit_per_bin
+from meta_models.training.combination.routed import fit_routed
 from meta_models.training.combination.stack import Floats, Options, Stack
 from meta_models.training.combination.stacking import fit_blending, fit_stacking
 from meta_models.training.combination.weighted import fit_weighted
@@ -26,6 +27,7 @@ FITS: dict[str, Fit] = {
     "blending": fit_blending,
     "per-bin": fit_per_bin,
     "best": fit_best,
+    "routed": fit_routed,
 }
 
 

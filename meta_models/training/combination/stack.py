@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from meta_models.model.combinations import Combination
 from meta_models.schema import SITE_CLASSES
 from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.composition import Composition
 
 Floats: TypeAlias = NDArray[np.float64]
 #: Probabilities (M, n, K) of each member, NaN where a member may not score a row.
@@ -55,6 +56,8 @@ class Stack:
         The fold that held each row out.
     bases : BaseScores or None
         The base models' scores, for bins of them.
+    composition : Composition or None
+        What the sequence around each row is made of, where weights depend on it.
     """
 
     members: Members
@@ -62,6 +65,7 @@ class Stack:
     weights: NDArray[np.float32]
     folds: NDArray[np.int16]
     bases: BaseScores | None = None
+    composition: Composition | None = None
 
     @property
     def shares(self) -> Floats:
@@ -73,6 +77,7 @@ class Stack:
         return replace(
             self, members=self.members[:, chosen], labels=self.labels[chosen], weights=self.weights[chosen],
             folds=self.folds[chosen], bases=None if self.bases is None else self.bases.rows(chosen),
+            composition=None if self.composition is None else self.composition.rows(chosen),
         )  # fmt: skip
 
     def complete(self) -> Stack:
@@ -88,7 +93,9 @@ class Stack:
         return self.rows(chosen)
 
     def values(self, columns: tuple[int, ...]) -> NDArray[np.float32] | None:
-        """Values (n, B) of features of these numbers, which hold base scores; None for none."""
+        """Values (n, B) of features of these numbers: base scores, or the composition as a whole; None for none."""
+        if self.composition is not None and columns == self.composition.columns:
+            return self.composition.values
         if not columns or self.bases is None:
             return None
         pairs = zip(self.bases.names, self.bases.columns, strict=True)

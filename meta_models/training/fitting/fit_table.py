@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
+from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.motif_columns import motif_columns
 from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest, one_of_each_fold
@@ -29,7 +31,7 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    rows: TrainingRows | None = None,
+    rows: TrainingRows | TrainingGenes | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
@@ -40,8 +42,8 @@ def fit_table(
 
     Parameters
     ----------
-    rows : TrainingRows, optional
-        The features of `task`, if they were looked at already.
+    rows : TrainingRows or TrainingGenes, optional
+        The features of `task`, if they were looked at already, or its genes.
     cache : Path, optional
         Folder that holds what is prepared; without it, it is held in memory.
     change : callable
@@ -54,7 +56,10 @@ def fit_table(
     rows = task_rows(task, audit_task(task)) if rows is None else rows
     resources = replace(task.resources, cache=cache)
     problem = task_problem(task, folds)
-    motifs = motif_columns(task, [change(job) for job in one_of_each_fold(problem, held_out)])
+    each = [change(job) for job in one_of_each_fold(problem, held_out)]
+    if task.farm.apart:
+        return fit_one_vs_rest(problem, partial(_train_apart, task, each, change, label), held_out=held_out)
+    motifs = motif_columns(task, each)
     with Preparation(task.config.learner, rows, task.config.section, resources, motifs) as preparation:
         train = partial(_train_jobs, task, preparation, change, label, streamed)
         return fit_one_vs_rest(problem, train, held_out=held_out)
@@ -65,7 +70,20 @@ def _train_jobs(
     jobs: Sequence[FitJob], title: str,
 ) -> dict[str, Fitted]:  # fmt: skip
     """A function of its own: the frame of a closure would keep `preparation` alive as long as an error's traceback."""
-    changed = [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]
+    changed = _changed(task, change, jobs)
     train = stream_jobs if streamed else train_jobs
     fitted = train(task, preparation, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
+
+
+def _train_apart(
+    task: TrainingTask, each: Sequence[FitJob], change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
+) -> dict[str, Fitted]:
+    changed = _changed(task, change, jobs)
+    fitted = train_apart(task, each, changed, f"{title}{label}")
+    return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
+
+
+def _changed(task: TrainingTask, change: ChangeJob, jobs: Sequence[FitJob]) -> list[FitJob]:
+    """`jobs` with the features of their folds, and what the caller makes of them."""
+    return [change(replace(job, features=task.columns.get(job.fold))) for job in jobs]

@@ -62,7 +62,7 @@ def make_folds(positions: Positions, config: TrainingConfig) -> Folds:
     InputError
         If there are fewer groups than folds, or a class is absent from the table or from a fold's training genes.
     """
-    groups, unit = _groups(positions, config)
+    groups, unit = held_together(positions, config)
     return split_groups(positions.labels, groups, config, genes=positions.codes(GENE), unit=unit)
 
 
@@ -100,12 +100,12 @@ def split_groups(
             f"Found {n_groups}",
             "Give a larger table or fewer folds",
         )
-    _require_classes(labels, labels, classes, "the table")
+    require_classes(labels, labels, classes, "the table")
     of_row = np.empty(len(labels), np.int16)
     for fold, (_, held_out) in enumerate(_stratified(config.n_folds, labels, groups, config.seed)):
         of_row[held_out] = fold
     for fold in range(config.n_folds):
-        _require_classes(labels[of_row != fold], labels, classes, f"the training {unit} of fold {fold}")
+        require_classes(labels[of_row != fold], labels, classes, f"the training {unit} of fold {fold}")
     return Folds(of_row, groups, groups if genes is None else genes)
 
 
@@ -145,7 +145,14 @@ def _stratified(parts: int, labels: NDArray[np.integer], groups: NDArray[np.int6
     return iter(splitter.split(labels[:, None], labels, None if single else groups))
 
 
-def _groups(positions: Positions, config: TrainingConfig) -> tuple[NDArray[np.int64], str]:
+def held_together(positions: Positions, config: TrainingConfig) -> tuple[NDArray[np.int64], str]:
+    """Group (n_rows,) of each row, whose rows no split may part, and what such a group is called in messages.
+
+    Raises
+    ------
+    InputError
+        If chromosomes are to be held out, and the table does not name them.
+    """
     if config.split == "gene":
         return positions.relatives(), "gene families"
     if CHROM not in positions.frame.columns:
@@ -153,9 +160,10 @@ def _groups(positions: Positions, config: TrainingConfig) -> tuple[NDArray[np.in
     return positions.relatives_by_chromosome(), "chromosomes that share no gene family"
 
 
-def _require_classes(
+def require_classes(
     labels: NDArray[np.integer], all_labels: NDArray[np.integer], classes: Sequence[str], where: str
 ) -> None:
+    """Raise InputError where a class has no row among `labels` (n,), a part of `all_labels` that is called `where`."""
     counts = np.bincount(labels, minlength=len(classes))
     absent = [name for c, name in enumerate(classes) if counts[c] == 0]
     if absent:

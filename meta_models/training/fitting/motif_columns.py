@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +131,11 @@ class WithMotifs(Prepared):
     def verify(self) -> None:
         """As what was prepared."""
         self.prepared.verify()
+
+    def under(self, config: Any) -> Prepared | None:
+        """As what was prepared."""
+        prepared = self.prepared.under(config)
+        return None if prepared is None else replace(self, prepared=prepared)
 
 
 class _CourseWithMotifs(Course):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import socket
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +31,10 @@ class Pool:
     positions: Positions
     input_hashes: tuple[str, ...]
     work_dir: Path
+
+    def of_process(self) -> Pool:
+        """The same with a working folder that no other process has, of a unit that is done twice at a time say."""
+        return replace(self, work_dir=self.work_dir / f"{socket.gethostname()}-{os.getpid()}")
 
     def of_genes(self, genes: pl.Series, name: str) -> Pool:
         """The positions of `genes` alone, with a working folder `name` of their own."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self
 
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
 from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
 
@@ -22,11 +23,11 @@ class Preparation:
     """
 
     def __init__(
-        self, learner: Learner, rows: TrainingRows, config: Any, resources: Resources,
+        self, learner: Learner, rows: TrainingRows | TrainingGenes, config: Any, resources: Resources,
         motifs: Callable[[], MotifColumns] | None = None,
     ) -> None:  # fmt: skip
         self.learner, self.resources = learner, resources
-        self._rows: TrainingRows | None = rows
+        self._rows: TrainingRows | TrainingGenes | None = rows
         self._config, self._motifs = config, motifs
         self._stack = ExitStack()
         self._prepared: Prepared | None = None
@@ -44,8 +45,10 @@ class Preparation:
         if self._prepared is None:
             if self._rows is None:
                 raise AssertionError("rows are prepared once")
-            columns = None if self._motifs is None else self._motifs()
-            rows = self._rows if columns is None else columns.rows(self._rows)
+            rows, columns = self._rows, None
+            if self._motifs is not None and isinstance(rows, TrainingRows):
+                columns = self._motifs()
+                rows = columns.rows(rows)
             self._rows = None
             prepared = self._stack.enter_context(self.learner.prepare(rows, self._config, self.resources))
             self._prepared = prepared if columns is None else WithMotifs(prepared, columns)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, Predictor, TrainingRows
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
@@ -16,6 +17,7 @@ from meta_models.schema import CLASSES, FAMILY
 from meta_models.training.fitting.audit import Audit, audit_features, cut_sample, sample_size
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.gene_inputs import training_genes
 from meta_models.training.fitting.one_vs_rest import FINAL, Problem
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import library_versions, unit_options
@@ -31,8 +33,10 @@ def audit_task(task: TrainingTask) -> Audit:
     return audit_features(task.dataset, task.features, sample, Progress("Checking the features"))
 
 
-def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows:
-    """The features of `task` as a learner gets them."""
+def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows | TrainingGenes:
+    """The features of `task`, or its genes, as its learner gets them."""
+    if task.config.learner.traits.inputs == "genes":
+        return training_genes(task)
     return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed)
 
 

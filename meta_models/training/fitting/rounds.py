@@ -65,13 +65,13 @@ def choose_rounds(
     for row, fold in enumerate(folds):
         scores = np.concatenate([fitted[job.name].scores for job in jobs if job.fold == fold], axis=1)
         held_out = next(job.score for job in jobs if job.fold == fold)
-        table[row] = _precision(scores, labels[held_out], weights[held_out], watched)
+        table[row] = stage_precision(scores, labels[held_out], weights[held_out], watched)
     of_fold = {fold: candidates[_best(np.delete(table, row, axis=0))] for row, fold in enumerate(folds)}
     curve = tuple(float(x) for x in _mean(table))
     return Rounds(of_fold, candidates[_best(table)], candidates, curve)
 
 
-def _precision(
+def stage_precision(
     stack: NDArray[np.float32],
     labels: NDArray[np.integer],
     weights: NDArray[np.float32],

@@ -14,6 +14,7 @@ from meta_models.result import FitRecord
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.cores import choose_processes, worker_count
+from meta_models.training.fitting.part_way import fit_or_go_on, forget_state
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, unit_key
@@ -39,13 +40,14 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
     done = finished(task, keys)
     waiting = [job for job in jobs if job.name not in done]
-    processes = _processes(task, preparation, waiting)
+    processes = processes_for(task, preparation, waiting)
     work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
     with Progress(title, "fits").started(len(jobs)) as progress:
         progress.advance(len(done))
         for job, (files, seconds) in run_jobs(waiting, work, processes=processes):
             preparation.prepared.verify()
             task.units.put(job.name, keys[job.name], files, timing={"total": seconds})
+            forget_state(task, job)
             done[job.name] = decode(learner, files)
             logger.info("%s: %s in %.1f s", job.name, _size(done[job.name]), seconds)
             progress.advance()
@@ -60,7 +62,7 @@ def finished(task: TrainingTask, keys: Mapping[str, UnitKey]) -> dict[str, Fitte
     return {hit.name: decode(task.config.learner, hit.files()) for hit in found if isinstance(hit, UnitHit)}
 
 
-def _processes(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:
+def processes_for(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:
     """How many jobs run at a time; what is prepared on disk is of no use in a forked process."""
     learner = preparation.learner
     possible = CAN_FORK and preparation.resources.cache is None and learner.traits.side_by_side
@@ -88,7 +90,7 @@ def _timed_fit(
 ) -> tuple[dict[str, bytes], float]:
     started = time.monotonic()
     weights = task.training_weights if preparation.learner.traits.weights else None
-    fitted = preparation.prepared.fit(job, task.positions.labels, weights, threads=threads)
+    fitted = fit_or_go_on(task, preparation.prepared, job, weights, threads)
     return encode(fitted), time.monotonic() - started
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
@@ -20,6 +22,21 @@ from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.row_weights import row_weights
+from meta_models.workers import HERE, Farm
+
+
+@dataclass(frozen=True)
+class TrainedGenes:
+    """The genes of a built folder; made by the pipeline.
+
+    Attributes
+    ----------
+    hashes : tuple of str
+        sha256 of each of its files.
+    """
+
+    folder: GeneFolder
+    hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,10 @@ class TrainingTask:
         Features that the models of a fold may use; all, where a fold is not named.
     pool : Pool or None
         All positions of the training genes, where negatives are to be mined.
+    trained : TrainedGenes or None
+        The genes of the table, where a learner reads them whole.
+    farm : Farm
+        Where units are done that take a process of their own.
     """
 
     config: TrainingConfig
@@ -70,6 +91,8 @@ class TrainingTask:
     ends_at: float | None = None
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
+    trained: TrainedGenes | None = None
+    farm: Farm = HERE
 
     def require_time(self) -> None:
         """Raise TimeUp where the time that was given is over."""
@@ -80,6 +103,11 @@ class TrainingTask:
                 "Run it again with --resume: what was finished is kept",
             )
 
+    def portable(self) -> Self:
+        """The same for another process: its units are told of by their files alone. Clocks are those of a machine."""
+        ends_at = None if self.farm.apart else self.ends_at
+        return replace(self, units=UnitStore(self.units.folder), farm=HERE, ends_at=ends_at)
+
     @property
     def resources(self) -> Resources:
         """What a fit may use."""
@@ -89,7 +117,10 @@ class TrainingTask:
     def training_weights(self) -> NDArray[np.float32] | None:
         """Weights of the rows in training, or None."""
         sampling = self.positions.weights if self.positions.weighting == "sampling_weight" else None
-        return row_weights(self.config.training_weights, self.positions.labels, sampling)
+        config = self.config
+        return row_weights(
+            config.training_weights, self.positions.labels, sampling, of_classes=config.class_weights, seed=config.seed
+        )
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""

@@ -53,6 +53,7 @@ def decode(learner: Learner, files: Mapping[str, bytes]) -> Fitted:
 
 def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
     """Everything that determines a fit: inputs, rows, features, options, seed, versions."""
+    learner = task.config.learner
     return {
         "job": job.name,
         "inputs": list(task.input_hashes),
@@ -65,6 +66,7 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "motifs": motif_obstacle(task) or "fitted on the training rows",
         "options": unit_options(task.config),
         "device": task.device,
+        **({} if task.trained is None or learner.traits.inputs != "genes" else {"genes": list(task.trained.hashes)}),
         "kept": "on disk" if task.config.strategy == EXTERNAL else "in memory",
         "versions": library_versions(task.config),
     }

@@ -16,21 +16,17 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from meta_models.dataset.files import read_footer
 from meta_models.dataset.reader import Dataset
-from meta_models.learners.seam import FitJob, Fitted
 from meta_models.result import MiningRecord, Note
-from meta_models.run_folder import hash_file, write_parquet
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.fit_table import ChangeJob
 from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.more_rows import columns_on_disk, cut_to_table, extended, write_rows
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
@@ -97,7 +93,7 @@ def train_mined(
             break
         larger = _Larger.make(task, pool, matched, folds, mined, number)
         fit = train(larger.task, larger.folds, larger.change_jobs(last.scan, number))
-        fit = _cut_to_table(first, fit)
+        fit = cut_to_table(first, fit)
         scan = scan_pool(matched, task, folds, fit, f"{prefix}mining-{number}")
         rounds.append(_Round(fit, scan, _counts(matched, last.scan)))
         logger.info("Mining round %d: AP on all positions %.4f", number, scan.mean_precision([FINAL]))
@@ -129,13 +125,13 @@ class _Larger:
         cls, task: TrainingTask, pool: Pool, matched: MatchedPool, folds: Folds, mined: NDArray[np.int64], number: int
     ) -> _Larger:
         path = pool.work_dir / f"mined-{number}.parquet"
-        _write_rows(path, matched, mined, _columns_on_disk(task))
+        write_rows(path, _chosen(matched, mined), columns_on_disk(task))
         frame = task.positions.frame
         added = matched.positions.frame[mined].select(frame.columns).with_columns(weight=pl.lit(0, pl.Float32))
         digest = hashlib.sha256(mined.tobytes()).hexdigest()
         larger = replace(
             task,
-            dataset=_extended(task.dataset, path, len(mined)),
+            dataset=extended(task.dataset, path, len(mined)),
             positions=replace(task.positions, frame=pl.concat([frame, added])),
             input_hashes=(*task.input_hashes, *pool.input_hashes, digest),
         )
@@ -158,53 +154,24 @@ class _Larger:
         return np.concatenate([of_table, np.where(np.isin(self.mined, hard), certain, np.float32(0))])
 
     def _certain(self, of_table: NDArray[np.float32]) -> np.float32:
-        """What a negative counts that was not sampled: 1, or what its class makes of it."""
-        if self.table.config.training_weights in ("none", "sampling"):
-            return np.float32(1)
-        return np.float32(of_table[self.table.positions.labels == SpliceClass.NEITHER][0])
+        """What a negative counts that was not sampled: what its class makes of 1."""
+        positions, kind = self.table.positions, self.table.config.training_weights
+        first = int(np.flatnonzero(positions.labels == SpliceClass.NEITHER)[0])
+        sampled = kind == "sampling" and positions.weighting == "sampling_weight"
+        return np.float32(of_table[first] / positions.weights[first] if sampled else of_table[first])
+
+
+def _chosen(pool: MatchedPool, rows: NDArray[np.int64]) -> Dataset:
+    """The `rows` of the pool."""
+    chosen = np.zeros(pool.dataset.n_rows, bool)
+    chosen[rows] = True
+    return pool.dataset.with_rows(chosen)
 
 
 def _mined_rows(pool: MatchedPool, scan: PoolScan) -> NDArray[np.int64]:
     """Sorted numbers of the hard negatives of any fold that the table lacks."""
     rows = np.unique(np.concatenate(list(scan.hard.values())))
     return np.asarray(rows[pool.table_row[rows] < 0], np.int64)
-
-
-def _columns_on_disk(task: TrainingTask) -> dict[str, str]:
-    """Columns to be kept of mined rows, and their names on disk: features, and what the reader renames."""
-    names = dict.fromkeys((*task.features, *task.dataset.renamed))
-    return {name: task.dataset.renamed.get(name, name) for name in names}
-
-
-def _write_rows(path: Path, pool: MatchedPool, rows: NDArray[np.int64], columns: dict[str, str]) -> None:
-    chosen = np.zeros(pool.dataset.n_rows, bool)
-    chosen[rows] = True
-    schema = pa.schema([(name, pa.float32()) for name in columns.values()])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for chunk in pool.dataset.with_rows(chosen).iter_matrix(tuple(columns)):
-            arrays = [pa.array(values, from_pandas=True) for values in np.ascontiguousarray(chunk.T)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, pa.RecordBatchReader.from_batches(schema, batches()))
-
-
-def _extended(dataset: Dataset, path: Path, rows: int) -> Dataset:
-    mask = dataset.row_mask
-    mask = None if mask is None else np.concatenate([mask, np.ones(rows, bool)])
-    mined = read_footer(path, sha256=hash_file(path))
-    return replace(dataset, files=(*dataset.files, mined), row_mask=mask)
-
-
-def _cut_to_table(first: FittedProblem, fit: FittedProblem) -> FittedProblem:
-    """`fit` with the out-of-fold scores of the table's rows only, which stand before those of mined rows."""
-
-    def cut(job: FitJob, fitted: Fitted) -> Fitted:
-        return replace(fitted, scores=fitted.scores[: int(job.score.sum())]) if job.fold != FINAL else fitted
-
-    fitted = {job.name: cut(job, fit.fitted[job.name]) for job in (*first.held_out, *first.final)}
-    return replace(first, fitted=fitted)
 
 
 def _counts(pool: MatchedPool, scan: PoolScan) -> dict[int, tuple[int, int, float | None]]:

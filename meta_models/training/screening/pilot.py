@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.errors import UsageError
 from meta_models.features import MOTIF_COLUMNS
 from meta_models.learners.seam import FitJob
 from meta_models.result import Note
@@ -159,5 +160,11 @@ def _shares_of(task: TrainingTask, fold: int, rows: NDArray[np.bool_]) -> Floats
     with Preparation(config.learner, inputs, config.section, pilot.resources) as preparation:
         fitted = train_jobs(pilot, preparation, jobs, f"Choosing features, fold {fold}")
     gains = total_gains(jobs, fitted, len(task.features))
+    if np.isnan(gains).any():
+        raise UsageError(
+            "--max-features needs a learner that says how much each feature matters",
+            f"{config.learner.name} has no importances of features",
+            "Leave it or --max-features out",
+        )
     totals = gains.sum(0)
     return np.asarray((gains / np.where(totals > 0, totals, 1)).mean(1))

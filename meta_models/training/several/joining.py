@@ -11,16 +11,29 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.metrics import Gain
 from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo
 from meta_models.model.calibrators import normalise
-from meta_models.model.combinations import Combination
-from meta_models.result import CALIBRATED, RAW, FeatureRecord, FitRecord, Note, TrainingResult, probability_columns
+from meta_models.model.combinations import Combination, PerBin, Routed
+from meta_models.model.ensemble import names_of_all
+from meta_models.result import (
+    CALIBRATED,
+    RAW,
+    FeatureRecord,
+    FitRecord,
+    MiningRecord,
+    Note,
+    TrainingResult,
+    probability_columns,
+)
 from meta_models.schema import CLASSES
+from meta_models.standings import Contenders
 from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import cross_fit, fit_combination
 from meta_models.training.combination.stack import Floats, Options, Stack
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.several.leaderboard import Gain, Joined, compare, leaderboard, whole_name
+from meta_models.training.several.leaderboard import Joined, board_of_one, compare, leaderboard, whole_name
 from meta_models.training.strategies.base import oof_table
 
 logger = logging.getLogger(__name__)
@@ -43,14 +56,21 @@ class _Fitted:
     scores: Floats
 
 
+def alone(task: TrainingTask, name: str, result: TrainingResult) -> TrainingResult:
+    """The result of a run of one member, with its leaderboard."""
+    contenders = Contenders({name: result.fold_models}, features=result.kept_features)
+    return replace(result, config=task.config, leaderboard=board_of_one(task, name, result), contenders=contenders)
+
+
 def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapping[str, str]) -> TrainingResult:
-    """The result of a run of several learners.
+    """The result of a run of several members.
 
     Saved is the combination where it is better than the best member by more than its interval, or is to be kept;
     else the best member, which is the simpler model.
     """
     started = time.monotonic()
-    members, stack = list(results.values()), _stack(task, list(results.values()))
+    members, features = list(results.values()), _read_by_any(task, results)
+    stack = _stack(task, members, features)
     best, method = _fitted(task, stack, BEST), task.config.combine
     alone = method == BEST or len(results) == 1
     combined = best if alone else _fitted(task, stack, method)
@@ -59,15 +79,37 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     keep = not alone and (gain.real or task.config.keep_combination)
     if keep:
         oof = oof_table(combined.scores, probabilities, stack.folds, task)
-        joined = _combined(task, members, combined)
+        joined = _combined(members, list(results), combined, features)
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
     saved = whole_name(method) if keep else list(results)[_chosen(best.whole)]
-    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, saved)
+    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, _chosen_by_fold(best), saved)
     board = leaderboard(task, results, outcome, gain, failed)
     seconds = _seconds(members, time.monotonic() - started)
     notes = (*joined.notes, *_notes(method, gain, failed, keep=keep, alone=alone, saved=saved))
-    return replace(joined, config=task.config, oof=oof, leaderboard=board, notes=notes, seconds=seconds)
+    return replace(
+        joined, config=task.config, oof=oof, leaderboard=board, notes=notes, seconds=seconds,
+        contenders=_contenders(results, combined, features),
+    )  # fmt: skip
+
+
+def _read_by_any(task: TrainingTask, results: Mapping[str, TrainingResult]) -> tuple[str, ...]:
+    """The features that any member reads, in the order of the table."""
+    read = {name for result in results.values() for name in result.kept_features}
+    return tuple(name for name in task.features if name in read)
+
+
+def _contenders(results: Mapping[str, TrainingResult], combined: _Fitted, features: tuple[str, ...]) -> Contenders:
+    """What can be scored elsewhere; the combination where all members have the same folds."""
+    first = next(iter(results.values()))
+    members = {name: result.fold_models for name, result in results.items() if _same_folds([first, result])}
+    possible = len(members) == len(results) > 1
+    whole = {whole_name(combined.method): combined.by_fold} if possible else {}
+    return Contenders(members, whole, features)
+
+
+def _same_folds(members: Sequence[TrainingResult]) -> bool:
+    return all(np.array_equal(_folds(members[0]), _folds(member)) for member in members[1:])
 
 
 def _fitted(task: TrainingTask, stack: Stack, method: str) -> _Fitted:
@@ -77,43 +119,63 @@ def _fitted(task: TrainingTask, stack: Stack, method: str) -> _Fitted:
     return _Fitted(method, fit_combination(stack, method, options), by_fold, scores)
 
 
-def _stack(task: TrainingTask, members: Sequence[TrainingResult]) -> Stack:
+def _stack(task: TrainingTask, members: Sequence[TrainingResult], features: tuple[str, ...]) -> Stack:
     """The members' calibrated scores out of fold, and the folds of the first: others may have batches of their own."""
     columns = probability_columns(CALIBRATED)
     scores = np.stack([member.oof.select(columns).to_numpy().astype(np.float32) for member in members])
-    bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases)
+    bases = BaseScores.among(features, task.positions.bases, task.positions.frame)
+    composition = Composition.read(task.dataset, features) if task.config.combine == "routed" else None
+    return Stack(scores, task.positions.labels, task.positions.weights, _folds(members[0]), bases, composition)
 
 
 def _folds(member: TrainingResult) -> NDArray[np.int16]:
     return member.oof["fold"].to_numpy().astype(np.int16)
 
 
-def _combined(task: TrainingTask, members: Sequence[TrainingResult], fitted: _Fitted) -> TrainingResult:
+def _combined(
+    members: Sequence[TrainingResult], names: Sequence[str], fitted: _Fitted, features: tuple[str, ...]
+) -> TrainingResult:
     """The first result with the model of all of them, and what is known of each."""
-    first = members[0]
-    same = all(np.array_equal(_folds(first), _folds(member)) for member in members[1:])
-    kept = set.intersection(*(set(member.fold_models) for member in members)) if same else set()
-    fold_models = {fold: _model([m.fold_models[fold] for m in members], fitted.by_fold[fold]) for fold in sorted(kept)}
-    model = _model([member.model for member in members], fitted.whole)
-    facts = {"combination": fitted.method, "learners": list(task.config.learners)}
+    model = _model([member.model for member in members], fitted.whole, features)
+    kept = set.intersection(*(set(member.fold_models) for member in members)) if _same_folds(members) else set()
+    fold_models = {
+        fold: _model([m.fold_models[fold] for m in members], fitted.by_fold[fold], features, model.feature_names)
+        for fold in sorted(kept)
+    }
+    facts = {"combination": fitted.method, "members": list(names)}
     model = model.with_info(replace(model.info, provenance={**model.info.provenance, **facts}))
     return replace(
-        first, model=model, fold_models=fold_models, fits=_fits(members), ensemble=None,
-        features=_features(members, fitted.whole), notes=_shared_notes(members),
+        members[0], model=model, fold_models=fold_models, fits=_fits(members), ensemble=None,
+        mining=_mining(members), features=_features(members, fitted.whole, model.feature_names),
+        notes=_shared_notes(members),
     )  # fmt: skip
 
 
-def _model(members: Sequence[FittedModel], combination: Combination) -> FittedModel:
+def _model(
+    members: Sequence[FittedModel], combination: Combination, features: tuple[str, ...], least: Sequence[str] = ()
+) -> FittedModel:
     """The members that count, combined; their sketches stand once, in the whole.
 
     They are calibrated, the whole is not again: on 900 genes of *C. elegans* that cost .0012 of average precision (and
     .0016 where it looked at the base scores a second time), and raised the log-loss from .00464 to .00467.
+
+    Parameters
+    ----------
+    features : tuple of str
+        What the columns of the combination number; the order of the columns of the whole, behind which the scores stand
+        that members have of whole genes.
+    least : sequence of str
+        Columns that the whole has, whether a member that counts reads them or not.
     """
     numbers, trimmed = combination.trimmed(len(members))
     chosen = [members[number] for number in numbers]
+    read = {*names_of_all(chosen), *least, *(features[column] for column in trimmed.columns)}
+    own = tuple(name for member in chosen for name in member.gene_columns)
+    names = (*(name for name in features if name in read), *own)
+    if isinstance(trimmed, PerBin | Routed):
+        trimmed = replace(trimmed, columns=tuple(names.index(features[column]) for column in trimmed.columns))
     plain = [member.with_info(replace(member.info, sketches={})) for member in chosen]
-    return EnsembleMetaModel(plain, info=_info(chosen), combination=trimmed)
+    return EnsembleMetaModel(plain, info=_info(chosen), combination=trimmed, feature_names=names)
 
 
 def _info(members: Sequence[FittedModel]) -> ModelInfo:
@@ -123,40 +185,65 @@ def _info(members: Sequence[FittedModel]) -> ModelInfo:
         for names in ("genes", "families")
     )
     versions = {name: version for member in members for name, version in member.info.versions.items()}
-    return replace(first, genes=genes, families=families, versions=versions)
+    sketches = {name: sketch for member in members for name, sketch in member.info.sketches.items()}
+    return replace(first, genes=genes, families=families, versions=versions, sketches=sketches)
 
 
 def _fits(members: Sequence[TrainingResult]) -> tuple[FitRecord, ...]:
     """The fits of all, with numbers of members that follow one another."""
-    fits, first = list[FitRecord](), 0
-    for member in members:
-        fits += [replace(fit, member=first + fit.member) for fit in member.fits]
-        first += 1 + max((fit.member for fit in member.fits), default=0)
-    return tuple(fits)
+    pairs = zip(members, _first_numbers(members), strict=True)
+    return tuple(replace(fit, member=first + fit.member) for member, first in pairs for fit in member.fits)
 
 
-def _features(members: Sequence[TrainingResult], combination: Combination) -> tuple[FeatureRecord, ...]:
-    """Gains as shares of a member's gains, weighted as the members are; of members that have any."""
-    shares = combination.shares(len(members), len(CLASSES))
+def _mining(members: Sequence[TrainingResult]) -> tuple[MiningRecord, ...]:
+    """What was mined by any, numbered alike."""
+    pairs = zip(members, _first_numbers(members), strict=True)
+    return tuple(replace(mined, member=first + mined.member) for member, first in pairs for mined in member.mining)
+
+
+def _first_numbers(members: Sequence[TrainingResult]) -> list[int]:
+    """The number of the first of each result's own members: those of all results follow one another."""
+    counts = [1 + max((fit.member for fit in member.fits), default=0) for member in members]
+    return [sum(counts[:at]) for at in range(len(counts))]
+
+
+def _features(
+    members: Sequence[TrainingResult], combination: Combination, names: Sequence[str]
+) -> tuple[FeatureRecord, ...]:
+    """Gains as shares of a member's gains, weighted as the members are; of members that have any.
+
+    Kept is what the whole reads, `names`; of all else the first member says why it was left out.
+    """
+    shares, read = combination.shares(len(members), len(CLASSES)), set(names)
     totals = [
         {c.label: sum((r.gain or {}).get(c.label, 0.0) for r in member.features) for c in CLASSES} for member in members
     ]
 
     def gain(at: int, k: int) -> float:
         label = CLASSES[k].label
-        own = [((m.features[at].gain or {})[label], total[label]) for m, total in zip(members, totals, strict=True)]
+        own = [((m.features[at].gain or {}).get(label, 0.0), t[label]) for m, t in zip(members, totals, strict=True)]
         known = [s * g / t for (g, t), s in zip(own, shares[:, k], strict=True) if np.isfinite(t) and t > 0]
         return float(sum(known)) if known else float("nan")
 
-    return tuple(
-        record if record.gain is None else replace(record, gain={c.label: gain(at, c) for c in CLASSES})
-        for at, record in enumerate(members[0].features)
-    )
+    def joined(at: int) -> FeatureRecord:
+        of_members = [member.features[at] for member in members]
+        record = next((record for record in of_members if record.excluded is None), of_members[0])
+        if record.name not in read:
+            reason = next((r.excluded for r in of_members if r.excluded), "no member that counts reads it")
+            return replace(record, gain=None, missing_share=None, excluded=reason)
+        explained = any(record.gain is not None for record in of_members)
+        return replace(record, gain={c.label: gain(at, c) for c in CLASSES} if explained else None)
+
+    return tuple(joined(at) for at in range(len(members[0].features)))
 
 
 def _shared_notes(members: Sequence[TrainingResult]) -> tuple[Note, ...]:
     """The notes of all, each once."""
     return tuple(dict.fromkeys(note for member in members for note in member.notes))
+
+
+def _chosen_by_fold(best: _Fitted) -> dict[int, int]:
+    return {fold: _chosen(combination) for fold, combination in best.by_fold.items()}
 
 
 def _chosen(combination: Combination) -> int:
@@ -166,8 +253,14 @@ def _chosen(combination: Combination) -> int:
 
 
 def _best(members: Sequence[TrainingResult], best: _Fitted) -> TrainingResult:
-    """The result of the best member, with the models that were best by what the other folds say."""
-    chosen = {fold: members[_chosen(combination)].fold_models for fold, combination in best.by_fold.items()}
+    """The result of the best member, with the models that were best by what the other folds say.
+
+    Without them where members that were chosen were held out in different folds: nobody knows which gene a model saw.
+    """
+    numbers = _chosen_by_fold(best)
+    if len(set(numbers.values())) > 1 and not _same_folds([members[number] for number in numbers.values()]):
+        return replace(members[_chosen(best.whole)], fold_models={})
+    chosen = {fold: members[number].fold_models for fold, number in numbers.items()}
     fold_models = {fold: models[fold] for fold, models in chosen.items() if fold in models}
     return replace(members[_chosen(best.whole)], fold_models=fold_models)
 
@@ -179,8 +272,8 @@ def _oof_of_best(members: Sequence[TrainingResult], best: _Fitted) -> pl.DataFra
     table = members[_chosen(best.whole)].oof
     folds = _folds(members[0])
     of_row = np.empty(len(folds), np.intp)
-    for fold, combination in best.by_fold.items():
-        of_row[folds == fold] = _chosen(combination)
+    for fold, number in _chosen_by_fold(best).items():
+        of_row[folds == fold] = number
     chosen = values[of_row, np.arange(len(folds))]
     return table.with_columns(pl.Series(name, chosen[:, at]) for at, name in enumerate(names))
 
@@ -195,11 +288,11 @@ def _notes(
 ) -> tuple[Note, ...]:
     """What a reader of the report must know of the combination."""
     notes = [
-        Note("warning", f"INCOMPLETE COMBINATION: the learner {name} failed ({reason})")
+        Note("warning", f"INCOMPLETE COMBINATION: the member {name} failed ({reason})")
         for name, reason in failed.items()
     ]
     if alone:
-        return (*notes, Note("info", f"Saved is the best learner, {saved}."))
+        return (*notes, Note("info", f"Saved is the best member, {saved}."))
     verdict = f"Combined ({method}) minus the best member, both chosen on the other folds: {gain.text}."
     if not gain.real:
         verdict += " No gain" + (

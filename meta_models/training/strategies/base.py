@@ -17,7 +17,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import MemoryBudgetError, UsageError
-from meta_models.learners.seam import Resources
+from meta_models.learners.seam import Resources, Shape
 from meta_models.metrics import best_by_fold
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
@@ -38,6 +38,7 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.fitting.gene_inputs import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
 
@@ -107,6 +108,8 @@ class TrainingStrategy(ABC):
     chooses_features: ClassVar[bool] = False
     #: Whether the models of the folds are kept, so that other positions of the training genes can be scored by them.
     keeps_fold_models: ClassVar[bool] = False
+    #: Whether its units can be done by processes apart, on other machines perhaps.
+    has_units: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""
@@ -116,7 +119,7 @@ class TrainingStrategy(ABC):
         """`config` with the settings that this strategy was made with, where it has any."""
         return config
 
-    def cache_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:  # noqa: ARG002
+    def cache_bytes(self, shape: Shape, config: TrainingConfig) -> int:  # noqa: ARG002
         """Most bytes on disk, in the run folder or ``--cache-dir``, that training takes and gives back."""
         return 0
 
@@ -171,7 +174,7 @@ class TrainingStrategy(ABC):
             If a unit failed.
         """
         self.require_fit(task.predicted_peak, task.budget)
-        task = replace(task, config=self.configured(task.config))
+        task = read_by_learner(replace(task, config=self.configured(task.config)))
         started = time.monotonic()
         task, notes = _narrowed(task)
         fit = self._fit(task)

@@ -11,7 +11,7 @@ from meta_models.choice import Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.errors import UnitsFailed
+from meta_models.errors import UnitsFailed, UsageError
 from meta_models.learners.seam import Resources
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.result import Note
@@ -42,6 +42,7 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     name: ClassVar[str] = STRATEGY
     title: ClassVar[str] = "Batch Ensemble"
     keeps_fold_models: ClassVar[bool] = True
+    has_units: ClassVar[bool] = True
     model_file: ClassVar[str] = "model_multiclass_all_genes.pkl"
 
     def __init__(self, max_genes_per_batch: int | None = None, max_memory_gb: float | None = None) -> None:
@@ -51,6 +52,13 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
     def describe(self, config: TrainingConfig) -> str:
         """The title with the most genes of a batch."""
         return f"{self.title} ({self.configured(config).max_genes_per_batch} genes/batch)"
+
+    def obstacle(self, config: TrainingConfig) -> str:
+        """Learners that hold a piece of a gene at a time, whatever the number of genes."""
+        learner = config.learner
+        if learner.traits.inputs != "genes":
+            return ""
+        return f"{learner.name} reads whole genes piece by piece, and needs no batches of them"
 
     def configured(self, config: TrainingConfig) -> TrainingConfig:
         """`config` with the caps that were given."""
@@ -82,6 +90,10 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         config = task.config
+        if config.second_stage is not None:
+            raise UsageError(
+                "--second-stage goes with one model", "Batches were chosen", "Give --strategy single_model"
+            )
         memory = self._memory(task.profile, config, task.resources, task.budget)
         packing = make_batches(task.positions, config, row_cap=memory.row_cap)
         cv = choose_ensemble_cv(config, len(packing.batches))

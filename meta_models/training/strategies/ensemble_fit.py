@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.choice import Choice
+from meta_models.model.base import ModelInfo
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
-from meta_models.model.combinations import Combination
 from meta_models.model.ensemble import EnsembleMetaModel
 from meta_models.model.single import SingleModel
 from meta_models.result import EnsembleRecord, FitRecord, FoldRecord, MemberRecord, MiningRecord, Note
@@ -27,7 +27,9 @@ from meta_models.training.batches.member_scores import (
 )
 from meta_models.training.batches.runner import BatchRun, TrainedMember
 from meta_models.training.calibration.fit import BaseScores, fit_calibrators
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import PLAIN, cross_fit, fit_combination
+from meta_models.training.combination.hierarchy import Groups, Hierarchy, groups_of, within
 from meta_models.training.combination.stack import Members, Options, Stack
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
@@ -75,8 +77,8 @@ class _Ensemble:
     fold_models: FoldModels
     members: Members
     scores: NDArray[np.float64]
-    combination: Combination
-    combination_by_fold: Mapping[int, Combination]
+    combination: Hierarchy
+    combination_by_fold: Mapping[int, Hierarchy]
     seen: SeenScores
     missing: NDArray[np.int64]
     sample: RowSample
@@ -103,7 +105,9 @@ def fit_ensemble(
 
     def build(calibrators: tuple[Calibrator, ...] | None) -> EnsembleMetaModel:
         members = _with_batches(ensemble.models, record)
-        return EnsembleMetaModel(members, info=info, combination=ensemble.combination, calibrators=calibrators)
+        return ensemble.combination.model(members, info, _info_of(task, ensemble, trained)).with_calibrators(
+            calibrators
+        )
 
     return StrategyFit(
         scores=ensemble.scores,
@@ -128,24 +132,27 @@ def _score_and_combine(task: TrainingTask, run: BatchRun, folds: Folds | None) -
         member_of_row[batch.rows] = at
     for model in models:
         model.set_threads(task.threads)
-    unseen, seen, fold_models, fold_of_row = _score(task, run, folds, models, member_of_row)
+    groups = groups_of([member.batch.group for member in run.members])
+    unseen, seen, fold_models, fold_of_row = _score(task, run, folds, models, member_of_row, groups)
     members = unseen.scores
     calibrations = _to_probabilities(task, members, fold_of_row)
     models = [model.with_calibrators(c.final) for model, c in zip(models, calibrations, strict=True)]
-    stack, method, options = _stack(task, members, fold_of_row), task.config.ensemble_method, _options(task)
+    stack = _stack(task, within(members, groups), fold_of_row)
+    method, options = task.config.ensemble_method, _options(task)
     scores, by_fold = cross_fit(stack, method, options)
-    combination = fit_combination(stack, method, options)
+    combination = Hierarchy(fit_combination(stack, method, options), groups)
     if seen is None or task.config.calibrate_members:
         seen = score_seen(task, models, member_of_row, combination)
     return _Ensemble(
-        models, calibrations, member_of_row, fold_of_row, fold_models, members, scores, combination, by_fold, seen,
-        unseen.missing, unseen.sample,
+        models, calibrations, member_of_row, fold_of_row, fold_models, members, scores, combination,
+        {fold: Hierarchy(over, groups) for fold, over in by_fold.items()}, seen, unseen.missing, unseen.sample,
     )  # fmt: skip
 
 
 def _stack(task: TrainingTask, members: Members, fold_of_row: Codes) -> Stack:
     bases = BaseScores.among(task.features, task.positions.bases, task.positions.frame)
-    return Stack(members, task.positions.labels, task.positions.weights, fold_of_row, bases)
+    composition = Composition.read(task.dataset, task.features) if task.config.ensemble_method == "routed" else None
+    return Stack(members, task.positions.labels, task.positions.weights, fold_of_row, bases, composition)
 
 
 def _options(task: TrainingTask) -> Options:
@@ -153,11 +160,17 @@ def _options(task: TrainingTask) -> Options:
 
 
 def _score(
-    task: TrainingTask, run: BatchRun, folds: Folds | None, models: list[SingleModel], member_of_row: Codes
+    task: TrainingTask,
+    run: BatchRun,
+    folds: Folds | None,
+    models: list[SingleModel],
+    member_of_row: Codes,
+    groups: Groups,
 ) -> tuple[UnseenScores, SeenScores | None, FoldModels, Codes]:
     """Scores on unseen genes; with the fold models and the folds that they belong to."""
     if folds is None:
-        unseen, seen = score_out_of_batch(task, models, member_of_row, PLAIN[task.config.ensemble_method])
+        plain = Hierarchy(PLAIN[task.config.ensemble_method], groups)
+        unseen, seen = score_out_of_batch(task, models, member_of_row, plain)
         return unseen, seen, [{} for _ in models], member_of_row
     fold_models = [
         {fold: _model(task, m, fold, ~folds.held_out(fold) & m.batch.rows) for fold in range(folds.n_folds)}
@@ -321,12 +334,24 @@ def _fold_models(task: TrainingTask, ensemble: _Ensemble, cv: Choice) -> dict[in
     trained = ensemble.member_of_row < len(ensemble.models)
     for fold, combination in ensemble.combination_by_fold.items():
         members = [
-            (model if cv.name == OUT_OF_BATCH else by_fold[fold]).with_calibrators(calibration.by_fold.get(fold))
+            None
+            if cv.name == OUT_OF_BATCH and at == fold
+            else (model if cv.name == OUT_OF_BATCH else by_fold[fold]).with_calibrators(calibration.by_fold.get(fold))
             for at, (model, by_fold, calibration) in enumerate(
                 zip(ensemble.models, ensemble.fold_models, ensemble.calibrations, strict=True)
             )
-            if not (cv.name == OUT_OF_BATCH and at == fold)
         ]
-        info = task_info(task, STRATEGY, trained & (ensemble.fold_of_row != fold))
-        models[fold] = EnsembleMetaModel(members, info=info, combination=combination)
+        seen = trained & (ensemble.fold_of_row != fold)
+        models[fold] = combination.model(
+            members,
+            task_info(task, STRATEGY, seen),
+            _info_of(task, ensemble, seen),
+        )
     return models
+
+
+def _info_of(
+    task: TrainingTask, ensemble: _Ensemble, rows: NDArray[np.bool_]
+) -> Callable[[tuple[int, ...]], ModelInfo]:
+    """What tells where some members come from that were trained on `rows` (n_rows,)."""
+    return lambda numbers: task_info(task, STRATEGY, rows & np.isin(ensemble.member_of_row, numbers))

@@ -17,7 +17,7 @@ from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.run_folder import scratch_folder
 from meta_models.run_folder.native_files import plain_name
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.memory import profile_peak
+from meta_models.training.memory import profile_peak, shape_of
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
 
@@ -30,6 +30,7 @@ class ExternalMemoryStrategy(SingleModelStrategy):
 
     name: ClassVar[str] = "external_memory"
     title: ClassVar[str] = "External-Memory Model"
+    has_units: ClassVar[bool] = False
 
     def obstacle(self, config: TrainingConfig) -> str:
         """Learners that keep nothing on disk."""
@@ -48,14 +49,13 @@ class ExternalMemoryStrategy(SingleModelStrategy):
         """Peak memory of the process tree in bytes."""
         return profile_peak(profile, config, _on_disk(resources), needs)
 
-    def cache_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:
-        """Bytes of the pages of the matrix."""
-        shape = Shape(rows, features)
+    def cache_bytes(self, shape: Shape, config: TrainingConfig) -> int:
+        """Bytes of the pages of the matrix, or of the tracks of genes."""
         return config.learner.footprint(shape, config.section, _on_disk(Resources())).disk
 
     @contextmanager
     def _cache(self, task: TrainingTask) -> Iterator[Path | None]:
-        need = self.cache_bytes(task.dataset.n_rows, len(task.features), task.config)
+        need = self.cache_bytes(shape_of(task.profile, task.dataset.n_rows, task.config), task.config)
         scratch = scratch_folder(task.run_path, "matrix", need=need, elsewhere=task.config.cache_dir)
         with scratch as folder, plain_name(folder) as name:
             try:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import Resources, TrainingRows
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
+from meta_models.training.fitting.gene_inputs import model_features
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.problem import audit_task, task_info, task_rows, total_gains
 from meta_models.training.fitting.run_jobs import fit_record
@@ -25,6 +27,7 @@ from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
 from meta_models.training.mining.rounds import train_mined
+from meta_models.training.stages.second import train_second
 from meta_models.training.strategies.base import StrategyFit, TrainingStrategy
 
 
@@ -38,6 +41,7 @@ class SingleModelStrategy(TrainingStrategy):
     keeps_fold_models: ClassVar[bool] = True
     #: Whether all fits go over the rows together.
     streamed: ClassVar[bool] = False
+    has_units: ClassVar[bool] = True
 
     def predict_peak(
         self,
@@ -52,13 +56,16 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources, needs)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds = make_folds(task.positions, task.config)
+        folds = self._folds(task)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
         fit = self._train(task, folds, rows.pop(), as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
+        share = task.config.second_stage
+        staged = None if share is None else train_second(task, folds, fit, self._train_round, share)
+        fit = fit if staged is None else staged.fit
         release_memory()
         return StrategyFit(
             scores=fit.scores(),
@@ -72,19 +79,25 @@ class SingleModelStrategy(TrainingStrategy):
             missing=missing,
             sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
-            notes=() if mined is None else mined.notes,
+            notes=(*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,))),
             mining=() if mined is None else mined.records,
         )
+
+    def _folds(self, task: TrainingTask) -> Folds:
+        """What is held out together."""
+        return make_folds(task.positions, task.config)
 
     def _cache(self, task: TrainingTask) -> AbstractContextManager[Path | None]:  # noqa: ARG002
         """The folder that holds what is prepared; None: it is held in memory."""
         return nullcontext()
 
     def _train_round(self, task: TrainingTask, folds: Folds, change: ChangeJob) -> FittedProblem:
-        """Train on a table that mined rows were added to."""
+        """Train on a table that mined rows were added to, or whose rows count otherwise."""
         return self._train(task, folds, None, change)
 
-    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingRows | None, change: ChangeJob) -> FittedProblem:
+    def _train(
+        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
+    ) -> FittedProblem:
         with self._cache(task) as cache:  # what is prepared goes before its folder
             return fit_table(task, folds, rows=rows, cache=cache, change=change, streamed=self.streamed)
 
@@ -93,4 +106,5 @@ class SingleModelStrategy(TrainingStrategy):
     ) -> SingleModel:
         """The uncalibrated model of `fold`, trained on `rows` (n_rows,)."""
         info = task_info(task, self.name, rows)
-        return SingleModel(fit.predictor(fold), task.features, learner=task.config.learner.name, info=info)
+        features = model_features(task)
+        return SingleModel(fit.predictor(fold), features, learner=task.config.learner.name, info=info)

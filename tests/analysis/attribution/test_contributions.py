@@ -7,14 +7,15 @@ from simulated_run import FEATURES, simulated, trained
 from meta_models.analysis.attribution.contributions import (
     contributions_to,
     explain,
+    importances_of,
     parts_of,
     require_memory,
     spread_sample,
 )
 from meta_models.errors import MemoryBudgetError
 from meta_models.learners.xgboost.missing import fill_missing
-from meta_models.model import EnsembleMetaModel
-from meta_models.model.combinations import Weighted
+from meta_models.model import EnsembleMetaModel, SingleModel
+from meta_models.model.combinations import Voting, Weighted
 from meta_models.schema import CLASSES, SpliceClass
 
 ROWS = np.arange(0, 600, 3)
@@ -116,3 +117,16 @@ def test_weights_of_inner_ensembles_are_multiplied() -> None:
     parts = parts_of(outer)
     assert parts is not None
     np.testing.assert_allclose([part.weights for part in parts], np.array([[0.6], [0.1], [0.3]]) * np.ones(3))
+
+
+def test_a_member_explains_its_own_columns() -> None:
+    """Two models whose features stand beside one another: each gets half of its contributions, in its own columns."""
+    one, features = trained().model, simulated()[1][ROWS]
+    other = SingleModel(one.predictor, [f"other {name}" for name in one.feature_names], info=one.info)
+    model = EnsembleMetaModel([other, one], info=one.info, combination=Voting())
+    beside = np.column_stack([features[::-1], features])
+    explained = explain(parts_of(model), model, ROWS, beside)
+    alone = contributions_to(parts_of(one), SpliceClass.DONOR, features)
+    np.testing.assert_allclose(explained.values[1], np.column_stack([alone[::-1], alone]) / 2, atol=1e-5)
+    covers = importances_of(parts_of(model), "cover", beside.shape[1])[SpliceClass.DONOR]
+    np.testing.assert_allclose(covers, np.tile(one.predictor.importances()["cover"][1], 2) / 2)

@@ -10,7 +10,7 @@ from simulated_run import context_of
 
 from meta_models.analysis.comparison.strata import with_strata
 from meta_models.analysis.errors.bins import ErrorBins, bin_table, spread_table
-from meta_models.analysis.fit_quality.overfitting import Overfitting, curve_table, gap_table
+from meta_models.analysis.fit_quality.overfitting import Overfitting, curve_table, gap_table, risen_loss
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.config import TrainingConfig
 from meta_models.metrics import log_loss
@@ -33,6 +33,24 @@ def test_losses_on_held_out_rows_may_be_known_after_some_rounds_only() -> None:
     record = FitRecord(-1, 2, SpliceClass.DONOR, 4, (0.5, 0.3, 0.2, 0.1), (0.6, 0.4), (2, 4))
     assert curve_table([record])["held_out_loss"].to_list() == [None, 0.6, None, 0.4]
     assert gap_table([record])["gap"].to_list() == [pytest.approx(0.3)]
+
+
+def test_held_out_loss_has_risen_where_it_ends_above_its_lowest_and_not_where_it_lies_above_training() -> None:
+    def fit(fold: int, *held_out: float, rounds: int = 3) -> FitRecord:
+        return FitRecord(fold, 0, SpliceClass.DONOR, rounds, (0.1, 0.01, 0.001), held_out)
+
+    assert risen_loss([fit(0, 0.6, 0.5, 0.5), fit(1, 0.4, 0.3, 0.2)]) == 1
+    assert risen_loss([fit(0, 0.6, 0.4, 0.5), fit(1, 0.4, 0.3, 0.2)]) == pytest.approx(0.7 / 0.6)
+    assert risen_loss([fit(0, 0.6, 0.4, 0.5, rounds=2)]) == 1  # the third round was not taken
+    assert risen_loss([fit(-1, 0.6, 0.4, 0.5)]) is None  # of the final model nothing is held out
+    assert risen_loss([FitRecord(0, 0, SpliceClass.DONOR, 2, (0.5, 0.3), ())]) is None
+
+
+def test_rounds_that_did_harm_are_a_finding(result: TrainingResult) -> None:
+    harmed = [replace(fit, held_out_curve=(0.1, *[0.3] * (fit.rounds - 1))) for fit in result.fits]
+    outcome = Overfitting().run(context_of(replace(result, fits=tuple(harmed))))
+    assert outcome.status.value == "finding"
+    assert "held-out loss ends at 3.00 times its lowest" in outcome.findings[0].text
 
 
 def limited(result: TrainingResult, rounds: str) -> TrainingConfig:

@@ -17,7 +17,7 @@ def test_pieces_of_a_gene_are_those_of_the_cache():
     genes = world.training()
     gene = world.gene(1).tracks
     numbers = numbers_of(gene, genes.base_models, genes.evidence)
-    own = pieces_of(gene.codes, numbers, cut(np.array([gene.length]), 50, 9, FLANK), FLANK)
+    own = pieces_of(gene, numbers, cut(np.array([gene.length]), 50, 9, FLANK))
     with cached(genes, 50, None) as cache:
         crops = cut(cache.lengths, 50, 9, FLANK)
         for piece, number in zip(own, np.flatnonzero(crops.gene == 1), strict=True):
@@ -30,7 +30,7 @@ def test_pieces_of_a_gene_are_those_of_the_cache():
 def test_batches_are_padded_with_what_is_unknown():
     gene = Genes().gene(0).tracks
     numbers = numbers_of(gene, ("main",), ())
-    pieces = pieces_of(gene.codes, numbers, cut(np.array([gene.length]), 50, 9, FLANK), FLANK)  # 120 positions
+    pieces = pieces_of(gene, numbers, cut(np.array([gene.length]), 50, 9, FLANK))  # 120 positions
     batch = batch_of(pieces, ends=True)
     assert batch.lengths.tolist() == [9 + 50 + 9, 9 + 50 + 9, 9 + 20 + 9]
     assert (batch.codes[2, 38:] == N_CODE).all()

@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 
 import torch
 
+from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
 
@@ -139,12 +140,49 @@ def test_held_out_genes_change_nothing():
     assert not np.array_equal(one.scores, two.scores)
 
 
-def test_other_labels_and_single_rows_are_refused(fits):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_of_a_gene_has_the_scores_that_it_has_in_the_whole(fits, name):
+    predictor, gene = fits[name].predictor, long_gene(300)
+    whole, reach = predictor.gene_scores(gene), predictor.reach
+    for begin, end in ((0, 90), (70, 200), (199, 300)):
+        part = with_flank(gene, begin, end, reach)
+        np.testing.assert_allclose(predictor.gene_scores(part), whole[begin:end], atol=1e-5)
+        rows = np.array([0, 3, end - begin - 1])
+        np.testing.assert_allclose(predictor.position_scores(part, rows), whole[begin:end][rows], atol=1e-5)
+
+
+def long_gene(length, flank=200):
+    random = np.random.default_rng(3)
+    around = length + 2 * flank
+    scores = {key: random.random((around, 2), np.float32) / 2 for key in WORLD.models}
+    evidence = {key: random.normal(size=around).astype(np.float32) for key in WORLD.evidence}
+    return GeneTracks("long", flank, random.integers(0, 4, around).astype(np.uint8), scores, evidence)
+
+
+def with_flank(gene, begin, end, flank):
+    part = slice(gene.flank + begin - flank, gene.flank + end + flank)
+    return GeneTracks(
+        gene.gene_id, flank, gene.codes[part], {key: values[part] for key, values in gene.scores.items()},
+        {key: values[part] for key, values in gene.evidence.items()}, offset=begin, whole=gene.length,
+    )  # fmt: skip
+
+
+def test_scores_that_stand_in_rows_are_given_back(fits):
+    rows = np.array([[0.5, 0.25, 0.25], [1, 0, 0]], np.float32)
+    np.testing.assert_array_equal(fits["tcn"].predictor.scores(rows), rows)
+
+
+def test_a_fit_has_as_many_epochs_as_its_job_says():
+    genes = WORLD.training()
+    with prepared("tcn", genes) as ready:
+        found = ready.fit(replace(job(genes), stages=(2,)), WORLD.row_labels(genes), None, threads=1)
+    assert (found.rounds, len(found.curves["train"])) == (2, 2)
+
+
+def test_other_labels_and_parts_to_be_joined_are_refused(fits):
     genes = WORLD.training()
     with prepared("tcn", genes) as ready, pytest.raises(ValueError, match="learns the labels of its genes"):
         ready.fit(job(genes), 2 - WORLD.row_labels(genes), None, threads=1)
-    with pytest.raises(TypeError, match="whole genes"):
-        fits["tcn"].predictor.scores(np.zeros((1, 9), np.float32))
     with pytest.raises(TypeError, match="cannot be joined"):
         LEARNERS["tcn"].join([fits["tcn"].predictor] * 2)
 
@@ -158,6 +196,6 @@ def test_a_cheaper_fit_has_fewer_epochs(name):
 
 def test_ends_and_focal_loss_are_fitted_and_stored():
     found = fitted("tcn", ends=True, loss="focal", residual=False, siteless_share=0.5)
-    predictor = LEARNERS["tcn"].restore(found.predictor.files(), 4 + 5 + 2, 3)
+    predictor = LEARNERS["tcn"].restore(found.predictor.files(), 3, 3)
     assert "mix" not in predictor.facts()
     assert np.isfinite(predictor.gene_scores(WORLD.gene(0).tracks)).all()

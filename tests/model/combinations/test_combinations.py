@@ -11,6 +11,7 @@ from meta_models.model.combinations import (
     Combination,
     Mean,
     PerBin,
+    Routed,
     Stacking,
     Voting,
     Weighted,
@@ -27,6 +28,7 @@ KINDS: dict[str, Combination] = {
     "weighted": Weighted(np.array([[1.0, 0.0, 2.0], [3.0, 1.0, 2.0]])),
     "stacking": Stacking(RNG.normal(size=(3, 6)), RNG.normal(size=3)),
     "per-bin": PerBin(np.array([0.5]), RNG.random((2, 2, 3)), RNG.random((2, 3)), columns=(4, 7)),
+    "routed": Routed(np.array([0.5, 0.5]), np.array([0.1, 0.2]), RNG.normal(size=(2, 3)), columns=(4, 7)),
 }
 OTHERS = np.array([[0.4, 0.5], [0.1, 0.9]], np.float32)
 
@@ -60,7 +62,7 @@ def test_rows_sum_to_one_and_do_not_depend_on_one_another(kind: str) -> None:
     np.testing.assert_allclose(alone, both[1:], rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["mean", "voting", "weighted", "per-bin"])
+@pytest.mark.parametrize("kind", ["mean", "voting", "weighted", "per-bin", "routed"])
 def test_a_member_that_may_not_score_a_row_leaves_it_to_the_others(kind: str) -> None:
     members = TWO.copy()
     members[1, 0] = NAN
@@ -168,3 +170,39 @@ def test_parameters_of_other_members_are_refused(kind: str) -> None:
     for shape in ((3, 3), (2, 4)):
         with pytest.raises(ValueError):
             KINDS[kind].check(*shape)
+
+
+def test_routed_weights_follow_the_columns() -> None:
+    routed = Routed(np.array([0.5]), np.array([0.1]), np.array([[np.log(2.0), 0.0], [0.0, 0.0]]), columns=(5,))
+    members = np.repeat(TWO[:, :1], 3, axis=1)
+    found = routed(members, np.array([[0.5], [0.6], [np.nan]], np.float32))
+    equal, two_to_one = TWO[:, 0].mean(axis=0), (2 * TWO[0, 0] + TWO[1, 0]) / 3
+    np.testing.assert_allclose(found, [equal, two_to_one, equal], rtol=1e-6)
+    np.testing.assert_allclose(routed.shares(2, 3), 0.5)
+
+
+def test_routed_weights_of_genes_unlike_all_of_training_are_held_back() -> None:
+    routed = Routed(np.zeros(1), np.ones(1), np.array([[1.0, 0.0], [0.0, 0.0]]), columns=(5,))
+    far, at_the_edge = routed(TWO, np.array([[1e9], [3.0]], np.float32)), routed(TWO, np.array([[3.0], [3.0]]))
+    np.testing.assert_allclose(far[0], at_the_edge[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": np.zeros(2)},
+        {"gate": np.zeros((2, 2))},
+        {"centre": np.full(2, np.inf)},
+        {"columns": np.array([1.5, 2.0])},
+        {"columns": np.array([-1.0, 2.0])},
+        {"columns": np.array([3.0])},
+    ],
+)
+def test_arrays_that_are_no_gate_are_refused(change: dict[str, np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        Routed.from_arrays({**KINDS["routed"].to_arrays(), **change})
+
+
+def test_routing_needs_its_columns() -> None:
+    with pytest.raises(ValueError, match="needs the values of its columns"):
+        KINDS["routed"](TWO)

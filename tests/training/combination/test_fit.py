@@ -15,6 +15,7 @@ from meta_models.errors import UsageError
 from meta_models.metrics import log_loss, mean_site_ap
 from meta_models.model.combinations import Mean, PerBin, Stacking, Weighted
 from meta_models.training.calibration.fit import BaseScores
+from meta_models.training.combination.composition import Composition
 from meta_models.training.combination.fit import FITS, PLAIN, cross_fit, fit_combination
 from meta_models.training.combination.stack import Options, Stack
 from meta_models.training.selection import OUT_OF_BATCH, REFIT, choose_ensemble_cv
@@ -35,7 +36,8 @@ def simulated(noise: tuple[float, ...], seed: int = 0) -> Stack:
         members.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
     frame = pl.DataFrame(dict(zip("nda", members[-1].T, strict=True)))
     bases = BaseScores(frame, (("n",), ("d",), ("a",)), ((0,), (1,), (2,)))
-    return Stack(np.array(members[:-1], np.float32), labels, np.ones(N, np.float32), FOLDS, bases)
+    composition = Composition((8, 9), rng.normal(size=(N, 2)).astype(np.float32))
+    return Stack(np.array(members[:-1], np.float32), labels, np.ones(N, np.float32), FOLDS, bases, composition)
 
 
 def weights_of(stack: Stack, method: str, options: Options = OPTIONS) -> np.ndarray:

@@ -12,6 +12,7 @@ from mining_tables import all_positions, mining_task, sampled
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
+from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.scoring import score_out_of_fold
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model
@@ -56,7 +57,7 @@ def test_every_member_mines(result: TrainingResult) -> None:
 
 def test_scores_are_those_of_the_fold_models_on_whole_genes_too(task: TrainingTask, result: TrainingResult) -> None:
     assert task.pool is not None
-    whole = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions, 2)
+    whole = score_out_of_fold(FoldScorer(result.fold_models), result.oof, task.pool.dataset, task.pool.positions, 2)
     assert whole.height == 30 * 60
     keys = ["gene_id", "position"]
     both = result.oof.select(*keys, *RAW).join(whole.select(*keys, *RAW), on=keys, suffix="_whole")

@@ -9,7 +9,9 @@ import pytest
 from mining_tables import all_positions, mining_task, sampled
 from sklearn.metrics import average_precision_score
 
-from meta_models.errors import InputError
+from meta_models.config import TrainingConfig
+from meta_models.errors import InputError, UsageError
+from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.scoring import score_out_of_fold
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.persistence import dump_model
@@ -116,7 +118,7 @@ def test_figures_of_the_rounds_are_those_of_all_positions(tmp_path: Path) -> Non
     result = SINGLE.train(task)
     assert task.pool is not None
     chosen = {record.fold: record for record in result.mining if record.chosen}
-    frame = score_out_of_fold(result.fold_models, result.oof, task.pool.dataset, task.pool.positions, 2)
+    frame = score_out_of_fold(FoldScorer(result.fold_models), result.oof, task.pool.dataset, task.pool.positions, 2)
     for fold, record in chosen.items():
         if fold == FINAL:
             continue
@@ -194,6 +196,22 @@ def test_other_training_weights_mine_too(tmp_path: Path, monkeypatch: pytest.Mon
     found = jobs["mined-1-final-donor"].weights
     negatives = np.concatenate([task.positions.labels == 0, np.ones(len(found) - task.dataset.n_rows, bool)])
     assert len(set(found[negatives]) - {0.0}) == 1
+
+
+def test_mined_negatives_count_what_their_class_makes_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = mining_task(tmp_path, all_positions(), class_weights=(0.5, 1, 1), n_estimators=3)
+    _, jobs = trained_jobs(monkeypatch, task)
+    found, rows = jobs["mined-1-final-donor"].weights, task.dataset.n_rows
+    per_position = (task.training_weights / task.positions.weights)[task.positions.labels == 0]
+    mined = found[rows:][found[rows:] > 0]
+    assert 0.5 < mined[0] < 1
+    np.testing.assert_allclose(mined, mined[0])
+    np.testing.assert_allclose(per_position, mined[0], rtol=1e-5)
+
+
+def test_drawn_rows_are_not_mined_for() -> None:
+    with pytest.raises(UsageError, match="mine_negatives adds rows for certain"):
+        TrainingConfig.from_mapping({"mine_negatives": "all", "training_weights": "oversampling"})
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from fitted_models import rows, single
 
-from meta_models.metrics import Interval
+from meta_models.metrics import Gain, Interval
 from meta_models.model import EnsembleMetaModel
 from meta_models.model.combinations import Weighted
 from meta_models.result import FeatureRecord, FitRecord
 from meta_models.schema import CLASSES, FeatureGroup
 from meta_models.training.several.joining import _features, _fits, _model
-from meta_models.training.several.leaderboard import Gain
 
 X = rows(50)
 
@@ -34,7 +33,7 @@ class Result:
 
 def test_members_of_no_weight_are_left_out_of_the_file() -> None:
     weights = np.array([[0.0] * 3, [0.25] * 3, [0.75] * 3])
-    model = _model([single(0), single(1), single(2)], Weighted(weights))
+    model = _model([single(0), single(1), single(2)], Weighted(weights), single().feature_names)
     assert isinstance(model, EnsembleMetaModel)
     assert model.n_members == 2
     expected = 0.25 * single(1).predict_proba(X) + 0.75 * single(2).predict_proba(X)
@@ -46,7 +45,7 @@ def test_members_of_no_weight_are_left_out_of_the_file() -> None:
 def test_gains_are_shares_weighted_as_the_members_are() -> None:
     members = [Result((30.0, 10.0)), Result((0.0, 2.0)), Result((float("nan"), float("nan")))]
     weights = Weighted(np.array([[0.5] * 3, [0.3] * 3, [0.2] * 3]))
-    found = _features(members, weights)  # type: ignore[arg-type]
+    found = _features(members, weights, ("a", "b"))  # type: ignore[arg-type]
     assert found[0].gain == pytest.approx({c.label: 0.5 * 0.75 for c in CLASSES})
     assert found[1].gain == pytest.approx({c.label: 0.5 * 0.25 + 0.3 for c in CLASSES})
     assert found[2].gain is None

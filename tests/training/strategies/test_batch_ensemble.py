@@ -60,7 +60,7 @@ def killing(*names: str) -> Iterator[list[str]]:
                     arguments = child.cmdline()
                 except psutil.Error:
                     continue
-                ours = "meta_models.training.batches.process" in arguments and arguments[4] in names
+                ours = "meta_models.workers" in arguments and arguments[4] in names
                 if ours and child.pid not in pids:
                     pids.add(child.pid)
                     killed.append(arguments[4])
@@ -324,3 +324,51 @@ def test_a_batch_that_can_hold_nothing_out_takes_all_rounds(tmp_path: Path) -> N
         len(member.info.genes): {b.num_boosted_rounds() for b in member.predictor.boosters} for member in model.members
     }
     assert rounds[12] == {32}
+
+
+def two_chromosomes(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with whole families on one of two chromosomes."""
+    family = pl.col("gene_family").str.slice(1).cast(pl.Int64)
+    return frame.with_columns(chrom=pl.when(family % 4 < 2).then(pl.lit("chr1")).otherwise(pl.lit("chr2")))
+
+
+@pytest.mark.parametrize("method", ["mean", "voting"])
+def test_batches_of_a_chromosome_are_combined_before_chromosomes_are(
+    tmp_path: Path, frame: pl.DataFrame, method: str
+) -> None:
+    table = two_chromosomes(frame)
+    result = train(tmp_path, table, batch_groups="chromosome", ensemble_method=method)
+    assert isinstance(result.model, EnsembleMetaModel)
+    assert result.model.combination.kind == method
+    where = table.group_by("gene_id").agg(pl.col("chrom").first())
+    for group in result.model.members:
+        assert isinstance(group, EnsembleMetaModel)
+        assert where.filter(pl.col("gene_id").is_in(group.info.genes))["chrom"].n_unique() == 1
+        assert sorted(group.info.genes) == sorted(gene for member in group.members for gene in member.info.genes)
+    fold = int(result.oof["fold"][0])
+    mine = (result.oof["fold"] == fold).to_numpy()
+    scores = result.oof.select(RAW).to_numpy()[mine]
+    np.testing.assert_allclose(
+        result.fold_models[fold].predict_both(table.filter(pl.Series(mine)))[0], scores, atol=2e-6
+    )
+    file = tmp_path / "model.pkl"
+    file.write_bytes(dump_model(result.model))
+    again = load_model_with_ensemble_support(file)
+    np.testing.assert_array_equal(again.predict_proba(table), result.model.predict_proba(table))
+
+
+def test_weights_of_groups_are_fitted_on_refitted_scores(tmp_path: Path, frame: pl.DataFrame) -> None:
+    result = train(tmp_path, two_chromosomes(frame), batch_groups="chromosome", ensemble_method="weighted", n_folds=3)
+    assert isinstance(result.model, EnsembleMetaModel)
+    assert result.model.combination.shares(2, 3).shape == (2, 3)
+    assert len(result.model.singles) > 2
+    fold = int(result.oof["fold"][0])
+    mine = (result.oof["fold"] == fold).to_numpy()
+    scores = result.oof.select(RAW).to_numpy()[mine]
+    rows = two_chromosomes(frame).filter(pl.Series(mine))
+    np.testing.assert_allclose(result.fold_models[fold].predict_both(rows)[0], scores, atol=2e-6)
+
+
+def test_one_chromosome_is_no_hierarchy(tmp_path: Path, frame: pl.DataFrame) -> None:
+    result = train(tmp_path, frame.with_columns(chrom=pl.lit("chr1")), batch_groups="chromosome")
+    assert result.model.depth == 1

@@ -15,7 +15,7 @@ from training_tasks import make_task
 
 from meta_models.errors import UnitsFailed, WriteError
 from meta_models.learners.cut_values import cut_values
-from meta_models.learners.seam import Fitted
+from meta_models.learners.seam import Fitted, Shape
 from meta_models.learners.xgboost import matrix
 from meta_models.learners.xgboost.booster import QuantisedRows
 from meta_models.learners.xgboost.matrix import build_matrix, joined
@@ -138,7 +138,7 @@ def test_the_cache_of_a_killed_run_goes_with_the_next_one(tmp_path: Path) -> Non
 
 def test_space_is_checked_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = make_task(tmp_path, make_frame(), "external_memory")
-    need = EXTERNAL.cache_bytes(task.dataset.n_rows, len(task.features), task.config)
+    need = EXTERNAL.cache_bytes(Shape(task.dataset.n_rows, len(task.features)), task.config)
     monkeypatch.setattr("meta_models.run_folder.atomic.free_disk", lambda _: need - 1)
     with pytest.raises(WriteError, match=f"{need:,} bytes"):
         STRATEGIES["external_memory"].train(task)
@@ -158,7 +158,7 @@ def test_the_pages_take_no_more_disk_than_was_asked_for(tmp_path: Path) -> None:
         cache=cache,
     )
     on_disk = sum(file.stat().st_size for file in (tmp_path / "cache").iterdir())
-    assert 0.6 < on_disk / EXTERNAL.cache_bytes(table.num_row(), table.num_col(), task.config) <= 1
+    assert 0.6 < on_disk / EXTERNAL.cache_bytes(Shape(table.num_row(), table.num_col()), task.config) <= 1
 
 
 def test_chunks_are_joined_to_pages() -> None:

@@ -1,4 +1,4 @@
-"""Units in processes of their own."""
+"""Processes that are started anew."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from meta_models.errors import ExitCode, InputError, MemoryBudgetError
-from meta_models.training.batches.process import Ended, UnitPool
+from meta_models.errors import ExitCode, InputError, MemoryBudgetError, UnitsFailed
+from meta_models.workers import Ended, fresh
 
 
 def run(work: object, *arguments: object) -> list[Ended[object, object]]:
     ended = []
-    with UnitPool(work, threads=1) as pool:  # type: ignore[arg-type]
+    with fresh(work, threads=1) as pool:  # type: ignore[arg-type]
         for number, argument in enumerate(arguments):
             pool.start(f"unit-{number}", argument)
         while len(pool):
-            ended += list(pool.wait())
+            ended += list(pool.ended())
     return ended
 
 
@@ -41,8 +41,8 @@ def test_a_unit_is_another_process_with_few_threads() -> None:
 @pytest.mark.parametrize(
     ("code", "death"),
     [
-        (ExitCode.MEMORY, "out of memory: it reached its memory limit"),
-        (3, "its process gave code 3"),
+        (ExitCode.MEMORY, "out of memory: unit-0 reached its memory limit"),
+        (3, "its process ended with code 3"),
     ],
 )
 def test_a_unit_that_ends_itself(code: int, death: str) -> None:
@@ -58,9 +58,9 @@ def test_a_unit_that_is_killed() -> None:
 
 def test_a_kill_for_memory_is_told_from_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter((4, 5))
-    monkeypatch.setattr("meta_models.training.batches.process.oom_kill_count", lambda: next(counts))
+    monkeypatch.setattr("meta_models.workers.processes.oom_kill_count", lambda: next(counts))
     (ended,) = run(signal.raise_signal, signal.SIGKILL)
-    assert ended.death == "out of memory: the kernel killed its process"
+    assert ended.death == "out of memory: The kernel killed unit-0 for memory"
 
 
 def raised(kind: str) -> None:
@@ -69,18 +69,36 @@ def raised(kind: str) -> None:
         raise InputError("A table is needed", "Found none", "Give one")
     if kind == "memory":
         raise MemoryBudgetError("It must fit", "The process tree reached 9 GB", "Buy more")
+    if kind == "bug":
+        raise ZeroDivisionError("nobody thought of it")
     raise MemoryError("cannot allocate")
 
 
 def test_errors_of_a_unit() -> None:
+    (refused,) = run(raised, "input")
+    assert isinstance(refused.error, InputError)
     with pytest.raises(InputError, match="Found none"):
-        run(raised, "input")
+        assert refused.death
     assert run(raised, "memory")[0].death == "out of memory: The process tree reached 9 GB"
-    assert run(raised, "other")[0].death == "out of memory: An allocation failed: cannot allocate"
+    assert run(raised, "other")[0].death == "out of memory: An allocation failed in unit-0: cannot allocate"
+
+
+def test_a_fault_of_the_program_is_no_death_and_says_where_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    (ended,) = run(raised, "bug")
+    with pytest.raises(UnitsFailed, match=r"ZeroDivisionError in test_fresh.py, line \d+: nobody thought of it"):
+        assert ended.death
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_the_working_folder_of_a_process(tmp_path: Path) -> None:
+    with fresh(os.path.abspath, threads=1, folder=tmp_path) as pool:
+        pool.start("unit", "table.parquet")
+        (ended,) = pool.ended()
+    assert ended.unwrap() == str(tmp_path / "table.parquet")
 
 
 def test_units_are_killed_when_the_pool_is_left() -> None:
-    with UnitPool(time.sleep, threads=1) as pool:
+    with fresh(time.sleep, threads=1) as pool:
         pool.start("sleeper", 60)
         pids = [child.pid for child in psutil.Process().children()]
     assert pids
@@ -91,11 +109,11 @@ def test_units_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
         import time
-        from meta_models.training.batches.process import UnitPool
-        with UnitPool(time.sleep, threads=1) as pool:
+        from meta_models.workers import fresh
+        with fresh(time.sleep, threads=1) as pool:
             pool.start("sleeper", 600)
             print("started", flush=True)
-            list(pool.wait())
+            list(pool.ended())
         """
     )
     file = tmp_path / "run.py"

@@ -1,0 +1,123 @@
+"""A connection to a Dask cluster, or one of this machine's own for the time of a run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from meta_models.errors import UsageError
+from meta_models.run_folder.visibility import wait_for
+
+logger = logging.getLogger(__name__)
+#: Seconds to wait for a scheduler, and for the first worker.
+CONNECT_SECONDS = 30.0
+WORKER_SECONDS = 60.0
+
+
+def require_library() -> Any:
+    """The library, imported.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed.
+    """
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        raise UsageError(
+            "--distributed needs the extra [distributed]", f"{error}", "pip install 'meta-models[distributed]'"
+        ) from error
+
+
+@contextmanager
+def connected(where: str) -> Iterator[Any]:
+    """A client of the cluster `where`, as ``--distributed`` has it.
+
+    Raises
+    ------
+    UsageError
+        If there is no scheduler, or it has no worker within a minute.
+    """
+    distributed = require_library()
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the errors of this package
+    kind, _, rest = where.partition(":")
+    if kind == "local":
+        with _own(distributed, int(rest)) as client:
+            yield client
+        return
+    address = _address_in(Path(rest)) if kind == "file" else where
+    if address.startswith("tcp:") and not address.startswith(("tcp://127.", "tcp://localhost")):
+        logger.warning("%s is neither encrypted nor authenticated: whoever reaches it runs code as you", address)
+    with _client(distributed, where, address) as client:
+        _require_worker(client, where, 1)
+        yield client
+
+
+def _address_in(file: Path) -> str:
+    """The address in the scheduler file `file`, once it is there: a scheduler that is started with the run writes it.
+
+    Raises
+    ------
+    UsageError
+        If it is not there in time, or holds no address.
+    """
+    wait_for(lambda: file.exists() or None, file.parent, seconds=CONNECT_SECONDS)
+    try:
+        return str(json.loads(file.read_bytes())["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = f"Found {type(error).__name__}: {error}"
+        raise UsageError(
+            f"{file} must be the file of a Dask scheduler", found, "Start it with --scheduler-file"
+        ) from error
+
+
+@contextmanager
+def _own(distributed: Any, workers: int) -> Iterator[Any]:
+    """Workers of this machine, which listen on the loopback only and know one another by a key of this run."""
+    settings: dict[str, object] = {
+        "distributed.nanny.pre-spawn-environ": {},  # else it sets variables of this process, for good
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with (
+        import_module("dask").config.set(settings),
+        distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", protocol="tls://",
+            security=distributed.Security.temporary(), memory_limit=0, silence_logs=logging.CRITICAL,
+            dashboard_address=None, scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        ) as cluster,
+        distributed.Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False) as client,
+    ):  # fmt: skip
+        _require_worker(client, f"local:{workers}", workers)
+        yield client
+
+
+@contextmanager
+def _client(distributed: Any, where: str, address: str) -> Iterator[Any]:
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(
+            f"--distributed {where} must lead to a Dask scheduler", f"Found: {found}",
+            "Start it, check the address, and that the network lets you through",
+        ) from error  # fmt: skip
+    with client:
+        yield client
+
+
+def _require_worker(client: Any, where: str, count: int) -> None:
+    try:
+        client.wait_for_workers(count, timeout=WORKER_SECONDS)
+    except TimeoutError as error:
+        raise UsageError(
+            f"The scheduler of --distributed {where} must have a worker",
+            f"Found none within {WORKER_SECONDS:.0f} s",
+            "Start workers: dask worker ... --nthreads 1 --memory-limit 0",
+        ) from error

@@ -1,0 +1,144 @@
+"""``meta-models experiment``: run or resume every variant of a file, one folder each, and compare them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from meta_models.errors import ExitCode, UnitsFailed, UsageError
+from meta_models.experiments.compare import TableComparison, compared, comparison_files, lines_of
+from meta_models.experiments.experiment_file import Experiment, Variant, read_experiment, shown
+from meta_models.experiments.launch import launched
+from meta_models.experiments.options import CompareConfig, ExperimentConfig
+from meta_models.experiments.runs import FinishedRun, read_run
+from meta_models.resources.blas import one_blas_thread
+from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
+
+logger = logging.getLogger(__name__)
+VARIANTS, RECORD, COMPARISON = "experiment.tsv", "experiment.json", "comparison"
+_KIND = "experiment"
+
+
+def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
+    """Run what stands in the file ``given[0]``. A variant that is finished is not run again.
+
+    Raises
+    ------
+    UsageError
+        Before anything is started, if the file is wrong, or the folder is in use or of something else.
+    UnitsFailed
+        If a variant failed; the others were run and compared.
+    """
+    experiment = read_experiment(Path(given[0]), options.max_variants)
+    for line in _plan(experiment):
+        logger.info("%s", line)
+    if options.dry_run:
+        return ExitCode.DONE
+    earlier = _earlier(options.out_dir)
+    going_on = earlier and not options.overwrite
+    with (
+        install_signal_handlers(),
+        one_blas_thread(),
+        RunFolder.open(options.out_dir, overwrite=options.overwrite, resume=going_on) as folder,
+    ):
+        folder.update(config={_KIND: _plain(experiment)})
+        folder.clear_earlier()
+        failed = _run_all(experiment, folder.path, overwrite=options.overwrite)
+        runs = [read_run(folder.path / v.name, v.name) for v in experiment.variants if v.name not in failed]
+        figures = _compare(experiment, runs, options, folder)
+        folder.write_text(VARIANTS, _table(experiment, failed, figures).write_csv(separator="\t"))
+        folder.write_json(RECORD, {**_plain(experiment), "failed": failed})
+    if failed:
+        said = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
+        raise UnitsFailed("Every variant must finish", f"Failed: {said}", "See their messages above; the others stand")
+    return ExitCode.DONE
+
+
+def _plan(experiment: Experiment) -> list[str]:
+    count = len(experiment.variants)
+    merged = f" ({experiment.merged} combinations differ from them in nothing)" if experiment.merged else ""
+    lines = [f"Experiment {experiment.name}: {count} run{'s' if count != 1 else ''}{merged}"]
+    return [*lines, *(f"  {v.name}: {', '.join(shown(v.values)) or 'nothing differs'}" for v in experiment.variants)]
+
+
+def _earlier(path: Path) -> bool:
+    """Whether an experiment was begun in `path`; refuses the folder of anything else."""
+    manifest = RunManifest.read(path) if path.is_dir() else None
+    if manifest is not None and _KIND not in manifest.config and manifest.config:
+        raise UsageError(
+            "--out-dir must be the folder of an experiment", f"Found {MANIFEST_NAME} of a run in {path}",
+            "Choose another --out-dir",
+        )  # fmt: skip
+    return manifest is not None
+
+
+def _run_all(experiment: Experiment, folder: Path, *, overwrite: bool) -> dict[str, str]:
+    """Run every variant; why some failed, by their name."""
+    failed: dict[str, str] = {}
+    for number, variant in enumerate(experiment.variants, 1):
+        logger.info("Variant %d of %d: %s", number, len(experiment.variants), variant.name)
+        try:
+            launched(variant.name, variant.options, folder / variant.name, overwrite=overwrite)
+        except (UnitsFailed, UsageError) as error:
+            failed[variant.name] = error.found
+            logger.warning("The variant %s failed, and the others go on without it: %s", variant.name, error)
+    return failed
+
+
+def _compare(
+    experiment: Experiment, runs: Sequence[FinishedRun], options: ExperimentConfig, folder: RunFolder
+) -> dict[str, float | None]:
+    """Compare those that finished; the mean average precision of each, by its name."""
+    if len(runs) < 2 or (experiment.several_tables and len({run.name.rpartition("/")[2] for run in runs}) < 2):
+        logger.info("Nothing to compare: %d runs of %d tables", len(runs), 1 if not experiment.several_tables else 2)
+        return {}
+    how = CompareConfig(
+        out=folder.path / COMPARISON, across_tables=experiment.several_tables, control=options.control,
+        bootstrap_samples=options.bootstrap_samples, seed=options.seed,
+    )  # fmt: skip
+    tables, across = compared(runs, how)
+    for name, data in comparison_files(tables, across, how).items():
+        folder.write_bytes(f"{COMPARISON}/{name}", data)
+    for line in lines_of(tables):
+        logger.info("%s", line)
+    logger.info("Comparison: %s", how.out / "comparison.html")
+    return _figures(tables)
+
+
+def _figures(tables: Sequence[TableComparison]) -> dict[str, float | None]:
+    return {name: value for table in tables for name, value in table.figures().items()}
+
+
+def _table(experiment: Experiment, failed: Mapping[str, str], figures: Mapping[str, float | None]) -> pl.DataFrame:
+    keys = dict.fromkeys(key for variant in experiment.variants for key in variant.values)
+    rows = [
+        {
+            "variant": variant.name,
+            "state": "failed" if variant.name in failed else "complete",
+            "average_precision": figures.get(variant.name),
+            **{key: _text(variant, key) for key in keys},
+            "reason": failed.get(variant.name),
+        }
+        for variant in experiment.variants
+    ]
+    schema = {"average_precision": pl.Float64, "reason": pl.String}
+    return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)
+
+
+def _text(variant: Variant, key: str) -> str | None:
+    value = variant.values.get(key)
+    if value is None:
+        return None
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plain(experiment: Experiment) -> dict[str, object]:
+    return {
+        "name": experiment.name,
+        "description": experiment.description,
+        "tags": dict(experiment.tags),
+        "variants": {variant.name: dict(variant.values) for variant in experiment.variants},
+    }

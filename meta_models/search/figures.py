@@ -1,0 +1,111 @@
+"""How a search went: every trial and the best so far; what each option weighs; where good values lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from meta_models.analysis.plots import style
+from meta_models.analysis.plots.features import draw_bars
+from meta_models.search.space import Choices, LearnerSpace, Range, Value
+from meta_models.search.trials import Trial, TrialState
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.RED)
+#: Axes of a row of small figures.
+_PER_ROW = 4
+#: Share of the trials, the worst ones, that may lie below the figure: one bad trial would flatten all others.
+_BELOW = 0.15
+
+
+def history_png(trials: Sequence[Trial], winner: Trial) -> bytes:
+    """Each trial's mean over its folds, and the best complete one so far."""
+    with style.style():
+        figure, axes = style.new_figure(1, 1, width=8.4, height=3.6)
+        _draw_history(axes[0][0], trials, winner)
+        return style.png_bytes(style.settled(figure))
+
+
+def importance_png(shares: Mapping[str, Mapping[str, float]]) -> bytes:
+    """Share of each option, one column of bars for each learner."""
+    most = max(map(len, shares.values()))
+    with style.style():
+        figure, axes = style.new_figure(1, len(shares), width=8.4 / max(1, len(shares)), height=0.9 + 0.32 * most)
+        for ax, (learner, found) in zip(axes[0], shares.items(), strict=True):
+            names, values = list(found), np.array(list(found.values()))
+            draw_bars(ax, names, values, [style.BLUE] * len(names), title=learner, x_label="share")
+        return style.png_bytes(style.settled(figure))
+
+
+def values_png(space: LearnerSpace, trials: Sequence[Trial], winner: Trial) -> bytes:
+    """The mean of each trial of a learner over the value of each option."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.values))
+    rows = -(-len(names) // _PER_ROW)
+    columns = min(_PER_ROW, len(names))
+    with style.style():
+        figure, axes = style.new_figure(rows, columns, width=8.8 / columns, height=2.4, share_y=True)
+        flat = [ax for row in axes for ax in row]
+        for ax, name in zip(flat, names, strict=False):
+            _draw_values(ax, space, name, trials, winner)
+        for ax in flat[len(names) :]:
+            ax.set_axis_off()
+        for row in axes:
+            row[0].set_ylabel("mean AP")
+        return style.png_bytes(style.settled(figure))
+
+
+def _draw_history(ax: Axes, trials: Sequence[Trial], winner: Trial) -> None:
+    for colour, learner in zip(_COLOURS * len(trials), dict.fromkeys(t.learner for t in trials), strict=False):
+        for state, face in ((TrialState.COMPLETE, colour), (TrialState.PRUNED, "none")):
+            mine = [t for t in trials if t.learner == learner and t.state is state and t.value is not None]
+            if mine:
+                name = learner if state is TrialState.COMPLETE else f"{learner}, given up"
+                ax.scatter([t.number for t in mine], [t.height for t in mine], s=30, facecolors=face, edgecolors=colour,
+                           label=name, zorder=3)  # fmt: skip
+    complete = [t for t in trials if t.state is TrialState.COMPLETE]
+    best = np.maximum.accumulate([t.value or 0.0 for t in complete])
+    ends = [*(t.number for t in complete), trials[-1].number]
+    ax.step(ends, [*best, best[-1]], where="post", color=style.GREY, lw=1.4, label="best so far")
+    ax.plot(winner.number, winner.height, marker="*", ms=15, color=style.RED, mec="white", zorder=4, label="chosen",
+            ls="none")  # fmt: skip
+    ax.set(xlabel="trial", ylabel="mean average precision over its folds", title="Trials")
+    _limit(ax, trials)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Trial], winner: Trial) -> None:
+    domain = next(p.domain for p in space.parameters if p.name == name)
+    for state, face in ((TrialState.COMPLETE, style.BLUE), (TrialState.PRUNED, "none")):
+        mine = [t for t in trials if name in t.values and t.state is state]
+        places = [_place(t.values[name], domain) for t in mine]
+        ax.scatter(places, [t.height for t in mine], s=20, facecolors=face, edgecolors=style.BLUE)
+    if name in winner.values:
+        ax.plot(_place(winner.values[name], domain), winner.height, marker="*", ms=12, color=style.RED, mec="white")
+    if isinstance(domain, Choices):
+        ax.set_xticks(range(len(domain.values)), [str(value) for value in domain.values])
+    elif domain.log:
+        ticks = np.geomspace(domain.low, domain.high, 3)
+        ax.set_xscale("log")
+        ax.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        ax.minorticks_off()
+    ax.set(title=name)
+    _limit(ax, trials)
+
+
+def _place(value: Value, domain: Range | Choices) -> float:
+    """Where a value stands on its axis; NaN of a default that is none of the choices, or no number."""
+    if isinstance(domain, Choices):
+        return float(domain.values.index(value)) if value in domain.values else float("nan")
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _limit(ax: Axes, trials: Sequence[Trial]) -> None:
+    """Have the axis begin where the worst trials are left out, if they would take most of it."""
+    values = np.array([t.value for t in trials if t.value is not None])
+    low, high, least = float(np.quantile(values, _BELOW)), float(values.max()), float(values.min())
+    if high > low and (high - least) > 3 * (high - low):
+        ax.set_ylim(low - 0.35 * (high - low), high + 0.12 * (high - low))

@@ -1,0 +1,74 @@
+"""What is checked of all tables of a run before anything is trained."""
+
+from __future__ import annotations
+
+import logging
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.opening import Tables
+from meta_models.dataset.positions import Positions, read_positions
+from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
+from meta_models.inference.stretches import require_columns, require_same_recipe
+from meta_models.model.inputs import resolve_columns
+from meta_models.result import Note
+from meta_models.schema import GENE
+from meta_models.training.mining.pool import require_features
+from meta_models.training.several.contestants import require_groups
+
+logger = logging.getLogger(__name__)
+
+
+def check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
+    """See that ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some, and all variants are there.
+
+    Returns
+    -------
+    tuple of Note
+        What a reader of their figures should know.
+
+    Raises
+    ------
+    InputError, UsageError
+        If it is not so.
+    """
+    require_groups(config, tables.dataset)
+    ours, external, whole = tables.positions, tables.external, tables.whole_genes
+    found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
+    if external is not None:
+        positions = read_positions(external)
+        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
+        refuse_overlap(known, positions, external, table="--eval-dataset")
+        refuse_copies(ours, positions, external.source)
+        found += _notes_of(positions, "--eval-dataset")
+        found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
+    if whole is not None:
+        positions = read_positions(whole)
+        require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
+        found += _notes_of(positions, "--oof-dataset")
+    for note in found:
+        logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
+    return tuple(found)
+
+
+def check_features(tables: Tables, features: tuple[str, ...]) -> None:
+    """See that the features that are kept stand in the other tables, too.
+
+    Raises
+    ------
+    InputError
+        If one does not.
+    """
+    own = tables.dataset.info.recipe
+    for option, genes in (("--eval-dataset", tables.external_genes), ("the genes of --oof-dataset", tables.genes)):
+        if genes is not None:
+            require_same_recipe(own, genes.folder.recipe, option)
+            require_columns(features, genes.folder.recipe)
+    for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
+        if table is not None:
+            logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
+    if tables.pool is not None:
+        require_features(tables.pool, features)
+
+
+def _notes_of(positions: Positions, option: str) -> list[Note]:
+    return [Note("warning", f"{option}: {text}") for text in (*positions.notes, *positions.warnings)]

@@ -1,0 +1,58 @@
+"""What the learners of a configuration call for, seen to before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.built import is_built
+from meta_models.dataset.opening import is_built_in
+from meta_models.errors import UsageError
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Learner
+
+#: Weights of rows that stand for what was asked for; the others follow from how the table was sampled.
+_ASKED_FOR = ("balanced", "effective")
+_LEAK = "windows over neighbouring rows of a sampled table learn how it was sampled, and are worse on every position"
+
+
+def require_learnable(config: TrainingConfig) -> None:
+    """See that each learner can be fitted to what `config` names, in the way that it asks for.
+
+    Raises
+    ------
+    UsageError
+        If a library is absent, a table is not such as a learner needs, or an option is not for it.
+    """
+    for name in config.learners:
+        learner = LEARNERS[name]
+        learner.require_library()
+        if not learner.traits.weights and config.training_weights in _ASKED_FOR:
+            raise UsageError(
+                f"--training-weights {config.training_weights} needs a learner whose rows can be weighted",
+                f"{name} cannot weight them", "Leave it out, or take another learner",
+            )  # fmt: skip
+        if learner.traits.inputs == "genes":
+            _require_genes(config, learner)
+
+
+def _require_genes(config: TrainingConfig, learner: Learner) -> None:
+    if is_built_in(config.dataset) or not is_built(Path(config.dataset)):
+        raise UsageError(
+            f"{learner.name} reads whole genes", f"{config.dataset!r} is a table of rows: {_LEAK}",
+            "Give --dataset a folder that 'meta-models build' made, which has genes/",
+        )  # fmt: skip
+    for option, why in _odd(config):
+        raise UsageError(f"{option} is not for {learner.name}, which reads whole genes", why, "Leave it out")
+
+
+def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:
+    """Options that learners of whole genes can do nothing with, and why."""
+    if config.mine_negatives is not None:
+        yield "--mine-negatives", "It is trained on every position of its genes: there is nothing to mine"
+    if config.max_features is not None:
+        yield "--max-features", "It is given the tracks of its genes, not features that could be chosen among"
+    for option, named in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):
+        if named is not None and (config.whole_genes == "off" or not is_built(Path(named))):
+            yield option, f"{named!r} is read as a table of rows; give a folder that 'meta-models build' made"

@@ -1,0 +1,1 @@
+"""Training again with what the first training tells of its rows."""

@@ -1,0 +1,66 @@
+import numpy as np
+import polars as pl
+import pytest
+from packed_genes import positions_of
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
+from meta_models.errors import UsageError
+from meta_models.training.batches.grouping import batch_groups
+from meta_models.training.batches.packing import make_batches, split_batch
+
+
+def test_without_groups_all_rows_are_one():
+    positions = positions_of([20] * 10)
+    ((name, rows),) = batch_groups(positions, "none").items()
+    assert name == ""
+    assert rows.all()
+
+
+def test_rows_are_grouped_by_chromosome_the_largest_first():
+    positions = positions_of([40, 10, 20, 30, 15] * 4)  # chr0 to chr4 in turn
+    groups = batch_groups(positions, "chromosome")
+    assert list(groups) == ["chr0", "chr3", "chr2", "chr4", "chr1"]
+    np.testing.assert_array_equal(np.sum(list(groups.values()), axis=0), 1)
+    assert set(positions.frame["chrom"].filter(groups["chr3"])) == {"chr3"}
+
+
+def test_relatives_are_of_the_group_of_most_of_their_rows():
+    families = [0, 0, *range(1, 19)]
+    positions = positions_of([40, 10, *[25] * 18], families)  # the first family: 40 rows of chr0, 10 of chr1
+    groups = batch_groups(positions, "chromosome")
+    assert (positions.frame["gene_id"].filter(groups["chr0"]) == "G00001").sum() == 10
+    assert (positions.frame["gene_id"].filter(groups["chr1"]) == "G00001").sum() == 0
+
+
+def test_small_groups_and_those_without_a_class_are_one():
+    sizes = [100] * 10
+    positions = positions_of(sizes)
+    chroms = np.repeat(["a", "a", "a", "a", "b", "b", "b", "c", "d", "a"], sizes)
+    labels = positions.labels.copy()
+    labels[chroms == "c"] = 0
+    frame = positions.frame.with_columns(chrom=pl.Series(chroms).cast(pl.Categorical), label=pl.Series(labels))
+    keep = np.ones(len(chroms), bool)
+    keep[np.flatnonzero(chroms == "d")[30:]] = False  # 30 of 930 rows
+    found = batch_groups(Positions(frame.filter(keep), "none", positions.bases, ()), "chromosome")
+    assert list(found) == ["a", "b", "others"]
+    assert found["others"].sum() == 130
+
+
+def test_a_table_without_the_column_is_refused():
+    positions = positions_of([20] * 10)
+    bare = Positions(positions.frame.drop("gene_type"), "none", positions.bases, ())
+    with pytest.raises(UsageError, match="needs the column gene_type"):
+        batch_groups(bare, "gene-type")
+
+
+def test_each_group_is_packed_alone_and_halves_stay_in_it():
+    positions = positions_of([40] * 40)
+    config = TrainingConfig(max_genes_per_batch=4, batch_groups="chromosome")
+    batches = make_batches(positions, config, row_cap=10**9).batches
+    assert [batch.name for batch in batches] == [f"batch-{number:02d}" for number in range(10)]
+    assert [batch.group for batch in batches] == [f"chr{number // 2}" for number in range(10)]
+    np.testing.assert_array_equal(np.sum([batch.rows for batch in batches], axis=0), 1)
+    for batch in batches:
+        assert set(positions.frame["chrom"].filter(batch.rows)) == {batch.group}
+    assert {half.group for half in split_batch(batches[3], positions)} == {"chr1"}
