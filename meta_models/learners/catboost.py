@@ -53,11 +53,11 @@ class CatBoostConfig(TreeConfig):
     early_stopping_rounds: Annotated[int, Field(ge=1)] = Field(
         30, description="Rounds without gain on the stop rows after which to stop."
     )
-    loss: Literal["logistic"] = Field("logistic", description=f"Loss: log-loss alone; {_NO_FOCAL_LOSS}.")
+    loss: Literal["logistic", "focal"] = Field("logistic", description=f"Loss: log-loss alone; {_NO_FOCAL_LOSS}.")
 
-    @field_validator("loss", mode="before")
+    @field_validator("loss")
     @classmethod
-    def _no_focal_loss(cls, value: object) -> object:
+    def _no_focal_loss(cls, value: str) -> str:
         if value == "focal":
             raise ValueError(f"there is no focal loss: {_NO_FOCAL_LOSS}; take xgboost or lightgbm for it")
         return value
