@@ -43,6 +43,7 @@ _MILESTONES = frozenset(
         "meta_models.build.annotated",
         "meta_models.pipeline",
         "meta_models.progress",
+        "meta_models.training_phase",
         "meta_models.reporting",
         "meta_models.search.command",
         "meta_models.search.study",
@@ -216,6 +217,11 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
     learners.add_argument("name", metavar="NAME", nargs="?", help="learner whose options are listed")
     for over in _OVER_RUNS:
         over.add_to(commands, chosen)
+    _add_verify(commands)
+    return parser
+
+
+def _add_verify(commands: Any) -> None:
     verify = commands.add_parser("verify-model", help="say what a model file is, or why it is refused")
     verify.set_defaults(command=verify_command)
     verify.add_argument("file", metavar="FILE", help="model file, or a pattern that one file matches")
@@ -224,7 +230,6 @@ def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:
         action="store_true",
         help="load it and predict with it in a process of its own, with limits on CPU time and memory",
     )
-    return parser
 
 
 def train_command(arguments: argparse.Namespace) -> ExitCode:

@@ -20,11 +20,13 @@ from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
 from meta_models.dataset.files import INFO_FILE
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
+from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.reporting import (
@@ -40,7 +42,7 @@ from meta_models.reporting import (
 from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
-from meta_models.result_files import save_facts, save_result
+from meta_models.result_files import save_facts
 from meta_models.run_folder import (
     LOCK,
     EnvironmentRecord,
@@ -55,15 +57,15 @@ from meta_models.run_folder import (
 )
 from meta_models.table_checks import check_features, check_tables
 from meta_models.training.auto import resolved
-from meta_models.training.distillation.student import distil
-from meta_models.training.distillation.teacher import open_teacher, require_teacher
+from meta_models.training.distillation.teacher import require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import plan_units, require_units, train
+from meta_models.training.several.learners import require_units
+from meta_models.training_phase import planned, trained
 from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
@@ -184,9 +186,9 @@ def _run(
     with _phase("training", folder, sampler):
         task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
         if config.plan_only:
-            _plan_units(plan, task, folder)
+            planned(plan, task, folder)
             return None
-        result = _trained(plan, task, notes, folder)
+        result = trained(plan, task, notes, folder)
     return _assessed(ready, result, budget, folder, sampler)
 
 
@@ -224,9 +226,10 @@ def _assessed(
     whole, result = _evaluate_whole_genes(result, tables, plan, folder, sampler)
     with _phase("analysis", folder, sampler), folder.scratch("figures") as figures, settings_in(figures):
         budget_and_threads = {"budget": budget.bytes, "threads": plan.cpus.count}
-        again, why_not = make_retrainer(result, tables.dataset, **budget_and_threads)
+        dataset = widened(tables.dataset, result.columns)
+        again, why_not = make_retrainer(result, dataset, **budget_and_threads)
         analyses = run_analyses(
-            AnalysisContext(result, folder, tables.dataset, again, why_not, genes=tables.trained, **budget_and_threads)
+            AnalysisContext(result, folder, dataset, again, why_not, genes=tables.trained, **budget_and_threads)
         )
     with _phase("external evaluation", folder, sampler):
         external = evaluate_external(result, tables, folder, plan.cpus.count)
@@ -254,36 +257,9 @@ def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> 
     plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
     require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     _require_units(plan, farm)
-    pool = () if tables.pool is None else tables.pool.files
+    pool = () if tables.pool is None else tables.pool.paths
     genes = () if tables.trained is None else tables.trained.files
-    farm.require_shared([*(file.path for file in (*tables.dataset.files, *pool)), *genes])
-
-
-def _trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
-    """Train and save; units that were planned for others have been collected then."""
-    teacher = task.config.teacher
-    result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
-    save_result(result, plan.strategy.model_file, folder)
-    logger.info("Saved %s", folder.path / plan.strategy.model_file)
-    UnitPlan.remove(folder.path)
-    return result
-
-
-def _plan_units(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
-    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
-    units = UnitPlan(UnitPlan.folder_of(folder.path))
-    finished = plan_units(plan.strategy, task, units)
-    folder.close_planned()
-    if len(finished) == task.config.members:
-        logger.info("Nothing is left to be done apart")
-    else:
-        count = len(units.units)
-        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
-                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
-    logger.info(
-        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
-    )
+    farm.require_shared([*tables.dataset.paths, *pool, *genes])
 
 
 def _evaluate_whole_genes(
@@ -296,11 +272,6 @@ def _evaluate_whole_genes(
     return whole, result
 
 
-def _choice(config: TrainingConfig) -> tuple[Note, ...]:
-    """What a reader must know of how the options were chosen."""
-    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
-
-
 def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
     source = Path(config.dataset)
@@ -311,7 +282,7 @@ def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> Environm
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
-    named |= {option: [f.origin for f in table.files] for option, table in opened.items() if table is not None}
+    named |= {option: list(table.origins) for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
         for option, paths in named.items()
@@ -329,11 +300,12 @@ def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]
     folder.update(memory=memory.model_copy(update={"phases": {**memory.phases, name: sampler.lap()}}))
 
 
-def _read_pool(pool: Dataset | None, work_dir: Path) -> Pool | None:
+def _read_pool(pool: Dataset | GeneTable | None, work_dir: Path) -> Pool | None:
     if pool is None:
         return None
-    hashes = tuple(describe_input(file.origin).sha256 for file in pool.files)
-    return Pool(pool, read_positions(pool), hashes, work_dir / "mined")
+    hashes = tuple(describe_input(origin).sha256 for origin in pool.origins)
+    positions = pool.positions() if isinstance(pool, GeneTable) else read_positions(pool)
+    return Pool(pool, positions, hashes, work_dir / "mined")
 
 
 def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path, farm: Farm) -> TrainingTask:

@@ -23,6 +23,7 @@ from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.opening import DEMO, open_training_table
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset
+from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.reporting import (
     EXTERNAL,
@@ -101,7 +102,9 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     with install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
         dataset = _dataset(config, options, manifest, Path(work_dir))
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
-        run = _Finished(run_dir, manifest, stored, result, dataset, _genes(config, options, manifest))
+        run = _Finished(
+            run_dir, manifest, stored, result, widened(dataset, result.columns), _genes(config, options, manifest)
+        )
         with (
             _opened(run, options) as folder,
             PeakSampler(budget.bytes, advice=_ADVICE, on_hard_stop=folder.fail),

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.model import FittedModel
@@ -265,6 +267,8 @@ class TrainingResult:
         How what was trained did beside the base models; None where nobody asked.
     contenders : Contenders
         What the leaderboard compares; not stored with the result.
+    columns : mapping of str to ndarray of float32 (n_rows,)
+        Features of the rows that do not stand in the table: those of the first pass, out of fold; most often none.
     """
 
     strategy: str
@@ -287,6 +291,7 @@ class TrainingResult:
     mining: tuple[MiningRecord, ...] = ()
     leaderboard: LeaderboardRecord | None = None
     contenders: Contenders = field(default_factory=Contenders)
+    columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def explained_fold_models(self) -> Mapping[int, FittedModel]:

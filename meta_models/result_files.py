@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from meta_models.config import TrainingConfig
@@ -31,6 +34,8 @@ RESULT_FILE = "training_result.json"
 #: What one learner tells of its fits.
 FITS_FILE = "fits_{}.json"
 OOF_FILE = "oof_predictions.parquet"
+#: Features of the rows that do not stand in the table, where there are any.
+COLUMNS_FILE = "first_pass_columns.parquet"
 FOLD_MODELS = "fold_models"
 FORMAT_VERSION = 1
 
@@ -68,11 +73,13 @@ class StoredResult:
     ensemble: EnsembleRecord | None
     mining: tuple[MiningRecord, ...]
     leaderboard: LeaderboardRecord | None = None
+    columns_file: str | None = None
 
     @property
     def artifacts(self) -> tuple[str, ...]:
         """Names of all artifacts that the result consists of."""
-        return (RESULT_FILE, self.model_file, OOF_FILE, *(_fold_file(fold) for fold in self.fold_models))
+        columns = () if self.columns_file is None else (self.columns_file,)
+        return (RESULT_FILE, self.model_file, OOF_FILE, *columns, *(_fold_file(fold) for fold in self.fold_models))
 
 
 _ADAPTER = TypeAdapter(StoredResult)
@@ -92,6 +99,8 @@ def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> N
         folder.write_bytes(model_file, _dumped(result.model, model_file))
     finally:  # neither loses the other
         folder.write_parquet(OOF_FILE, result.oof)
+    if result.columns:
+        folder.write_parquet(COLUMNS_FILE, pl.DataFrame(dict(result.columns)))
     for fold, model in sorted(result.fold_models.items()):
         folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
     for learner, records in fit_facts(result.fits).items():
@@ -139,6 +148,7 @@ def stored_values(result: TrainingResult, model_file: str) -> dict[str, Any]:
         model_file=model_file,
         fold_models=tuple(sorted(result.fold_models)),
         predicted_peak=result.memory.predicted,
+        columns_file=COLUMNS_FILE if result.columns else None,
         **plain,
     )
     values: dict[str, Any] = _ADAPTER.dump_python(stored, mode="json")
@@ -198,8 +208,13 @@ def load_result(
         memory=MemoryRecord(stored.predicted_peak, measured_peak),
         seconds=dict(seconds),
         fold_models=dict(_fold_models(path, stored)),
+        columns={} if stored.columns_file is None else _columns(path, stored.columns_file),
         **{name: getattr(stored, name) for name in _PLAIN},
     )
+
+
+def _columns(path: Path, name: str) -> dict[str, NDArray[np.float32]]:
+    return {column.name: column.to_numpy() for column in read_artifact(path, name).iter_columns()}
 
 
 def _fold_models(path: Path, stored: StoredResult) -> Iterator[tuple[int, FittedModel]]:

@@ -126,7 +126,8 @@ _GENOMIC: frozenset[str] = frozenset(
 
 #: Columns of the feature groups that `build` makes, whose names hold their parameters.
 _BUILT: tuple[tuple[re.Pattern[str], FeatureGroup], ...] = (
-    (re.compile(r"context_(?:donor|acceptor|exon|intron|short_intron)_\w+"), FeatureGroup.CONTEXT),
+    (re.compile(r"(?:context|first_pass)_(?:donor|acceptor|exon|intron|short_intron)_\w+"), FeatureGroup.CONTEXT),
+    (re.compile(r"first_pass_(?:donor|acceptor)"), FeatureGroup.DERIVED),
     (re.compile(r"models_(?:donor|acceptor)_(?:mean|min|max|sd)"), FeatureGroup.DERIVED),
     (
         re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
@@ -66,6 +67,8 @@ def check_features(tables: Tables, features: tuple[str, ...]) -> None:
     for option, table in (("--eval-dataset", tables.external), ("--oof-dataset", tables.whole_genes)):
         if table is not None:
             logger.debug("%s has %d of the features", option, len(resolve_columns(table.columns, features)))
+    if isinstance(tables.pool, GeneTable):
+        require_same_recipe(own, tables.pool.recipe, "--mine-negatives")
     if tables.pool is not None:
         require_features(tables.pool, features)
 

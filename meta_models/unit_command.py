@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meta_models.config import UnitConfig
 from meta_models.console import say
-from meta_models.errors import ExitCode
+from meta_models.errors import ExitCode, UsageError
 from meta_models.resources import cpu_limit, memory_budget
 from meta_models.run_folder import (
     Order,
@@ -41,6 +41,9 @@ def run_units(run: Path, which: str | None, options: UnitConfig) -> ExitCode:
         say("".join(f"{name}\n" for name in plan.units))
         return ExitCode.DONE
     names = plan.chosen(which)
+    if not plan.folder.is_dir():
+        found = "Found no such folder on this machine"
+        raise UsageError(f"The run was planned in {plan.folder}, and is done there", found, "Share that folder")
     require_versions(plan.versions, library_versions(), "this process")
     with install_signal_handlers(), shared_lock(run):
         _do(plan, names, options)

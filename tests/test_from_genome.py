@@ -172,6 +172,18 @@ def test_every_position_is_scored_by_the_model_that_never_saw_its_gene(run: Path
     assert "On every position of all 16 genes, out of fold" in (run / "training_summary.txt").read_text()
 
 
+def test_a_built_folder_is_mined_at_every_position(built: Path, everything: Path, tmp_path: Path) -> None:
+    """From genes/, not from the sampled table; as from a table of every position, byte for byte."""
+    options: dict[str, Any] = {"analyses": ["mining"], "n_estimators": 6, "whole_genes": "off", "mined_per_site": 1.0}
+    runs = [train(built, tmp_path / p.name, mine_negatives=str(p), **options) for p in (built, everything)]
+    positions = BuiltFolder.open(built).genes
+    counted = sum(int(gene.counted.sum()) for gene in positions.genes(inputs=False))
+    assert f"Negatives were mined from {counted:,} positions" in (runs[0] / "training_summary.txt").read_text()
+    assert pl.read_csv(runs[0] / "mining.csv").filter(round=1)["mined"].sum() > 0
+    for name in ("mining.csv", "oof_predictions.parquet", "model_multiclass.pkl"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+
+
 def _without_recipe(model: SingleModel) -> SingleModel:
     return model.with_info(dataclasses.replace(model.info, recipe=None))
 
@@ -230,6 +242,21 @@ def test_other_scores_are_refused(place: Place, run: Path, tmp_path: Path, score
     with pytest.raises(InputError, match=words):
         run_prediction(config)
     assert not (tmp_path / "o.parquet").exists()
+
+
+def test_scores_of_a_higher_floor_need_the_option(place: Place, run: Path, tmp_path: Path) -> None:
+    """A model of scores with a floor refuses all scores, and takes them with the option that it names."""
+    floor, model = "0.01", model_of(run)
+    assert model.info.recipe is not None
+    main, *others = model.info.recipe.models
+    recipe = dataclasses.replace(model.info.recipe, models=(dataclasses.replace(main, floor=0.01), *others))
+    (tmp_path / "m.pkl").write_bytes(dump_model(model.with_info(dataclasses.replace(model.info, recipe=recipe))))
+    with pytest.raises(InputError, match="--score-floor leaves low scores out"):
+        run_prediction(options(place, tmp_path / "m.pkl", tmp_path / "o.parquet"))
+    run_prediction(options(place, tmp_path / "m.pkl", tmp_path / "o.parquet", score_floor=[f"main:{floor}"]))
+    scores = pl.read_parquet(tmp_path / "o.parquet")["base_donor"]
+    assert 0 < scores.filter(scores > 0).min() < float(floor) + 0.01
+    assert scores.filter((scores > 0) & (scores < float(floor))).is_empty()
 
 
 @pytest.mark.parametrize(

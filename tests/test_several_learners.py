@@ -41,6 +41,12 @@ class Failing(Logistic):
         raise UsageError("This learner must be installed", "It is not", "Install it")
 
 
+class Mended(Logistic):
+    """The same when it can be fitted."""
+
+    name = "failing"
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """36 genes."""
@@ -136,6 +142,14 @@ def test_a_learner_that_fails_does_not_cost_the_others(
     model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
     assert [single.learner for single in model.singles] == ["xgboost", "logistic"]
     assert "INCOMPLETE COMBINATION" in (out_dir / "training_summary.txt").read_text()
+    with LEARNERS.with_learner(Mended()):
+        more = [*_TWO, "failing", "--combine", "voting", "--keep-combination", "--resume"]
+        assert main(command(table, out_dir, *more)) == 0
+    units = json.loads((out_dir / "run_manifest.json").read_text())["units"]
+    assert {name.split(".")[0]: unit["reused"] for name, unit in units.items()} == {
+        "xgboost": True, "logistic": True, "failing": False,
+    }  # fmt: skip
+    assert set(leaderboard(out_dir).filter(role="member")["name"]) == {"xgboost", "logistic", "failing"}
 
 
 def test_no_learner_left(table: Path, tmp_path: Path) -> None:

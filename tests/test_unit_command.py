@@ -65,7 +65,7 @@ def test_a_planned_run_equals_a_plain_one(
     assert main(["unit", str(planned)]) == ExitCode.DONE
     names = capsys.readouterr().out.split()
     monkeypatch.chdir(tmp_path)
-    assert main(["unit", str(planned), names[0]]) == ExitCode.DONE
+    assert main(["unit", "planned", names[0]]) == ExitCode.DONE
     assert main(["unit", str(planned), "1/2"]) == ExitCode.DONE  # the first is there already
     assert main(["unit", str(planned), "2/2"]) == ExitCode.DONE
     told = capsys.readouterr().out
@@ -107,11 +107,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
-def other_versions(plan: Path) -> None:
+def changed(plan: Path, **values: object) -> None:
     file = plan / ".plan/plan.json"
-    content = json.loads(file.read_text())
-    content["versions"]["xgboost"] = "1.0.0"
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
 
 
 @pytest.fixture
@@ -140,8 +138,10 @@ def test_what_is_refused(small_plan: Path, tmp_path: Path, capsys: pytest.Captur
         assert "Planned are a, b, c, d and 1 more" in refused(capsys, str(small_plan), which)
     assert main(["unit", str(small_plan), "7/9"]) == ExitCode.DONE
     assert "fewer than places" in capsys.readouterr().out
-    other_versions(small_plan)
+    changed(small_plan, versions={"xgboost": "1.0.0"})
     assert "(not 1.0.0)" in refused(capsys, str(small_plan), "a")
+    changed(small_plan, folder="/not/there")
+    assert "was planned in /not/there" in refused(capsys, str(small_plan), "a")
     (small_plan / ".plan/plan.json").write_text("{}")
     assert "Found another content" in refused(capsys, str(small_plan), "a")
 

@@ -63,6 +63,11 @@ class BuildConfig(Configuration):
         description="Positions of the scores: check (refuse where they are shifted), auto (apply what is measured), or "
         "KEY:donor=N,acceptor=N.",
     )
+    score_floor: tuple[str, ...] = Field(
+        (),
+        description="[KEY:]FLOOR: lower scores are read as 0, as of tracks that leave them out, and predict asks for "
+        "such tracks or the same option.",
+    )
     least_coverage: Share = Field(
         0.99, description="Least share of the bases of genes that a base model must cover, unless it leaves out zeros."
     )

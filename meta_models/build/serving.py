@@ -154,7 +154,7 @@ def _require_alike(recipe: Recipe, served: Recipe) -> None:
         raise InputError(
             "Scores and evidence must be such as the model was trained on",
             f"Found another {'; another '.join(differences)}",
-            "Give tracks made in the same way, or build and train with these",
+            "Give tracks made in the same way (--score-floor leaves low scores out), or build and train with these",
         )
 
 

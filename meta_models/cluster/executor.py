@@ -36,7 +36,7 @@ class DaskExecutor(Executor[Portable, Any]):
     """
 
     def __init__(self, client: Any, exchange: Path, work: Callable[[Any], Any], *, threads: int, limit: int) -> None:
-        self._client, self._exchange, self._work = client, exchange, work
+        self._client, self._exchange, self._work = client, exchange.absolute(), work
         self._threads, self._limit = threads, limit
         self._running: dict[Any, tuple[Errand, Portable]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()

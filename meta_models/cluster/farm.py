@@ -116,12 +116,12 @@ class DaskFarm(Farm):
         """
         if self.exchange is None:
             return
-        word, at = secrets.token_hex(16), self.exchange.resolve()
+        word, at, home = secrets.token_hex(16), self.exchange.absolute(), Path.cwd()
         atomic_write(at / "probe", word.encode())
-        sizes = [(path.resolve(), path.stat().st_size) for path in tables]
+        sizes = [(path.absolute(), path.stat().st_size) for path in tables]
         found = {}
         for number, address in enumerate(self.workers):
-            found[address] = self.client.run(probe, at, word, number, sizes, workers=[address])[address]
+            found[address] = self.client.run(probe, at, word, number, home, sizes, workers=[address])[address]
             found[address] = found[address] or _not_seen(at / f"probe-{number}")
         if other := [f"{address} on {self.workers[address].host}: {why}" for address, why in found.items() if why]:
             raise UsageError(

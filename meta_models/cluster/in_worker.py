@@ -80,7 +80,7 @@ def facts(dask_worker: Any) -> WorkerFacts:
     )  # fmt: skip
 
 
-def probe(folder: Path, word: str, number: int, tables: Sequence[tuple[Path, int]]) -> str:
+def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tuple[Path, int]]) -> str:
     """Why this worker does not share the driver's folders; empty where it does.
 
     Parameters
@@ -89,11 +89,15 @@ def probe(folder: Path, word: str, number: int, tables: Sequence[tuple[Path, int
         A folder of the run, with a file ``probe`` that holds `word`; a file of this worker is put beside it.
     number : int
         Of the worker.
+    home : Path
+        Working folder of the driver.
     tables : sequence of (Path, int)
         Files of the tables, and their sizes in bytes.
     """
     if wait_for(lambda: _word(folder / "probe") == word or None, folder) is None:
         return f"{folder} is not there, or another folder"
+    if not home.is_dir():
+        return f"{home} is not there, the working folder of the command"
     for path, size in tables:
         if not path.is_file() or path.stat().st_size != size:
             return f"{path} is not there, or another file"

@@ -1,12 +1,15 @@
 """The one configuration of each command."""
 
 from meta_models.config.base import Configuration, PositiveInt, Scope, Share, ValueNames
+from meta_models.config.cluster import CLUSTERS, Cluster
 from meta_models.config.training import SCORE_NAMES, UNFITTED, TrainingConfig
 from meta_models.config.unit import UnitConfig
 
 __all__ = [
+    "CLUSTERS",
     "SCORE_NAMES",
     "UNFITTED",
+    "Cluster",
     "Configuration",
     "PositiveInt",
     "Scope",

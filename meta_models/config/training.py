@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +19,7 @@ from meta_models.config.base import (
     Share,
     ValueNames,
 )
+from meta_models.config.cluster import CLUSTERS, Cluster
 from meta_models.config.sections import flat, upgraded, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
@@ -82,11 +82,7 @@ class TrainingConfig(Configuration):
         description="Record the finished run in a tracker of experiments: mlflow, mlflow:URI, wandb or wandb:FOLDER "
         "(offline); one that fails never costs the run.",
     )
-    distributed: OfStart[str | None] = Field(
-        None,
-        description="Do the units of the run on a Dask cluster: local:N (N processes of this machine), "
-        "tcp://HOST:PORT, tls://HOST:PORT, or file:PATH of a scheduler file.",
-    )
+    distributed: OfStart[Cluster] = Field(None, description=f"Do the units of the run on a Dask cluster: {CLUSTERS}.")
     verbose: OfStart[bool] = Field(default=False, description="Log details.")
 
     # ---- learners
@@ -135,6 +131,11 @@ class TrainingConfig(Configuration):
     )
     second_stage_weight: OfModel[Annotated[float, Field(gt=1)]] = Field(
         4.0, description="How much more the hardest rows count in the second stage."
+    )
+    second_pass: OfModel[bool] = Field(
+        default=False,
+        description="Train a second time, on what the first models say out of fold around each position of a built "
+        "folder's genes, too; kept where the other folds gain by it. It takes about four times as many fits.",
     )
     mine_negatives: OfModel[LocalName | None] = Field(
         None,
@@ -351,7 +352,11 @@ class TrainingConfig(Configuration):
     @property
     def members(self) -> int:
         """How many models are trained side by side: each learner on each set of features."""
-        return len(self.learners) * max(1, len(self.variants))
+        return sum(len(self.variants_of(name)) for name in self.learners)
+
+    def variants_of(self, learner: str) -> tuple[str | None, ...]:
+        """The sets of features that a learner is trained on; None for all where none is named, or it reads genes."""
+        return (None,) if not self.variants or LEARNERS[learner].traits.inputs == "genes" else self.variants
 
     @property
     def contenders(self) -> int:
@@ -423,13 +428,9 @@ class TrainingConfig(Configuration):
             return
         if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
             raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
-
-    @field_validator("distributed")
-    @classmethod
-    def _check_cluster(cls, where: str | None) -> str | None:
-        if where is not None and not re.fullmatch(r"local:[1-9][0-9]*|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+", where):
-            raise ValueError("must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
-        return where
+        name = self.learners[0]
+        if name not in LEARNERS or LEARNERS[name].traits.inputs == "genes":
+            raise ValueError(f"teacher needs a learner of rows by its name, found {name}")
 
     def _check_learners(self) -> None:
         if len(set(self.learners)) < len(self.learners):

@@ -11,6 +11,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
@@ -34,8 +35,8 @@ class Tables:
         The training table.
     positions : Positions
         Its narrow columns.
-    pool : Dataset or None
-        All positions of the training genes, to mine negatives from.
+    pool : Dataset, GeneTable or None
+        All positions of the training genes, to mine negatives from: of a built folder those of its genes.
     whole_genes, external : Dataset or None
         What is scored after training: all positions of the training genes, and genes not trained on.
     genes, external_genes : WholeGenes or None
@@ -46,7 +47,7 @@ class Tables:
 
     dataset: Dataset
     positions: Positions
-    pool: Dataset | None
+    pool: Dataset | GeneTable | None
     whole_genes: Dataset | None
     external: Dataset | None
     genes: WholeGenes | None = None
@@ -98,13 +99,21 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
     return Tables(
         dataset,
         positions,
-        pool=opened(config.mine_negatives, "pool"),
+        pool=_mined_genes(config, positions) or opened(config.mine_negatives, "pool"),
         whole_genes=None if genes is not None else opened(config.oof_dataset, "oof"),
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
         trained=BuiltFolder.open(Path(config.dataset)).genes if config.reads_genes else None,
     )
+
+
+def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:
+    """The training genes in ``--mine-negatives`` where that is a built folder."""
+    if config.mine_negatives is None or not is_built(Path(config.mine_negatives)):
+        return None
+    trained = set(positions.frame[GENE].unique().cast(pl.String))
+    return GeneTable.open(config.mine_negatives, BuiltFolder.open(Path(config.mine_negatives)).genes, trained)
 
 
 def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
@@ -124,7 +133,8 @@ def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> W
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
     only = trained if not own or config.sample_genes is not None else None
-    return choose_whole_genes(BuiltFolder.open(path).genes, how, only=only, budget=budget, seed=config.seed)
+    genes, beside = BuiltFolder.open(path).genes, config.contenders
+    return choose_whole_genes(genes, how, only=only, budget=budget, seed=config.seed, contenders=beside)
 
 
 def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:

@@ -78,6 +78,16 @@ class Dataset:
         """Rows of all files."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return tuple(file.path for file in self.files)
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """The files that the user gave."""
+        return tuple(file.origin for file in self.files)
+
     @cached_property
     def n_rows(self) -> int:
         """Rows in use."""

@@ -14,8 +14,9 @@ from meta_models.errors import InputError
 
 #: Positions up to which all genes are scored where nothing else is asked for.
 MOST_POSITIONS = 50_000_000
-#: Bytes that a scored position takes while it is compared, and more for each base model; see ``training.memory``.
-_POSITION_BYTES, _BASE_BYTES = 240, 80
+#: Bytes that a scored position takes while it is compared, more for each base model, and for each contender; see
+#: ``training.memory``.
+_POSITION_BYTES, _BASE_BYTES, _CONTENDER_BYTES = 240, 80, 12
 #: Share of the memory budget that a sample of genes may take.
 _SHARE = 0.4
 
@@ -58,7 +59,13 @@ class WholeGenes:
 
 
 def choose_whole_genes(
-    folder: GeneFolder, how: Literal["auto", "all"], *, only: Collection[str] | None, budget: int, seed: int
+    folder: GeneFolder,
+    how: Literal["auto", "all"],
+    *,
+    only: Collection[str] | None,
+    budget: int,
+    seed: int,
+    contenders: int = 0,
 ) -> WholeGenes:
     """All genes of `folder`; where they are too many for ``auto``, a sample of whole genes drawn by `seed`.
 
@@ -68,6 +75,8 @@ def choose_whole_genes(
         Genes that they are chosen from; all by default.
     budget : int
         Memory budget in bytes.
+    contenders : int
+        How many are scored beside the model.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def choose_whole_genes(
     known = [entry for entry in folder.entries if only is None or entry.gene_id in only]
     if not known:
         raise InputError("The built folder must hold genes of the training table", "Found none", "Build it again")
-    total, most = sum(entry.length for entry in known), _most_positions(folder, budget)
+    total, most = sum(entry.length for entry in known), _most_positions(folder, budget, contenders)
     if how == "all" or total <= most:
         return WholeGenes(folder, frozenset(entry.gene_id for entry in known), len(known))
     order = sorted(known, key=lambda entry: entry.gene_id)
@@ -88,6 +97,6 @@ def choose_whole_genes(
     return WholeGenes(folder, frozenset(entry.gene_id for entry in chosen), len(known), why)
 
 
-def _most_positions(folder: GeneFolder, budget: int) -> int:
-    row = _POSITION_BYTES + _BASE_BYTES * len(folder.recipe.models)
+def _most_positions(folder: GeneFolder, budget: int, contenders: int) -> int:
+    row = _POSITION_BYTES + _BASE_BYTES * len(folder.recipe.models) + _CONTENDER_BYTES * contenders
     return min(MOST_POSITIONS, int(_SHARE * budget / row))

@@ -20,7 +20,7 @@ from meta_models.learners.registry import LEARNERS
 #: Keys that are no options of training.
 NAME, DESCRIPTION, TAGS, MATRIX = "name", "description", "tags", "matrix"
 #: Options that the command gives to each run.
-_OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "dry_run")
+_OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "dry_run", "plan_only")
 #: What a learner may be called by; the last is what it was called.
 _LEARNERS = ("learner", "learners", "family")
 _FOREIGN = re.compile(r"[^A-Za-z0-9.]+")

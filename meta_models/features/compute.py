@@ -19,8 +19,10 @@ from meta_models.features.tile import Tile
 
 #: Inner positions that are worked on together: the arrays of a tile stay in the processor's cache.
 _TILE = 32_768
-#: Pieces are put together until their bases, with all that is around them, are so many.
-_PACK = 131_072
+#: Pieces are put together until their bases, with all that is around them, are so many: few where they have positions
+#: enough, so that arrays stay in the cache; more where each has few, so that columns are not too short.
+_PACK, _LARGEST_PACK = 49_152, 131_072
+_ENOUGH = 6_144
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,14 @@ def _checked_rows(rows: NDArray[np.int64], inner: int) -> NDArray[np.int64]:
 
 def _tiles(parts: Sequence[tuple[Piece, Part]], recipe: Recipe) -> Iterator[Tile]:
     packed: list[tuple[Piece, Part]] = []
-    bases = 0
+    bases = positions = 0
     for piece, part in parts:
         size = part.stop - part.start + 2 * recipe.reach
-        if packed and bases + size > _PACK:
+        if packed and bases + size > (_PACK if positions >= _ENOUGH else _LARGEST_PACK):
             yield _tile(packed, recipe)
-            packed, bases = [], 0
+            packed, bases, positions = [], 0, 0
         packed.append((piece, part))
-        bases += size
+        bases, positions = bases + size, positions + part.stop - part.start
     if packed:
         yield _tile(packed, recipe)
 

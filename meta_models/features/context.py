@@ -77,7 +77,8 @@ class ContextGroup(Group):
         maxima = [Maxima(values, layout) for values in odds]
         for kind, name in enumerate(_KINDS):
             yield from self._windows(name, maxima[kind])
-            yield from self._sums(name, Sums(_probability(odds[kind]), layout))
+            near = tile.narrowed(odds[kind], self.sums[-1])
+            yield from self._sums(name, Sums(_probability(near), tile.layout(self.sums[-1])))
         yield from self._partners(*maxima)
         for kind, name in enumerate(_KINDS):
             yield from self._rivals(name, layout.take(odds[kind]), maxima[kind])
@@ -125,4 +126,8 @@ class ContextGroup(Group):
 
 
 def _probability(odds: Floats32) -> Floats32:
-    return (1 / (1 + np.exp(-odds.astype(np.float64)))).astype(np.float32)
+    values = odds.astype(np.float64)
+    np.negative(values, out=values)
+    np.exp(values, out=values)
+    values += 1
+    return np.divide(1, values, out=values).astype(np.float32)

@@ -13,6 +13,9 @@ from meta_models.errors import InputError
 from meta_models.features.inputs import N_CODE, SMALLEST, BaseTrack, Floats32, Floats64, Inputs, Piece, Span
 from meta_models.features.layout import Layout, Part
 
+#: Share of scores above the lowest one up to which their logarithms alone are taken.
+_FEW = 0.3
+
 
 class Tile:
     """Parts of pieces and their tracks.
@@ -79,6 +82,15 @@ class Tile:
             total = total + self.log_odds(track)
         return (total / len(tracks)).astype(np.float32)
 
+    def narrowed(self, values: NDArray[Any], margin: int) -> NDArray[Any]:
+        """Those of `values` (strip,), with margin `reach`, that a strip with the smaller `margin` holds."""
+        cut, kept, begin = self.reach - margin, [], 0
+        for _, part in self._parts:
+            size = part.stop - part.start
+            kept.append(values[begin + cut : begin + cut + size + 2 * margin])
+            begin += size + 2 * self.reach
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
+
     def spans(self) -> list[tuple[Span | None, NDArray[np.int64]]]:
         """The span of each part, and its wanted positions counted from the first inner base of its piece."""
         return [(piece.span, part.wanted()) for piece, part in self._parts]
@@ -93,8 +105,20 @@ class Tile:
 
 def log_odds(scores: Floats32, lowest: float) -> Floats64:
     """Log odds of scores, those below `lowest` and above 1 - 1e-6 taken for these."""
-    bounded = np.clip(scores.astype(np.float64), lowest, 1 - SMALLEST)
-    return np.asarray(np.log(bounded / (1 - bounded)))
+    flat = scores.ravel()
+    above = np.flatnonzero(flat >= np.float32(lowest))
+    if len(above) > _FEW * len(flat):
+        return _log_odds(scores, lowest)
+    values = np.full(len(flat), _log_odds(np.zeros(1, np.float32), lowest)[0])
+    values[above] = _log_odds(flat[above], lowest)
+    return values.reshape(scores.shape)
+
+
+def _log_odds(scores: Floats32, lowest: float) -> Floats64:
+    values = scores.astype(np.float64)
+    np.clip(values, lowest, 1 - SMALLEST, out=values)
+    np.divide(values, 1 - values, out=values)
+    return np.asarray(np.log(values, out=values))
 
 
 def _cut(array: NDArray[Any], start: int, stop: int, fill: float) -> NDArray[Any]:

@@ -7,13 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from meta_models.config import SCORE_NAMES, Configuration, PositiveInt, Share, ValueNames
+from meta_models.config import CLUSTERS, SCORE_NAMES, Cluster, Configuration, PositiveInt, Share, ValueNames
 from meta_models.local_paths import LocalName, LocalPath
 from meta_models.schema import CODING
 
 #: What the output is written as, by the end of its name.
 OUTPUT_SUFFIXES = (".parquet", ".pq", ".tsv", ".tsv.gz")
-_OF_GENOME = ("scores", "evidence", "annotation", "regions", "gene_types", "shift", "chrom_map")
+_OF_GENOME = ("scores", "evidence", "annotation", "regions", "gene_types", "shift", "score_floor", "chrom_map")
 Probability = Annotated[float, Field(ge=0, le=1)]
 Prior = Annotated[float, Field(gt=0, lt=1)]
 
@@ -61,6 +61,9 @@ class PredictConfig(Configuration):
         description="Positions of the scores: check (refuse where they are shifted), auto (apply what is measured), or "
         "KEY:donor=N,acceptor=N.",
     )
+    score_floor: tuple[str, ...] = Field(
+        (), description="[KEY:]FLOOR: lower scores are read as 0, as of the tracks that the model was trained on."
+    )
     chrom_map: LocalPath | None = Field(
         None, description="File of names of contigs: in annotation or tracks, tab, in the genome."
     )
@@ -92,6 +95,7 @@ class PredictConfig(Configuration):
     # ---- resources
     part_rows: PositiveInt = Field(262_144, description="Rows of a part, the unit that --resume reuses.")
     threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
+    distributed: Cluster = Field(None, description=f"Score parts of the table on a Dask cluster: {CLUSTERS}.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -103,6 +107,8 @@ class PredictConfig(Configuration):
             raise ValueError("only_uncertain needs LOW, then HIGH")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite exclude one another")
+        if self.distributed is not None and self.dataset is None:
+            raise ValueError("distributed needs dataset: the tracks of a genome are read by one process")
         self._check_input()
         return self
 

@@ -16,10 +16,11 @@ from meta_models.build.serving import Serving, ServingOptions, open_serving
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, packs
 from meta_models.errors import InputError
 from meta_models.features import Recipe, column_names
 from meta_models.inference.served import ServedTable
-from meta_models.inference.stretches import PACK_ROWS, Stretch, features_of, gene_columns, needed, packs
+from meta_models.inference.stretches import gene_columns, needed
 from meta_models.model import FittedModel
 from meta_models.run_folder import describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, POSITION, STRAND
@@ -150,6 +151,12 @@ def open_genome_rows(options: ServingOptions, model: FittedModel, stack: ExitSta
             "To predict from a genome, a model must be trained on a folder of meta-models build", f"Found that {found}",
             "Give --dataset with a table of its features",
         )  # fmt: skip
+    if model.info.first_pass is not None and options.regions is not None:
+        raise InputError(
+            "A model with a second pass needs annotated genes, as a whole",
+            "Found --regions",
+            "Give --annotation, or train without --second-pass",
+        )
     serving = open_serving(options, recipe, stack, scratch, reach=model.reach)
     rows = PositionRows(ServedGenome(serving), str(options.genome), model, DatasetInfo())
     return ServedTable(rows, model.feature_names, (), (serving.facts,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -47,15 +47,32 @@ class Parts:
     def __len__(self) -> int:
         return math.ceil(self.n_rows / self.part_rows)
 
-    def compute(self, scorer: ChunkScorer, progress: Progress, workers: int = 1) -> int:
-        """Score the rows of all parts that are not there yet, so many chunks side by side; how many were there."""
-        missing = [number for number in range(len(self)) if self._get(number) is None]
-        reused = len(self) - len(missing)
+    def compute(
+        self, scorer: ChunkScorer, progress: Progress, workers: int = 1, *, only: Collection[int] | None = None
+    ) -> int:
+        """Score the rows of all parts (or `only` some) that are not there yet; how many were there.
+
+        So many `workers` score chunks side by side.
+        """
+        missing = [number for number in self.missing() if only is None or number in only]
         with progress.started(self.n_rows):
-            progress.advance(self.n_rows - sum(len(self._rows(number)) for number in missing))
+            progress.advance(self.n_rows - self.rows_of(missing))
             for first, last in _runs(missing):
                 self._stream(scorer, first, last, progress.advance, workers)
-        return reused
+        return (len(self) if only is None else len(only)) - len(missing)
+
+    def missing(self) -> list[int]:
+        """Numbers of the parts that are not there yet."""
+        return [number for number in range(len(self)) if self._get(number) is None]
+
+    def rows_of(self, numbers: Iterable[int]) -> int:
+        """How many rows these parts have."""
+        return sum(len(self._rows(number)) for number in numbers)
+
+    def await_parts(self, numbers: Iterable[int]) -> None:
+        """Wait until these parts, done by other machines, are seen here; raises WriteError if they are not."""
+        for number in numbers:
+            self.store.awaited(_name(number), self._key(number))
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows of the parts in order, a part at a time.

@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 
 from meta_models.build.scores import parse_score_spec
+from meta_models.cluster import dask_farm
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares
+from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkScorer
 from meta_models.inference.config import PredictConfig
@@ -26,6 +28,7 @@ from meta_models.inference.prediction_report import is_finished, report_path, wr
 from meta_models.inference.prior import PriorCorrection, choose_prior
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
+from meta_models.inference.shards import ShardWork, score_apart
 from meta_models.inference.track_positions import TrackPositions
 from meta_models.inference.tracks import (
     chosen_formats,
@@ -36,7 +39,7 @@ from meta_models.inference.tracks import (
 )
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
-from meta_models.resources import cpu_limit
+from meta_models.resources import cpu_limit, memory_budget
 from meta_models.result import CALIBRATED
 from meta_models.run_folder import (
     atomic_path,
@@ -125,11 +128,28 @@ def run_prediction(config: PredictConfig) -> ExitCode:
             require_space(config.out, DISK_ROW_BYTES * work.table.n_rows)
             drift = _check_drift(work)
             parts = Parts.within(folder, work.key, work.table.n_rows, config.part_rows)
-            reused = parts.compute(work.scorer, Progress("Predicting"), work.workers)
+            reused = _compute(work, parts, folder)
             if config.resume:
                 logger.info("%d of %d parts were there already", reused, len(parts))
             _write(work, parts, drift, folder)
     return ExitCode.DONE
+
+
+def _compute(work: _Work, parts: Parts, folder: Path) -> int:
+    """Score the parts that are not there yet, here or on a cluster; how many were there."""
+    config = work.config
+    if config.distributed is None:
+        return parts.compute(work.scorer, Progress("Predicting"), work.workers)
+    table = work.table.dataset
+    if not isinstance(table, Dataset):
+        raise UsageError("--distributed scores tables of rows", f"{table.source} is none", "Leave it out")
+    exchange = folder / "exchange"
+    exchange.mkdir(exist_ok=True)
+    model = resolve(config.model)
+    with dask_farm(config.distributed, exchange=exchange, threads=config.threads, budget=memory_budget().bytes) as farm:
+        farm.require_shared([model, *(file.path for file in table.files)])
+        shards = ShardWork.all_of(work.scorer, model, str(work.key["model"]), parts)
+        return score_apart(shards, farm, Progress("Predicting"))
 
 
 def _require_apart(config: PredictConfig) -> None:

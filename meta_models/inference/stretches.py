@@ -1,74 +1,33 @@
-"""Positions of genes, as rows of features: computed in packs, so that small genes cost no more than large ones."""
+"""What a model reads of the positions of genes: features, and columns that it computes from whole genes by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.stretches import Stretch, matrix_of
 from meta_models.errors import InputError
-from meta_models.features import FeatureBlock, Recipe, column_names, packed_features
+from meta_models.features import FeatureBlock, Recipe, column_names
 from meta_models.features.group import Group
 from meta_models.learners.gene_bridge import tracks_of
 from meta_models.learners.seam import Matrix
 from meta_models.model import FittedModel
 
-#: Positions whose features are computed in one go, and bases of the genes that are held for it.
-PACK_ROWS, _PACK_BASES = 2**14, 2**21
-
-
-@dataclass(frozen=True, eq=False)
-class Stretch:
-    """Positions `rows`, increasing, int64 (m,), of a gene, or of a part of one that begins at its base `offset`.
-
-    Attributes
-    ----------
-    whole : int or None
-        Length of the gene of which `gene` is a part.
-    """
-
-    gene: Gene
-    rows: NDArray[np.int64]
-    offset: int = 0
-    whole: int | None = None
-
-
-def packs(stretches: Iterable[Stretch], rows: int = PACK_ROWS) -> Iterator[tuple[Stretch, ...]]:
-    """The same positions in the same order, at most `rows` at a time."""
-    held: list[Stretch] = []
-    filled = bases = 0
-    for part in (part for stretch in stretches for part in _parts(stretch, rows)):
-        if held and (filled + len(part.rows) > rows or bases + len(part.gene.sequence) > _PACK_BASES):
-            yield tuple(held)
-            held, filled, bases = [], 0, 0
-        held.append(part)
-        filled, bases = filled + len(part.rows), bases + len(part.gene.sequence)
-    if held:
-        yield tuple(held)
-
-
-def features_of(pack: Sequence[Stretch], recipe: Recipe) -> FeatureBlock:
-    """The features of the positions of a pack, one after another."""
-    return packed_features([stretch.gene.piece(stretch.rows) for stretch in pack], recipe)
-
-
-def matrix_of(block: FeatureBlock, names: Sequence[str]) -> Matrix:
-    """The columns `names` of a block, C-ordered float32 (n, len(names))."""
-    where = {name: row for row, name in enumerate(block.names)}
-    return np.ascontiguousarray(block.values[[where[name] for name in names]].T)
-
 
 def gene_columns(model: FittedModel, pack: Sequence[Stretch], recipe: Recipe) -> dict[str, NDArray[np.float32]]:
     """The scores of whole genes that a model has of the positions of a pack, by the names of its features."""
+    first, readers = model.info.first_pass, model.gene_readers
+    columns = {} if first is None else dict(zip(first.names, first.columns(pack), strict=True))
     found = [
         model.scores_of_gene(tracks_of(each.gene, recipe, offset=each.offset, whole=each.whole), each.rows)
-        for each in pack
+        for each in (pack if readers else ())
     ]
-    return {name: np.concatenate([scores[name] for scores in found]) for name in model.gene_columns}
+    own = [name for single in readers for name in single.own_columns]
+    return columns | {name: np.concatenate([scores[name] for scores in found]) for name in own}
 
 
 def model_matrix(
@@ -135,8 +94,3 @@ def require_same_recipe(own: Recipe | None, other: Recipe, option: str) -> None:
             f"Found another {'; another '.join(differences)}",
             "Build it with the same options and the same kind of tracks",
         )
-
-
-def _parts(stretch: Stretch, rows: int) -> Iterator[Stretch]:
-    for start in range(0, len(stretch.rows), rows):
-        yield Stretch(stretch.gene, stretch.rows[start : start + rows], stretch.offset, stretch.whole)

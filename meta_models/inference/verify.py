@@ -23,6 +23,7 @@ from meta_models.inference.ensemble_model_loader import resolve
 from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.seam import LEAST_VALUE
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
+from meta_models.model.first_pass import FirstPass
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
 
@@ -57,6 +58,8 @@ class ModelFacts:
         Whether it was loaded and used in a process of its own.
     recipe : str
         What of a genome its columns are computed from, in words; empty where it does not say.
+    first_pass : str
+        What the model is whose scores further columns are computed from; empty where there is none.
     """
 
     path: str
@@ -80,6 +83,7 @@ class ModelFacts:
     entries: Mapping[str, str]
     isolated: bool = False
     recipe: str = ""
+    first_pass: str = ""
 
     def lines(self) -> Iterator[str]:
         """One fact a line."""
@@ -95,6 +99,8 @@ class ModelFacts:
         yield f"Trained on {len(self.genes):,} genes ({_some(self.genes)}), {self.families:,} families named"
         yield f"Base models: {', '.join(self.base_models) or 'none'}; weights of rows: {self.weighting}"
         yield f"Recipe: {self.recipe or 'none (it predicts from tables, not from a genome)'}"
+        if self.first_pass:
+            yield f"First pass: {self.first_pass}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
         yield f"Versions: {versions or 'unknown'}"
         for name, digest in self.entries.items():
@@ -148,7 +154,14 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         versions=dict(info.versions),
         entries=dict(file.entries),
         recipe="" if info.recipe is None else _recipe(info.recipe),
+        first_pass="" if info.first_pass is None else _first_pass(info.first_pass),
     )
+
+
+def _first_pass(first: FirstPass) -> str:
+    trees = sum(map(_trees, first.model.singles))
+    of = f"{trees:,} trees, " if trees else ""
+    return f"{of}{len(first.model.feature_names):,} features; {len(first.names)} columns are computed from its scores"
 
 
 def _recipe(recipe: Recipe) -> str:

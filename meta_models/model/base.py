@@ -14,6 +14,7 @@ from meta_models.features import Recipe
 from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.seam import Matrix
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
+from meta_models.model.first_pass import FirstPass
 from meta_models.model.inputs import Rows, open_rows, require_gene_columns
 from meta_models.model.sketches import FeatureSketch
 from meta_models.schema import CLASS_NAMES, SpliceClass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Probabilities = NDArray[np.float64]
+
+#: More positions than any gene has.
+WHOLE_GENE = 2**40
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class ModelInfo:
         sorted, each once; empty where that is not known.
     recipe : Recipe or None
         How the columns were computed from genome and scores; None where the table did not say.
+    first_pass : FirstPass or None
+        The model whose scores of whole genes further columns are computed from; None where there are none.
     """
 
     strategy: str
@@ -72,6 +78,7 @@ class ModelInfo:
     sketches: Mapping[str, FeatureSketch] = field(default_factory=dict)
     loci: tuple[str, ...] = ()
     recipe: Recipe | None = None
+    first_pass: FirstPass | None = None
 
     def __post_init__(self) -> None:
         for name in ("genes", "families", "loci"):
@@ -84,6 +91,8 @@ class ModelInfo:
             raise ValueError(f"splice classes must be in the order {CLASS_NAMES}, found {self.classes}")
         if self.prevalence is not None and not (min(self.prevalence) >= 0 and abs(sum(self.prevalence) - 1) < 1e-3):
             raise ValueError(f"prevalence must be shares that sum to 1, found {self.prevalence}")
+        if self.first_pass is not None and self.recipe != self.first_pass.recipe:
+            raise ValueError("both passes have the same recipe")
 
 
 class FittedModel(ABC):
@@ -124,9 +133,12 @@ class FittedModel(ABC):
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Uncalibrated one-vs-rest scores (n, K) of a float32 (n, F) matrix, NaN where a value is missing."""
 
-    @abstractmethod
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""
+        for single in self.singles:
+            single.predictor.set_threads(n)
+        if self.info.first_pass is not None:
+            self.info.first_pass.model.set_threads(n)
 
     @abstractmethod
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> Self:
@@ -153,17 +165,23 @@ class FittedModel(ABC):
 
     @property
     def gene_columns(self) -> tuple[str, ...]:
-        """Features that are computed from whole genes by the model itself: `scores_of_gene` gives them."""
-        return tuple(name for single in self.gene_readers for name in single.own_columns)
+        """Features that are computed from whole genes by the model itself.
+
+        Those of a first pass, which gives them, and the scores of `gene_readers`: `scores_of_gene` gives those.
+        """
+        first = () if self.info.first_pass is None else self.info.first_pass.names
+        return (*first, *(name for single in self.gene_readers for name in single.own_columns))
 
     @property
     def reach(self) -> int:
         """Positions on either side of a part of a gene that its `gene_columns` depend on."""
+        if self.info.first_pass is not None:
+            return WHOLE_GENE
         found = (single.gene_predictor for single in self.gene_readers)
         return max((predictor.reach for predictor in found if predictor is not None), default=0)
 
     def scores_of_gene(self, gene: GeneTracks, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-        """The `gene_columns` (n,) of the positions `rows` of a gene; `rows` are (n,), increasing."""
+        """The scores (n,) of `gene_readers` at the positions `rows` of a gene; `rows` are (n,), increasing."""
         found: dict[str, NDArray[np.float32]] = {}
         for single in self.gene_readers:
             if single.gene_predictor is not None:

@@ -75,11 +75,6 @@ class EnsembleMetaModel(FittedModel):
         """How many ensembles lie within one another; 1 where all members are single models."""
         return 1 + max(member.depth for member in self.members)
 
-    def set_threads(self, n: int) -> None:
-        """Use `n` threads for prediction."""
-        for member in self.members:
-            member.set_threads(n)
-
     def with_calibrators(self, calibrators: Sequence[Calibrator] | None) -> EnsembleMetaModel:
         """The same members and combination with other calibrators, or none."""
         return self._with(self.info, calibrators)

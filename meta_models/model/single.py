@@ -68,10 +68,6 @@ class SingleModel(FittedModel):
         """The features that the predictor takes."""
         return self.feature_names[-self.predictor.n_inputs :]
 
-    def set_threads(self, n: int) -> None:
-        """Use `n` threads for prediction."""
-        self.predictor.set_threads(n)
-
     def scores_of(self, matrix: Matrix) -> Probabilities:
         """Scores (n, K) of a float32 (n, F) matrix, NaN where a value is missing."""
         return self.predictor.scores(matrix[:, -self.predictor.n_inputs :])

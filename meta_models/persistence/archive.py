@@ -25,7 +25,7 @@ MAX_ENTRIES = 10_000
 #: Most bytes of all entries together: what a zip archive without extensions can hold with all readers.
 MAX_BYTES = 2**31 - 1
 _STORED, _DEFLATED = 0, 8
-_NAME = re.compile(r"[a-z0-9_]+(?:/[a-z0-9_]+)*\.(?:json|ubj|npy|safetensors)")
+_NAME = re.compile(r"[a-z0-9_]+(?:/[a-z0-9_]+)*\.(?:json|ubj|npy|safetensors|zip)")
 #: 1980-01-01 00:00:00, the first moment that the format knows.
 _TIME, _DATE = 0, (1 << 5) | 1
 _MADE_ON_UNIX = (3 << 8) | 20

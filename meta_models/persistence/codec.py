@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from meta_models.errors import InputError, UsageError
-from meta_models.features import Recipe
+from meta_models.features import Recipe, column_names
 from meta_models.learners.motif_predictor import restore_predictor
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
@@ -18,6 +18,7 @@ from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelI
 from meta_models.model.calibrators import CALIBRATORS
 from meta_models.model.combinations import COMBINATIONS
 from meta_models.model.ensemble import columns_of
+from meta_models.model.first_pass import FirstPass
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -37,6 +38,8 @@ from meta_models.schema import CLASS_NAMES
 MODEL_FORMAT = 2
 #: The entry that says how the columns were computed, of a model that was trained on a built folder.
 RECIPE = "recipe.json"
+#: The entry that holds the first pass of a model of two: an archive like the whole.
+FIRST_PASS = "first_pass.zip"
 #: The learner of files of format 1, which named none.
 _FORMER = "xgboost"
 
@@ -71,6 +74,8 @@ def encode(model: FittedModel) -> bytes:
     entries |= _own_entries(model, "")
     if model.info.recipe is not None:
         entries[RECIPE] = _recipe_bytes(model.info.recipe)
+    if model.info.first_pass is not None:
+        entries[FIRST_PASS] = _first_pass_bytes(model.info.first_pass)
     manifest = _manifest(model, groups, parts) | {"files": {name: _record(data) for name, data in entries.items()}}
     return archive.write({**entries, NAME: checked_json(manifest)})
 
@@ -103,6 +108,8 @@ def _manifest(model: FittedModel, groups: Sequence[_Group], parts: Sequence[Mapp
         optional["groups"] = [_group_record(group) | _columns(group[0], model) for group in groups[:-1]]
     if model.info.recipe is not None:
         optional["recipe"] = True
+    if model.info.first_pass is not None:
+        optional["first_pass"] = True
     return optional | {
         "format": FORMAT,
         "format_version": MODEL_FORMAT,
@@ -137,8 +144,13 @@ def _group_record(group: _Group) -> dict[str, object]:
     }  # fmt: skip
 
 
-def decode(data: bytes, *, max_bytes: int) -> FittedModel:
+def decode(data: bytes, *, max_bytes: int, nested: bool = False) -> FittedModel:
     """The model in an archive.
+
+    Parameters
+    ----------
+    nested : bool
+        Whether it lies within another archive, as its first pass: then it has none itself.
 
     Raises
     ------
@@ -156,8 +168,10 @@ def decode(data: bytes, *, max_bytes: int) -> FittedModel:
         odd = sorted(((set(container.entries) | set(manifest.files)) ^ expected) - {NAME})
         raise damaged(f"other entries than {NAME} calls for: {', '.join(odd)[:300]}")
     container.check_directory()
+    if nested and manifest.first_pass:
+        raise damaged("a first pass of a first pass")
     try:
-        return _restored(manifest, lambda name: _verified(container, manifest, name))
+        return _restored(manifest, lambda name: _verified(container, manifest, name), max_bytes)
     except ValueError as error:
         raise damaged(f"a model that does not fit together: {error}") from None
 
@@ -170,8 +184,10 @@ def _verified(container: Archive, manifest: Manifest, name: str) -> bytes:
     return data
 
 
-def _restored(manifest: Manifest, read: Read) -> FittedModel:
-    info = replace(manifest.info.info(manifest.format_version), recipe=_recipe(manifest, read))
+def _restored(manifest: Manifest, read: Read, max_bytes: int) -> FittedModel:
+    recipe = _recipe(manifest, read)
+    first_pass = None if recipe is None else _first_pass(manifest, read, recipe, max_bytes)
+    info = replace(manifest.info.info(manifest.format_version), recipe=recipe, first_pass=first_pass)
     whole = manifest.whole
     if whole is None:
         return _single(manifest, read, 0, info, _calibrators(manifest.calibrators, read, ""))
@@ -209,6 +225,21 @@ def _recipe(manifest: Manifest, read: Read) -> Recipe | None:
         return Recipe.from_json(json.loads(read(RECIPE)))
     except (InputError, RecursionError) as error:
         raise damaged(f"{RECIPE} that is no recipe of this version: {error}") from None
+
+
+def _first_pass(manifest: Manifest, read: Read, recipe: Recipe, max_bytes: int) -> FirstPass | None:
+    if not manifest.first_pass:
+        return None
+    model = decode(read(FIRST_PASS), max_bytes=max_bytes, nested=True)
+    if lacking := set(model.feature_names) - set(column_names(recipe)):
+        raise damaged(f"{FIRST_PASS} of features that its recipe does not make: {', '.join(sorted(lacking))[:200]}")
+    return FirstPass(model, recipe)
+
+
+def _first_pass_bytes(first_pass: FirstPass) -> bytes:
+    """The archive of the first pass; its recipe, which is that of the whole, stands in the whole."""
+    model = first_pass.model
+    return encode(model.with_info(replace(model.info, recipe=None, sketches={})))
 
 
 def _recipe_bytes(recipe: Recipe) -> bytes:
@@ -301,6 +332,8 @@ def _expected_names(manifest: Manifest) -> Iterator[str]:
         yield from (_combination_name(array, folder) for array in COMBINATIONS[record.kind].names)
     if manifest.recipe:
         yield RECIPE
+    if manifest.first_pass:
+        yield FIRST_PASS
 
 
 def _calibrator_names(kinds: Sequence[str] | None, folder: str) -> Iterator[str]:

@@ -160,6 +160,8 @@ class Manifest(_Strict):
         One for each member, or for the single model. Absent in version 1, where each is three boosters.
     recipe : bool
         Whether ``recipe.json`` says how the columns were computed.
+    first_pass : bool
+        Whether ``first_pass.zip`` holds the model whose scores further columns were computed from.
     """
 
     format: Literal["meta_models.model"]
@@ -176,6 +178,7 @@ class Manifest(_Strict):
     parts: Annotated[tuple[PartRecord, ...], Field(max_length=MAX_MEMBERS)] | None = None
     groups: Annotated[tuple[GroupRecord, ...], Field(max_length=MAX_MEMBERS)] = ()
     recipe: bool = False
+    first_pass: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -190,6 +193,8 @@ class Manifest(_Strict):
             raise ValueError("parts stand in version 2, and in no earlier one")
         if self.parts is not None and len(self.parts) != self.n_members:
             raise ValueError("there is a part for each member")
+        if self.first_pass and not self.recipe:
+            raise ValueError("a first pass has a recipe")
         self._check_columns()
         self._check_tree()
         return self

@@ -83,8 +83,8 @@ class UnitPlan:
 
     @staticmethod
     def folder_of(run: Path) -> Path:
-        """The folder of the plan of `run`."""
-        return run / _FOLDER
+        """The folder of the plan of `run`, absolute: units are done by processes with another working folder."""
+        return run.absolute() / _FOLDER
 
     @classmethod
     @contextmanager

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from meta_models.choice import SINGLE
 from meta_models.config import PositiveInt, TrainingConfig
 from meta_models.config.base import OfModel, OfResources
-from meta_models.learners.registry import LEARNERS
+from meta_models.learners.registry import AUTO, LEARNERS
 from meta_models.local_paths import LocalPath
 
 #: Options of ``train`` that a search has no use for: its trials are single models of rows, and one learner wins.
@@ -69,6 +69,8 @@ class TuneConfig(TrainingConfig):
             raise ValueError(
                 f"trials must be {len(self.learners)} or more: the default options of each learner come first"
             )
+        if AUTO in self.learners:
+            raise ValueError(f"learners must be named: a search compares them itself, found {AUTO}")
         genes = [name for name in self.learners if LEARNERS[name].traits.inputs == "genes"]
         if genes:
             raise ValueError(f"learners must be of rows: {genes[0]} reads whole genes")

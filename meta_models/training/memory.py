@@ -11,6 +11,7 @@ from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
+from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import FeatureGroup, SpliceClass
 from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
@@ -32,6 +33,7 @@ POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three sc
 
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
+COPIES = 4  # of the columns of the first pass: two folds', as files and as arrays
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
 BUDGET_SHARE = 0.9  # of the budget, planned for: the guard stops a run at 0.95
 SCORE_BYTES = 12  # three float32 probabilities of a member for a row
@@ -63,6 +65,15 @@ def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
     return (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
 
 
+def first_pass_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
+    """Bytes of the columns of the first pass, of all rows and one fold; 0 without a second pass."""
+    return 4 * FIRST_PASS_WIDTH * profile.rows if config.second_pass else 0
+
+
+def _features(profile: DatasetProfile, config: TrainingConfig) -> int:
+    return profile.features + (FIRST_PASS_WIDTH if config.second_pass else 0)
+
+
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
     """The shape of `rows` rows of a table with the motif columns of all fits, or of its genes."""
     if config.learner.traits.inputs == "genes":
@@ -72,7 +83,7 @@ def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shap
     sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
     motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0
-    return Shape(rows, profile.features + motifs, kmers, int(sites * rows / max(profile.rows, 1)))
+    return Shape(rows, _features(profile, config) + motifs, kmers, int(sites * rows / max(profile.rows, 1)))
 
 
 def profile_peak(
@@ -81,7 +92,7 @@ def profile_peak(
 ) -> int:  # fmt: skip
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
     shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
-    training = fitting_peak(shape, config, resources, at_a_time)
+    training = fitting_peak(shape, config, resources, at_a_time) + COPIES * first_pass_bytes(profile, config)
     after = after_training(profile, config, resources.threads, needs)
     if needs.trains_again:
         training += after - PROCESS
@@ -91,7 +102,7 @@ def profile_peak(
 def after_training(profile: DatasetProfile, config: TrainingConfig, threads: int, needs: AnalysisNeeds) -> int:
     """Peak in bytes of what comes after training: the tables that are scored then, and the analyses, which `needs`."""
     contenders = CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
-    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads)
+    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads) + first_pass_bytes(profile, config)
 
 
 def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:

@@ -15,7 +15,8 @@ from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.devices import choose_device, present_gpu
-from meta_models.training.memory import combining_bytes, most_mined, shape_of
+from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
+from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost
 from meta_models.training.selection import choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
@@ -67,7 +68,8 @@ class Plan:
     @property
     def disk_bytes(self) -> int:
         """Least number of bytes that training writes: the scores of the units and the out-of-fold table."""
-        return DISK_ROW_BYTES * self.profile.rows
+        first_pass = first_pass_bytes(self.profile, self.config) * self.config.n_folds
+        return DISK_ROW_BYTES * self.profile.rows + first_pass
 
     def selected(self) -> str:
         """The line that says what was selected."""
@@ -116,6 +118,7 @@ class Plan:
             "learners": {name: self._costs(name, peak) for name, peak in self.learner_peaks.items()},
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
+            **({"second_pass": second_pass_cost(self.profile, self.config)} if self.config.second_pass else {}),
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
             "threads": {"count": self.cpus.count, "source": self.cpus.source},
             "device": {"name": self.device.name, "reason": self.device.reason},
@@ -163,6 +166,8 @@ def make_plan(
             f"{choice.name} was chosen ({choice.reason})",
             "Take --strategy single_model, or leave --max-features out",
         )
+    if config.second_pass:
+        require_second_pass(config, STRATEGIES[choice.name])
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)

@@ -12,8 +12,8 @@ from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
 
-#: Weights of rows that stand for what was asked for; the others follow from how the table was sampled.
-_ASKED_FOR = ("balanced", "effective")
+#: Weights of rows that follow from how the table was sampled: a learner without weights may see all positions instead.
+_OF_TABLE = ("none", "sampling")
 _LEAK = "windows over neighbouring rows of a sampled table learn how it was sampled, and are worse on every position"
 
 
@@ -28,13 +28,23 @@ def require_learnable(config: TrainingConfig) -> None:
     for name in config.learners:
         learner = LEARNERS[name]
         learner.require_library()
-        if not learner.traits.weights and config.training_weights in _ASKED_FOR:
+        for option in () if learner.traits.weights else _weighted(config):
             raise UsageError(
-                f"--training-weights {config.training_weights} needs a learner whose rows can be weighted",
+                f"{option} needs a learner whose rows can be weighted",
                 f"{name} cannot weight them", "Leave it out, or take another learner",
             )  # fmt: skip
         if learner.traits.inputs == "genes":
             _require_genes(config, learner)
+
+
+def _weighted(config: TrainingConfig) -> Iterator[str]:
+    """Options that say what rows count, beyond what follows from how the table was sampled."""
+    if config.training_weights not in _OF_TABLE:
+        yield f"--training-weights {config.training_weights}"
+    if config.class_weights is not None:
+        yield "--class-weights"
+    if config.second_stage is not None:
+        yield "--second-stage"
 
 
 def _require_genes(config: TrainingConfig, learner: Learner) -> None:
@@ -53,6 +63,8 @@ def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         yield "--mine-negatives", "It is trained on every position of its genes: there is nothing to mine"
     if config.max_features is not None:
         yield "--max-features", "It is given the tracks of its genes, not features that could be chosen among"
+    if config.variants:
+        yield "--variants", "It is given the tracks of its genes, not groups of features"
     for option, named in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):
         if named is not None and (config.whole_genes == "off" or not is_built(Path(named))):
             yield option, f"{named!r} is read as a table of rows; give a folder that 'meta-models build' made"

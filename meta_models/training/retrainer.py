@@ -70,7 +70,8 @@ class Retrainer:
         limits = here.rounds_limit, run.rounds_limit
         fewer = f": at most {limits[0]} rounds (the run: {limits[1]})" if limits[1] else ""
         motifs = " Motif scores are left out." if self._config.motifs != "off" and self._has_codes else ""
-        return f"{again}{fewer}.{mined}{motifs}{narrowed}"
+        twice = " The first pass is that of the run." if self._result.columns else ""
+        return f"{again}{fewer}.{mined}{motifs}{narrowed}{twice}"
 
     @property
     def _has_codes(self) -> bool:

@@ -273,6 +273,28 @@ def test_a_measured_shift_is_undone(place: Place, built: Path, tmp_path: Path) -
     assert info["base_models"][0]["shifts"]["acceptor_plus"] == 1
 
 
+def _without_low_scores(place: Place, key: str, folder: Path) -> str:
+    """As many tracks come: positions that score below .001 for both are absent, and no score is 0."""
+    scores = pl.read_parquet(place.scores(key)).with_columns(pl.col("donor", "acceptor").clip(lower_bound=1e-6))
+    scores.filter(pl.max_horizontal("donor", "acceptor") >= 0.001).write_parquet(folder / f"{key}.parquet")
+    return f"{key}={folder / key}.parquet"
+
+
+def test_scores_below_a_floor_are_as_those_that_a_track_leaves_out(place: Place, tmp_path: Path) -> None:
+    sparse = [_without_low_scores(place, key, tmp_path) for key in ("main", "alt")]
+    both = [
+        place.build(tmp_path / "all", score_floor=("0.001",)),
+        place.build(tmp_path / "some", score_floor=("main:0.001", "alt:0.001"), scores=sparse),
+    ]
+    assert digests(both[0] / "genes") == digests(both[1] / "genes")
+    assert digests(both[0] / "master") == digests(both[1] / "master")
+    recipes = [BuiltFolder.open(built).recipe for built in both]
+    assert recipes[0] == recipes[1]
+    assert {track.floor for track in recipes[0].models} == {0.001}
+    info = json.loads((both[0] / "dataset_info.json").read_text())
+    assert [base["score_floor"] for base in info["base_models"]] == [0.001, 0.001]
+
+
 def test_a_folder_without_hard_links_is_copied(
     place: Place, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import cluster_of, distributed
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +20,8 @@ def _warnings_of_dask() -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Any]:
+    from clusters import cluster_of  # skips where Dask is absent, which a module of fixtures must not do
+
     with cluster_of(2) as found:
         yield found
 
@@ -34,5 +35,7 @@ def scheduler_file(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def client(cluster: Any) -> Iterator[Any]:
+    from clusters import distributed
+
     with distributed.Client(cluster, set_as_default=False) as found:
         yield found

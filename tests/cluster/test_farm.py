@@ -73,19 +73,18 @@ def test_a_folder_or_table_that_is_not_shared(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "probe").write_text("word")
     table = tmp_path / "table.parquet"
     table.write_bytes(b"12")
-    assert probe(tmp_path, "word", 0, [(table, 2)]) == ""
-    assert probe(tmp_path, "word", 0, [(table, 3)]) == f"{table} is not there, or another file"
+    assert probe(tmp_path, "word", 0, tmp_path, [(table, 2)]) == ""
+    assert probe(tmp_path, "word", 0, tmp_path, [(table, 3)]) == f"{table} is not there, or another file"
+    assert "the working folder of the command" in probe(tmp_path, "word", 0, tmp_path / "none", [])
     monkeypatch.setattr("meta_models.cluster.in_worker.wait_for", lambda look, folder: look())
-    assert "another folder" in probe(tmp_path, "other word", 0, [])
-    assert "another folder" in probe(tmp_path / "none", "word", 0, [])
+    assert "another folder" in probe(tmp_path, "other word", 0, tmp_path, [])
+    assert "another folder" in probe(tmp_path / "none", "word", 0, tmp_path, [])
 
 
 class _Stranger:
     """A cluster whose worker sees other files."""
 
-    def run(
-        self, work: Any, folder: Path, word: str, number: int, tables: Any, *, workers: list[str]
-    ) -> dict[str, str]:
+    def run(self, work: Any, folder: Path, *_: Any, workers: list[str]) -> dict[str, str]:
         return {workers[0]: f"{folder} is not there, or another folder"}
 
 

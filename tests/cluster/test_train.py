@@ -57,9 +57,11 @@ def command(table: Path, out: Path, scheduler_file: Path, way: str) -> list[str]
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_cluster_makes_the_same_files(
-    table: Path, here: dict[str, dict[str, str]], scheduler_file: Path, tmp_path: Path, way: str
-) -> None:
-    out = tmp_path / "run"
+    table: Path, here: dict[str, dict[str, str]], scheduler_file: Path, tmp_path: Path, way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)  # the workers have another working folder
+    out = Path("run")
     assert main(command(table, out, scheduler_file, way)) == ExitCode.DONE
     assert hashes(out) == here[way]
     manifest = json.loads((out / "run_manifest.json").read_text())

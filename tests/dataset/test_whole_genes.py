@@ -49,3 +49,11 @@ def test_only_genes_that_were_trained_on(folder: GeneFolder) -> None:
     assert found.ids == {"g1", "g5"}
     with pytest.raises(InputError, match="genes of the training table"):
         choose_whole_genes(folder, "auto", only={"elsewhere"}, budget=PLENTY, seed=0)
+
+
+def test_contenders_take_room(folder: GeneFolder) -> None:
+    """A budget that holds all positions for one model holds fewer where others are scored beside it."""
+    budget = int(folder.positions * (240 + 80 * len(folder.recipe.models)) / 0.4) + 1
+    assert choose_whole_genes(folder, "auto", only=None, budget=budget, seed=0).positions == folder.positions
+    beside = choose_whole_genes(folder, "auto", only=None, budget=budget, seed=0, contenders=5)
+    assert 0 < beside.positions < folder.positions

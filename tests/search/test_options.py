@@ -28,6 +28,7 @@ def test_options_that_have_no_place_in_a_search_are_fields_of_training() -> None
         ({"rounds": "cross-validation"}, "all folds of a trial at once"),
         ({"learners": ["xgboost", "logistic"], "trials": 1}, "trials must be 2 or more"),
         ({"learner": "tcn"}, "tcn reads whole genes"),
+        ({"learner": "auto"}, "learners must be named"),
         ({"max_features": 10}, "max_features is an option of train"),
         ({"strategy": "batch_ensemble"}, "strategy is an option of train"),
         ({"eval_dataset": "x"}, "eval_dataset is an option of train"),

@@ -61,9 +61,12 @@ class Contributions:
         Expected margin of each class.
     part_importance : (M, 3, F) float64
         Mean absolute contribution in each member.
-    largest_error, mean_error : float
-        Distance between bias plus contributions and the model's log-odds: rounding for a single model; for an ensemble
-        also what averaging probabilities differs from averaging margins.
+    largest_errors, mean_errors : (3,) float64
+        Distance between bias plus contributions and the model's log-odds of each class: rounding for a single model;
+        for an ensemble also calibration of the members, and what combining probabilities differs from adding margins.
+    rounding : float
+        Largest distance between bias plus contributions and the weighted log-odds of the members, which is what they
+        add up to.
     """
 
     rows: NDArray[np.int64]
@@ -71,8 +74,19 @@ class Contributions:
     values: Floats32
     bias: NDArray[np.float64]
     part_importance: NDArray[np.float64]
-    largest_error: float
-    mean_error: float
+    largest_errors: NDArray[np.float64]
+    mean_errors: NDArray[np.float64]
+    rounding: float
+
+    @property
+    def largest_error(self) -> float:
+        """The largest of all classes."""
+        return float(self.largest_errors.max())
+
+    @property
+    def mean_error(self) -> float:
+        """The mean over the classes."""
+        return float(self.mean_errors.mean())
 
     def importance(self) -> NDArray[np.float64]:
         """Mean absolute contribution of each feature to each class, (3, F)."""
@@ -90,7 +104,7 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
 def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]) -> Iterator[Part]:
     """The predictors of a model that counts `weights` (3,) and reads `columns`: of a member, its share of both."""
     if isinstance(model, SingleModel):
-        yield Part(model.predictor, weights, columns)
+        yield Part(model.predictor, weights, columns[-model.predictor.n_inputs :])
     elif isinstance(model, EnsembleMetaModel):
         shares = model.combination.shares(model.n_members, len(CLASSES))
         for member, share, own in zip(model.members, shares, model.columns, strict=True):
@@ -203,10 +217,18 @@ def explain(parts: Sequence[Part], model: FittedModel, rows: NDArray[np.int64], 
             last_bias = chunk[0, :, -1].astype(np.float64)
         bias += last_bias * part.weights
         log.info("explained %d rows by member %d of %d", len(rows), m + 1, len(parts))
-    error = np.abs(values.sum(axis=2, dtype=np.float64).T + bias - _log_odds(model, features))
+    total = values.sum(axis=2, dtype=np.float64).T + bias
+    error, rounding = np.abs(total - _log_odds(model, features)), np.abs(total - _margins(parts, features))
     return Contributions(
-        rows, features, values, bias, importance / max(len(rows), 1), float(error.max()), float(error.mean())
-    )
+        rows, features, values, bias, importance / max(len(rows), 1), error.max(axis=0), error.mean(axis=0),
+        float(rounding.max()),
+    )  # fmt: skip
+
+
+def _margins(parts: Sequence[Part], features: Floats32) -> NDArray[np.float64]:
+    """The weighted log-odds (n, 3) of the members, before they are calibrated."""
+    found = [part.predictor.log_odds(features[:, part.columns]) * part.weights for part in parts]
+    return np.asarray(np.sum(found, axis=0))
 
 
 def contributions_to(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from meta_models.analysis.framework.base import Analysis, Draws
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
@@ -30,7 +31,8 @@ def needs_of(
     rows = max(profile.rows, profile.scored_rows)
     row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
     other = SCORED_ROW_BYTES * min(profile.rows, profile.scored_rows)
-    values = max((analysis.value_bytes(rows, profile.features, config) for analysis in analyses), default=0)
+    features = profile.features + (FIRST_PASS_WIDTH if config.second_pass else 0)
+    values = max((analysis.value_bytes(rows, features, config) for analysis in analyses), default=0)
     draws = _drawing_bytes(max((analysis.draws for analysis in analyses), default=Draws.NOTHING), threads)
     total = COMPARISON * threads + row * rows + other + draws + values
     return AnalysisNeeds(total, any(analysis.slow for analysis in analyses))

@@ -60,7 +60,7 @@ def permutation_obstacle(context: AnalysisContext) -> str:
     """Why features cannot be shuffled; empty where they can."""
     if context.rows is None:
         return "without a source of rows: gain and cover only"
-    if any(model.gene_columns for model in (context.result.model, *context.result.fold_models.values())):
+    if any(model.gene_readers for model in (context.result.model, *context.result.fold_models.values())):
         return "no permutation: the model reads whole genes, whose tracks are taken away by the analysis gene-inputs"
     return ""
 

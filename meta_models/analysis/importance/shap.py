@@ -16,7 +16,7 @@ from meta_models.analysis.importance.stability import rank_agreement
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
 from meta_models.config import TrainingConfig
-from meta_models.model import EnsembleMetaModel
+from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ GROUP_COLOURS: dict[FeatureGroup, str] = {
     FeatureGroup.OTHER: style.GREY,
 }
 _SHOWN = 15
+_ADDITIVITY = (
+    "Distance in log-odds between the sum of the contributions, with the bias, and the log-odds of the model. "
+    "Rounding: between that sum and the weighted log-odds of the members before they are calibrated, which it equals."
+)
 _DEPENDENCE = 6
 #: Additivity error in log-odds beyond which a single model's contributions are not exact.
 _EXACT = 0.01
@@ -64,6 +68,7 @@ class ShapValues(Analysis):
         file = found.write(f"{FOLDER}/stability.csv", agreement.table)
         found.tables.append(ReportTable("Stability of the ranking", agreement.table, agreement.how, file))
         self._pictures(context, found, explained)
+        _write_error(found, explained, context.result.model)
         _tell_error(found, explained, context.result)
         genes = context.result.oof[GENE].gather(explained.rows).n_unique()
         return self.done(
@@ -134,6 +139,21 @@ _DEPENDS = (
     "Contribution over the value of the feature, by true class. The axis is logarithmic (around 0: linear) where the "
     "values span decades."
 )
+
+
+def _write_error(found: Findings, explained: Contributions, model: FittedModel) -> None:
+    """How far contributions are from adding up to the model's log-odds, and what each member counts in them."""
+    columns = {"mean_error": explained.mean_errors, "largest_error": explained.largest_errors}
+    table = pl.DataFrame({"class": [c.label for c in CLASSES], **columns}).with_columns(rounding=explained.rounding)
+    file = found.write(f"{FOLDER}/additivity.tsv", table)
+    found.tables.append(ReportTable("Error of additivity", table, _ADDITIVITY, file))
+    parts = parts_of(model)
+    if isinstance(model, EnsembleMetaModel) and parts is not None:
+        weights = np.stack([part.weights for part in parts])
+        members = pl.DataFrame({"member": range(len(parts)), "learner": [single.learner for single in model.singles]})
+        members = members.with_columns(pl.Series(f"weight_{c.label}", weights[:, c]) for c in CLASSES)
+        file = found.write(f"{FOLDER}/member_weights.tsv", members)
+        found.tables.append(ReportTable("What members count", members, "Weights of their contributions.", file))
 
 
 def _tell_error(found: Findings, explained: Contributions, result: TrainingResult) -> None:

@@ -7,6 +7,7 @@ there is something to learn. Genes lie side by side, some hundred bases apart, a
 from __future__ import annotations
 
 import logging
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from meta_models.build.config import DemoGenomeConfig
 from meta_models.build.demo.tracks import write_bigwigs
 from meta_models.build.inputs.genome import reverse_complement
 from meta_models.dataset.demo.genes import Gene, make_gene
-from meta_models.dataset.demo.scorer import TRAINED_CHROMS, alternative_scores, main_scores
+from meta_models.dataset.demo.scorer import alternative_scores, main_scores
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import BASES
 from meta_models.run_folder.atomic import temporary_for, write_error
@@ -166,15 +167,16 @@ def _write_scores(genome: DemoGenome, folder: Path) -> None:
 
 
 def _tell(config: DemoGenomeConfig, genome: DemoGenome) -> None:
-    out = config.out
-    trained = [name for name in genome.contigs if name in TRAINED_CHROMS]
-    logger.info("%d simulated genes on %d contigs in %s", len(genome.genes), len(genome.contigs), out)
-    logger.info(
-        "Build it: meta-models build --genome %s --annotation %s --scores main=%s alt=%s --gene-types all "
-        "--negatives-per-site 40 --base-train-chroms %s --out built",
-        out / "genome.fa", out / "annotation.gtf", out / "scores" / "main.parquet", out / "scores" / "alt.parquet",
-        " ".join(trained),
-    )  # fmt: skip
+    logger.info("%d simulated genes on %d contigs in %s", len(genome.genes), len(genome.contigs), config.out)
+    logger.info("Build it: %s", build_command(config.out))
+
+
+def build_command(out: Path) -> str:
+    """The command that builds from the genome in `out`, as README has it."""
+    scores = [f"{key}={out / 'scores' / key}.parquet" for key in SCORERS]
+    files = ["--genome", out / "genome.fa", "--annotation", out / "annotation.gtf"]
+    words = ["meta-models", "build", *files, "--gene-types", "all", "--scores", *scores, "--out", "built"]
+    return shlex.join(map(str, words))
 
 
 def fasta(genome: DemoGenome) -> Iterator[bytes]:

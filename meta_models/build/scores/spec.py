@@ -16,6 +16,8 @@ TABLE_SUFFIXES = (".parquet", ".pq", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz
 _VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KIND = re.compile(r"([A-Za-z]+):(.+)", re.DOTALL)
+#: Arrays that ``openspliceai predict --predict-all`` writes beside its BED files.
+_BLOCK_FILES = ("predict.h5", "predict.pt")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,21 @@ def parse_score_spec(text: str) -> ScoreSpec:
             "Base scores must be scores of positions", f"Found {path}: a VCF holds delta scores of variants",
             "Run the predictor on the sequences themselves",
         )  # fmt: skip
+    _refuse_blocks(path)
     return ScoreSpec(key, kind or _detected(path), path)
+
+
+def _refuse_blocks(path: Path) -> None:
+    """Refuse the arrays of OpenSpliceAI, whose blocks of 5,000 positions do not say where they belong."""
+    alone = path.name in _BLOCK_FILES or (path.is_dir() and not prediction_folders(path))
+    folders = [path, *sorted(child for child in path.iterdir() if child.is_dir())] if path.is_dir() else [path.parent]
+    blocks = [folder / name for folder in folders for name in _BLOCK_FILES if (folder / name).is_file()]
+    if alone and blocks:
+        raise InputError(
+            f"OpenSpliceAI's scores are read from {DONOR_BED} and {ACCEPTOR_BED}, which its predict writes",
+            f"Found {blocks[0]}: an array of blocks, which does not say where they belong",
+            "Give the folder that holds the two files",
+        )
 
 
 def _split(rest: str) -> tuple[str | None, Path]:

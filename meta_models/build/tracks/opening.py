@@ -13,6 +13,7 @@ from meta_models.build.annotation import GeneModel
 from meta_models.build.inputs.genome import Genome
 from meta_models.build.scores import GenePlace, ScoreSource, open_scores, parse_score_spec
 from meta_models.build.tracks.alignment import Alignment, Region, measure_shift, require_aligned
+from meta_models.build.tracks.raised import RaisedScores, parse_floors
 from meta_models.build.tracks.shifts import ShiftedScores, Shifts, parse_shift
 from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack
@@ -33,6 +34,10 @@ class ScoreOptions(Protocol):
     @property
     def shift(self) -> tuple[str, ...]:
         """What is done with shifted scores."""
+
+    @property
+    def score_floor(self) -> tuple[str, ...]:
+        """Floors below which scores are read as 0."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def open_tracks(
     Raises
     ------
     UsageError
-        If a shift is given for a base model that there is not.
+        If a shift or a floor is given for a base model that there is not.
     InputError
         If two base models have one key, or one cannot be read, or is shifted, exchanged, or of another genome.
     """
@@ -86,7 +91,9 @@ def open_tracks(
         source.place(places)
         opened.append(source)
     given = _given_shifts(config.shift, [source.key for source in opened])
-    moved = [ShiftedScores(s, given[s.key]) if given.get(s.key) else s for s in opened]
+    floors = parse_floors(config.score_floor, [source.key for source in opened])
+    raised = [RaisedScores(s, floors[s.key]) if s.key in floors else s for s in opened]
+    moved = [ShiftedScores(s, given[s.key]) if given.get(s.key) else s for s in raised]
     regions = _regions(genes)
     alignments = tuple(measure_shift(source, genome, regions) for source in moved)
     if config.shift == (AUTO,):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.build.scores.base import GenePlace, ScoreSource
-from meta_models.build.tracks.score_floor import ScoreFloor
+from meta_models.build.scores.base import ScoreSource
+from meta_models.build.tracks.changed import ChangedScores
 from meta_models.errors import UsageError
 
 #: Larger shifts are a mistake.
@@ -71,7 +70,7 @@ def parse_shift(text: str) -> tuple[str | None, Shifts]:
     return key or None, Shifts(**found)
 
 
-class ShiftedScores(ScoreSource):
+class ShiftedScores(ChangedScores):
     """The scores of another source, moved.
 
     Parameters
@@ -83,21 +82,8 @@ class ShiftedScores(ScoreSource):
     """
 
     def __init__(self, source: ScoreSource, shifts: Shifts) -> None:
-        self.key, self.kind, self.what = source.key, source.kind, source.what
-        self._source, self.shifts = source, shifts
-
-    @property
-    def contigs(self) -> tuple[str, ...]:
-        """As the source's."""
-        return self._source.contigs
-
-    def match_contigs(self, lengths: Mapping[str, int], *, chrom_map: Mapping[str, str] | None = None) -> None:
-        """Match those of the source."""
-        self._source.match_contigs(lengths, chrom_map=chrom_map)
-
-    def place(self, genes: Mapping[str, GenePlace]) -> None:
-        """Tell the source."""
-        self._source.place(genes)
+        super().__init__(source)
+        self.shifts = shifts
 
     def fetch(self, contig: str, start: int, end: int, strand: str, gene_id: str | None = None) -> NDArray[np.float32]:
         """As :meth:`ScoreSource.fetch`, each score where it belongs.
@@ -114,20 +100,6 @@ class ShiftedScores(ScoreSource):
         columns = [wide[before - shift : before - shift + n, k] for k, shift in enumerate(shifts)]
         return np.stack(columns, axis=1)
 
-    @property
-    def sparse(self) -> bool:
-        """As the source's."""
-        return self._source.sparse
-
-    @property
-    def floor(self) -> ScoreFloor:
-        """As the source's."""
-        return self._source.floor
-
     def facts(self) -> dict[str, Any]:
         """As the source's, and the shifts."""
         return {**self._source.facts(), "shifts": asdict(self.shifts)}
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()

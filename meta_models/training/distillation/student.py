@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from meta_models.errors import UsageError
 from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, TrainingRows
 from meta_models.model import FittedModel
@@ -46,8 +45,9 @@ class StudentStrategy(SingleModelStrategy):
     def __init__(self, teacher: Teacher) -> None:
         self._teacher = teacher
 
-    def _folds(self, task: TrainingTask) -> Folds:
-        return replace(super()._folds(task), of_row=self._teacher.folds)
+    def folds(self, task: TrainingTask) -> Folds:
+        """Those of the teacher."""
+        return replace(super().folds(task), of_row=self._teacher.folds)
 
     def _train(
         self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
@@ -78,14 +78,9 @@ def distil(teacher: Teacher, task: TrainingTask) -> TrainingResult:
 
     Raises
     ------
-    UsageError
-        If the student would read whole genes: it is fitted to scores of rows.
     MetaModelsError
         As `TrainingStrategy.train`; InputError where the table is another one.
     """
-    if task.config.reads_genes:
-        found = f"Found {task.config.learner.name}, which reads whole genes"
-        raise UsageError("A student must be a learner of rows", found, "Give another --learner")
     teacher.require_rows(task)
     student, name = StudentStrategy(teacher).train(task), task.config.learners[0]
     facts = {**student.model.info.provenance, "distilled_from": teacher.name}

@@ -53,16 +53,37 @@ def fit_table(
     streamed : bool
         Whether all fits go over the rows together, pass by pass.
     """
-    rows = task_rows(task, audit_task(task)) if rows is None else rows
-    resources = replace(task.resources, cache=cache)
     problem = task_problem(task, folds)
     each = [change(job) for job in one_of_each_fold(problem, held_out)]
     if task.farm.apart:
         return fit_one_vs_rest(problem, partial(_train_apart, task, each, change, label), held_out=held_out)
-    motifs = motif_columns(task, each)
-    with Preparation(task.config.learner, rows, task.config.section, resources, motifs) as preparation:
+    with _preparation(task, each, rows, cache) as preparation:
         train = partial(_train_jobs, task, preparation, change, label, streamed)
         return fit_one_vs_rest(problem, train, held_out=held_out)
+
+
+def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path | None = None) -> dict[str, Fitted]:
+    """Fit `jobs` on the rows of `task`, prepared once in this process; the results by the name of the job.
+
+    Parameters
+    ----------
+    title : str
+        For the progress line.
+    cache : Path, optional
+        Folder that holds what is prepared; without it, it is held in memory.
+    """
+    one_of_each = list({job.fold: job for job in jobs}.values())
+    with _preparation(task, one_of_each, None, cache) as preparation:
+        return _train_jobs(task, preparation, as_it_is, "", False, jobs, title)  # noqa: FBT003
+
+
+def _preparation(
+    task: TrainingTask, one_of_each: Sequence[FitJob], rows: TrainingRows | TrainingGenes | None, cache: Path | None
+) -> Preparation:
+    """The rows of `task` for a learner, with the motif scores of the folds that the jobs `one_of_each` are of."""
+    rows = task_rows(task, audit_task(task)) if rows is None else rows
+    resources, motifs = replace(task.resources, cache=cache), motif_columns(task, one_of_each)
+    return Preparation(task.config.learner, rows, task.config.section, resources, motifs)
 
 
 def _train_jobs(

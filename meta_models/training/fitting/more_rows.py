@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from meta_models.dataset.files import read_footer
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.reader import Dataset
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.run_folder import hash_file, write_parquet
@@ -23,7 +24,7 @@ def columns_on_disk(task: TrainingTask) -> dict[str, str]:
     return {name: task.dataset.renamed.get(name, name) for name in names}
 
 
-def write_rows(path: Path, rows: Dataset, columns: dict[str, str]) -> None:
+def write_rows(path: Path, rows: Dataset | GeneTable, columns: dict[str, str]) -> None:
     """Write the `columns` of all `rows` to a Parquet file."""
     schema = pa.schema([(name, pa.float32()) for name in columns.values()])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.names import known_as
@@ -27,7 +28,7 @@ class Pool:
         Where rows that were mined are kept while the run lasts.
     """
 
-    dataset: Dataset
+    dataset: Dataset | GeneTable
     positions: Positions
     input_hashes: tuple[str, ...]
     work_dir: Path

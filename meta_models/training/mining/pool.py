@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
@@ -30,7 +31,7 @@ class MatchedPool:
         Number of some row of the same gene in the training table.
     """
 
-    dataset: Dataset
+    dataset: Dataset | GeneTable
     positions: Positions
     table_row: NDArray[np.int64]
     gene_row: NDArray[np.int64]
@@ -70,7 +71,7 @@ def match_pool(pool: Pool, table: Positions, features: tuple[str, ...]) -> Match
     )
 
 
-def require_features(pool: Dataset, features: tuple[str, ...]) -> None:
+def require_features(pool: Dataset | GeneTable, features: tuple[str, ...]) -> None:
     """See that the table that is mined has every one of `features`.
 
     Raises
@@ -93,7 +94,7 @@ def _require_columns(pool: Pool, table: Positions, features: tuple[str, ...]) ->
     _require_none(absent, pool.dataset)
 
 
-def _require_none(absent: list[str], pool: Dataset) -> None:
+def _require_none(absent: list[str], pool: Dataset | GeneTable) -> None:
     if absent:
         shown = ", ".join(absent[:20]) + (", ..." if len(absent) > 20 else "")
         raise InputError(

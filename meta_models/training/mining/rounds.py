@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.reader import Dataset
 from meta_models.result import MiningRecord, Note
 from meta_models.schema import SpliceClass
@@ -161,7 +162,7 @@ class _Larger:
         return np.float32(of_table[first] / positions.weights[first] if sampled else of_table[first])
 
 
-def _chosen(pool: MatchedPool, rows: NDArray[np.int64]) -> Dataset:
+def _chosen(pool: MatchedPool, rows: NDArray[np.int64]) -> Dataset | GeneTable:
     """The `rows` of the pool."""
     chosen = np.zeros(pool.dataset.n_rows, bool)
     chosen[rows] = True

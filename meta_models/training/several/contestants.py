@@ -52,9 +52,9 @@ class Contestant:
 
 
 def contestants(config: TrainingConfig) -> Iterator[Contestant]:
-    """All of them, learner by learner; named by what they differ in."""
+    """All of them, learner by learner; named by what they differ in. One of whole genes has one set of inputs."""
     for learner in config.learners:
-        for variant in config.variants or (None,):
+        for variant in config.variants_of(learner):
             parts = [learner] if variant is None or len(config.learners) > 1 else []
             yield Contestant(learner, variant, " ".join([*parts, *([] if variant is None else [variant])]))
 

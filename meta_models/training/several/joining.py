@@ -69,8 +69,8 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     else the best member, which is the simpler model.
     """
     started = time.monotonic()
-    members, features = list(results.values()), _read_by_any(task, results)
-    stack = _stack(task, members, features)
+    members, features = list(results.values()), read_by_any(task, results)
+    stack = stack_of(task, members, features)
     best, method = _fitted(task, stack, BEST), task.config.combine
     alone = method == BEST or len(results) == 1
     combined = best if alone else _fitted(task, stack, method)
@@ -93,7 +93,7 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     )  # fmt: skip
 
 
-def _read_by_any(task: TrainingTask, results: Mapping[str, TrainingResult]) -> tuple[str, ...]:
+def read_by_any(task: TrainingTask, results: Mapping[str, TrainingResult]) -> tuple[str, ...]:
     """The features that any member reads, in the order of the table."""
     read = {name for result in results.values() for name in result.kept_features}
     return tuple(name for name in task.features if name in read)
@@ -119,7 +119,7 @@ def _fitted(task: TrainingTask, stack: Stack, method: str) -> _Fitted:
     return _Fitted(method, fit_combination(stack, method, options), by_fold, scores)
 
 
-def _stack(task: TrainingTask, members: Sequence[TrainingResult], features: tuple[str, ...]) -> Stack:
+def stack_of(task: TrainingTask, members: Sequence[TrainingResult], features: tuple[str, ...]) -> Stack:
     """The members' calibrated scores out of fold, and the folds of the first: others may have batches of their own."""
     columns = probability_columns(CALIBRATED)
     scores = np.stack([member.oof.select(columns).to_numpy().astype(np.float32) for member in members])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
@@ -178,7 +178,12 @@ class TrainingStrategy(ABC):
         started = time.monotonic()
         task, notes = _narrowed(task)
         fit = self._fit(task)
-        trained = time.monotonic()
+        return self.assembled(task, fit, notes, time.monotonic() - started)
+
+    @final
+    def assembled(self, task: TrainingTask, fit: StrategyFit, notes: Sequence[Note], seconds: float) -> TrainingResult:
+        """The result of `fit`, which took so many `seconds`: calibrated across the folds, with all that is known."""
+        started = time.monotonic()
         calibrated, calibrators, by_fold = calibrate(fit.scores, fit.fold, task)
         return TrainingResult(
             strategy=self.name,
@@ -200,7 +205,7 @@ class TrainingStrategy(ABC):
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
             mining=fit.mining,
-            seconds={"training": trained - started, "calibration": time.monotonic() - trained},
+            seconds={"training": seconds, "calibration": time.monotonic() - started},
         )
 
     def require_fit(self, predicted_peak: int, budget: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.genes_seam import TrainingGenes
-from meta_models.learners.seam import Resources, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
+from meta_models.model import FeatureSketch
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
-from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_table
+from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_jobs, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.gene_inputs import model_features
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
@@ -56,7 +59,7 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources, needs)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds = self._folds(task)
+        folds = self.folds(task)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
@@ -67,6 +70,19 @@ class SingleModelStrategy(TrainingStrategy):
         staged = None if share is None else train_second(task, folds, fit, self._train_round, share)
         fit = fit if staged is None else staged.fit
         release_memory()
+        notes = (*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,)))
+        told = self.told(task, folds, fit, missing, sketches)
+        return replace(told, notes=notes, mining=() if mined is None else mined.records)
+
+    def told(
+        self,
+        task: TrainingTask,
+        folds: Folds,
+        fit: FittedProblem,
+        missing: NDArray[np.int64],
+        sketches: Mapping[str, FeatureSketch],
+    ) -> StrategyFit:
+        """What is told of the fits of all folds and of the final model."""
         return StrategyFit(
             scores=fit.scores(),
             fold=folds.of_row,
@@ -79,11 +95,14 @@ class SingleModelStrategy(TrainingStrategy):
             missing=missing,
             sketches=sketches,
             fold_models={job.fold: self._model(task, fit, job.fold, job.train | job.stop) for job in fit.first_of_fold},
-            notes=(*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,))),
-            mining=() if mined is None else mined.records,
         )
 
-    def _folds(self, task: TrainingTask) -> Folds:
+    def fit_jobs(self, task: TrainingTask, jobs: Sequence[FitJob], title: str) -> dict[str, Fitted]:
+        """Fit `jobs` on the rows of `task`, prepared once as this strategy does; the results by name of the job."""
+        with self._cache(task) as cache:
+            return fit_jobs(task, jobs, title, cache)
+
+    def folds(self, task: TrainingTask) -> Folds:
         """What is held out together."""
         return make_folds(task.positions, task.config)
 

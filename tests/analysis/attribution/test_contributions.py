@@ -57,6 +57,10 @@ def test_an_ensemble_is_the_weighted_sum_of_its_members() -> None:
         assert np.allclose(explained.values[target], expected, atol=1e-5)
     assert explained.part_importance.shape == (2, 3, len(FEATURES))
     assert explained.largest_error > explained.mean_error > 0
+    assert explained.rounding < 1e-4
+    odds = np.log(model.predict_proba(features)) - np.log1p(-model.predict_proba(features))
+    total = explained.values[1].sum(axis=1) + explained.bias[1]
+    assert explained.mean_errors[1] == pytest.approx(np.abs(total - odds[:, 1]).mean(), rel=1e-4)
 
 
 def test_an_ensemble_of_equal_members_is_its_member() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from build_places import digests, require_bigwig
 
 from meta_models.build.annotation import read_annotation
-from meta_models.build.demo.genome import simulate
+from meta_models.build.demo.genome import build_command, simulate
 from meta_models.build.inputs.genome import open_genome
 from meta_models.build.scores import open_scores
 from meta_models.cli import main
@@ -56,3 +57,14 @@ def test_a_folder_that_is_there_is_refused(made: Path, capsys: pytest.CaptureFix
     assert main(["demo-genome", "--out", str(made)]) == 3
     assert "must not exist" in capsys.readouterr().err
     assert digests(made) == before
+
+
+def test_the_command_that_is_told_is_that_of_the_readme() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = [shlex.split(line) for line in readme.splitlines() if line.startswith("meta-models build")]
+    assert shlex.split(build_command(Path("demo"))) == commands[0]
+
+
+def test_odd_names_are_quoted() -> None:
+    words = shlex.split(build_command(Path("my demo")))
+    assert "main=my demo/scores/main.parquet" in words

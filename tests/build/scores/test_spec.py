@@ -67,3 +67,18 @@ def test_several_kinds_or_none_are_an_error_that_lists_the_kinds(tmp_path: Path)
 def test_delta_scores_are_refused(name: str, kind: str) -> None:
     with pytest.raises(InputError, match="a VCF holds delta scores of variants"):
         parse_score_spec(f"main={kind}{name}")
+
+
+@pytest.mark.parametrize("name", ["predict.h5", "predict.pt"])
+@pytest.mark.parametrize("given", ["", "SpliceAI_5000_400", "SpliceAI_5000_400/{}"])
+def test_arrays_of_openspliceai_are_refused_without_its_bed_files(tmp_path: Path, name: str, given: str) -> None:
+    folder = tmp_path / "SpliceAI_5000_400"
+    folder.mkdir()
+    (folder / name).write_bytes(b"\x89HDF\r\n\x1a\n")
+    for kind in ("", "openspliceai:"):
+        with pytest.raises(InputError, match=rf"donor_predictions\.bed.*{name}.*does not say where they belong"):
+            parse_score_spec(f"main={kind}{tmp_path / given.format(name)}")
+    for bed in ("donor_predictions.bed", "acceptor_predictions.bed"):
+        (folder / bed).write_text("")
+    if not given.endswith("{}"):
+        assert parse_score_spec(f"main={tmp_path / given}").kind == "openspliceai"

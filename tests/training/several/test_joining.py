@@ -10,7 +10,7 @@ from fitted_models import rows, single
 
 from meta_models.metrics import Gain, Interval
 from meta_models.model import EnsembleMetaModel
-from meta_models.model.combinations import Weighted
+from meta_models.model.combinations import PerBin, Routed, Weighted
 from meta_models.result import FeatureRecord, FitRecord
 from meta_models.schema import CLASSES, FeatureGroup
 from meta_models.training.several.joining import _features, _fits, _model
@@ -40,6 +40,24 @@ def test_members_of_no_weight_are_left_out_of_the_file() -> None:
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-12)
     assert model.info.genes == ("g1a", "g1b", "g2a", "g2b")
     assert model.info.families == ("fam",)
+
+
+@pytest.mark.parametrize(
+    "combination",
+    [
+        Routed(np.zeros(1), np.ones(1), np.array([[1.0, 0.0], [0.0, 0.0]]), columns=(6,)),
+        PerBin(
+            np.array([0.5]), np.array([[[1.0] * 3, [2.0] * 3], [[3.0] * 3, [1.0] * 3]]), np.ones((2, 3)), columns=(6,)
+        ),
+    ],
+)
+def test_columns_of_a_combination_are_those_of_the_whole(combination: Routed | PerBin) -> None:
+    features = ("nobody_reads_it", *single().feature_names)
+    model = _model([single(0), single(1)], combination, features)
+    assert isinstance(model, EnsembleMetaModel)
+    assert [model.feature_names[column] for column in model.combination.columns] == [features[6]]
+    members = np.stack([single(seed).predict_proba(X) for seed in (0, 1)])
+    np.testing.assert_allclose(model.predict_proba(X), combination(members, X[:, [5]]), rtol=1e-9)
 
 
 def test_gains_are_shares_weighted_as_the_members_are() -> None:

@@ -1,0 +1,124 @@
+"""Training twice: the second pass sees what the first one, out of fold, says around each position.
+
+It is kept where the other folds say so: with each fold left out in turn, the whole interval of the difference in
+average precision lies above 0. Then every fold's second pass was chosen without a look at that fold.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from meta_models.dataset.genes import GeneFolder
+from meta_models.learners.seam import FitJob, Fitted
+from meta_models.metrics import Gain
+from meta_models.model import FittedModel
+from meta_models.model.first_pass import FirstPass
+from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
+from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.one_vs_rest import (
+    FINAL,
+    FittedProblem,
+    final_rounds,
+    held_out_jobs,
+    way_of_rounds,
+    whole_jobs,
+)
+from meta_models.training.fitting.problem import audit_task, task_problem
+from meta_models.training.fitting.sketches import sketch_audit
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.second_pass.columns import FirstPassColumns, compute_columns
+from meta_models.training.second_pass.pairs import fit_pairs
+from meta_models.training.several.leaderboard import compare
+from meta_models.training.strategies.base import StrategyFit
+from meta_models.training.strategies.single_model import SingleModelStrategy
+
+logger = logging.getLogger(__name__)
+
+
+def train_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFolder) -> TrainingResult:
+    """The result of two passes, or of the first one where the second is not better.
+
+    Parameters
+    ----------
+    genes : GeneFolder
+        The genes of the table, at every position.
+
+    Raises
+    ------
+    InputError
+        If the genes are not those of the table, or are too few.
+    """
+    first, started = strategy.train(task), time.monotonic()
+    folds = strategy.folds(task)
+    models = {fold: model.with_calibrators(None) for fold, model in first.fold_models.items()}
+    columns = compute_columns(task, folds, genes, models, fit_pairs(strategy, task, folds))
+    fit = _fit(strategy, task, folds, columns)
+    passes = {**models, FINAL: first.model.with_calibrators(None)}
+    wide = columns.task(task, FINAL)
+    told = _told(strategy, wide, folds, fit, {fold: FirstPass(model, genes.recipe) for fold, model in passes.items()})
+    second = strategy.assembled(wide, told, (), time.monotonic() - started)
+    return _decided(task, folds, first, replace(second, columns=columns.of(FINAL)))
+
+
+def _fit(strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, columns: FirstPassColumns) -> FittedProblem:
+    """The second pass of each fold, and of the final model: each on columns of its own."""
+    fitted, held_out = dict[str, Fitted](), list[FitJob]()
+    for fold in range(folds.n_folds):
+        own = columns.task(task, fold)
+        jobs = held_out_jobs(task_problem(own, folds), [fold])
+        fitted |= _fitted(strategy, own, jobs, f"Second pass of fold {fold}")
+        held_out += jobs
+    whole = columns.task(task, FINAL)
+    problem = task_problem(whole, folds)
+    rounds = final_rounds(held_out, fitted) if way_of_rounds(problem) == "early-stopping" else None
+    final = whole_jobs(problem, rounds)
+    fitted |= _fitted(strategy, whole, final, "Second pass of the final model")
+    return FittedProblem(problem, held_out, final, fitted)
+
+
+def _fitted(strategy: SingleModelStrategy, task: TrainingTask, jobs: list[FitJob], title: str) -> dict[str, Fitted]:
+    """Fits by the name of the job; their units say that they are of the second pass."""
+    named = {f"second-{job.name}": job for job in jobs}
+    fitted = strategy.fit_jobs(task, [replace(job, name=name) for name, job in named.items()], title)
+    return {job.name: fitted[name] for name, job in named.items()}
+
+
+def _told(
+    strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, fit: FittedProblem, first: Mapping[int, FirstPass]
+) -> StrategyFit:
+    """What is told of the second pass; its models know their first one."""
+    audit = audit_task(task)
+    told = strategy.told(task, folds, fit, audit.missing, sketch_audit(task, audit))
+    fold_models = {fold: _knowing(model, first[fold]) for fold, model in told.fold_models.items()}
+    return replace(
+        told, fold_models=fold_models, build=lambda calibrators: _knowing(told.build(calibrators), first[FINAL])
+    )
+
+
+def _knowing(model: FittedModel, first: FirstPass) -> FittedModel:
+    return model.with_info(replace(model.info, first_pass=first))
+
+
+def _decided(task: TrainingTask, folds: Folds, first: TrainingResult, second: TrainingResult) -> TrainingResult:
+    """The second result, where it is better by what any other folds say; else the first; with a word on that."""
+    scores = [result.oof.select(probability_columns(CALIBRATED)).to_numpy().astype(float) for result in (first, second)]
+    gain = compare(task, *scores)
+    others = [_gain_on(task, folds.of_row != fold, *scores) for fold in range(folds.n_folds)]
+    keep = all(found.real for found in others)
+    kept = second if keep else first
+    verdict = f"Second pass minus first, out of fold: {gain.text}."
+    if not keep:
+        verdict += " No gain that the other folds of every fold agree on; saved is the first pass."
+    logger.info("%s", verdict)
+    seconds = {**first.seconds, "second pass": sum(second.seconds.values())}
+    return replace(kept, notes=(*first.notes, Note("info", verdict)), seconds=seconds)
+
+
+def _gain_on(task: TrainingTask, rows: np.ndarray, first: np.ndarray, second: np.ndarray) -> Gain:
+    """The gain on some rows (a mask)."""
+    return compare(replace(task, positions=task.positions.filter(rows)), first[rows], second[rows])

@@ -1,0 +1,58 @@
+"""The training of a run: in one pass or two, of labels or of a teacher; or its units alone, for others to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from meta_models.config import TrainingConfig
+from meta_models.dataset.built import BuiltFolder
+from meta_models.result import Note, TrainingResult
+from meta_models.result_files import save_result
+from meta_models.run_folder import RunFolder, UnitPlan
+from meta_models.training.distillation.student import distil
+from meta_models.training.distillation.teacher import open_teacher
+from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.plan import Plan
+from meta_models.training.second_pass.requirements import require_second_pass
+from meta_models.training.second_pass.train import train_twice
+from meta_models.training.several.learners import plan_units, train
+
+logger = logging.getLogger(__name__)
+
+
+def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
+    """Train and save; units that were planned for others have been collected then."""
+    teacher = task.config.teacher
+    if task.config.second_pass:
+        genes = BuiltFolder.open(Path(task.config.dataset)).genes
+        result = train_twice(require_second_pass(task.config, plan.strategy), task, genes)
+    else:
+        result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
+    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
+    save_result(result, plan.strategy.model_file, folder)
+    logger.info("Saved %s", folder.path / plan.strategy.model_file)
+    UnitPlan.remove(folder.path)
+    return result
+
+
+def planned(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
+    """Write down the units of the run for ``meta-models unit``, and say how to go on."""
+    units = UnitPlan(UnitPlan.folder_of(folder.path))
+    finished = plan_units(plan.strategy, task, units)
+    folder.close_planned()
+    if len(finished) == task.config.members:
+        logger.info("Nothing is left to be done apart")
+    else:
+        count = len(units.units)
+        logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
+                    count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
+    logger.info(
+        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
+    )
+
+
+def _choice(config: TrainingConfig) -> tuple[Note, ...]:
+    """What a reader must know of how the options were chosen."""
+    return () if config.chosen_by is None else (Note("warning", config.chosen_by),)
