@@ -21,8 +21,8 @@ _REACH = 10.0
 _BATCH_ROWS = 4096
 #: LightGBM keeps a sum of gradients and one of hessians for each bin of each leaf.
 _HISTOGRAM_BYTES = 16
-#: What it keeps of a row: gradient, hessian, score, label, weight, leaf, draws.
-_ROW_BYTES = 100
+#: What it and its data sets keep of a row: gradient, hessian, scores, label, weight, leaf, draws, and copies of some.
+_ROW_BYTES = 380
 #: What it takes for itself.
 _FIXED_BYTES = 3_000_000
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.

@@ -169,6 +169,7 @@ class SupportVectorMachine(ArrayLearner):
         mapping = 24 * config.landmarks**2 + config.landmarks * (
             12 * _BLOCK_ROWS + 12 * shape.features + 8 * _MAPPED_ROWS
         )
+        mapping += 12 * min(_MAPPED_ROWS, shape.rows) * shape.features  # rows while they are scaled
         solving = 24 * min(BLOCK_ROWS, shape.rows) * config.landmarks + 150 * shape.rows + 40_000 * config.landmarks
         building = held + max(mapping + reading, sample)
         return Footprint(held, building, max(solving, mapping + reading), mapping)
