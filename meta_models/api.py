@@ -18,15 +18,18 @@ from meta_models.analysis.comparison.table import EvaluationTable, Headline
 from meta_models.analysis.runner import selected
 from meta_models.config import TrainingConfig
 from meta_models.dataset.base_chromosomes import require_chromosomes
-from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.built import BuiltFolder, is_built
+from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.whole_genes import choose_whole_genes
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.ensemble_model_loader import load
+from meta_models.inference.gene_scoring import score_genes
 from meta_models.inference.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
-from meta_models.resources import cpu_count
+from meta_models.resources import cpu_count, memory_budget
 from meta_models.run_folder import read_artifact, write_parquet
 
 _DEFAULTS = TrainingConfig.from_mapping({})
@@ -141,7 +144,8 @@ def evaluate(
     ----------
     model : FittedModel or path
     table : polars.DataFrame or path
-        Parquet, CSV or TSV file, or a folder of them, streamed; the columns are those of a training table.
+        Parquet, CSV or TSV file, or a folder of them, streamed; the columns are those of a training table. A model that
+        reads whole genes is evaluated at every position of a folder that ``meta-models build`` made.
     best_base : str, optional
         Name of the base model that stands in the headline. By default the best one on `table` itself, which favours
         the base models.
@@ -176,16 +180,28 @@ def evaluate(
             raise UsageError(f"best_base must be among {', '.join(known)}", f"Found {best_base!r}")
         require_chromosomes(positions.frame, None, dataset.info, dataset.source)
         refuse_overlap(TrainedOn.of_model(fitted.info), positions, dataset)
-        frame = score_table(fitted, dataset, positions, cpu_count(None))
+        frame, weighting = _scored(fitted, source, dataset, positions, seed)
     return compare_with_bases(
         frame,
         positions.bases,
-        weighting=positions.weighting,
+        weighting=weighting,
         bootstrap_samples=bootstrap_samples,
         seed=seed,
         best_base=best_base,
         strata=standard_strata(frame, dataset.info.base_train_chroms),
     )
+
+
+def _scored(
+    model: FittedModel, source: Path, dataset: Dataset, positions: Positions, seed: int
+) -> tuple[pl.DataFrame, str]:
+    """The rows of the table with probabilities; of a model that reads whole genes every position of a built folder."""
+    threads = cpu_count(None)
+    if not (model.gene_columns and is_built(source)):
+        return score_table(model, dataset, positions, threads), positions.weighting
+    budget = memory_budget(None).bytes
+    whole = choose_whole_genes(BuiltFolder.open(source).genes, "auto", only=None, budget=budget, seed=seed)
+    return score_genes(model, whole, positions.bases, threads), "none"
 
 
 def _as_path(table: pl.DataFrame | AnyPath, work_dir: Path) -> Path:

@@ -39,6 +39,7 @@ Command = Callable[[argparse.Namespace], ExitCode]
 _MILESTONES = frozenset(
     {
         "meta_models.build.command",
+        "meta_models.cluster.farm",
         "meta_models.build.tracks.opening",
         "meta_models.build.annotated",
         "meta_models.pipeline",

@@ -13,9 +13,11 @@ import polars as pl
 import pytest
 from build_places import Place, make_place
 
+from meta_models import api
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.whole_genes import choose_whole_genes
+from meta_models.errors import InputError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.learners.gene_bridge import tracks_of
@@ -240,3 +242,12 @@ def test_another_folder_of_genes_is_scored(run: Path, tmp_path: Path) -> None:
     gene = next(other.genes.genes())
     found = model.scores_of_gene(tracks_of(gene, other.recipe), np.flatnonzero(gene.counted))
     np.testing.assert_allclose(frame["raw_donor"].to_numpy()[: gene.counted.sum()], found["shift:donor"], atol=1e-6)
+
+
+def test_evaluation_of_the_model_is_of_every_position(run: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "refuse_overlap", lambda *_: None)  # of the genes trained on: what counts here is how many
+    table = api.evaluate(run / "model_multiclass.pkl", built, bootstrap_samples=10)
+    counted = sum(int(gene.counted.sum()) for gene in BuiltFolder.open(built).genes.genes())
+    assert {row.rows for row in table.rows if row.stratum == "all"} == {counted}
+    with pytest.raises(InputError, match="reads whole genes"):
+        api.evaluate(run / "model_multiclass.pkl", built / "master", bootstrap_samples=10)

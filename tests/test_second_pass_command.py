@@ -28,7 +28,7 @@ from meta_models.reanalysis import analyse_run
 from meta_models.training.second_pass import train as second_pass
 
 SMALL: dict[str, Any] = {
-    "n_folds": 3, "bootstrap_samples": 20, "analyses": ["base-vs-meta", "features"], "threads": 1, "n_estimators": 12,
+    "n_folds": 3, "bootstrap_samples": 20, "analyses": ["base-vs-meta", "features"], "threads": 1, "n_estimators": 6,
     "screening_min_genes": 4, "second_pass": True,
 }  # fmt: skip
 CALIBRATED = ["calibrated_neither", "calibrated_donor", "calibrated_acceptor"]
@@ -82,7 +82,9 @@ def probabilities(model: FittedModel, built: Path, ids: set[str]) -> pl.DataFram
     frames = []
     for gene in BuiltFolder.open(built).genes.genes(ids):
         pack = [Stretch(gene, np.arange(len(gene)))]
-        matrix = model_matrix(model, pack, features_of(pack, recipe), recipe, np.arange(len(gene)))
+        matrix = model_matrix(
+            [model], model.feature_names, pack, features_of(pack, recipe), recipe, np.arange(len(gene))
+        )
         found = model.predict_proba(matrix).astype(np.float32)
         told = pl.DataFrame({"gene_id": [gene.gene_id] * len(gene), "position": np.arange(len(gene))})
         frames.append(told.with_columns(pl.DataFrame(found, schema=CALIBRATED).iter_columns()))
@@ -141,7 +143,7 @@ def test_the_headline_is_on_every_position_and_the_verdict_is_told(run: Path) ->
 def test_the_file_is_one_and_says_so(run: Path) -> None:
     facts = verify_model(run / "model_multiclass.pkl")
     assert "first_pass.zip" in facts.entries
-    assert any(line.startswith("First pass: 36 trees, ") for line in facts.lines())
+    assert any(line.startswith("First pass: 18 trees, ") for line in facts.lines())
 
 
 def test_no_gain_saves_the_first_pass(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 #: Seconds to wait for a scheduler, and for the first worker.
 CONNECT_SECONDS = 30.0
 WORKER_SECONDS = 60.0
+#: Most workers of this machine for each of its CPUs.
+_PER_CPU = 2
 
 
 def require_library() -> Any:
@@ -48,6 +51,7 @@ def connected(where: str) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the errors of this package
     kind, _, rest = where.partition(":")
     if kind == "local":
+        _require_cpus(int(rest))
         with _own(distributed, int(rest)) as client:
             yield client
         return
@@ -57,6 +61,17 @@ def connected(where: str) -> Iterator[Any]:
     with _client(distributed, where, address) as client:
         _require_worker(client, where, 1)
         yield client
+
+
+def _require_cpus(workers: int) -> None:
+    """Refuse more workers than this machine has use for: each is a process of 220 MB before it does anything."""
+    cpus = len(os.sched_getaffinity(0))
+    if workers > _PER_CPU * cpus:
+        raise UsageError(
+            f"local:{workers} must be at most local:{_PER_CPU * cpus}",
+            f"This process may use {cpus} CPUs",
+            "Take fewer",
+        )
 
 
 def _address_in(file: Path) -> str:

@@ -35,6 +35,8 @@ from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make
 from meta_models.schema import GENE
 
 logger = logging.getLogger(__name__)
+#: Below this p-value a test shows a difference.
+_SIGNIFICANT = 0.05
 PAGE, FIGURES, RECORD, GENES = "comparison.html", "comparison.tsv", "comparison.json", "gene_changes.tsv"
 
 
@@ -71,7 +73,21 @@ class RunComparison:
         found = better(main)
         if found is None:
             return f"{self.run} and {control} are not shown to differ: {figures}; the interval includes 0."
-        return f"{self.run} is {'better' if found else 'worse'} than {control}: {figures}."
+        return f"{self.run} is {'better' if found else 'worse'} than {control}: {figures}. {self.doubt}".rstrip()
+
+    @property
+    def doubt(self) -> str:
+        """What to say where the interval over families shows a difference, and the test over folds does not; or empty.
+
+        The bootstrap draws genes for two models that are given. How far they would differ had they been trained on
+        other genes, it cannot know.
+        """
+        if better(self.headline) is None or self.folds.p_value is None or self.folds.p_value < _SIGNIFICANT:
+            return ""
+        return (
+            f"The corrected t-test over {self.folds.folds} folds does not show it (p {self.folds.p_value:.2g}): these "
+            "two models differ on these genes, which need not hold after another training."
+        )
 
 
 @dataclass(frozen=True)

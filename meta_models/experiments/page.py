@@ -108,6 +108,7 @@ def _test_lines(run: RunComparison) -> tuple[str, ...]:
     if folds.p_value is None or folds.plain_p_value is None:
         return (*lines, f"No test over folds: {folds.reason}")
     return (
+        *([run.doubt] if run.doubt else []),
         *lines,
         f"Corrected resampled t-test over {folds.folds} folds ({folds.population} population): p {folds.p_value:.3g}",
         f"The plain t-test, which takes folds for independent, would say p {folds.plain_p_value:.3g}",

@@ -22,6 +22,7 @@ from meta_models.features import Recipe, column_names
 from meta_models.inference.served import ServedTable
 from meta_models.inference.stretches import gene_columns, needed
 from meta_models.model import FittedModel
+from meta_models.model.inputs import reads_whole_genes
 from meta_models.run_folder import describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, POSITION, STRAND
 
@@ -171,11 +172,7 @@ def open_built_rows(path: Path, model: FittedModel) -> ServedTable:
         If `path` is no built folder, or it was built in another way than the model was trained on.
     """
     if not is_built(path):
-        raise InputError(
-            "This model reads whole genes: every position with what lies around it",
-            f"{path} is a table of rows, or no table",
-            "Give --dataset a folder that 'meta-models build' made, or --genome with --scores",
-        )
+        raise reads_whole_genes(f"{path} is a table of rows, or no table")
     built = BuiltFolder.open(path)
     own = model.info.recipe
     if own is not None and (differences := own.differences(built.recipe)):

@@ -16,7 +16,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.inference.contenders import FoldScorer, layer_columns
 from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
-from meta_models.model.inputs import as_matrix, resolve_columns
+from meta_models.model.inputs import as_matrix, reads_whole_genes, resolve_columns
 from meta_models.names import known_as
 from meta_models.progress import Progress
 from meta_models.result import SCREENED
@@ -33,8 +33,10 @@ def score_table(model: FittedModel, dataset: Dataset, positions: Positions, thre
     Raises
     ------
     InputError
-        If the table lacks features of the model, or holds infinite values.
+        If the table lacks features of the model, or holds infinite values; or the model reads whole genes.
     """
+    if model.gene_columns:
+        raise reads_whole_genes(f"Found rows of {dataset.source!r}")
     return _scored(
         FoldScorer({EXTERNAL: model}), np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions, threads
     )

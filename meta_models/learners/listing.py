@@ -22,9 +22,14 @@ def list_options(name: str) -> Iterator[str]:
     yield (learner.Config.__doc__ or "").strip().splitlines()[0] if learner.Config.__doc__ else ""
     for option, field in learner.Config.model_fields.items():
         tuned = [note for note in field.metadata if isinstance(note, Tune)]
-        searched = "".join(f", searched from {t.low:g} to {t.high:g}{' (log)' if t.log else ''}" for t in tuned)
+        searched = "".join(map(_searched, tuned))
         flag = f"--{name.replace('_', '-')}.{option.replace('_', '-')}"
         yield f"  {flag}: {field.description} (default: {field.default}{searched})"
+
+
+def _searched(tune: Tune) -> str:
+    where = "" if tune.when is None else f" where {tune.when[0]} is {tune.when[1]}"
+    return f", searched from {tune.low:g} to {tune.high:g}{' (log)' if tune.log else ''}{where}"
 
 
 def _facts(learner: Learner, package: str | None) -> str:

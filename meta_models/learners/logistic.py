@@ -67,7 +67,7 @@ class LogisticPredictor(ArrayPredictor):
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sigmoids."""
         blocks = (matrix[start : start + BLOCK_ROWS] for start in range(0, max(len(matrix), 1), BLOCK_ROWS))
-        return np.concatenate([sigmoid(self._log_odds(block)) for block in blocks])
+        return np.concatenate([sigmoid(self.log_odds(block)) for block in blocks])
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
         """The scaler's, coefficients and intercepts."""
@@ -83,8 +83,8 @@ class LogisticPredictor(ArrayPredictor):
         last = np.broadcast_to(self.intercepts[:, None], (len(matrix), self.n_targets, 1))
         return np.concatenate([self._by_feature(columns), last], axis=2)
 
-    def _log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Row by row: BLAS would give a row other last bits in other company."""
+    def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Sums over scaled features, row by row: BLAS would give a row other last bits in other company."""
         scaled = self.scaler(matrix).astype(np.float64)
         log_odds: NDArray[np.float64] = np.einsum("nc,kc->nk", scaled, self._rows) + self.intercepts
         return log_odds

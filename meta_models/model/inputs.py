@@ -185,11 +185,16 @@ def require_gene_columns(X: object, names: Sequence[str]) -> None:
     """
     found = getattr(X, "columns", getattr(getattr(X, "schema", None), "names", None))
     if found is not None and not set(names) <= set(map(str, found)):
-        raise InputError(
-            "This model reads whole genes: every position with what lies around it",
-            "Found a table of rows",
-            "Predict with 'meta-models predict' from a built folder (--dataset OUT) or from a genome (--genome)",
-        )
+        raise reads_whole_genes("Found a table of rows")
+
+
+def reads_whole_genes(found: str) -> InputError:
+    """The refusal of rows by a model that reads whole genes."""
+    return InputError(
+        "This model reads whole genes: every position with what lies around it",
+        found,
+        "Give a folder that 'meta-models build' made ('meta-models predict --dataset OUT'), or predict from a genome",
+    )
 
 
 def resolve_columns(found: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

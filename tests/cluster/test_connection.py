@@ -49,6 +49,12 @@ def test_tls() -> None:
         assert client.submit(os.getpid).result() != os.getpid()
 
 
+def test_more_workers_than_the_machine_has_use_for() -> None:
+    most = 2 * len(os.sched_getaffinity(0))
+    with pytest.raises(UsageError, match=f"must be at most local:{most}"), connected(f"local:{most + 1}"):
+        pass
+
+
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
 def test_no_scheduler(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meta_models.cluster.connection.CONNECT_SECONDS", 0.5)

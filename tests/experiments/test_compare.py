@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,11 @@ from finished_runs import make_oof, write_run
 from sklearn.metrics import average_precision_score
 
 from meta_models.cli import main
-from meta_models.experiments.compare import compared
+from meta_models.experiments.compare import RunComparison, compared
+from meta_models.experiments.differences import Difference
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.runs import read_runs
+from meta_models.experiments.significance import FoldTest
 from meta_models.run_folder import RunManifest, RunState
 
 FILES = {"comparison.html", "comparison.tsv", "comparison.json", "gene_changes.tsv"}
@@ -94,6 +97,16 @@ def test_a_plain_test_over_folds_that_over_claims_does_not_decide(tmp_path: Path
     assert run.folds.p_value is not None
     assert run.folds.plain_p_value < 0.05 < run.folds.p_value
     assert run.verdict("one").startswith("two and one are not shown to differ")
+
+
+def test_a_difference_that_the_folds_do_not_show_is_said_to_be_of_these_models() -> None:
+    shown = Difference("table", "average_precision", "mean", 0.5, 0.6, 0.1, 0.05, 0.15, 40, None, 0.4, 0.6, 0.5, 0.7)
+    doubtful = RunComparison("two", (shown,), FoldTest(0.074, 0.02, 5))
+    assert doubtful.verdict("one").startswith("two is better than one")
+    assert "t-test over 5 folds does not show it (p 0.074)" in doubtful.verdict("one")
+    assert RunComparison("two", (shown,), FoldTest(0.01, 0.001, 5)).doubt == ""
+    assert RunComparison("two", (shown,), FoldTest(None, None, 0, "other folds")).doubt == ""
+    assert RunComparison("two", (replace(shown, lower=-0.1),), FoldTest(0.074, 0.02, 5)).doubt == ""
 
 
 def test_several_tables_are_compared_and_ranked(runs: Path, tmp_path: Path) -> None:

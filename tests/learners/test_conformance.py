@@ -228,6 +228,8 @@ def test_contributions_add_up_to_the_log_odds(name: str, rows: Rows) -> None:
     assert contributions.shape == (150, 3, 7)
     p = np.clip(probabilities(predictor, rows), 1e-12, 1 - 1e-12)
     np.testing.assert_allclose(contributions.sum(2), np.log(p / (1 - p)), atol=1e-4)
+    far = scored(rows) * np.float32(1e4)  # scores that are 0 or 1 as far as they can tell
+    np.testing.assert_allclose(predictor.contributions(far).sum(2), predictor.log_odds(far), rtol=1e-5, atol=1e-4)
     for kind, importance in predictor.importances().items():
         assert importance.shape == (3, 6)
         assert (importance >= 0).all()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from build_places import make_place
 from tables import make_frame, write_table
 
 from meta_models.cli import main
@@ -157,6 +158,17 @@ def test_noise_is_above_chance_in_the_search_alone_and_the_report_says_so(tmp_pa
     for name in ("search_summary.txt", "search.html"):
         assert "NOT above chance" in (tmp_path / "out" / name).read_text()
     assert "luckiest of 16 trials" in " ".join((tmp_path / "out" / "search_summary.txt").read_text().split())
+
+
+def test_genes_of_a_built_folder_are_kept_out_at_every_position(tmp_path: Path) -> None:
+    built = make_place(tmp_path / "made").build(tmp_path / "built")
+    assert tune(built, tmp_path / "out", "--trials", 3) == 0
+    found = record(tmp_path / "out")["kept_out"]
+    assert found["where"].startswith("on every position of all ")
+    assert {difference["population"] for difference in found["differences"]} == {"table"}
+    kept_out = set((tmp_path / "out" / "kept_out_genes.txt").read_text().split())
+    per_gene = pl.read_csv(tmp_path / "out" / "kept_out_evaluation_per_gene.tsv", separator="\t")
+    assert set(per_gene["gene_id"]) <= kept_out
 
 
 def test_two_searches_in_one_folder(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from build_places import make_place
 from sklearn.metrics import average_precision_score
 from tables import make_frame
 from training_tasks import make_task
@@ -39,8 +40,9 @@ def alone(task: TrainingTask, options: LearnerConfig, fold: int) -> float:
     scores = fit_table(TrainingTask(**{**vars(task), "config": config, "units": task.units.within("alone")}), folds)
     here, found = folds.held_out(fold), scores.scores()
     found = found / found.sum(1, keepdims=True)
-    labels = task.positions.labels[here]
-    return float(np.mean([average_precision_score(labels == k, found[here, k]) for k in (1, 2)]))
+    labels, weights = task.positions.labels[here], task.positions.weights[here]
+    figures = [average_precision_score(labels == k, found[here, k], sample_weight=weights) for k in (1, 2)]
+    return float(np.mean(figures))
 
 
 def test_a_trial_scores_what_its_options_score_alone(task: TrainingTask) -> None:
@@ -62,6 +64,14 @@ def test_learners_whose_rows_serve_other_options_or_not(learner: str, tmp_path: 
         for options in (task.config.section, section(task, **other)):
             found = scorer.score(learner, options, 1)
             assert found.value == pytest.approx(alone(task, options, 1), rel=1e-5)
+
+
+def test_motif_scores_serve_all_trials_and_are_those_of_each_fold(tmp_path: Path) -> None:
+    built = make_place(tmp_path / "made").build(tmp_path / "built")
+    task = make_task(tmp_path, built, rounds="fixed", threads=1, n_estimators=6)
+    with FoldScorer(task, make_folds(task.positions, task.config), room=1) as scorer:
+        for options in (section(task, max_depth=3), section(task, max_depth=2)):
+            assert scorer.score("xgboost", options, 1).value == pytest.approx(alone(task, options, 1), rel=1e-5)
 
 
 def task_of(folder: Path, learner: str) -> TrainingTask:

@@ -13,7 +13,7 @@ from meta_models.analysis.runner import analysis_needs
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
-from meta_models.training.memory import PROCESS
+from meta_models.training.memory import PROCESS, most_mined
 from meta_models.training.strategies import STRATEGIES
 
 REFERENCE = {"rows": 3_729_279, "features": 1_167, "genes": 9_280}
@@ -86,3 +86,11 @@ def test_a_base_model_costs_what_a_run_showed(profile: DatasetProfile) -> None:
     peaks = [external_memory_peak(replace(three, rows=rows), FEW, 2) for rows in (3_610_190, 1_013_472)]
     assert 3.04e9 < peaks[0] < 1.1 * 3.04e9
     assert 1.03e9 < peaks[1] < 1.25 * 1.03e9
+
+
+def test_a_student_is_fitted_to_copies_of_rows_too(profile: DatasetProfile, tmp_path: Path) -> None:
+    plain = TrainingConfig(strategy="single_model", analyses=FEW.analyses)
+    student = plain.model_copy(update={"teacher": tmp_path})
+    assert most_mined(profile, plain) == 0
+    assert most_mined(profile, student) == profile.rows // 2
+    assert profile_peak(profile, student, 1) > 1.3 * profile_peak(profile, plain, 1)

@@ -113,7 +113,7 @@ _GAPS = (
 )
 _CURVES = (
     "Log-loss by round, weighted as in training, one line per booster: solid on the rows trained on, dashed on rows "
-    "that were not. A dashed line that rises while the solid one falls is overfitting."
+    "that were not; rounds of nets are epochs. A dashed line that rises while the solid one falls is overfitting."
 )
 _SPREAD = "Average precision of each class in every held-out fold: lowest, median, highest, standard deviation."
 

@@ -158,6 +158,8 @@ def _write_error(found: Findings, explained: Contributions, model: FittedModel) 
 
 def _tell_error(found: Findings, explained: Contributions, result: TrainingResult) -> None:
     error = f"largest {explained.largest_error:.2g}, mean {explained.mean_error:.2g} in log-odds"
+    if isinstance(result.model, EnsembleMetaModel) and explained.rounding > _EXACT:
+        found.warn(f"Contributions miss the weighted log-odds of the members by {explained.rounding:.2g} at most.")
     if result.ensemble is not None:
         left_out = "not to the log-odds of the mean probability"
         if result.ensemble.method == "stacking":

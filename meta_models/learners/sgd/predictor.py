@@ -46,12 +46,19 @@ class BinPredictor(ArrayPredictor):
         """Sigmoids."""
         return self.scores_of_codes(self._bins.codes(matrix))
 
+    def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Sums of the coefficients of the bins."""
+        return self._log_odds(self._bins.codes(matrix))
+
     def scores_of_codes(self, codes: Codes) -> NDArray[np.float64]:
         """Sigmoids (n, n_targets) of rows whose bins (n, n_inputs) are known."""
+        return sigmoid(self._log_odds(codes))
+
+    def _log_odds(self, codes: Codes) -> NDArray[np.float64]:
         log_odds = np.tile(self.intercepts, (len(codes), 1))
         for feature, of_feature in enumerate(codes.T):
             log_odds += self.coefficients[feature, of_feature]
-        return sigmoid(log_odds)
+        return log_odds
 
     def arrays(self) -> Mapping[str, NDArray[np.generic]]:
         """Edges, coefficients, intercepts and shares."""

@@ -54,6 +54,7 @@ def _other_ways(config: TrainingConfig) -> Iterator[tuple[str, str]]:
     odd = {
         "--mine-negatives": config.mine_negatives is not None,
         "--second-stage": config.second_stage is not None,
+        "--variants": bool(config.variants),
         "--teacher": config.teacher is not None,
         "--max-features": config.max_features is not None,
         "--rounds cross-validation": config.rounds == "cross-validation",

@@ -33,6 +33,7 @@ from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.second_pass.columns import FirstPassColumns, compute_columns
 from meta_models.training.second_pass.pairs import fit_pairs
+from meta_models.training.several.joining import alone
 from meta_models.training.several.leaderboard import compare
 from meta_models.training.strategies.base import StrategyFit
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -116,7 +117,8 @@ def _decided(task: TrainingTask, folds: Folds, first: TrainingResult, second: Tr
         verdict += " No gain that the other folds of every fold agree on; saved is the first pass."
     logger.info("%s", verdict)
     seconds = {**first.seconds, "second pass": sum(second.seconds.values())}
-    return replace(kept, notes=(*first.notes, Note("info", verdict)), seconds=seconds)
+    told = replace(kept, notes=(*first.notes, Note("info", verdict)), seconds=seconds)
+    return alone(task, task.config.learner.name, told)
 
 
 def _gain_on(task: TrainingTask, rows: np.ndarray, first: np.ndarray, second: np.ndarray) -> Gain:

@@ -50,10 +50,13 @@ def train_second(task: TrainingTask, folds: Folds, first: FittedProblem, train: 
     weights = np.ones(task.dataset.n_rows, np.float32) if given is None else given
     losses = row_losses(first.scores(), task.positions.labels)
 
+    of_fold: dict[int, NDArray[np.float32]] = {}
+
     def heavier(job: FitJob) -> FitJob:
-        hard = hardest(losses, job.train, share)
-        of_job = np.where(hard, weights * np.float32(task.config.second_stage_weight), weights)
-        return replace(job, name=f"second-{job.name}", weights=of_job)
+        if job.fold not in of_fold:  # one array for the jobs of all classes
+            hard = hardest(losses, job.train, share)
+            of_fold[job.fold] = np.where(hard, weights * np.float32(task.config.second_stage_weight), weights)
+        return replace(job, name=f"second-{job.name}", weights=of_fold[job.fold])
 
     second = train(task, folds, heavier)
     numbers = [job.fold for job in first.first_of_fold]
@@ -87,7 +90,8 @@ def better(values: Sequence[dict[int, float]], numbers: Sequence[int], left_out:
 
 def _precision(task: TrainingTask, folds: Folds, fit: FittedProblem, numbers: Sequence[int]) -> dict[int, float]:
     """Mean AP of donor and acceptor of each fold, weighted, before calibration; 0 where it is not known."""
-    scores, labels, weights = normalise(fit.scores()), task.positions.labels, task.positions.weights
+    scores, labels = normalise(fit.scores(), zeros_mean=SpliceClass.NEITHER), task.positions.labels
+    weights = task.positions.weights
     held_out = {fold: folds.held_out(fold) for fold in numbers}
     return {k: mean_site_ap(labels[rows], scores[rows], weights[rows]) or 0.0 for k, rows in held_out.items()}
 
