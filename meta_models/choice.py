@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SINGLE, BATCHES, EXTERNAL = "single_model", "batch_ensemble", "external_memory"
+SINGLE, BATCHES, EXTERNAL, INCREMENTAL = "single_model", "batch_ensemble", "external_memory", "incremental"
 
 
 @dataclass(frozen=True)

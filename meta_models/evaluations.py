@@ -11,7 +11,7 @@ from meta_models.analysis.comparison.evaluate import best_base_overall, choose_b
 from meta_models.analysis.comparison.gene_ranking import gene_ranking
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.dataset.opening import Tables
-from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.positions import Positions, read_again
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.every_position import with_every_position
@@ -63,7 +63,7 @@ def _score_whole_genes(
             f"--oof-dataset needs the models of the folds, which the strategy {result.strategy} does not keep",
             action="Take --strategy single_model or --eval-dataset",
         )
-    positions = read_positions(table)
+    positions = read_again(table)
     frame = score_out_of_fold(scorer, result.oof, table, positions, threads)
     best = {int(fold): name for fold, name in result.best_base_by_fold.items()}
     shared = _shared_bases(result, positions)
@@ -82,7 +82,7 @@ def evaluate_external(
     """Evaluate on the genes of ``--eval-dataset``, none of which may be related to a training gene."""
     if tables.external is None:
         return None
-    positions = read_positions(tables.external)
+    positions = read_again(tables.external)
     shared, weighting = _shared_bases(result, positions), positions.weighting
     if tables.external_genes is None:
         frame = score_table(result.model, tables.external, positions, threads)

@@ -15,7 +15,7 @@ from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
-from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyses, selected
 from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
@@ -23,7 +23,8 @@ from meta_models.dataset.files import INFO_FILE
 from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.positions import read_positions
+from meta_models.dataset.positions import Positions, read_positions
+from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
@@ -149,12 +150,17 @@ def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes)
         check_tables(tables, config)
-        plan = make_plan(tables.profile(), config, budget, cpu_limit(config.threads), tables.positions)
+        plan = _plan(tables.profile(), config, budget, tables.positions)
         _require_units(plan, farm)
         say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
             logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
     return ExitCode.DONE
+
+
+def _plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, positions: Positions) -> Plan:
+    cpus = cpu_limit(config.threads)
+    return make_plan(profile, config, budget, cpus, positions, needs=analysis_needs(profile, config, cpus.count))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +199,7 @@ def _opened(
     tables = open_tables(config, work_dir, budget.bytes)
     profile, notes = tables.profile(), check_tables(tables, config)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
-    plan = make_plan(profile, config, budget, cpu_limit(config.threads), tables.positions)
+    plan = _plan(profile, config, budget, tables.positions)
     folder.update(environment=_environment(tables, plan, config))
     for line in (*profile.lines(), plan.selected(), plan.device_line()):
         logger.info("%s", line)

@@ -18,11 +18,14 @@ from meta_models.run_folder import UnitStore
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.strategies import STRATEGIES
 
+#: Options with which a strategy can train, where XGBoost's are not for it.
+OPTIONS_FOR = {"incremental": {"learners": ["sgd"], "sgd.passes": 2}}
+
 
 def make_task(folder: Path, table: pl.DataFrame | Path, strategy: str = "single_model", **options: Any) -> TrainingTask:
     """A task over `table`; every feature is kept."""
-    quick = {"n_estimators": 12, "rounds": "early-stopping", "early_stopping_rounds": 5, "n_folds": 3}
-    config = TrainingConfig(**{**quick, **options})
+    own = {} if "learners" in options else {"n_estimators": 12, "early_stopping_rounds": 5}
+    config = TrainingConfig(**{"rounds": "early-stopping", "n_folds": 3, **own, **options})
     source = table if isinstance(table, Path) else write_table(folder / "table", table)
     dataset = open_dataset(source, work_dir=folder / "work")
     positions = read_positions(dataset)

@@ -16,12 +16,15 @@ from threadpoolctl import threadpool_limits
 
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, codes
+from meta_models.analysis.framework.needs import needs_of
 from meta_models.analysis.framework.outcome import Outcome, Status
 from meta_models.analysis.plots.sheets import Drawing, Files, draw
 from meta_models.analysis.registry import ANALYSES
 from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError, WriteError
 from meta_models.resources import keep_freed_memory
+from meta_models.resources.needs import AnalysisNeeds
 from meta_models.workers import Background
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,12 @@ def selected(config: TrainingConfig, analyses: Sequence[Analysis] = ANALYSES) ->
     if config.targets is not None:
         chosen |= {"targets"} & known
     return frozenset(chosen)
+
+
+def analysis_needs(profile: DatasetProfile, config: TrainingConfig, threads: int) -> AnalysisNeeds:
+    """Predicted memory of the analyses that `config` asks for."""
+    chosen = selected(config)
+    return needs_of([analysis for analysis in ANALYSES if analysis.code in chosen], profile, config, threads)
 
 
 def run_analyses(context: AnalysisContext, analyses: Sequence[Analysis] = ANALYSES) -> AnalysisRun:

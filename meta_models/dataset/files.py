@@ -60,6 +60,8 @@ class TableFile:
         Columns of one value that the names of its folders give it; `types` has them, too.
     index : frozenset of str
         Columns that pandas wrote its row index into, as the footer says.
+    stamp : tuple of int
+        Size and time of the last change (ns) when its footer was read.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class TableFile:
     sha256: str | None = None
     partitions: Mapping[str, str | None] = field(default_factory=dict)
     index: frozenset[str] = frozenset()
+    stamp: tuple[int, int] = (0, 0)
 
     @property
     def rows(self) -> int:
@@ -249,6 +252,7 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
         If the file is no Parquet file, or has a column that cannot be read or named.
     """
     with reading(path), open_parquet(path) as file:
+        stamp = stamp_of(path)
         schema, meta = file.schema_arrow, file.metadata
         groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
     check_names(schema.names, origin or path)
@@ -258,7 +262,13 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
         raise InputError(
             "Decimals may have at most 38 digits", f"{str(path)!r} has {_list(wide)}", "Write them as float"
         )
-    return TableFile(path, types, groups, origin or path, sha256, index=_pandas_index(schema))
+    return TableFile(path, types, groups, origin or path, sha256, index=_pandas_index(schema), stamp=stamp)
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Size of a file, and the time of its last change in ns."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _pandas_index(schema: pa.Schema) -> frozenset[str]:

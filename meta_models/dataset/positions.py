@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from meta_models.dataset.coordinates import ignored_positions, require_whole, whole_columns
-from meta_models.dataset.files import Kind
+from meta_models.dataset.files import Kind, reading, stamp_of
 from meta_models.dataset.gene_groups import group_genes
 from meta_models.dataset.loci import merged, spans
 from meta_models.dataset.reader import Dataset
@@ -142,6 +142,28 @@ def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]
     graph = coo_array((np.ones(len(pairs), np.int8), (left, right)), shape=(n_a + n_b, n_a + n_b))
     _, component = connected_components(graph, directed=False)
     return np.asarray(component[a], np.int64)
+
+
+def read_again(dataset: Dataset) -> Positions:
+    """The narrow columns of a table that was read and checked before.
+
+    They are read twice on purpose: held from then on they would take 90 bytes a row through all of training.
+
+    Raises
+    ------
+    InputError
+        If a file was changed since the table was opened: what was checked is no longer what would be scored.
+    """
+    for file in dataset.files:
+        with reading(file.path):
+            changed = stamp_of(file.path) != file.stamp
+        if changed:
+            raise InputError(
+                f"The files of {dataset.source} must stay as they were when the run began",
+                f"{str(file.origin)!r} was changed since",
+                "Run it again with --resume: what was trained is kept",
+            )
+    return read_positions(dataset)
 
 
 def read_positions(dataset: Dataset) -> Positions:

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.chunks import rows_of_chunk
 from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.read_ahead import shares, side_by_side
-from meta_models.dataset.reader import Dataset, rows_of_chunk
+from meta_models.dataset.reader import Dataset
 from meta_models.inference.contenders import FoldScorer, layer_columns
 from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.reader import reading_bytes
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, binned, make_bins
 from meta_models.learners.jobs import (
     CLASS_WEIGHTS,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import Matrix, TrainingRows
-from meta_models.learners.xgboost.matrix import cut_values
 from meta_models.learners.xgboost.missing import MISSING, fill_missing
 from meta_models.progress import Progress
+from meta_models.resources.heap import release_memory
 
 Codes = NDArray[np.uint8]
 #: Most bins of a feature, that of missing values included: a bin is one byte.
@@ -81,4 +82,5 @@ def binned(rows: TrainingRows, bins: Bins) -> Codes:
     for chunk in Progress("Binning the rows").track(rows.chunks(), len(table)):
         table[done : done + len(chunk)] = bins.codes(chunk)
         done += len(chunk)
+    release_memory()
     return table

@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
@@ -23,6 +23,9 @@ _ROW_BYTES = 150
 _VALUE_BYTES = 5
 #: What it takes for itself.
 _FIXED_BYTES = 20_000_000
+#: Its own focal loss, whose hessians are small where a class is rare, ends with scores of 0 and 1; by gradients alone
+#: a leaf hardly moves. XGBoost and LightGBM bound what a leaf may be.
+_NO_FOCAL_LOSS = "CatBoost does not bound the leaves of a rare class, which focal loss needs"
 
 
 class CatBoostConfig(TreeConfig):
@@ -50,6 +53,14 @@ class CatBoostConfig(TreeConfig):
     early_stopping_rounds: Annotated[int, Field(ge=1)] = Field(
         30, description="Rounds without gain on the stop rows after which to stop."
     )
+    loss: Literal["logistic", "focal"] = Field("logistic", description=f"Loss: log-loss alone; {_NO_FOCAL_LOSS}.")
+
+    @field_validator("loss")
+    @classmethod
+    def _no_focal_loss(cls, value: str) -> str:
+        if value == "focal":
+            raise ValueError(f"there is no focal loss: {_NO_FOCAL_LOSS}; take xgboost or lightgbm for it")
+        return value
 
 
 class CatBoost(BinnedTreeLearner):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.seam import FitJob, Predictor, Shape, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Json, Predictor, Prepared, Shape, TrainingRows
 
 #: Most bytes of the sample of rows that bins and scales are made of.
 _SAMPLE_BYTES = 200_000_000
@@ -59,6 +60,30 @@ def scores_of(
             scores[done : done + len(chosen), :, number] = part.scores(chosen)
         done += len(chosen)
     return scores
+
+
+class RowsPrepared(Prepared):
+    """Rows whose table is read again where they are scored.
+
+    Attributes
+    ----------
+    rows : TrainingRows
+    """
+
+    rows: TrainingRows
+
+    @abstractmethod
+    def learn(
+        self, job: FitJob, labels: NDArray[np.integer], chosen: NDArray[np.int64], counted: NDArray[np.float64]
+    ) -> tuple[Predictor, Mapping[str, Json]]:
+        """The predictor, and what there is to tell, from the `chosen` rows (m,) that count `counted` (m,)."""
+
+    def fit(
+        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
+    ) -> Fitted:  # fmt: skip
+        """Learn, and score what is held out."""
+        predictor, facts = self.learn(job, labels, *rows_trained_on(job, weights))
+        return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
 
 
 def log_losses(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.reader import reading_bytes
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.references import drawn_rows, gathered
 from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
-    Fitted,
     Footprint,
     Json,
     LearnerConfig,
@@ -125,7 +124,7 @@ class NearestNeighbours(ArrayLearner):
     ) -> Footprint:  # fmt: skip
         """References, and their distances to a block of rows."""
         references = min(config.max_references, shape.rows)
-        distances = _BLOCK_ROWS * references * 20
+        distances = _BLOCK_ROWS * references * 11  # float32, and places of int64; not all of both at once
         kept = 12 * references * shape.features
         job = kept + int(reading_bytes(shape.rows, shape.features)) + distances + 60 * shape.rows
         return Footprint(0, bytes_of_sample(shape), job, kept // 2 + distances)
@@ -160,16 +159,15 @@ class NearestNeighbours(ArrayLearner):
 
 
 @dataclass(frozen=True)
-class _PreparedNeighbours(Prepared):
+class _PreparedNeighbours(RowsPrepared):
     rows: TrainingRows
     scaler: Scaler
     config: NearestNeighboursConfig
 
-    def fit(
-        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
-    ) -> Fitted:  # fmt: skip
+    def learn(
+        self, job: FitJob, labels: NDArray[np.integer], chosen: NDArray[np.int64], counted: Floats
+    ) -> tuple[Predictor, Mapping[str, Json]]:
         """Choose the references."""
-        chosen, counted = rows_trained_on(job, weights)
         kept, counted = drawn_rows(chosen, counted, labels, self.config.max_references, self.rows.seed)
         classes = np.searchsorted(job.targets, labels[kept])
         if self.config.class_weights == "balanced":
@@ -180,4 +178,4 @@ class _PreparedNeighbours(Prepared):
             self.config.power, len(job.targets),
         )  # fmt: skip
         facts = {"references": len(kept), "rows_to_draw_from": len(chosen)}
-        return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
+        return predictor, facts

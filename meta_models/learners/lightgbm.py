@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
+from meta_models.learners.loss_options import LossConfig
 from meta_models.learners.losses import focal_gradients, focal_loss, focal_scale
 from meta_models.learners.seam import Shape, Traits, Tune
 
@@ -20,8 +21,8 @@ _REACH = 10.0
 _BATCH_ROWS = 4096
 #: LightGBM keeps a sum of gradients and one of hessians for each bin of each leaf.
 _HISTOGRAM_BYTES = 16
-#: What it keeps of a row: gradient, hessian, score, label, weight, leaf, draws.
-_ROW_BYTES = 100
+#: What it and its data sets keep of a row: gradient, hessian, scores, label, weight, leaf, draws, and copies of some.
+_ROW_BYTES = 380
 #: What it takes for itself.
 _FIXED_BYTES = 3_000_000
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.
@@ -31,7 +32,7 @@ _DATASET = {
 }  # fmt: skip
 
 
-class LightGBMConfig(TreeConfig):
+class LightGBMConfig(TreeConfig, LossConfig):
     """Options of LightGBM."""
 
     n_estimators: Annotated[int, Field(ge=1)] = Field(200, description="Most boosting rounds.")
@@ -62,12 +63,6 @@ class LightGBMConfig(TreeConfig):
     )
     early_stopping_rounds: Annotated[int, Field(ge=1)] = Field(
         30, description="Rounds without gain on the stop rows after which to stop."
-    )
-    loss: Literal["logistic", "focal"] = Field(
-        "logistic", description="Loss: focal looks less at rows that are sure; its scores need calibration."
-    )
-    focal_gamma: Annotated[float, Field(gt=0, le=5), Tune(0.5, 3, when=("loss", "focal"))] = Field(
-        1.0, description="How much less focal loss looks at rows that are sure."
     )
 
     @property
@@ -113,9 +108,8 @@ class LightGBM(BinnedTreeLearner):
         if task.stopping:
             callbacks.append(library.early_stopping(config.early_stopping_rounds, verbose=False))
         parameters, metric = _parameters(task, config), None
-        if config.loss == "focal":
-            parameters["objective"] = _objective(config.focal_gamma)
-            metric = _metric(config.focal_gamma)
+        if config.gamma:
+            parameters["objective"], metric = _objective(config.gamma), _metric(config.gamma)
         booster = library.train(
             parameters, datasets["train"], task.rounds, list(datasets.values()), list(datasets), metric,
             callbacks=callbacks,
@@ -173,14 +167,14 @@ def _sequence(library: Any) -> type[Any]:
 
 
 def _parameters(task: Task, config: LightGBMConfig) -> dict[str, Any]:
-    scale = focal_scale(task.prior, config.focal_gamma) if config.loss == "focal" else 1.0
+    scale = focal_scale(task.prior, config.gamma) if config.gamma else 1.0
     limits: dict[str, Any] = {}
     if any(task.constraints):
         limits["monotone_constraints"] = list(task.constraints)
     if len(task.features) < task.codes.shape[1]:
         limits["interaction_constraints"] = [task.features.tolist()]
     return _DATASET | limits | {
-        "objective": "binary", "metric": "binary_logloss" if config.loss == "logistic" else "None",
+        "objective": "binary", "metric": "None" if config.gamma else "binary_logloss",
         "boost_from_average": False, "learning_rate": config.learning_rate, "num_leaves": config.num_leaves,
         "max_depth": config.max_depth, "min_data_in_leaf": config.min_leaf_rows,
         "min_sum_hessian_in_leaf": scale * config.min_child_weight, "lambda_l2": scale * config.reg_lambda,

@@ -15,7 +15,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from meta_models.learners.blas import one_blas_thread
 from meta_models.learners.seam import Matrix
@@ -71,6 +70,8 @@ class Solution:
 
 def solve(problem: LinearProblem, loss: Loss, most_iterations: int) -> Solution:
     """The coefficients that minimise `problem`; a target whose rows are all alike gets an intercept alone."""
+    from scipy.optimize import minimize
+
     targets = np.flatnonzero(problem.truth.any(0) & ~problem.truth.all(0))
     n_columns = problem.table.shape[1]
     coefficients, intercepts = np.zeros((n_columns, problem.truth.shape[1])), _of_constants(problem)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.reader import reading_bytes
+from meta_models.dataset.chunks import CHUNK_BYTES, reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -20,13 +20,13 @@ from meta_models.learners.arrays import (
     read_arrays,
     require_within,
 )
-from meta_models.learners.jobs import CLASS_WEIGHTS, CLASSES, ClassWeights, bytes_of_sample, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, CLASSES, ClassWeights, RowsPrepared, bytes_of_sample
 from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve
 from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
 from meta_models.learners.seam import (
     FitJob,
-    Fitted,
     Footprint,
+    Json,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -110,7 +110,8 @@ class Logistic(ArrayLearner):
         reading = int(reading_bytes(shape.rows, shape.features))
         block = 24 * shape.features * min(BLOCK_ROWS, shape.rows)
         solving = 100 * shape.rows + block + 1000 * CLASSES * shape.features + 2_000_000
-        building = held + max(reading, bytes_of_sample(shape))
+        scaling = 3 * min(CHUNK_BYTES, 4 * shape.rows * shape.features)
+        building = held + max(reading + scaling, bytes_of_sample(shape))
         return Footprint(held, building, max(solving, reading), 100 * CLASSES * shape.features + 100_000)
 
     @contextmanager
@@ -134,17 +135,16 @@ class Logistic(ArrayLearner):
 
 
 @dataclass(frozen=True)
-class _PreparedLogistic(Prepared):
+class _PreparedLogistic(RowsPrepared):
     rows: TrainingRows
     scaler: Scaler
     table: Matrix
     config: LogisticConfig
 
-    def fit(
-        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
-    ) -> Fitted:  # fmt: skip
+    def learn(
+        self, job: FitJob, labels: NDArray[np.integer], chosen: NDArray[np.int64], counted: NDArray[np.float64]
+    ) -> tuple[Predictor, Mapping[str, Json]]:
         """Minimise the losses of all classes together."""
-        chosen, counted = rows_trained_on(job, weights)
         columns = np.ones(self.table.shape[1], bool) if job.features is None else job.features[self.scaler.feature_of]
         truth = labels[chosen, None] == np.array(job.targets)
         problem = LinearProblem(
@@ -153,4 +153,4 @@ class _PreparedLogistic(Prepared):
         solution = solve(problem, logistic_loss, self.config.max_iterations)
         predictor = LogisticPredictor(self.scaler, solution.coefficients, solution.intercepts)
         facts = {"iterations": solution.iterations, "converged": solution.converged}
-        return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
+        return predictor, facts

@@ -15,8 +15,11 @@ from pydantic import Field
 from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Task, TreeConfig
 from meta_models.learners.seam import Shape, Traits, Tune
 
-#: Bytes of a node in scikit-learn, in both forms of conversion and in XGBoost's memory.
-_NODE_BYTES = 400
+#: Bytes of a node in scikit-learn and in the forms of conversion (``python benchmarks/footprints.py``).
+_NODE_BYTES = 220
+#: Leaves for each row of the rarer side: .33 to .48 in simulated tables, where nothing tells the classes for sure, far
+#: fewer in real ones.
+_LEAVES_OF_SITE = 0.5
 
 
 class RandomForestConfig(TreeConfig):
@@ -67,7 +70,8 @@ class RandomForest(BinnedTreeLearner):
 
     def nodes(self, shape: Shape, config: RandomForestConfig) -> int:
         """Leaves are made around sites: no more than there are of these, a few for each tree apart."""
-        leaves: int = min(config.max_leaves, 2 ** min(config.max_depth, 40), shape.sites + 10, shape.rows)
+        around = int(_LEAVES_OF_SITE * shape.sites) + 10
+        leaves: int = min(config.max_leaves, 2 ** min(config.max_depth, 40), around, shape.rows)
         return 2 * leaves * config.n_trees
 
 

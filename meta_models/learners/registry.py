@@ -28,7 +28,7 @@ _BUILT_IN = {
     "logistic": "logistic:Logistic",
     "svm": "svm:SupportVectorMachine",
     "knn": "knn:NearestNeighbours",
-    "sgd": "sgd:StochasticGradientDescent",
+    "sgd": "sgd.learner:StochasticGradientDescent",
     "tcn": "neural.learner:Tcn",
     "gru": "neural.learner:Gru",
     "lstm": "neural.learner:Lstm",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from meta_models.learners.arrays import Expected, require, require_within
 from meta_models.learners.seam import Matrix, TrainingRows
 from meta_models.progress import Progress
+from meta_models.resources.heap import release_memory
 
 #: Standard deviations beyond which a value counts as this: a rare feature may have a tiny spread in the sample.
 FURTHEST = 10.0
@@ -132,4 +133,5 @@ def scaled_rows(rows: TrainingRows, scaler: Scaler) -> Matrix:
     for chunk in Progress("Scaling the rows").track(rows.chunks(), len(table)):
         table[done : done + len(chunk)] = scaler(chunk)
         done += len(chunk)
+    release_memory()
     return table

@@ -13,13 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from meta_models.learners.course import Course
+    from meta_models.learners.tables import FeatureTable
 
 Matrix: TypeAlias = "NDArray[np.float32]"
 
@@ -58,24 +61,6 @@ class LearnerConfig(BaseModel):
     """The options of a learner: each field has a description, and `Tune` where a search may vary it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class FeatureTable(Protocol):
-    """Where features come from: a `Dataset` on disk, or an array."""
-
-    @property
-    def source(self) -> str:
-        """What the table is called in messages."""
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-
-    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[Matrix]:
-        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing.
-
-        Of at most `chunk_rows` rows, or as many as `rows_of_chunk` says.
-        """
 
 
 @dataclass(frozen=True)
@@ -347,6 +332,13 @@ class Prepared(ABC):
 
         ``job.weights``, where given, stand in for `weights`.
         """
+
+    def course(
+        self, jobs: Sequence[FitJob], labels: NDArray[np.integer], weights: NDArray[np.float32] | None
+    ) -> Course:
+        """Fits of `jobs` that go over the rows together, pass by pass; of learners with the trait ``streamed`` only."""
+        del jobs, labels, weights
+        raise TypeError(f"{type(self).__name__} does not go over rows in passes")
 
     def verify(self) -> None:  # noqa: B027 - most representations cannot be changed behind a learner's back
         """Raise where the representation was changed behind the learner's back; called before a fit is kept."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.reader import reading_bytes
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -32,13 +32,12 @@ from meta_models.learners.arrays import (
     require_within,
 )
 from meta_models.learners.blas import by_blocks, one_blas_thread
-from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, balanced, bytes_of_sample, rows_trained_on, scores_of
+from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
 from meta_models.learners.references import drawn_rows, gathered
 from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
-    Fitted,
     Footprint,
     Json,
     LearnerConfig,
@@ -170,6 +169,7 @@ class SupportVectorMachine(ArrayLearner):
         mapping = 24 * config.landmarks**2 + config.landmarks * (
             12 * _BLOCK_ROWS + 12 * shape.features + 8 * _MAPPED_ROWS
         )
+        mapping += 12 * min(_MAPPED_ROWS, shape.rows) * shape.features  # rows while they are scaled
         solving = 24 * min(BLOCK_ROWS, shape.rows) * config.landmarks + 150 * shape.rows + 40_000 * config.landmarks
         building = held + max(mapping + reading, sample)
         return Footprint(held, building, max(solving, mapping + reading), mapping)
@@ -240,18 +240,17 @@ def _mapped(rows: TrainingRows, kernel: Kernel, to_axes: Floats) -> Matrix:
 
 
 @dataclass(frozen=True)
-class _PreparedLandmarks(Prepared):
+class _PreparedLandmarks(RowsPrepared):
     rows: TrainingRows
     kernel: Kernel
     to_axes: Floats
     table: Matrix
     config: SupportVectorMachineConfig
 
-    def fit(
-        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
-    ) -> Fitted:  # fmt: skip
+    def learn(
+        self, job: FitJob, labels: NDArray[np.integer], chosen: NDArray[np.int64], counted: Floats
+    ) -> tuple[Predictor, Mapping[str, Json]]:
         """A linear machine on the coordinates, and a sigmoid of its decisions."""
-        chosen, counted = rows_trained_on(job, weights)
         truth = labels[chosen, None] == np.array(job.targets)
         problem = LinearProblem(
             self.table, chosen, truth, counted, self.config.penalty, self.config.class_weights == "balanced",
@@ -269,21 +268,20 @@ class _PreparedLandmarks(Prepared):
             "kernel": "nystroem", "landmarks": len(self.kernel.rows), "iterations": solution.iterations,
             "converged": solution.converged,
         }  # fmt: skip
-        return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
+        return predictor, facts
 
 
 @dataclass(frozen=True)
-class _PreparedExact(Prepared):
+class _PreparedExact(RowsPrepared):
     rows: TrainingRows
     scaler: Scaler
     gamma: float
     config: SupportVectorMachineConfig
 
-    def fit(
-        self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
-    ) -> Fitted:  # fmt: skip
+    def learn(
+        self, job: FitJob, labels: NDArray[np.integer], chosen: NDArray[np.int64], counted: Floats
+    ) -> tuple[Predictor, Mapping[str, Json]]:
         """LIBSVM on drawn rows, class by class."""
-        chosen, counted = rows_trained_on(job, weights)
         kept, counted = drawn_rows(chosen, counted, labels, self.config.max_rows, self.rows.seed)
         points = self.scaler(gathered(self.rows, kept))
         parts = [self._machine(points, labels[kept], counted, target) for target in job.targets]
@@ -300,7 +298,7 @@ class _PreparedExact(Prepared):
             "rows_to_draw_from": len(chosen),
             "vectors": len(used),
         }
-        return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
+        return predictor, facts
 
     def _machine(
         self, points: Matrix, labels: NDArray[np.integer], weights: Floats, target: int

@@ -1,14 +1,33 @@
-"""Features held in memory, as a table that learners read."""
+"""The tables that learners read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.reader import rows_of_chunk
+from meta_models.dataset.chunks import rows_of_chunk
+
+
+class FeatureTable(Protocol):
+    """Where features come from: a `Dataset` on disk, or an array."""
+
+    @property
+    def source(self) -> str:
+        """What the table is called in messages."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """C-ordered float32 chunks (rows, len(columns)) in row order, NaN where a value is missing.
+
+        Of at most `chunk_rows` rows, or as many as `rows_of_chunk` says.
+        """
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meta_models.analysis.plots.style import settings_in
-from meta_models.analysis.runner import selected
+from meta_models.analysis.runner import analysis_needs, selected
 from meta_models.dataset.opening import named_tables, open_training_table, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.profile import profile_dataset
@@ -144,7 +144,8 @@ def _plan(config: TuneConfig, spaces: Spaces, split: Split, budget: MemoryBudget
     """The plan of the largest trial."""
     largest = {name: space.largest for name, space in spaces.items()}
     one = config.for_trials.model_copy(update={"sections": largest})
-    return make_plan(profile_dataset(*split.searched), one, budget, cpu_limit(config.threads))
+    profile, cpus = profile_dataset(*split.searched), cpu_limit(config.threads)
+    return make_plan(profile, one, budget, cpus, needs=analysis_needs(profile, one, cpus.count))
 
 
 def _trials(config: TuneConfig, spaces: Spaces, ready: _Ready, folder: RunFolder) -> tuple[Trial, ...]:

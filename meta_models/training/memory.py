@@ -7,11 +7,12 @@ phases in its runs' manifests (on Linux, glibc, polars 2.1, XGBoost 3.2).
 from __future__ import annotations
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import reading_bytes
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.model.first_pass import FIRST_PASS_WIDTH
+from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import FeatureGroup, SpliceClass
 from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.fitting.audit import sample_size
@@ -30,18 +31,6 @@ SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers o
 RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
-COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-# Peak of the phase "analysis" of the same two runs, without process, comparison, picture: 250 with one, 610 with three.
-COMPARED_ROW_BYTES = 120  # out-of-fold table, and what one comparison sorts and sums by family
-BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
-PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
-PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
-DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
-PLAIN = frozenset({"base-vs-meta", "targets", "genes", "features"})  # analyses without pictures, or with the one
-AGAIN = frozenset({"all", "group-ablation", "learning-curve", "shuffled-labels"})  # analyses that train again
-EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
-SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
-
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 COPIED_SHARE = 0.5  # of the rows; .19 and .30 on the demo table, for teachers of .95 and .91 average precision
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
@@ -52,10 +41,17 @@ SCORE_BYTES = 12  # three float32 probabilities of a member for a row
 STACKING_BYTES = 60  # log-probabilities of a member for a row as float64, and the copies that the regression makes
 
 
-def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources) -> int:
-    """Peak in bytes of fitting to rows of `shape`, as many jobs at a time as there are threads, before any analysis."""
+def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_a_time: int | None = None) -> int:
+    """Peak in bytes of fitting to rows of `shape`, before any analysis.
+
+    Parameters
+    ----------
+    at_a_time : int, optional
+        Jobs that are fitted at a time; by default as many as there are threads, where jobs can run side by side.
+    """
     learned = config.learner.footprint(shape, config.section, resources)
-    at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
+    if at_a_time is None:
+        at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
     jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
     fitting = max(_checking(shape, config), learned.building, learned.held + jobs)
     return int(_held(shape.rows, config) + max(fitting, RESULT_ROW_BYTES * shape.rows))
@@ -91,30 +87,23 @@ def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shap
     return Shape(rows, _features(profile, config) + motifs, kmers, int(sites * rows / max(profile.rows, 1)))
 
 
-def profile_peak(profile: DatasetProfile, config: TrainingConfig, resources: Resources) -> int:
+def profile_peak(
+    profile: DatasetProfile, config: TrainingConfig, resources: Resources, needs: AnalysisNeeds,
+    at_a_time: int | None = None,
+) -> int:  # fmt: skip
     """Peak in bytes of a run that trains one model, and on what is mined from the pool, if there is one."""
-    shape, threads = shape_of(profile, profile.rows + most_mined(profile, config), config), resources.threads
-    training = fitting_peak(shape, config, resources) + COPIES * first_pass_bytes(profile, config)
-    if AGAIN & set(config.analyses):
-        training += analysis_peak(profile, config, threads) - PROCESS
-    return _with_other_phases(training, profile, config, threads)
+    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
+    training = fitting_peak(shape, config, resources, at_a_time) + COPIES * first_pass_bytes(profile, config)
+    after = after_training(profile, config, resources.threads, needs)
+    if needs.trains_again:
+        training += after - PROCESS
+    return _with_other_phases(training, profile, config, after)
 
 
-def analysis_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    """Peak in bytes of what comes after training: comparison, explanation, report; the tables that are scored then."""
-    chosen, features = set(config.analyses), _features(profile, config)
-    rows = max(profile.rows, profile.scored_rows)
-    draws = PICTURE * ("base-vs-meta" in chosen)
-    if chosen - PLAIN:
-        draws = PICTURES + (DRAWING * threads if threads > 1 else 0)
-    explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows) * features
-    sampled = SAMPLED_VALUE_BYTES * min(rows, config.importance_rows) * features
-    values = explained + sampled if chosen & {"default", "all", "shap", "importance"} else 0
-    other = RESULT_ROW_BYTES * min(profile.rows, profile.scored_rows) + _serving(profile, config, threads)
-    other += CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
-    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
-    columns = first_pass_bytes(profile, config)
-    return int(PROCESS + COMPARISON * threads + row * rows + other + draws + values + columns)
+def after_training(profile: DatasetProfile, config: TrainingConfig, threads: int, needs: AnalysisNeeds) -> int:
+    """Peak in bytes of what comes after training: the tables that are scored then, and the analyses, which `needs`."""
+    contenders = CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
+    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads) + first_pass_bytes(profile, config)
 
 
 def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
@@ -125,13 +114,13 @@ def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> i
     return config.learner.footprint(shape, config.section, Resources(threads)).predictor
 
 
-def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
+def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingConfig, after: int) -> int:
     reading = PROCESS + READ_ROW_BYTES * profile.rows
     share = max(config.screening_share, config.screening_min_genes / profile.genes)
     screened = 4 * min(1.0, share) * profile.rows * profile.features
     screening = _held(profile.rows, config) + 2 * min(HELD_BYTES, screened)
     mining = training + POOL_ROW_BYTES * profile.pool_rows
-    return int(max(reading, screening, mining, analysis_peak(profile, config, threads)))
+    return int(max(reading, screening, mining, after))
 
 
 def _held(rows: int, config: TrainingConfig) -> float:

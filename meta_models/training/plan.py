@@ -13,6 +13,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.devices import choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
 from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost
@@ -132,6 +133,8 @@ def make_plan(
     budget: MemoryBudget,
     cpus: CpuLimit,
     positions: Positions | None = None,
+    *,
+    needs: AnalysisNeeds = NO_ANALYSES,
 ) -> Plan:
     """Choose the device, predict every strategy's peak, choose one and, where `positions` are given, lay out its units.
 
@@ -148,7 +151,10 @@ def make_plan(
     alone = [config.of_learner(name) for name in config.learners]
     _require_possible(config, alone)
     by_learner = {
-        name: {own.learners[0]: strategy.predict_peak(profile, own, resources, budget=budget.bytes) for own in alone}
+        name: {
+            own.learners[0]: strategy.predict_peak(profile, own, resources, needs=needs, budget=budget.bytes)
+            for own in alone
+        }
         for name, strategy in STRATEGIES.items()
         if not any(map(strategy.obstacle, alone))
     }

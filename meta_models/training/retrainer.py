@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.features import MOTIF_COLUMNS
-from meta_models.learners.seam import FeatureTable, FitJob, Fitted, Learner, Resources, Shape, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Learner, Resources, Shape, TrainingRows
+from meta_models.learners.tables import FeatureTable
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.resources.heap import release_memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meta_models.choice import BATCHES, EXTERNAL, SINGLE, Choice
+from meta_models.choice import BATCHES, EXTERNAL, INCREMENTAL, SINGLE, Choice
 from meta_models.config import UNFITTED, TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
@@ -54,16 +54,23 @@ def _choose(profile: DatasetProfile, config: TrainingConfig, peaks: Mapping[str,
         return Choice(config.strategy, f"named by --strategy {config.strategy}")
     if BATCHES not in peaks:
         return _without_batches(config, peaks, budget)
-    if profile.genes > config.max_single_genes:
-        return Choice(BATCHES, f"{profile.genes:,} genes, more than --max-single-genes {config.max_single_genes:,}")
     cap = min(budget, int(config.max_single_gb * 1e9))
-    if peaks[SINGLE] > cap:
-        return Choice(BATCHES, f"one model would need {peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB")
+    if why := _too_large(profile, config, peaks[SINGLE], cap):
+        if peaks.get(INCREMENTAL, budget + 1) <= budget:
+            return Choice(INCREMENTAL, f"{why}, and {config.learner.name} goes over all of them block by block")
+        return Choice(BATCHES, why)
     return Choice(
         SINGLE,
         f"{profile.genes:,} genes, at most {config.max_single_genes:,}; "
         f"predicted peak {peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB",
     )
+
+
+def _too_large(profile: DatasetProfile, config: TrainingConfig, peak: int, cap: int) -> str:
+    """Why a table is too large for one model that is fitted in memory; empty where it is not."""
+    if profile.genes > config.max_single_genes:
+        return f"{profile.genes:,} genes, more than --max-single-genes {config.max_single_genes:,}"
+    return f"one model would need {peak / 1e9:.1f} GB of {cap / 1e9:.1f} GB" if peak > cap else ""
 
 
 def _without_batches(config: TrainingConfig, peaks: Mapping[str, int], budget: int) -> Choice:

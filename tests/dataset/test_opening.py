@@ -9,6 +9,8 @@ from tables import make_frame, write_table
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_tables
+from meta_models.dataset.positions import read_again, read_positions
+from meta_models.dataset.reader import open_dataset
 from meta_models.errors import InputError
 
 
@@ -31,3 +33,17 @@ def test_what_ails_a_table_costs_no_training(tmp_path: Path, option: str) -> Non
     other = write_table(tmp_path / "other", make_frame(n_genes=4).drop("splice_type"))
     with pytest.raises(InputError, match="splice_type"):
         open_tables(TrainingConfig(dataset=str(table), **{option: str(other)}), tmp_path / "work", 10**10)
+
+
+def test_a_table_that_was_changed_meanwhile_is_not_scored(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table", make_frame(n_genes=6))
+    dataset = open_dataset(table, work_dir=tmp_path / "work")
+    assert read_again(dataset).frame.equals(read_positions(dataset).frame)
+    (tmp_path / "other").mkdir()
+    write_table(tmp_path / "other", make_frame(n_genes=6, seed=1))
+    (tmp_path / "other" / "part_0.parquet").replace(table / "part_0.parquet")
+    with pytest.raises(InputError, match="was changed since"):
+        read_again(dataset)
+    (table / "part_0.parquet").unlink()
+    with pytest.raises(InputError, match="must be readable"):
+        read_again(dataset)

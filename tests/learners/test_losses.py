@@ -1,10 +1,9 @@
-"""Focal loss: its derivatives, and that something splits."""
+"""Focal loss and its derivatives."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from learner_cases import fit_all, make_rows
 
 from meta_models.learners.losses import focal_gradients, focal_loss, focal_scale
 
@@ -29,11 +28,3 @@ def test_without_gamma_it_is_log_loss() -> None:
     np.testing.assert_allclose(focal_loss(MARGINS, truth, 0), np.logaddexp(0, np.where(truth, -MARGINS, MARGINS)))
     assert focal_scale(0.01, 1e-9) == pytest.approx(1, abs=1e-6)
     assert focal_scale(0.01, 2) < 0.1
-
-
-def test_lightgbm_splits_on_a_rare_class() -> None:
-    pytest.importorskip("lightgbm")
-    rows = make_rows(4000)
-    rare = np.where((rows.labels == 1) & (np.arange(4000) % 10 > 0), 0, rows.labels)
-    predictor, _ = fit_all("lightgbm", rows, labels=rare, options={"loss": "focal", "focal_gamma": 2.0})
-    assert predictor.scores(rows.matrix)[:, 1].std() > 0.01

@@ -9,11 +9,11 @@ import pytest
 from tables import make_frame
 from training_tasks import make_task
 
-from meta_models.analysis.registry import ANALYSES
+from meta_models.analysis.runner import analysis_needs
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
-from meta_models.training.memory import AGAIN, PLAIN, PROCESS, most_mined
+from meta_models.training.memory import PROCESS, most_mined
 from meta_models.training.strategies import STRATEGIES
 
 REFERENCE = {"rows": 3_729_279, "features": 1_167, "genes": 9_280}
@@ -21,11 +21,13 @@ FEW = TrainingConfig(analyses=("base-vs-meta",))
 
 
 def profile_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    return STRATEGIES["single_model"].predict_peak(profile, config, Resources(threads))
+    needs = analysis_needs(profile, config, threads)
+    return STRATEGIES["single_model"].predict_peak(profile, config, Resources(threads), needs=needs)
 
 
 def external_memory_peak(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
-    return STRATEGIES["external_memory"].predict_peak(profile, config, Resources(threads))
+    needs = analysis_needs(profile, config, threads)
+    return STRATEGIES["external_memory"].predict_peak(profile, config, Resources(threads), needs=needs)
 
 
 @pytest.fixture
@@ -33,11 +35,6 @@ def profile(tmp_path: Path) -> DatasetProfile:
     """A table of the reference size."""
     counts = {"neither": 3_529_279, "donor": 100_000, "acceptor": 100_000}
     return replace(make_task(tmp_path, make_frame(n_genes=20)).profile, **REFERENCE, class_counts=counts)
-
-
-def test_the_names_of_analyses_are_those_that_exist() -> None:
-    assert {analysis.code for analysis in ANALYSES} >= PLAIN
-    assert {analysis.code for analysis in ANALYSES if analysis.slow} | {"all"} == AGAIN
 
 
 def test_the_reference_size_is_a_laptops_job(profile: DatasetProfile) -> None:

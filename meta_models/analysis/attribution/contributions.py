@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.config import TrainingConfig
 from meta_models.errors import MemoryBudgetError
 from meta_models.learners.seam import Predictor
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.model.calibrators import logit
 from meta_models.schema import CLASSES, SpliceClass
+
+EXPLAINED_VALUE_BYTES = 40  # a feature value of a SHAP row: value, contributions to three classes, copies in tables
+SAMPLED_VALUE_BYTES = 8  # a feature value of a row behind one-feature average precision
 
 if TYPE_CHECKING:
     from meta_models.result import TrainingResult
@@ -171,6 +175,15 @@ def _quotas(available: Sequence[int], size: int) -> list[int]:
         quotas[k] = min(available[k], left // (len(available) - place))
         left -= quotas[k]
     return quotas
+
+
+def sampled_bytes(rows: int, features: int, config: TrainingConfig) -> int:
+    """Predicted bytes of the feature values that importance and contributions look at, and of what they make of them.
+
+    The rows that are explained and those behind one-feature average precision are held at the same time.
+    """
+    explained = EXPLAINED_VALUE_BYTES * min(rows, config.shap_rows)
+    return features * (explained + SAMPLED_VALUE_BYTES * min(rows, config.importance_rows))
 
 
 def require_memory(n_rows: int, n_features: int, budget: int | None) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.analysis.comparison.scores import META, Scores
-from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.metrics.probabilities import row_log_loss
 from meta_models.schema import GENE, SITE_CLASSES, SpliceClass
@@ -21,6 +21,7 @@ class Genes(Analysis):
 
     code = "genes"
     title = "Gene by gene"
+    draws = Draws.NOTHING
 
     def run(self, context: AnalysisContext) -> Outcome:
         """One row per gene; the report shows those that gained and lost most."""

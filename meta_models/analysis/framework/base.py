@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -222,8 +223,16 @@ class Findings:
             self.writer.write_text(name, frame.write_csv(separator="\t" if name.endswith(".tsv") else ","))
 
 
+class Draws(IntEnum):
+    """How much an analysis draws."""
+
+    NOTHING = 0
+    ONE = 1
+    SEVERAL = 2
+
+
 class Analysis(ABC):
-    """One analysis: a code to name it by, a title for people, and whether it trains again (slow).
+    """One analysis: a code to name it by, a title for people, whether it trains again (slow), and how much it draws.
 
     Subclasses stand in :data:`meta_models.analysis.registry.ANALYSES`, one a file.
     """
@@ -231,6 +240,12 @@ class Analysis(ABC):
     code: ClassVar[str]
     title: ClassVar[str]
     slow: ClassVar[bool] = False
+    draws: ClassVar[Draws] = Draws.SEVERAL
+
+    def value_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:
+        """Bytes of the feature values that are looked at, in a table of so many rows and features."""
+        del rows, features, config
+        return 0
 
     @abstractmethod
     def run(self, context: AnalysisContext) -> Outcome:

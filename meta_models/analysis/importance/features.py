@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES
@@ -15,6 +15,7 @@ class Features(Analysis):
 
     code = "features"
     title = "Features"
+    draws = Draws.NOTHING
 
     def run(self, context: AnalysisContext) -> Outcome:
         """One row per column of the table that could be a feature."""

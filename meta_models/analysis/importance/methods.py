@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.analysis.attribution.contributions import importances_of, parts_of
+from meta_models.analysis.attribution.contributions import importances_of, parts_of, sampled_bytes
 from meta_models.analysis.comparison.precision import precision_of_counts
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
@@ -17,6 +17,7 @@ from meta_models.analysis.importance.shap import GROUP_COLOURS, add_group_legend
 from meta_models.analysis.importance.stability import spearman
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.features import draw_bars
+from meta_models.config import TrainingConfig
 from meta_models.schema import CLASSES, SITE_CLASSES, FeatureGroup, SpliceClass
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Importance(Analysis):
 
     code = "importance"
     title = "Feature importance"
+
+    def value_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:
+        """Rows that are explained, and rows behind what one feature tells alone."""
+        return sampled_bytes(rows, features, config)
 
     def run(self, context: AnalysisContext) -> Outcome:
         """Write the table of all methods, their rank correlation, permutation by group, and plots."""

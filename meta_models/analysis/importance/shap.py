@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from meta_models.analysis.attribution.contributions import Contributions, parts_of
+from meta_models.analysis.attribution.contributions import Contributions, parts_of, sampled_bytes
 from meta_models.analysis.attribution.kmers import kmer_table
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import rank_agreement
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
+from meta_models.config import TrainingConfig
 from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
 
@@ -47,6 +48,10 @@ class ShapValues(Analysis):
 
     code = "shap"
     title = "SHAP"
+
+    def value_bytes(self, rows: int, features: int, config: TrainingConfig) -> int:
+        """Rows that are explained, and rows behind what one feature tells alone."""
+        return sampled_bytes(rows, features, config)
 
     def run(self, context: AnalysisContext) -> Outcome:
         """Write importance, values, k-mer sums, stability and plots into ``shap_analysis/``."""

@@ -11,7 +11,7 @@ import polars as pl
 from meta_models.analysis.comparison.fold_metrics import shown_folds
 from meta_models.analysis.comparison.strata import absent_strata
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
-from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
@@ -44,6 +44,7 @@ class BaseVersusMeta(Analysis):
 
     code = "base-vs-meta"
     title = "Base model against meta-model"
+    draws = Draws.ONE
 
     def run(self, context: AnalysisContext) -> Outcome:
         """Write the summary, the comparison in every stratum and the metrics of each fold."""

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
-from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
+from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.errors import UsageError
 from meta_models.local_paths import read_utf8
@@ -102,6 +102,7 @@ class Targets(Analysis):
 
     code = "targets"
     title = "Targets"
+    draws = Draws.NOTHING
 
     def run(self, context: AnalysisContext) -> Outcome:
         """Write ``bins_and_targets/targets.tsv``."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.dataset.built import is_built
+from meta_models.dataset.chunks import rows_of_chunk
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares, side_by_side
-from meta_models.dataset.reader import rows_of_chunk
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
 from meta_models.inference.genome_rows import open_built_rows

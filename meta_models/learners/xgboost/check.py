@@ -191,7 +191,8 @@ def _check_depth(positions: Ints, inner: Ints, n_nodes: int) -> None:
 
 def _joined(trees: Sequence[dict[str, Value]], name: str) -> NDArray[Any]:
     joined: NDArray[Any] = np.concatenate([np.asarray(tree[name]) for tree in trees])
-    return joined.astype(np.int64 if joined.dtype.kind in "iu" else np.float64)
+    with np.errstate(invalid="ignore"):  # what is not finite is found by those who look at it
+        return joined.astype(np.int64 if joined.dtype.kind in "iu" else np.float64)
 
 
 def _object(value: Value, keys: frozenset[str] | set[str], where: str) -> dict[str, Value]:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from meta_models.learners.seam import LearnerConfig, Tune
+from meta_models.learners.loss_options import LossConfig
+from meta_models.learners.seam import Tune
 
 #: Log-odds that the leaf bound lets all rounds together move a score by.
 REACH = 10.0
@@ -15,7 +16,7 @@ PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class XGBoostConfig(LearnerConfig):
+class XGBoostConfig(LossConfig):
     """Gradient boosting of trees, one class against the rest."""
 
     n_estimators: PositiveInt = Field(

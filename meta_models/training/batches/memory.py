@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meta_models.config import UNFITTED, TrainingConfig
+from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import reading_bytes
 from meta_models.learners.seam import Resources
+from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import CLASSES
 from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.memory import (
@@ -18,7 +19,7 @@ from meta_models.training.memory import (
     READ_ROW_BYTES,
     SCORE_BYTES,
     STACKING_BYTES,
-    analysis_peak,
+    after_training,
     fitting_peak,
     most_mined,
     shape_of,
@@ -92,7 +93,7 @@ class BatchMemory:
         shape = shape_of(self.profile, self.profile.rows, self.config)
         return self.config.learner.footprint(shape, self.config.section, self.resources).predictor
 
-    def peak(self) -> int:
+    def peak(self, needs: AnalysisNeeds) -> int:
         """Predicted peak in bytes of the whole strategy, before batches are packed.
 
         Where the budget has room for no batch at all it is that of batches which it does not bound.
@@ -102,4 +103,5 @@ class BatchMemory:
         batches = max(-(-genes // self.config.max_genes_per_batch), -(-rows // cap))
         unit = self.unit(min(rows, cap, int(BATCH_IMBALANCE * rows / batches) + 1))
         training = self.parent + self.parallel(unit, batches) * unit
-        return max(training, self.scoring(batches), analysis_peak(self.profile, self.config, self.resources.threads))
+        after = after_training(self.profile, self.config, self.resources.threads, needs)
+        return max(training, self.scoring(batches), after)

@@ -48,8 +48,16 @@ def choose_processes(n_jobs: int, most: int, threads: int, timed: Callable[[int]
 
 
 def worker_count(config: TrainingConfig, threads: int, device: str) -> int:
-    """Jobs that are fitted at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork."""
-    if device == "cuda":
+    """Jobs that are fitted at a time: on a GPU one, which takes all of it, and CUDA does not outlive a fork.
+
+    One as well where a fit reads the table.
+    """
+    if device == "cuda" or not config.learner.traits.side_by_side:
         return 1
+    return max(1, min(threads, jobs_in_all(config)))
+
+
+def jobs_in_all(config: TrainingConfig) -> int:
+    """Jobs of all folds and of the final model."""
     each = len(CLASSES) if config.learner.traits.targets == "each" else 1
-    return max(1, min(threads, each * (config.n_folds + 1)))
+    return each * (config.n_folds + 1)

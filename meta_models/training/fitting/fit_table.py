@@ -16,6 +16,7 @@ from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_r
 from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.run_jobs import train_jobs
+from meta_models.training.fitting.stream_jobs import stream_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 ChangeJob = Callable[[FitJob], FitJob]
@@ -35,6 +36,7 @@ def fit_table(
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
     label: str = "",
+    streamed: bool = False,
 ) -> FittedProblem:
     """Fit for `held_out` (by default all folds) and for the final model on rows that are prepared once.
 
@@ -48,13 +50,15 @@ def fit_table(
         What is done to each job before it is fitted: its name, its weights.
     label : str
         Whose fits these are, for the progress line.
+    streamed : bool
+        Whether all fits go over the rows together, pass by pass.
     """
     problem = task_problem(task, folds)
     each = [change(job) for job in one_of_each_fold(problem, held_out)]
     if task.farm.apart:
         return fit_one_vs_rest(problem, partial(_train_apart, task, each, change, label), held_out=held_out)
     with _preparation(task, each, rows, cache) as preparation:
-        train = partial(_train_jobs, task, preparation, change, label)
+        train = partial(_train_jobs, task, preparation, change, label, streamed)
         return fit_one_vs_rest(problem, train, held_out=held_out)
 
 
@@ -70,7 +74,7 @@ def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path
     """
     one_of_each = list({job.fold: job for job in jobs}.values())
     with _preparation(task, one_of_each, None, cache) as preparation:
-        return _train_jobs(task, preparation, as_it_is, "", jobs, title)
+        return _train_jobs(task, preparation, as_it_is, "", False, jobs, title)  # noqa: FBT003
 
 
 def _preparation(
@@ -83,11 +87,13 @@ def _preparation(
 
 
 def _train_jobs(
-    task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
-) -> dict[str, Fitted]:
+    task: TrainingTask, preparation: Preparation, change: ChangeJob, label: str, streamed: bool,  # noqa: FBT001
+    jobs: Sequence[FitJob], title: str,
+) -> dict[str, Fitted]:  # fmt: skip
     """A function of its own: the frame of a closure would keep `preparation` alive as long as an error's traceback."""
     changed = _changed(task, change, jobs)
-    fitted = train_jobs(task, preparation, changed, f"{title}{label}")
+    train = stream_jobs if streamed else train_jobs
+    fitted = train(task, preparation, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
 
 

@@ -8,7 +8,7 @@ other fold's: two columns a fold cost less than a representation a fold, and not
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.reader import rows_of_chunk
+from meta_models.dataset.chunks import rows_of_chunk
 from meta_models.errors import UsageError
 from meta_models.features import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, column_names
+from meta_models.learners.course import Course
 from meta_models.learners.motif_predictor import MotifLayout, MotifPredictor
-from meta_models.learners.seam import FeatureTable, FitJob, Fitted, Matrix, Prepared, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Matrix, Prepared, TrainingRows
+from meta_models.learners.tables import FeatureTable
 from meta_models.progress import Progress
 from meta_models.training.fitting.task import TrainingTask
 
@@ -75,6 +77,11 @@ class MotifColumns:
         added = (0,) * (len(self.names) - len(self.features))
         return replace(job, features=allowed, constraints=(*job.constraints, *added) if job.constraints else ())
 
+    def fitted(self, job: FitJob, fitted: Fitted) -> Fitted:
+        """What was `fitted` for `job`, with a predictor that computes the motif scores of its fold by itself."""
+        motifs, layout = self.motifs[job.fold], self.layout(job.fold)
+        return replace(fitted, predictor=MotifPredictor(fitted.predictor, motifs, layout))
+
 
 @dataclass(frozen=True)
 class _Widened:
@@ -112,9 +119,14 @@ class WithMotifs(Prepared):
         self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
     ) -> Fitted:
         """Fit `job` with the motif scores of its fold."""
-        fitted = self.prepared.fit(self.columns.job(job), labels, weights, threads=threads)
-        motifs, layout = self.columns.motifs[job.fold], self.columns.layout(job.fold)
-        return replace(fitted, predictor=MotifPredictor(fitted.predictor, motifs, layout))
+        return self.columns.fitted(job, self.prepared.fit(self.columns.job(job), labels, weights, threads=threads))
+
+    def course(
+        self, jobs: Sequence[FitJob], labels: NDArray[np.integer], weights: NDArray[np.float32] | None
+    ) -> Course:
+        """Fits of `jobs`, each with the motif scores of its fold."""
+        own = [self.columns.job(job) for job in jobs]
+        return _CourseWithMotifs(self.prepared.course(own, labels, weights), jobs, self.columns)
 
     def verify(self) -> None:
         """As what was prepared."""
@@ -124,6 +136,28 @@ class WithMotifs(Prepared):
         """As what was prepared."""
         prepared = self.prepared.under(config)
         return None if prepared is None else replace(self, prepared=prepared)
+
+
+class _CourseWithMotifs(Course):
+    """A course whose predictors compute their motif scores by themselves."""
+
+    def __init__(self, course: Course, jobs: Sequence[FitJob], columns: MotifColumns) -> None:
+        self._course, self._jobs, self._columns = course, jobs, columns
+        self.passes, self.done = course.passes, course.done
+
+    def go_over(self) -> None:
+        self._course.go_over()
+        self.done = self._course.done
+
+    def state(self) -> dict[str, bytes]:
+        return self._course.state()
+
+    def restore(self, state: Mapping[str, bytes]) -> None:
+        self._course.restore(state)
+        self.done = self._course.done
+
+    def fitted(self) -> list[Fitted]:
+        return [self._columns.fitted(*pair) for pair in zip(self._jobs, self._course.fitted(), strict=True)]
 
 
 def motif_obstacle(task: TrainingTask) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.progress import Progress
 from meta_models.result import FitRecord
-from meta_models.run_folder import UnitHit, UnitStore
+from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.cores import choose_processes, worker_count
 from meta_models.training.fitting.part_way import fit_or_go_on, forget_state
@@ -38,8 +38,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     """
     learner = preparation.learner
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
-    found = [task.units.get(name, key) for name, key in keys.items()]
-    done = {hit.name: decode(learner, hit.files()) for hit in found if isinstance(hit, UnitHit)}
+    done = finished(task, keys)
     waiting = [job for job in jobs if job.name not in done]
     processes = processes_for(task, preparation, waiting)
     work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
@@ -55,6 +54,12 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
             if len(done) < len(jobs):
                 task.require_time()
     return done
+
+
+def finished(task: TrainingTask, keys: Mapping[str, UnitKey]) -> dict[str, Fitted]:
+    """The fits whose units are in the store with the same keys."""
+    found = [task.units.get(name, key) for name, key in keys.items()]
+    return {hit.name: decode(task.config.learner, hit.files()) for hit in found if isinstance(hit, UnitHit)}
 
 
 def processes_for(task: TrainingTask, preparation: Preparation, waiting: Sequence[FitJob]) -> int:

@@ -3,10 +3,17 @@
 from meta_models.training.strategies.base import PlannedUnit, TrainingStrategy
 from meta_models.training.strategies.batch_ensemble import BatchEnsembleTrainingStrategy
 from meta_models.training.strategies.external_memory import ExternalMemoryStrategy
+from meta_models.training.strategies.incremental import IncrementalStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
 STRATEGIES: dict[str, TrainingStrategy] = {
-    s.name: s for s in (SingleModelStrategy(), BatchEnsembleTrainingStrategy(), ExternalMemoryStrategy())
+    s.name: s
+    for s in (
+        SingleModelStrategy(),
+        BatchEnsembleTrainingStrategy(),
+        ExternalMemoryStrategy(),
+        IncrementalStrategy(),
+    )
 }
 
 __all__ = ["STRATEGIES", "BatchEnsembleTrainingStrategy", "PlannedUnit", "TrainingStrategy"]

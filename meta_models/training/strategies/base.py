@@ -21,6 +21,7 @@ from meta_models.learners.seam import Resources, Shape
 from meta_models.metrics import best_by_fold
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.calibrators import Calibrator, normalise
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.result import (
     CALIBRATED,
     RAW,
@@ -135,9 +136,13 @@ class TrainingStrategy(ABC):
 
     @abstractmethod
     def predict_peak(
-        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *, budget: int = sys.maxsize
-    ) -> int:
-        """Peak memory of the process tree in bytes, from the profile alone, where `budget` bytes may be used."""
+        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *,
+        needs: AnalysisNeeds = NO_ANALYSES, budget: int = sys.maxsize,
+    ) -> int:  # fmt: skip
+        """Peak memory of the process tree in bytes, from the profile alone, where `budget` bytes may be used.
+
+        What comes after training needs `needs`.
+        """
 
     def planned_units(
         self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, resources: Resources, budget: int

@@ -13,6 +13,7 @@ from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UnitsFailed, UsageError
 from meta_models.learners.seam import Resources
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.result import Note
 from meta_models.schema import CLASSES
 from meta_models.training.batches.memory import BatchMemory
@@ -64,10 +65,11 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
         return TrainingConfig.from_mapping({**dict(config), **self._overrides})
 
     def predict_peak(
-        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *, budget: int = sys.maxsize
-    ) -> int:
+        self, profile: DatasetProfile, config: TrainingConfig, resources: Resources, *,
+        needs: AnalysisNeeds = NO_ANALYSES, budget: int = sys.maxsize,
+    ) -> int:  # fmt: skip
         """Peak memory of the process tree in bytes: units beside the process that started them, or scoring."""
-        return self._memory(profile, self.configured(config), resources, budget).peak()
+        return self._memory(profile, self.configured(config), resources, budget).peak(needs)
 
     def planned_units(
         self, positions: Positions, profile: DatasetProfile, config: TrainingConfig, resources: Resources, budget: int

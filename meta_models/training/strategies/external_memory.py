@@ -13,6 +13,7 @@ from typing import ClassVar
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources, Shape
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.run_folder import scratch_folder
 from meta_models.run_folder.native_files import plain_name
 from meta_models.training.fitting.task import TrainingTask
@@ -42,10 +43,11 @@ class ExternalMemoryStrategy(SingleModelStrategy):
         config: TrainingConfig,
         resources: Resources,
         *,
+        needs: AnalysisNeeds = NO_ANALYSES,
         budget: int = sys.maxsize,  # noqa: ARG002 - pages have one size
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return profile_peak(profile, config, _on_disk(resources))
+        return profile_peak(profile, config, _on_disk(resources), needs)
 
     def cache_bytes(self, shape: Shape, config: TrainingConfig) -> int:
         """Bytes of the pages of the matrix, or of the tracks of genes."""

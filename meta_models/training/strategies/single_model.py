@@ -19,6 +19,7 @@ from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
 from meta_models.model import FeatureSketch
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
+from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_jobs, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.gene_inputs import model_features
@@ -41,6 +42,8 @@ class SingleModelStrategy(TrainingStrategy):
     model_file: ClassVar[str] = "model_multiclass.pkl"
     chooses_features: ClassVar[bool] = True
     keeps_fold_models: ClassVar[bool] = True
+    #: Whether all fits go over the rows together.
+    streamed: ClassVar[bool] = False
     has_units: ClassVar[bool] = True
 
     def predict_peak(
@@ -49,10 +52,11 @@ class SingleModelStrategy(TrainingStrategy):
         config: TrainingConfig,
         resources: Resources,
         *,
+        needs: AnalysisNeeds = NO_ANALYSES,
         budget: int = sys.maxsize,  # noqa: ARG002 - one model takes what it takes
     ) -> int:
         """Peak memory of the process tree in bytes."""
-        return profile_peak(profile, config, resources)
+        return profile_peak(profile, config, resources, needs)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = self.folds(task)
@@ -113,8 +117,8 @@ class SingleModelStrategy(TrainingStrategy):
     def _train(
         self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
     ) -> FittedProblem:
-        with self._cache(task) as cache:
-            return fit_table(task, folds, rows=rows, cache=cache, change=change)  # the matrix goes before its folder
+        with self._cache(task) as cache:  # what is prepared goes before its folder
+            return fit_table(task, folds, rows=rows, cache=cache, change=change, streamed=self.streamed)
 
     def _model(
         self, task: TrainingTask, fit: FittedProblem, fold: int, rows: NDArray[np.bool_] | None = None

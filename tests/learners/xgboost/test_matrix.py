@@ -13,9 +13,10 @@ from training_tasks import make_task
 
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
+from meta_models.learners.cut_values import cut_values
 from meta_models.learners.xgboost import chunk_source
 from meta_models.learners.xgboost.chunk_source import pass_of_values
-from meta_models.learners.xgboost.matrix import build_matrix, cut_values, joined
+from meta_models.learners.xgboost.matrix import build_matrix, joined
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
 from meta_models.training.fitting.audit import audit_features, cut_sample

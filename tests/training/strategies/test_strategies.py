@@ -12,7 +12,7 @@ import xgboost as xgb
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold, cross_val_predict
 from tables import gene_rule_frame, make_frame
-from training_tasks import make_task
+from training_tasks import OPTIONS_FOR, make_task
 
 from meta_models.errors import MemoryBudgetError
 from meta_models.persistence import dump_model
@@ -48,7 +48,7 @@ def test_out_of_fold_is_at_chance_where_genes_share_nothing(tmp_path: Path, name
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_fills_the_same_result(tmp_path: Path, demo_table: Path, name: str) -> None:
-    task = make_task(tmp_path, demo_table, name, n_estimators=8)
+    task = make_task(tmp_path, demo_table, name, **OPTIONS_FOR.get(name, {"n_estimators": 8}))
     result = STRATEGIES[name].train(task)
     oof = result.oof
     assert oof.height == task.dataset.n_rows
@@ -71,7 +71,7 @@ def test_every_strategy_fills_the_same_result(tmp_path: Path, demo_table: Path, 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_a_strategy_that_does_not_fit_is_not_started(tmp_path: Path, name: str) -> None:
-    task = dataclasses.replace(make_task(tmp_path, make_frame(), name), budget=1_000)
+    task = dataclasses.replace(make_task(tmp_path, make_frame(), name, **OPTIONS_FOR.get(name, {})), budget=1_000)
     with pytest.raises(MemoryBudgetError, match="predicted peak"):
         STRATEGIES[name].train(task)
     assert not task.units.names()

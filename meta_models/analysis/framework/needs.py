@@ -1,0 +1,44 @@
+"""Predicted memory of the analyses of a run: what all share, and what each declares for itself.
+
+The constants were read off the peaks of the phase "analysis" of runs (``python benchmarks/memory.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meta_models.analysis.framework.base import Analysis, Draws
+from meta_models.config import TrainingConfig
+from meta_models.dataset.profile import DatasetProfile
+from meta_models.model.first_pass import FIRST_PASS_WIDTH
+from meta_models.resources.needs import AnalysisNeeds
+
+COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
+# Peak without process, comparison and picture, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 250 a row at
+# 2,000,000 x 16 with one base model, 610 at 1,013,472 x 9 with three.
+COMPARED_ROW_BYTES = 120  # out-of-fold table, and what one comparison sorts and sums by family
+BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
+SCORED_ROW_BYTES = 220  # scores and out-of-fold table of a row of a second table
+PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
+PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
+DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
+
+
+def needs_of(
+    analyses: Sequence[Analysis], profile: DatasetProfile, config: TrainingConfig, threads: int
+) -> AnalysisNeeds:
+    """What `analyses` need; feature values that several look at are read once, and counted once."""
+    rows = max(profile.rows, profile.scored_rows)
+    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
+    other = SCORED_ROW_BYTES * min(profile.rows, profile.scored_rows)
+    features = profile.features + (FIRST_PASS_WIDTH if config.second_pass else 0)
+    values = max((analysis.value_bytes(rows, features, config) for analysis in analyses), default=0)
+    draws = _drawing_bytes(max((analysis.draws for analysis in analyses), default=Draws.NOTHING), threads)
+    total = COMPARISON * threads + row * rows + other + draws + values
+    return AnalysisNeeds(total, any(analysis.slow for analysis in analyses))
+
+
+def _drawing_bytes(draws: Draws, threads: int) -> int:
+    if draws is Draws.SEVERAL:
+        return PICTURES + (DRAWING * threads if threads > 1 else 0)
+    return PICTURE if draws is Draws.ONE else 0

@@ -1,0 +1,1 @@
+"""Logistic regression on bins by stochastic gradient descent: options, predictor, descent."""

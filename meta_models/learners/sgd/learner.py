@@ -1,0 +1,103 @@
+"""Logistic regression on bins by averaged stochastic gradient descent: one block of rows in memory, several passes.
+
+Each feature is a handful of bins, quantiles of `TrainingRows.sample`, and each bin has a coefficient: the sum of steps
+that a linear model of raw values lacks. All that is kept from block to block are the coefficients.
+
+References
+----------
+Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging, doi:10.1137/0330046; Bottou (2010),
+Large-scale machine learning with stochastic gradient descent, doi:10.1007/978-3-7908-2604-3_16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from meta_models.dataset.chunks import reading_bytes
+from meta_models.learners.arrays import (
+    ArrayLearner,
+)
+from meta_models.learners.bins import MOST_BINS
+from meta_models.learners.jobs import (
+    CLASS_WEIGHTS,
+    CLASSES,
+    ClassWeights,
+    bytes_of_sample,
+)
+from meta_models.learners.seam import (
+    Footprint,
+    LearnerConfig,
+    Predictor,
+    Prepared,
+    Resources,
+    Shape,
+    TrainingRows,
+    Traits,
+    Tune,
+)
+
+#: Values of a block of rows: what is in memory at a time.
+BLOCK_VALUES = 2_000_000
+#: Fills up the edges of features that have fewer: no value is above it.
+_NO_EDGE = np.finfo(np.float32).max
+_MOST_LOG_ODDS = 14.0
+
+
+class StochasticGradientDescentConfig(LearnerConfig):
+    """Options of stochastic gradient descent."""
+
+    bins: Annotated[int, Field(ge=2, le=MOST_BINS), Tune(8, 32)] = Field(25, description="Bins of a feature.")
+    passes: Annotated[int, Field(ge=1)] = Field(10, description="Passes over the table.")
+    learning_rate: Annotated[float, Field(gt=0), Tune(0.3, 10, log=True)] = Field(
+        3.0, description="Length of a step, for a feature; all features that may be used share it."
+    )
+    penalty: Annotated[float, Field(ge=0), Tune(1e-7, 1e-2, log=True)] = Field(
+        1e-5, description="L2 regularisation of the coefficients, for each row."
+    )
+    class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+
+
+class StochasticGradientDescent(ArrayLearner):
+    """The learner for tables that do not fit: it takes them block by block."""
+
+    name: ClassVar[str] = "sgd"
+    title: ClassVar[str] = "logistic regression on bins, by stochastic gradient descent (scikit-learn)"
+    Config: ClassVar[type[StochasticGradientDescentConfig]] = StochasticGradientDescentConfig
+    traits: ClassVar[Traits] = Traits(targets="all", features=True, streamed=True, side_by_side=False)
+
+    def footprint(
+        self, shape: Shape, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
+    ) -> Footprint:  # fmt: skip
+        """A block of rows as floats, bins and one-hot columns is held; a job is its coefficients and their averages."""
+        rows = min(rows_of_block(shape.features), shape.rows)
+        values, blocks = rows * shape.features, -(-shape.rows // max(rows, 1))
+        reading = int(reading_bytes(shape.rows, shape.features, 0)) + min(4, 1 + blocks) * 4 * values
+        return Footprint(
+            reading + 24 * values, bytes_of_sample(shape), 150 * shape.features * config.bins + 30 * shape.rows,
+            50 * CLASSES * shape.features * config.bins,
+        )  # fmt: skip
+
+    @contextmanager
+    def prepare(
+        self, rows: TrainingRows, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
+    ) -> Iterator[Prepared]:  # fmt: skip
+        """Make the bins."""
+        from meta_models.learners.sgd.descent import prepared_blocks
+
+        yield prepared_blocks(rows, config)
+
+    def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
+        """Edges, coefficients and intercepts."""
+        from meta_models.learners.sgd.predictor import restore_bin_predictor
+
+        return restore_bin_predictor(files, n_inputs, n_targets)
+
+
+def rows_of_block(n_features: int) -> int:
+    """Rows that are in memory at a time."""
+    return max(256, BLOCK_VALUES // max(1, n_features))
