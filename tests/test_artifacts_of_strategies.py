@@ -24,7 +24,7 @@ OPTIONS = [
 ]  # fmt: skip
 ENSEMBLE_ONLY = {
     "ensemble_batches.csv", "ensemble_cv_results.csv", "feature_importance_analysis/member_ranks.csv",
-    "overfitting_analysis/batches_and_ensemble.csv",
+    "overfitting_analysis/batches_and_ensemble.csv", "shap_analysis/member_weights.tsv",
 }  # fmt: skip
 #: What XGBoost alone has: its fits have curves, `incremental` is another learner's.
 OF_BOOSTERS = {"fits_xgboost.json", *(f"overfitting_analysis/loss_curves.{kind}" for kind in ("csv", "png", "pdf"))}

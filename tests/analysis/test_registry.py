@@ -44,7 +44,7 @@ def test_none_fails(finished: tuple[AnalysisContext, AnalysisRun]) -> None:
     assert not run.failed, failures(run)
     idle = {o.code for o in run.outcomes if o.status in (Status.NOT_APPLICABLE, Status.SKIPPED)}
     slow = {analysis.code for analysis in ANALYSES if analysis.slow}
-    assert idle == {"targets", "mining", "leaderboard"} | slow | (
+    assert idle == {"targets", "mining", "leaderboard", "gene-inputs"} | slow | (
         {"ensemble"} if context.result.ensemble is None else set()
     )
     assert run.evaluation is not None
@@ -103,6 +103,7 @@ def test_every_strategy_has_the_same_artifacts() -> None:
         "ensemble_cv_results.csv",
         "feature_importance_analysis/member_ranks.csv",
         "overfitting_analysis/batches_and_ensemble.csv",
+        "shap_analysis/member_weights.tsv",
     }
     assert single <= ensemble
 

@@ -17,6 +17,7 @@ from meta_models.learners.seam import FitJob, Fitted
 from meta_models.persistence import dump_model
 from meta_models.result import TrainingResult
 from meta_models.training.fitting.folds import make_folds
+from meta_models.training.fitting.more_rows import cut_to_table
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining import rounds as mining
@@ -273,4 +274,4 @@ def test_out_of_fold_scores_of_mined_rows_are_cut_off() -> None:
     booster = Fitted(None, scores, (3,), 3)  # type: ignore[arg-type]
     problem = FittedProblem(None, [job], [final], {})  # type: ignore[arg-type]
     fit = dataclasses.replace(problem, fitted={job.name: booster, final.name: booster})
-    assert mining._cut_to_table(problem, fit).fitted[job.name].scores[:, 0, 0].tolist() == pytest.approx([0.1, 0.2])
+    assert cut_to_table(problem, fit).fitted[job.name].scores[:, 0, 0].tolist() == pytest.approx([0.1, 0.2])
