@@ -27,7 +27,8 @@ class SuggestConfig(Configuration):
         "uncertainty",
         description="What they are ordered by: expected log-loss (uncertainty), how far the members are apart "
         "(disagreement), expected slope of the loss (expected-change), all three summed over a gene's positions; how "
-        "rare its features were in training (distance); or the mean rank under all.",
+        "rare its features were in training (distance: worse than chance where it was tried); or the mean rank under "
+        "all.",
     )
     overwrite: bool = Field(default=False, description="Replace the output of an earlier run.")
     verbose: bool = Field(default=False, description="Log details.")
