@@ -75,6 +75,10 @@ class Parameter:
     domain: Range | Choices
     when: tuple[str, str] | None = None
 
+    def counting(self, value: Value) -> dict[str, Value]:
+        """The option with a `value`, and that of the other with which it counts."""
+        return {self.name: value} if self.when is None else {self.when[0]: self.when[1], self.name: value}
+
 
 @dataclass(frozen=True)
 class LearnerSpace:
@@ -109,7 +113,10 @@ class LearnerSpace:
     @property
     def largest(self) -> LearnerConfig:
         """The options with the greatest value of each range: what memory is reckoned by."""
-        high = {p.name: p.domain.rounded(p.domain.high) for p in self.parameters if isinstance(p.domain, Range)}
+        high = dict[str, Value]()
+        for parameter in self.parameters:
+            if isinstance(parameter.domain, Range):
+                high |= parameter.counting(parameter.domain.rounded(parameter.domain.high))
         return self.section(high)
 
     def plain(self) -> dict[str, Any]:
@@ -171,7 +178,7 @@ def _learner_space(name: str, section: LearnerConfig, given: Mapping[str, Any]) 
     space = LearnerSpace(name, base, parameters)
     for parameter in parameters:
         for value in _ends(parameter.domain):
-            _section(base, {parameter.name: value}, name)
+            _section(base, parameter.counting(value), name)
     return space
 
 

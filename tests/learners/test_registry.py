@@ -129,6 +129,7 @@ def test_options_of_a_learner_that_is_not_chosen_are_refused(
 
 
 def test_learners_of_genes_are_refused_with_what_there_is(demo_table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="the extra 'neural' is not installed", exc_type=ImportError)
     assert main(["train", "--dataset", str(demo_table), "--dry-run", "--learner", "tcn"]) == 2
     assert "tcn reads whole genes. " in capsys.readouterr().err
 

@@ -73,6 +73,7 @@ def test_an_option_that_counts_with_another_only_is_searched_with_it_only(tmp_pa
     assert space.active({"loss": "focal"}, gamma)
     assert not space.active({"loss": "logistic"}, gamma)
     assert "focal_gamma" not in space.default
+    assert (space.largest.loss, space.largest.focal_gamma) == ("focal", 3)
     names = [parameter.name for parameter in space.parameters]
     assert names.index("loss") < names.index("focal_gamma")
 
