@@ -65,17 +65,6 @@ class _Scored:
     def _columns(self, name: str) -> tuple[str, str, str] | None:
         return probability_columns(self.scorer.of(name)) if self.scorer.knows(name) else None
 
-    def patched(self, by_fold: Mapping[int, str]) -> Floats32 | None:
-        """Scores (n, 3) in which each fold has those of the contender named for it."""
-        folds, result = self.frame["fold"].to_numpy(), np.empty((self.frame.height, 3), np.float32)
-        known = {name: self.of(name) for name in set(by_fold.values())}
-        for fold, name in by_fold.items():
-            scores = known[name]
-            if scores is None:
-                return None
-            result[folds == fold] = scores[folds == fold]
-        return result
-
 
 def _standing(row: Standing, scored: _Scored, weights: Floats32 | None) -> Standing:
     scores = scored.of(row.name, base=row.role == "base")
@@ -89,9 +78,9 @@ def _standing(row: Standing, scored: _Scored, weights: Floats32 | None) -> Stand
 
 
 def _gain(board: LeaderboardRecord, scored: _Scored, drawn: SiteResamples) -> Difference | None:
-    """The combination minus the members that are best on the other folds; None where there is no combination."""
+    """The combination minus the best member; None where there is no combination."""
     whole = None if board.combined is None else scored.of(board.combined.name)
-    best = scored.patched(board.best_by_fold)
+    best = scored.of(board.opponent)
     return None if whole is None or best is None else Difference.of(drawn.of(whole).minus(drawn.of(best)))
 
 

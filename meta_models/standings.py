@@ -101,18 +101,18 @@ class LeaderboardRecord:
     standings : tuple of Standing
         The best first, by `population`.
     difference, lower, upper : float or None
-        Average precision of the combination minus that of the best member, each chosen on the other folds, with its
-        95 % interval over families, on the rows of the table with their weights.
+        Average precision of the combination minus that of the best member, with its 95 % interval over families,
+        on the rows of the table with their weights.
     weights_by_fold : mapping of fold to mapping of name to float
         What each member counts, as the other folds say.
     failed : mapping of str to str
         Members that could not be fitted, and why.
-    best_by_fold : mapping of fold to str
-        The member that is best on the other folds.
+    opponent : str
+        The member that is best on all rows; ``""`` where there is one.
     every : Difference or None
         As `difference`, on every position; None where these were not scored.
     pairs : tuple of Pair
-        Each member minus each that was named before it.
+        Each member minus each that was named before it, and the combination minus each.
     """
 
     method: str
@@ -123,7 +123,7 @@ class LeaderboardRecord:
     upper: float | None
     weights_by_fold: Mapping[int, Mapping[str, float]]
     failed: Mapping[str, str]
-    best_by_fold: Mapping[int, str] = field(default_factory=dict)
+    opponent: str = ""
     every: Difference | None = None
     pairs: tuple[Pair, ...] = ()
 

@@ -114,7 +114,7 @@ def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
     """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member."""
     if not record.method:
         return _price_lines(record)
-    said = "Combined minus the best member, each chosen on the other folds"
+    said = f"Combined minus the best member ({record.opponent})"
     lines = [f"{said}: {_difference(record.difference, record.lower, record.upper)}"]
     if record.every is not None:
         lines.append(f"{said}, on every position: {_difference(*_bounds(record))}")

@@ -66,7 +66,9 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     """The result of a run of several members.
 
     Saved is the combination where it is better than the best member by more than its interval, or is to be kept;
-    else the best member, which is the simpler model.
+    else the best member, which is the simpler model. The best member is the best on all rows: one patched from those
+    that are best on other folds could be worse than each, as scores of different scales cannot be ranked together.
+    This favours the member.
     """
     started = time.monotonic()
     members, features = list(results.values()), read_by_any(task, results)
@@ -75,18 +77,19 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     alone = method == BEST or len(results) == 1
     combined = best if alone else _fitted(task, stack, method)
     probabilities = normalise(combined.scores)
-    gain = compare(task, best.scores, probabilities)
+    opponent = list(results)[_chosen(best.whole)]
+    gain = compare(task, stack.members[_chosen(best.whole)].astype(np.float64), probabilities)
     keep = not alone and (gain.real or task.config.keep_combination)
     if keep:
         oof = oof_table(combined.scores, probabilities, stack.folds, task)
         joined = _combined(members, list(results), combined, features)
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
-    saved = whole_name(method) if keep else list(results)[_chosen(best.whole)]
-    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, _chosen_by_fold(best), saved)
+    saved = whole_name(method) if keep else opponent
+    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, opponent, saved)
     board = leaderboard(task, results, outcome, gain, failed)
     seconds = _seconds(members, time.monotonic() - started)
-    notes = (*joined.notes, *_notes(method, gain, failed, keep=keep, alone=alone, saved=saved))
+    notes = (*joined.notes, *_notes(outcome, gain, failed, keep=keep, alone=alone))
     return replace(
         joined, config=task.config, oof=oof, leaderboard=board, notes=notes, seconds=seconds,
         contenders=_contenders(results, combined, features),
@@ -283,19 +286,17 @@ def _seconds(members: Sequence[TrainingResult], combining: float) -> dict[str, f
     return {name: sum(m.seconds.get(name, 0.0) for m in members) for name in names} | {"combination": combining}
 
 
-def _notes(
-    method: str, gain: Gain, failed: Mapping[str, str], *, keep: bool, alone: bool, saved: str
-) -> tuple[Note, ...]:
+def _notes(outcome: Joined, gain: Gain, failed: Mapping[str, str], *, keep: bool, alone: bool) -> tuple[Note, ...]:
     """What a reader of the report must know of the combination."""
     notes = [
         Note("warning", f"INCOMPLETE COMBINATION: the member {name} failed ({reason})")
         for name, reason in failed.items()
     ]
     if alone:
-        return (*notes, Note("info", f"Saved is the best member, {saved}."))
-    verdict = f"Combined ({method}) minus the best member, both chosen on the other folds: {gain.text}."
+        return (*notes, Note("info", f"Saved is the best member, {outcome.saved}."))
+    verdict = f"Combined ({outcome.method}) minus the best member, {outcome.opponent}: {gain.text}."
     if not gain.real:
         verdict += " No gain" + (
-            "; it was saved since --keep-combination was given." if keep else f"; saved is {saved}."
+            "; it was saved since --keep-combination was given." if keep else f"; saved is {outcome.saved}."
         )
     return (*notes, Note("info", verdict))

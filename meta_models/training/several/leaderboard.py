@@ -34,8 +34,8 @@ class Joined:
     ----------
     probabilities : ndarray of float64 (n_rows, 3)
         Cross-fitted, of calibrated members.
-    best_by_fold : mapping of fold to int
-        The member that is best on the other folds.
+    opponent : str
+        The best member, which the combination is compared with.
     saved : str
         Name of what is saved.
     """
@@ -44,7 +44,7 @@ class Joined:
     whole: Combination
     by_fold: Mapping[int, Combination]
     probabilities: Floats
-    best_by_fold: Mapping[int, int]
+    opponent: str
     saved: str
 
 
@@ -66,10 +66,12 @@ def compare(task: TrainingTask, before: Floats, after: Floats) -> Gain:
     return drawn.of(after).minus(drawn.of(before))
 
 
-def pairs_of(task: TrainingTask, results: Mapping[str, TrainingResult]) -> tuple[Pair, ...]:
-    """Each member minus each that was named before it."""
+def pairs_of(task: TrainingTask, results: Mapping[str, TrainingResult], joined: Joined) -> tuple[Pair, ...]:
+    """Each member minus each that was named before it, and the combination minus each, where there is one."""
     drawn = resamples(task)
     found = {name: drawn.of(_probabilities(result)) for name, result in results.items()}
+    if len(results) > 1:
+        found[whole_name(joined.method)] = drawn.of(joined.probabilities)
     return tuple(
         Pair(one, other, Difference.of(found[one].minus(found[other]))) for other, one in combinations(found, 2)
     )
@@ -103,8 +105,8 @@ def leaderboard(
             fold: dict(zip(names, share.mean(axis=1).tolist(), strict=True)) for fold, share in by_fold.items()
         },
         failed=dict(failed),
-        pairs=pairs_of(task, results),
-        best_by_fold={fold: names[number] for fold, number in joined.best_by_fold.items()},
+        pairs=pairs_of(task, results, joined),
+        opponent=joined.opponent,
     )
     return ranked(record)
 
