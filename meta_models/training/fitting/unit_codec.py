@@ -67,6 +67,7 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "options": unit_options(task.config),
         "device": task.device,
         **({} if task.trained is None or learner.traits.inputs != "genes" else {"genes": list(task.trained.hashes)}),
+        **({} if task.start is None else {"start": task.start.sha256}),
         "kept": "on disk" if task.config.strategy == EXTERNAL else "in memory",
         "versions": library_versions(task.config),
     }
