@@ -199,12 +199,15 @@ class TrainingRows:
         landmarks. Labels were not looked at.
     seed : int
         Seed of everything random.
+    start : Start or None
+        The model of another run whose margins fits begin at: learners get these with their jobs.
     """
 
     table: FeatureTable
     features: tuple[str, ...]
     sample: Matrix
     seed: int = 0
+    start: Start | None = None
 
     def chunks(self, rows: int | None = None) -> Iterator[Matrix]:
         """C-ordered float32 chunks (rows, n_features) in row order, NaN where missing; may be asked for again."""
@@ -230,6 +233,9 @@ class FitJob:
         Features that may be used; None for all. The jobs of one table all name some, or none does.
     constraints : tuple of int
         For each feature 1 or -1 where its rise may only raise or only lower the score, else 0; empty: none.
+    margins : ndarray of float32 (n_rows, n_targets), or None
+        Log-odds that the fit begins at, of learners of rows with the trait ``starts``: its scores are of the sum, its
+        predictor is what it adds. The jobs of one table all have some, or none does.
     """
 
     name: str
@@ -242,6 +248,7 @@ class FitJob:
     weights: NDArray[np.float32] | None = None
     features: NDArray[np.bool_] | None = None
     constraints: tuple[int, ...] = ()
+    margins: NDArray[np.float32] | None = None
 
     def __str__(self) -> str:
         return self.name
