@@ -120,11 +120,10 @@ def restore_served(
     columns, targets, of = _parsed(files[EARLIER_FILE])
     before = {n.removeprefix(EARLIER): data for n, data in files.items() if n.startswith(EARLIER)}
     own = {n: data for n, data in files.items() if not n.startswith(EARLIER) and n != EARLIER_FILE}
+    earlier = restore_served(learner, before, len(columns), of, steps=steps - 1)
+    added = restore_predictor(learner, own, n_inputs, n_targets)
     try:
-        return ContinuedPredictor(
-            restore_served(learner, before, len(columns), of, steps=steps - 1), columns, targets,
-            restore_predictor(learner, own, n_inputs, n_targets),
-        )  # fmt: skip
+        return ContinuedPredictor(earlier, columns, targets, added)
     except ValueError as error:
         raise MalformedModel(f"{EARLIER_FILE} is not as it was written: {str(error)[:200]}") from error
 
