@@ -187,8 +187,8 @@ def open_beginnings(config: TrainingConfig) -> Beginnings:
         if earlier.run.name not in used:
             raise UsageError(
                 f"--init-from {earlier.run.path} must have a model that a learner can go on from",
-                f"It has {' and '.join(earlier.learners)}; of {' '.join(config.learners)} "
-                f"{' '.join(possible) or 'none'} can go on from a model of the same learner",
+                f"It has {' and '.join(earlier.learners)}; of the learners here ({' '.join(config.learners)}) "
+                f"{' and '.join(possible) or 'none'} can, from a model of the same learner",
                 "Name another run, or another learner",
             )
     return Beginnings(runs, origins)

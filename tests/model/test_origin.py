@@ -18,9 +18,7 @@ def info(genes: str, loci: tuple[str, ...], provenance: dict[str, object] | None
 
 
 def test_genes_families_and_stretches_are_those_of_both() -> None:
-    found = started_from(
-        info("ac", ("1:+:10-20", "1:+:50-60")), info("bc", ("1:+:15-30", "2:-:1-5")), {"run": "old"}
-    )
+    found = started_from(info("ac", ("1:+:10-20", "1:+:50-60")), info("bc", ("1:+:15-30", "2:-:1-5")), {"run": "old"})
     assert found.genes == ("a", "b", "c")
     assert found.families == ("A", "B", "C")
     assert found.loci == ("1:+:10-30", "1:+:50-60", "2:-:1-5")
