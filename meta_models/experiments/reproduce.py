@@ -13,7 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
-from meta_models.experiments.runs import FinishedRun, read_run
+from meta_models.finished_run import FinishedRun, read_run
 from meta_models.pipeline import run_training
 from meta_models.reporting import PAGE, SUMMARY
 from meta_models.run_folder import (
@@ -111,7 +111,7 @@ def _config(run: FinishedRun, options: ReproduceConfig) -> TrainingConfig:
 def _require_inputs(run: FinishedRun, config: TrainingConfig) -> None:
     """See that the files are those of the run, before anything is trained."""
     with tempfile.TemporaryDirectory() as work_dir:
-        dataset, _ = open_training_table(config, Path(work_dir))
+        dataset = open_training_table(config, Path(work_dir)).dataset
         found = [describe_input(file.origin).sha256 for file in dataset.files]
     if found != [record.sha256 for record in run.manifest.inputs]:
         raise InputError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob, Fitted, Matrix, Predictor, Prepared
+from meta_models.learners.start import Start
 
 N_CODE = 4
 """The code of an unknown base; A, C, G and T are 0 to 3."""
@@ -129,6 +130,8 @@ class TrainingGenes:
         Number of the gene in `genes`, and 0-based position in it on the sense strand, of each row of the table.
     seed : int
         Seed of everything random.
+    start : Start or None
+        The model of another run that fits go on from.
     """
 
     genes: Iterable[LabelledGene]
@@ -139,6 +142,7 @@ class TrainingGenes:
     gene_of_row: NDArray[np.int64]
     position_of_row: NDArray[np.int64]
     seed: int = 0
+    start: Start | None = None
 
 
 class GenePredictor(Predictor):

@@ -15,8 +15,8 @@ from meta_models.analysis.comparison.evaluate import evaluate
 from meta_models.cli import main
 from meta_models.errors import UsageError, WriteError
 from meta_models.experiments import tracking
-from meta_models.experiments.runs import read_run
 from meta_models.experiments.tracked import TrackedRun, tracked
+from meta_models.finished_run import read_run
 from meta_models.run_folder import RunFolder
 from meta_models.schema import MAIN_BASE
 

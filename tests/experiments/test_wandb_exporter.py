@@ -12,8 +12,8 @@ import pytest
 from finished_runs import make_oof, write_run
 
 from meta_models.cli import main
-from meta_models.experiments.runs import read_run
 from meta_models.experiments.tracked import tracked
+from meta_models.finished_run import read_run
 from meta_models.run_folder import RunFolder
 
 

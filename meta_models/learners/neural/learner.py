@@ -13,6 +13,7 @@ from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
 from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
+from meta_models.learners.start import Start
 
 
 class NeuralLearner(Learner):
@@ -26,7 +27,7 @@ class NeuralLearner(Learner):
     Config: ClassVar[type[NeuralConfig]]
     traits: ClassVar[Traits] = Traits(
         targets="all", inputs="genes", weights=False, stopping=True, checkpoints=True, on_disk=True, streamed=True,
-        devices=("cpu", "cuda"), extra="neural",
+        starts=True, devices=("cpu", "cuda"), extra="neural",
     )  # fmt: skip
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
@@ -78,6 +79,17 @@ class NeuralLearner(Learner):
         import torch
 
         return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:
+        """Of the architectures, where weights or scores depend on them."""
+        require_libraries()
+        from meta_models.learners.neural.starting import architecture_differences
+
+        return architecture_differences(start, config)
+
+    def going_on(self, config: Any) -> str:
+        """At a lower rate."""
+        return f", at {config.further_rate:g} of its learning rate"
 
     def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
         """From the positions that are read and the weights of the net."""

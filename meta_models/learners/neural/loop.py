@@ -19,6 +19,8 @@ from meta_models.learners.neural.gene_cache import GeneCache
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.neural.running import own_random_numbers, run_net, seed_torch
+from meta_models.learners.neural.starting import started_net
+from meta_models.learners.start import Start
 
 #: The share of the steps in which the step size rises, and what it begins and ends with.
 _RISE, _BEGIN, _END = 0.3, 1 / 25, 1e-4
@@ -37,6 +39,8 @@ class Task:
     ----------
     train, stop : ndarray of bool (n_crops,)
         Crops trained on; crops that decide when to stop, perhaps none.
+    start : Start or None
+        The net of another run that training goes on from, at a lower rate.
     """
 
     cache: GeneCache
@@ -46,6 +50,12 @@ class Task:
     config: NeuralConfig
     seed: int
     device: str
+    start: Start | None = None
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest step size."""
+        return self.config.learning_rate * (1 if self.start is None else self.config.further_rate)
 
 
 @dataclass
@@ -74,16 +84,22 @@ class Course:
 
 
 def first_course(task: Task, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Course:
-    """A net with its first weights, standardised on the genes that are trained on."""
+    """A net with its first weights, standardised on the genes that are trained on; or that of another run as it is."""
     with own_random_numbers(task.device):
         seed_torch(task.seed, _WEIGHTS)
-        net = GeneNet(task.config.architecture(base_models, evidence))
+        plan = task.config.architecture(base_models, evidence)
+        net = GeneNet(plan) if task.start is None else started_net(task.start, plan)
+    if task.start is None:
+        _standardise(net, task)
+    return course_of(net.to(task.device), task.config)
+
+
+def _standardise(net: GeneNet, task: Task) -> None:
     genes = np.zeros(len(task.cache.lengths), np.bool_)
     genes[task.crops.gene[task.train]] = True
     centre, scale = task.cache.sums.scale(genes)
     for buffer, values in ((net.centre, centre), (net.scale, scale), (net.prior, task.cache.sums.log_shares(genes))):
         buffer.copy_(torch.from_numpy(values))
-    return course_of(net.to(task.device), task.config)
 
 
 def course_of(net: GeneNet, config: NeuralConfig) -> Course:
@@ -137,7 +153,7 @@ def _train_epoch(task: Task, course: Course) -> None:
     course.net.train()
     loss, weight = 0.0, 0.0
     for step, batch in enumerate(batches):
-        rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.config.learning_rate)
+        rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.highest_rate)
         found = _step(task, course, numbers[batch], counts[batch], rate, positions)
         loss, weight = loss + found[0], weight + found[1]
     course.epoch += 1

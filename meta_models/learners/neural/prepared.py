@@ -51,7 +51,9 @@ class NetPrepared(GenePrepared):
         crops = self.crops
         parts = gene_job(job, self.genes, crops)
         config = self.config if not job.stages else self.config.model_copy(update={"epochs": job.stages[-1]})
-        task = Task(self.cache, crops, parts.train, parts.stop, config, self.genes.seed, self.device)
+        task = Task(
+            self.cache, crops, parts.train, parts.stop, config, self.genes.seed, self.device, self.genes.start
+        )  # fmt: skip
         with one_thread():
             course = self._trained(task, state, keep)
             predictor = NetPredictor(course.net, device=self.device)
@@ -75,6 +77,7 @@ class NetPrepared(GenePrepared):
         inputs = (self.genes.base_models, self.genes.evidence, self.genes.flank)
         options = (task.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
         digest.update(repr((inputs, options)).encode())
+        digest.update(b"" if task.start is None else task.start.sha256.encode())
         for part in (self.cache.offsets, task.train, task.stop):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()

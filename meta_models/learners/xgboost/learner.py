@@ -36,6 +36,7 @@ class XGBoost(Learner):
         constraints=True,
         features=True,
         on_disk=True,
+        starts=True,
         devices=("cpu", "cuda"),
     )
 
@@ -72,6 +73,10 @@ class XGBoost(Learner):
             except PackageNotFoundError:
                 continue
         return {"xgboost": "unknown"}
+
+    def going_on(self, config: XGBoostConfig) -> str:
+        """With trees of its own."""
+        return f", with at most {config.n_estimators} rounds more on its margins"
 
     def gpu_obstacle(self) -> str:
         """An XGBoost without CUDA."""

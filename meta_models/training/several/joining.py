@@ -16,6 +16,7 @@ from meta_models.model import EnsembleMetaModel, FittedModel, ModelInfo
 from meta_models.model.calibrators import normalise
 from meta_models.model.combinations import Combination, PerBin, Routed
 from meta_models.model.ensemble import names_of_all
+from meta_models.model.origin import earlier_of, joined_loci
 from meta_models.result import (
     CALIBRATED,
     RAW,
@@ -189,7 +190,11 @@ def _info(members: Sequence[FittedModel]) -> ModelInfo:
     )
     versions = {name: version for member in members for name, version in member.info.versions.items()}
     sketches = {name: sketch for member in members for name, sketch in member.info.sketches.items()}
-    return replace(first, genes=genes, families=families, versions=versions, sketches=sketches)
+    loci = joined_loci(locus for member in members for locus in member.info.loci)
+    provenance = {**first.provenance, **earlier_of(member.info for member in members)}
+    return replace(
+        first, genes=genes, families=families, versions=versions, sketches=sketches, loci=loci, provenance=provenance
+    )
 
 
 def _fits(members: Sequence[TrainingResult]) -> tuple[FitRecord, ...]:
