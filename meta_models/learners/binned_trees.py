@@ -240,7 +240,7 @@ class _PreparedBins(Prepared):
         return scores
 
     def _task(self, job: FitJob, truth: NDArray[np.bool_], weights: NDArray[np.float32] | None, threads: int) -> Task:
-        rows, counted = rows_trained_on(job, weights)
+        rows, counted = rows_trained_on(job, truth, weights)
         if self.config.class_weights == "balanced":
             counted = balanced(counted, truth[rows].astype(np.int64))
         train = Part(rows, truth[rows], counted, _margins(job, rows))
