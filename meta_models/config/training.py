@@ -160,10 +160,15 @@ class TrainingConfig(Configuration):
         description="Folders of finished runs, of another species say: a learner goes on from its model in one of "
         "them; genes that the earlier training saw are left out of this run and of every score.",
     )
+    pretrain: OfModel[tuple[LocalPath, ...]] = Field(
+        (),
+        description="Folders of meta-models build, of other species say: learners of genes are trained on all their "
+        "genes first, and go on from that as with --init-from.",
+    )
     init_inputs: OfModel[tuple[Annotated[str, Field(pattern=r"^[^=]+=[^=]+$")], ...]] = Field(
         (),
-        description="Inputs that the runs of --init-from name otherwise, as HERE=THERE: keys of base models, names of "
-        "evidence.",
+        description="Inputs that --init-from or --pretrain name otherwise, as HERE=THERE: keys of base models, names "
+        "of evidence.",
     )
     teacher: OfModel[LocalPath | None] = Field(
         None,
@@ -360,6 +365,11 @@ class TrainingConfig(Configuration):
         return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a learner goes on from what was trained on other genes."""
+        return bool(self.init_from or self.pretrain)
+
+    @property
     def members(self) -> int:
         """How many models are trained side by side: each learner on each set of features."""
         return sum(len(self.variants_of(name)) for name in self.learners)
@@ -404,7 +414,7 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
-    @field_validator("variants", "init_from", "init_inputs", mode="before")
+    @field_validator("variants", "init_from", "init_inputs", "pretrain", mode="before")
     @classmethod
     def _separated(cls, values: Any) -> Any:
         """Variants, runs or inputs one by one, or several with commas between."""
@@ -435,12 +445,15 @@ class TrainingConfig(Configuration):
         return self
 
     def _check_start(self) -> None:
-        if self.init_inputs and not self.init_from:
-            raise ValueError("init_inputs needs init_from: it says what inputs are called there")
-        if self.init_from and (self.teacher is not None or self.second_pass or self.variants):
-            raise ValueError("init_from goes with neither teacher, second_pass nor variants")
-        if len({*self.init_from}) < len(self.init_from):
-            raise ValueError("init_from must name each run once")
+        if self.init_inputs and not self.goes_on:
+            raise ValueError("init_inputs needs init_from or pretrain: it says what inputs are called there")
+        if self.init_from and self.pretrain:
+            raise ValueError("init_from and pretrain exclude one another: a learner goes on from one model")
+        if self.goes_on and (self.teacher is not None or self.second_pass or self.variants):
+            raise ValueError("init_from and pretrain go with neither teacher, second_pass nor variants")
+        for name in ("init_from", "pretrain"):
+            if len({*getattr(self, name)}) < len(getattr(self, name)):
+                raise ValueError(f"{name} must name each folder once")
 
     def _check_teacher(self) -> None:
         if self.teacher is None:
