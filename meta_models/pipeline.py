@@ -296,7 +296,7 @@ def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: Tra
     named = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
-        "init_from": beginnings.files,
+        **beginnings.files,
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}

@@ -180,7 +180,7 @@ def _fitted(folders: Sequence[EarlierGenes], task: TrainingTask) -> Fitted:
     found = task.units.get(job_name, key)
     if isinstance(found, UnitHit):
         return decode(learner, found.files())
-    genes = _joined([folder.genes(config.seed) for folder in folders])
+    genes = joined_genes([folder.genes(config.seed) for folder in folders])
     _require_room(genes, task)
     labels = np.concatenate([folder.positions.labels for folder in folders])
     everything, nothing = np.ones(len(labels), bool), np.zeros(len(labels), bool)
@@ -222,7 +222,7 @@ def _key(folders: Sequence[EarlierGenes], task: TrainingTask) -> dict[str, objec
     }  # fmt: skip
 
 
-def _joined(parts: Sequence[TrainingGenes]) -> TrainingGenes:
+def joined_genes(parts: Sequence[TrainingGenes]) -> TrainingGenes:
     """The genes of all, one after another."""
     first = np.cumsum([0, *(len(part.lengths) for part in parts)])
     return replace(

@@ -91,10 +91,11 @@ class Beginnings:
         return (*self.runs, *self.folders)
 
     @property
-    def files(self) -> list[Path]:
-        """The model files, and the genes."""
+    def files(self) -> dict[str, list[Path]]:
+        """What is read of them, by option: the model files of runs, and the genes of folders."""
         models = [earlier.run.path / earlier.run.stored.model_file for earlier in self.runs]
-        return [*models, *(file for folder in self.folders for file in folder.built.genes.files)]
+        genes = [file for folder in self.folders for file in (*folder.dataset.paths, *folder.built.genes.files)]
+        return {"init_from": models, "pretrain": genes}
 
     def known_genes(self, dataset: Dataset, positions: Positions) -> Mapping[str, str]:
         """Genes of a table that an earlier training knows, and how it does."""
