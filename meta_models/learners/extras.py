@@ -22,5 +22,5 @@ def required(library: str, extra: str) -> ModuleType:
         if error.name != library:
             raise
         raise UsageError(
-            f"This learner needs {library}, which is not installed: pip install 'meta-models[{extra}]'"
+            f"This learner needs {library}, which is not installed: pip install '.[{extra}]'"
         ) from None
