@@ -35,14 +35,15 @@ class Task:
 
     Attributes
     ----------
-    train, stop : ndarray of bool (n_crops,)
-        Crops trained on; crops that decide when to stop, perhaps none.
+    train, stop, watched : ndarray of bool (n_crops,)
+        Crops trained on; crops that decide when to stop, perhaps none; crops whose loss is told where none decide.
     """
 
     cache: GeneCache
     crops: Crops
     train: NDArray[np.bool_]
     stop: NDArray[np.bool_]
+    watched: NDArray[np.bool_]
     config: NeuralConfig
     seed: int
     device: str
@@ -61,7 +62,7 @@ class Course:
     best_tensors : dict of str to Tensor
         What the net was then; empty where there are no stop crops.
     train, held_out : list of float
-        Log-loss a position in each epoch: while it was trained, and on the stop crops after it.
+        Log-loss a position in each epoch: while it was trained, and after it on the stop crops, or on those watched.
     """
 
     net: GeneNet
@@ -175,19 +176,20 @@ def _shaped(losses: Tensor, config: NeuralConfig) -> Tensor:
 
 
 def _judge(task: Task, course: Course) -> None:
-    """The loss on the stop crops, and whether it is the least so far."""
-    if not task.stop.any():
+    """The loss on the stop crops, and whether it is the least so far; on those watched where none decide."""
+    stops = bool(task.stop.any())
+    numbers = np.flatnonzero(task.stop if stops else task.watched)
+    if len(numbers):
+        course.held_out.append(_finite(_held_out(task, course.net, numbers), course.epoch))
+    if not stops:
         course.best = course.epoch
-        return
-    course.held_out.append(_finite(_held_out(task, course.net), course.epoch))
-    if course.held_out[-1] <= min(course.held_out):
+    elif course.held_out[-1] <= min(course.held_out):
         course.best = course.epoch
         course.best_tensors = {name: tensor.clone() for name, tensor in course.net.state_dict().items()}
 
 
-def _held_out(task: Task, net: GeneNet) -> float:
+def _held_out(task: Task, net: GeneNet, numbers: Ints) -> float:
     net.eval()
-    numbers = np.flatnonzero(task.stop)
     loss, weight = 0.0, 0.0
     with torch.inference_mode():
         for batch in packed(task.crops.spans[numbers], task.config.batch):

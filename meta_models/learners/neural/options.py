@@ -48,6 +48,10 @@ class NeuralConfig(LearnerConfig):
         float,
         Field(gt=0, le=1, description="Share of the crops without a site in an epoch; each counts 1 / share."),
     ] = 0.25
+    watched_share: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of the crops of held-out genes whose loss is told; it decides nothing."),
+    ] = 0.25
     batch: Annotated[
         int, Field(ge=256, le=10_000_000, description="Positions of a batch, margins and padding included.")
     ] = 8192

@@ -18,7 +18,7 @@ def test_pieces_of_a_gene_are_those_of_the_cache():
     gene = world.gene(1).tracks
     numbers = numbers_of(gene, genes.base_models, genes.evidence)
     own = pieces_of(gene, numbers, cut(np.array([gene.length]), 50, 9, FLANK))
-    with cached(genes, 50, None) as cache:
+    with cached(genes, 50, FLANK, None) as cache:
         crops = cut(cache.lengths, 50, 9, FLANK)
         for piece, number in zip(own, np.flatnonzero(crops.gene == 1), strict=True):
             other = piece_of(cache, crops, number)
@@ -44,7 +44,7 @@ def test_batches_are_padded_with_what_is_unknown():
 
 def test_targets_are_those_of_the_core_alone():
     world = Genes(number=2)
-    with cached(world.training(), 50, None) as cache:
+    with cached(world.training(), 50, FLANK, None) as cache:
         crops = cut(cache.lengths, 50, 9, FLANK)
         targets = targets_of(cache, crops, np.array([1, 2]), 80)
     labels = world.gene(0).labels
