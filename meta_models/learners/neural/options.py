@@ -20,6 +20,11 @@ class NeuralConfig(LearnerConfig):
     kernel: Annotated[int, Field(ge=3, le=63, description="Positions that a convolution sees; odd.")] = 9
     crop: Annotated[int, Field(ge=16, le=65_536, description="Positions of a crop, without its margins.")] = 1024
     dropout: Annotated[float, Field(ge=0, lt=1, description="Share of activations dropped."), Tune(0, 0.3)] = 0.1
+    unknown_models: Annotated[
+        float,
+        Field(ge=0, lt=1, description="Share of the crops of a step in which a base model is unknown, each by itself."),
+        Tune(0, 0.5),
+    ] = 0.3
     residual: Annotated[
         bool,
         Field(description="The net adds to a learned mix of the base models' log-probabilities; off: it stands alone."),
