@@ -58,11 +58,11 @@ class DaskFarm(Farm):
 
     @property
     def threads(self) -> int:
-        """Threads of a unit: what every worker has for each of those that share its limits."""
-        sharing = Counter[str]()
+        """Threads of a unit: what every worker has for each of those that share its CPUs."""
+        sharing = Counter[tuple[str, tuple[int, ...]]]()
         for worker in self.workers.values():
-            sharing[worker.host] += worker.slots
-        least = min(max(1, worker.threads // sharing[worker.host]) for worker in self.workers.values())
+            sharing[worker.host, worker.cpus] += worker.slots
+        least = min(max(1, worker.threads // sharing[worker.host, worker.cpus]) for worker in self.workers.values())
         return min(least, self.asked_threads or least)
 
     def room(self, address: str) -> int:
