@@ -309,8 +309,8 @@ class TrainingConfig(Configuration):
     # ---- strategy and resources
     strategy: OfModel[str] = Field(
         "auto",
-        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), or auto, "
-        "which chooses by genes and memory.",
+        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), distributed "
+        "(over the workers of --distributed), or auto, which chooses by genes and memory.",
     )
     train_all_genes: OfModel[bool] = Field(
         default=False, description="Force the batch ensemble, which trains on every gene."
