@@ -17,6 +17,7 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
+from meta_models.learners.start import more_rounds
 from meta_models.learners.xgboost.section import XGBoostConfig
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class XGBoost(Learner):
 
     def going_on(self, config: XGBoostConfig) -> str:
         """With trees of its own."""
-        return f", with at most {config.n_estimators} rounds more on its margins"
+        return more_rounds(config.n_estimators)
 
     def gpu_obstacle(self) -> str:
         """An XGBoost without CUDA."""
