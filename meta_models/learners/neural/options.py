@@ -19,7 +19,7 @@ class NeuralConfig(LearnerConfig):
     ] = 32
     kernel: Annotated[int, Field(ge=3, le=63, description="Positions that a convolution sees; odd.")] = 9
     crop: Annotated[int, Field(ge=16, le=65_536, description="Positions of a crop, without its margins.")] = 1024
-    dropout: Annotated[float, Field(ge=0, lt=1, description="Share of activations dropped."), Tune(0, 0.3)] = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1, description="Share of activations dropped."), Tune(0, 0.4)] = 0.2
     unknown_models: Annotated[
         float,
         Field(ge=0, lt=1, description="Share of the crops of a step in which a base model is unknown, each by itself."),
