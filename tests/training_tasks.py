@@ -21,7 +21,10 @@ from meta_models.training.strategies import STRATEGIES
 from meta_models.workers import HERE, Executor, Farm, fresh
 
 #: Options with which a strategy can train, where XGBoost's are not for it.
-OPTIONS_FOR = {"incremental": {"learners": ["sgd"], "sgd.passes": 2}}
+OPTIONS_FOR = {
+    "incremental": {"learners": ["sgd"], "sgd.passes": 2},
+    "distributed": {"rounds": "fixed", "n_estimators": 8},
+}
 
 
 class Processes(Farm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 #: How often the process of a shard may be replaced.
 REPAIRS = 2
 _LOOK_SECONDS = 1.0
+#: Seconds in which processes may tell how they did, once all fits are collected.
+_PARTING_SECONDS = 10.0
 
 
 def train_over_shards(
@@ -55,9 +58,11 @@ def train_over_shards(
             progress.advance(len(done))
             for work in _shards(task, common, meeting, waiting, keys):
                 executor.start(work.name, work)
-            for name, fitted in _Collection(task, executor, waiting, keys, Parts(meeting)).fits():
+            collection = _Collection(task, executor, waiting, keys, Parts(meeting))
+            for name, fitted in collection.fits():
                 done[name] = fitted
                 progress.advance()
+            collection.part()
     return {job.name: done[job.name] for job in jobs}
 
 
@@ -113,6 +118,14 @@ class _Collection:
         while self._left:
             yield self._collected(self._left.pop(0))
 
+    def part(self) -> None:
+        """Hear how the processes did; they are stopped where they do not tell, for nothing is left to be done."""
+        last = time.monotonic() + _PARTING_SECONDS
+        while len(self._executor) and time.monotonic() < last:
+            for ended in self._executor.ended(timeout=_LOOK_SECONDS):
+                if ended.error is None:
+                    _tell(ended)
+
     def _collected(self, name: str) -> tuple[str, Fitted]:
         files = self._parts.joined(name, self._keys[name])
         self._task.units.put(name, self._keys[name], files, timing=self._parts.timing(name))
@@ -129,5 +142,9 @@ class _Collection:
             self._replaced[work.number] = times + 1
             self._executor.start(work.name, work)
             return
-        done = ended.unwrap()
-        logger.info("%s: peak %.2f GB, sessions %d", work.name, done.peak_bytes / 1e9, done.sessions)
+        _tell(ended)
+
+
+def _tell(ended: Ended[ShardWork, ShardDone]) -> None:
+    done = ended.unwrap()
+    logger.info("%s: peak %.2f GB, sessions %d", ended.argument.name, done.peak_bytes / 1e9, done.sessions)
