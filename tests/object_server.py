@@ -103,7 +103,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def amazon(self, path: str, query: dict[str, str]) -> None:
         bucket, _, key = path.partition("/")
-        if self.server.key is not None and f"Credential={self.server.key}/" not in self.headers.get("Authorization", ""):
+        if self.server.key is not None and f"Credential={self.server.key}/" not in self.headers.get(
+            "Authorization", ""
+        ):
             self.refuse("AccessDenied")
         elif bucket not in self.server.buckets:
             self.refuse("NoSuchBucket")
@@ -150,18 +152,22 @@ class Handler(BaseHTTPRequestHandler):
             self.json(404, {"error": {"code": 404, "message": "The specified bucket does not exist."}})
         elif rest == "o":
             keys = [k for k in sorted(objects) if k.startswith(query.get("prefix", ""))]
-            self.json(200, {"kind": "storage#objects", "items": [self.facts(k, objects[k]) for k in keys]})
+            self.json(
+                200, {"kind": "storage#objects", "items": [self.facts(unquote(bucket), k, objects[k]) for k in keys]}
+            )
         elif key not in objects:
             self.json(404, {"error": {"code": 404, "message": f"No such object: {key}"}})
         elif query.get("alt") == "media":
             self.content(objects[key])
         else:
-            self.json(200, self.facts(key, objects[key]))
+            self.json(200, self.facts(unquote(bucket), key, objects[key]))
 
-    def facts(self, key: str, data: bytes) -> dict[str, str]:
+    def facts(self, bucket: str, key: str, data: bytes) -> dict[str, str]:
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        return {"kind": "storage#object", "name": key, "size": str(len(data)), "md5Hash": digest,
-                "generation": str(int(digest[:12], 16)), "metageneration": "1", "updated": "2026-01-01T00:00:00Z"}  # fmt: skip
+        return {
+            "kind": "storage#object", "bucket": bucket, "name": key, "size": str(len(data)), "md5Hash": digest,
+            "generation": str(int(digest[:12], 16)), "metageneration": "1", "updated": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
 
     def json(self, status: int, value: object) -> None:
         self.answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

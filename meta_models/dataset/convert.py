@@ -48,7 +48,11 @@ def _fetched(path: TablePath, folder: Path, name: str) -> TableFile:
     """Convert the file to one of that `name` in `folder`; what the converted file is known by is the address."""
     logger.info("converting %s to Parquet", path)
     with place(path).here(folder) as file:
-        return replace(_convert(file, folder / name), origin=path)
+        try:
+            return replace(_convert(file, folder / name), origin=path)
+        except InputError as error:
+            told = (error.expected, error.found, error.action)
+            raise InputError(*(part.replace(str(file), str(path)) for part in told)) from error
 
 
 def _convert(path: Path, target: Path) -> TableFile:

@@ -250,12 +250,12 @@ class Dataset:
         try:
             yield from self._scanned(group, expressions, chunk_rows)
         except InputError:
-            for run in group:
-                run.file.require_unchanged()
+            _require_unchanged(group)
             for run in group if len(group) > 1 else ():
                 for _ in self._scanned([run], expressions, chunk_rows):
                     pass
             raise
+        _require_unchanged(group)
 
     def _scanned(self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int) -> Iterator[pl.DataFrame]:
         file, length = group[0].file, sum(run.rows for run in group)
@@ -292,6 +292,12 @@ class Dataset:
             *(pl.lit(0, pl.Float32).alias(c) for c in absent),
             *(pl.lit(value, pl.String).alias(c) for c, value in file.partitions.items()),
         )
+
+
+def _require_unchanged(group: Sequence[Run]) -> None:
+    """What was read, of files that others may write, is of one version of each."""
+    for run in group:
+        run.file.require_unchanged()
 
 
 def _pieces(row_groups: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

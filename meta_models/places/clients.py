@@ -17,9 +17,9 @@ from pyarrow import fs
 from meta_models.errors import InputError, UsageError
 
 #: Seconds to be connected, and of silence on a connection, before a request is given up and made again.
-CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 20.0
+CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 15.0
 #: Requests before an error is told; AWS_MAX_ATTEMPTS says otherwise.
-ATTEMPTS = 5
+ATTEMPTS = 4
 #: Seconds for which a client of Google's store asks again.
 RETRY_SECONDS = 60.0
 
@@ -43,6 +43,10 @@ _TELLING = (
     re.compile(r"message of .*?(?= error_info|$)"),
 )
 _GONE = re.compile(r"Path does not exist|does not exist|NOT_FOUND|No such (?:key|object|file)|RESOURCE_NOT_FOUND")
+
+
+class Refused(InputError):
+    """The store does not let this user look."""
 
 
 def information(scheme: str, bucket: str, path: str) -> fs.FileInfo:
@@ -97,7 +101,7 @@ def explained(address: str, detail: str) -> InputError:
         return InputError(f"The store of {address} must be reachable", found, "Check the network, and try again")
     if _NO_RIGHTS.search(detail):
         found = f"{store} refuses to read it ({_short(detail)})"
-        return InputError(f"You must have the right to read {address}", found, f"Check {keys}, and who may read it")
+        return Refused(f"You must have the right to read {address}", found, f"Check {keys}, and who may read it")
     if _ELSEWHERE.search(detail):
         found = f"{store} says that it is of another ({_short(detail)})"
         return InputError(f"The region of the bucket {bucket!r} must be known", found, "Set AWS_REGION")

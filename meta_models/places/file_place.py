@@ -70,9 +70,9 @@ class FilePlace(Place):
         """Of the content."""
         if of not in (None, CONTENT):
             raise InputError(
-                f"{self._path} must be compared with an object of which nothing but {of} is known",
-                "A file on this machine has none",
-                "Name the object itself",
+                f"{self._path} must have the {of} that was written down of an object",
+                "Found a file on this machine, which has none",
+                "Give the address of the objects",
             )
         return hash_file(self._path), CONTENT
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from pyarrow.fs import FileType
 
 from meta_models.local_paths import OBJECT_ADDRESS
-from meta_models.places.clients import information, opened
+from meta_models.places.clients import Refused, information, opened
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,14 @@ class ObjectPath:
         return bool(information(self.scheme, self.bucket, self.in_store).type is FileType.File)
 
     def is_dir(self) -> bool:
-        """Whether there are objects below it."""
-        return bool(information(self.scheme, self.bucket, self.in_store).type is FileType.Directory)
+        """Whether there are objects below it, as far as this user may look.
+
+        Without the right to list, stores refuse to say that something is not there.
+        """
+        try:
+            return bool(information(self.scheme, self.bucket, self.in_store).type is FileType.Directory)
+        except Refused:
+            return False
 
     def exists(self) -> bool:
         """Whether it is an object, or there are objects below it."""

@@ -93,8 +93,10 @@ class ObjectPlace(Place):
     def _other_digest(self, of: str | None) -> tuple[str, str]:
         if of is None:
             return self._hashed(), CONTENT
-        found = f"The store says nothing of {of}"
-        raise InputError(f"{self._path} must be compared by {of}", found, "Name the object that was read at first")
+        found = "The store does not tell it"
+        raise InputError(
+            f"{self._path} must have the {of} that was written down", found, "Give the address that was read"
+        )
 
     def open(self) -> AbstractContextManager[pa.NativeFile]:
         """The object; what is read are ranges of it."""
