@@ -29,6 +29,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
+from meta_models.places import TablePath, describe_input, table_path
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -50,7 +51,6 @@ from meta_models.run_folder import (
     RunFolder,
     UnitPlan,
     describe_environment,
-    describe_input,
     install_signal_handlers,
     require_space,
     requirements_lock,
@@ -297,12 +297,12 @@ def _evaluate_whole_genes(
 
 def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
-    source = Path(config.dataset)
+    source = table_path(config.dataset)
     beside = (source if source.is_dir() else source.parent) / INFO_FILE
-    named = {
+    named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
-        "init_from": beginnings.files,
+        "init_from": list(beginnings.files),
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}

@@ -300,8 +300,8 @@ def choice_note(names: Sequence[str], saved: str, by_fold: Mapping[int, int]) ->
     folds = ", ".join(f"fold {fold} {name}" for fold, name in other.items())
     text = (
         "The figures of the run are those of choosing a member for each fold by what the others say, which is "
-        f"not {saved} everywhere ({folds}). Scores of members that differ are then ranked together, and AP may be lower "
-        f"than that of {saved} alone, which stands in the leaderboard."
+        f"not {saved} everywhere ({folds}). Scores of members that differ are then ranked together, and AP may be "
+        f"lower than that of {saved} alone, which stands in the leaderboard."
     )
     return (Note("info", text),)
 
