@@ -25,7 +25,8 @@ from meta_models.learners.seam import FitJob, Fitted, Shape
 from meta_models.learners.start import Start
 from meta_models.model import ModelInfo
 from meta_models.model.origin import started_from
-from meta_models.run_folder import UnitHit, UnitKey, UnitStore, describe_input
+from meta_models.places import describe_input
+from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.schema import CLASSES, GENE, BaseModel
 from meta_models.training.fitting.gene_inputs import genes_of_rows
 from meta_models.training.fitting.origin import Origin

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import polars as pl
 
@@ -21,6 +20,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.start import Start
 from meta_models.model import FittedModel, SingleModel
 from meta_models.persistence import load_model
+from meta_models.places import TablePath
 from meta_models.pretraining import EarlierGenes, open_earlier_genes, renamed_recipe
 from meta_models.result import Note
 from meta_models.run_folder import hash_file
@@ -91,10 +91,12 @@ class Beginnings:
         return (*self.runs, *self.folders)
 
     @property
-    def files(self) -> dict[str, list[Path]]:
+    def files(self) -> dict[str, list[TablePath]]:
         """What is read of them, by option: the model files of runs, and the genes of folders."""
-        models = [earlier.run.path / earlier.run.stored.model_file for earlier in self.runs]
-        genes = [file for folder in self.folders for file in (*folder.dataset.paths, *folder.built.genes.files)]
+        models: list[TablePath] = [earlier.run.path / earlier.run.stored.model_file for earlier in self.runs]
+        genes: list[TablePath] = [
+            file for folder in self.folders for file in (*folder.dataset.paths, *folder.built.genes.files)
+        ]
         return {"init_from": models, "pretrain": genes}
 
     def known_genes(self, dataset: Dataset, positions: Positions) -> Mapping[str, str]:
@@ -211,7 +213,10 @@ def open_beginnings(config: TrainingConfig) -> Beginnings:
         If a model file is not as its run wrote it.
     """
     renamed = {there: here for here, there in (text.split("=") for text in config.init_inputs)}
-    runs = tuple(_opened(read_run(path)) for path in config.init_from)
+    names = Counter(path.resolve().name for path in config.init_from)
+    runs = tuple(
+        _opened(read_run(path, str(path) if names[path.resolve().name] > 1 else "")) for path in config.init_from
+    )
     possible = [name for name in config.learners if LEARNERS[name].traits.starts]
     origins = {name: origin for name in possible if (origin := _origin(name, runs, renamed)) is not None}
     used = {origin.start.run for origin in origins.values()}

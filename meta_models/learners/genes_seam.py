@@ -66,10 +66,17 @@ class GeneTracks:
 
     def within(self, low: int, high: int) -> GeneTracks:
         """What lies from `low` to `high` in the arrays, as a part without flank; `offset` is that of its first base."""
-        part = slice(low, high)
+        part, offset = self._arrays(slice(low, high)), self.offset + low - self.flank
+        return replace(part, flank=0, offset=offset, whole=self.gene_length)
+
+    def flanked(self, flank: int) -> GeneTracks:
+        """The same gene with a flank of `flank` positions, or its own, where that is shorter."""
+        cut = max(self.flank - flank, 0)
+        return replace(self._arrays(slice(cut, len(self.codes) - cut)), flank=self.flank - cut)
+
+    def _arrays(self, part: slice) -> GeneTracks:
         return replace(
-            self, flank=0, codes=self.codes[part], offset=self.offset + low - self.flank, whole=self.gene_length,
-            scores={key: values[part] for key, values in self.scores.items()},
+            self, codes=self.codes[part], scores={key: values[part] for key, values in self.scores.items()},
             evidence={name: values[part] for name, values in self.evidence.items()},
         )  # fmt: skip
 

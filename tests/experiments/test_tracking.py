@@ -69,7 +69,7 @@ def test_an_unknown_tracker_is_refused(run_dir: Path, capsys: pytest.CaptureFixt
 
 def test_without_the_library_the_extra_is_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy.exc", None)
-    with pytest.raises(UsageError, match=r"Install meta-models\[tracking\]"):
+    with pytest.raises(UsageError, match=r"Run pip install '\.\[tracking\]'"):
         tracking.make_exporter("mlflow", "e", run_dir.parent)
 
 

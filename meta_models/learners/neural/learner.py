@@ -20,8 +20,8 @@ class NeuralLearner(Learner):
     """What all learners of genes have in common: everything but the body of the net.
 
     The ``features`` of a `Shape` are the tracks of numbers (a base model has two, evidence one), and its ``positions``
-    have the flanks in them. Curves of a fit have ``held_out`` only where there are stop rows: to watch score rows would
-    cost a third more.
+    have the flanks in them. Where there are no stop rows, ``held_out`` of a fit's curves is the loss on some crops of
+    the genes that it scores, or absent where there are none.
     """
 
     Config: ClassVar[type[NeuralConfig]]
@@ -47,7 +47,8 @@ class NeuralLearner(Learner):
         require_libraries()
         from meta_models.learners.neural.prepared import NetPrepared
 
-        with cached(genes, config.crop, resources.cache) as cache:
+        margin = config.architecture(genes.base_models, genes.evidence).margin
+        with cached(genes, config.crop, margin, resources.cache) as cache:
             yield NetPrepared(genes, cache, config, resources.device)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
