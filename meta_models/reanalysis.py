@@ -101,7 +101,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
         _verify(run_dir, name, manifest)
     budget = memory_budget(config.max_memory_gb)
     with install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
-        dataset = _dataset(config, options, manifest, Path(work_dir))
+        dataset = _dataset(config, options, manifest, Path(work_dir), stored.left_out)
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
         run = _Finished(
             run_dir, manifest, stored, result, widened(dataset, result.columns), _genes(config, options, manifest)
@@ -172,10 +172,13 @@ def _artifacts_of_analyses(path: Path) -> list[str]:
         return []
 
 
-def _dataset(config: TrainingConfig, options: AnalysisConfig, manifest: RunManifest, work_dir: Path) -> Dataset:
+def _dataset(
+    config: TrainingConfig, options: AnalysisConfig, manifest: RunManifest, work_dir: Path, left_out: tuple[str, ...]
+) -> Dataset:
     """The table of the run, whose files must have the content that it was trained on."""
     where = config if options.dataset is None else config.model_copy(update={"dataset": options.dataset})
-    dataset, _ = open_training_table(where, work_dir)
+    known = dict.fromkeys(left_out, "left out of the run")
+    dataset = open_training_table(where, work_dir, lambda *_: known).dataset
     require_inputs(dataset.origins, manifest.inputs, where.dataset)
     return dataset
 

@@ -30,7 +30,7 @@ def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Run
         result = train_twice(require_second_pass(task.config, plan.strategy), task, genes)
     else:
         result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, notes=(*_choice(task.config), *result.notes, *notes))
+    result = dataclasses.replace(result, left_out=task.left_out, notes=(*_choice(task.config), *result.notes, *notes))
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
     UnitPlan.remove(folder.path)

@@ -59,11 +59,11 @@ class DaskFarm(Farm):
 
     @property
     def threads(self) -> int:
-        """Threads of a unit: what every worker has for each of those that share its limits."""
-        sharing = Counter[str]()
+        """Threads of a unit: what every worker has for each of those that share its CPUs."""
+        sharing = Counter[tuple[str, tuple[int, ...]]]()
         for worker in self.workers.values():
-            sharing[worker.host] += worker.slots
-        least = min(max(1, worker.threads // sharing[worker.host]) for worker in self.workers.values())
+            sharing[worker.host, worker.cpus] += worker.slots
+        least = min(max(1, worker.threads // sharing[worker.host, worker.cpus]) for worker in self.workers.values())
         return min(least, self.asked_threads or least)
 
     def room(self, address: str) -> int:
@@ -84,7 +84,13 @@ class DaskFarm(Farm):
         """Bytes of this machine's memory that idle workers take."""
         return WORKER_BYTES * len(self.workers) if self.here else 0
 
-    def require(self, peak: int) -> None:
+    @property
+    def host(self) -> str:  # type: ignore[override]
+        """That of the scheduler."""
+        address: str = self.client.scheduler.address
+        return address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+
+    def require(self, peak: int, advice: str = "") -> None:
         """See that each worker has room for a unit of `peak` bytes.
 
         Raises
@@ -97,15 +103,15 @@ class DaskFarm(Farm):
             raise MemoryBudgetError(
                 f"A unit takes {peak / 1e9:.2f} GB, and every worker must have room for it",
                 f"{self._described(least)}",
-                "Give workers more memory, take fewer on a machine, or make smaller batches (--max-batch-gb)",
+                advice or "Give workers more memory, take fewer on a machine, or make smaller batches (--max-batch-gb)",
             )
 
-    def executor(self, work: Callable[[Any], Value], *, threads: int) -> Executor[Any, Value]:
+    def executor(self, work: Callable[[Any], Value], *, threads: int, together: bool = False) -> Executor[Any, Value]:
         """Units of `work` on the cluster; `threads` is for this machine, and others have their own."""
         del threads
         if self.exchange is None:
             raise AssertionError("a cluster that is only looked at does nothing")
-        return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit)
+        return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit, together=together)
 
     def require_shared(self, tables: Sequence[TablePath]) -> None:
         """See that each worker finds the run folder and the `tables` under the same paths.

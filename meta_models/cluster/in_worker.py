@@ -29,6 +29,8 @@ class WorkerFacts:
     ----------
     slots, threads : int
         Units that it does at a time, and CPUs that its process may use.
+    cpus : tuple of int
+        Which ones: workers with the same ones share them.
     memory : int
         Bytes that it may use, with all that runs under the same limit.
     memory_source : str
@@ -38,6 +40,7 @@ class WorkerFacts:
     host: str
     slots: int
     threads: int
+    cpus: tuple[int, ...]
     memory: int
     memory_source: str
     versions: Mapping[str, str]
@@ -77,7 +80,8 @@ def facts(dask_worker: Any) -> WorkerFacts:
     budget = memory_budget()
     return WorkerFacts(
         socket.gethostname(), dask_worker.state.nthreads,
-        cpu_limit(environ=environ).count, budget.bytes, budget.source, library_versions(),
+        cpu_limit(environ=environ).count, tuple(sorted(os.sched_getaffinity(0))),
+        budget.bytes, budget.source, library_versions(),
     )  # fmt: skip
 
 

@@ -155,6 +155,16 @@ class TrainingConfig(Configuration):
         0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
     )
 
+    init_from: OfModel[tuple[LocalPath, ...]] = Field(
+        (),
+        description="Folders of finished runs, of another species say: a learner goes on from its model in one of "
+        "them; genes that the earlier training saw are left out of this run and of every score.",
+    )
+    init_inputs: OfModel[tuple[Annotated[str, Field(pattern=r"^[^=]+=[^=]+$")], ...]] = Field(
+        (),
+        description="Inputs that the runs of --init-from name otherwise, as HERE=THERE: keys of base models, names of "
+        "evidence.",
+    )
     teacher: OfModel[LocalPath | None] = Field(
         None,
         description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
@@ -299,8 +309,8 @@ class TrainingConfig(Configuration):
     # ---- strategy and resources
     strategy: OfModel[str] = Field(
         "auto",
-        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), or auto, "
-        "which chooses by genes and memory.",
+        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), distributed "
+        "(over the workers of --distributed), or auto, which chooses by genes and memory.",
     )
     train_all_genes: OfModel[bool] = Field(
         default=False, description="Force the batch ensemble, which trains on every gene."
@@ -394,10 +404,10 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
-    @field_validator("variants", mode="before")
+    @field_validator("variants", "init_from", "init_inputs", mode="before")
     @classmethod
     def _separated(cls, values: Any) -> Any:
-        """Variants one by one, or several with commas between."""
+        """Variants, runs or inputs one by one, or several with commas between."""
         given = [values] if isinstance(values, str) else values
         if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
             return values
@@ -421,7 +431,16 @@ class TrainingConfig(Configuration):
         self._check_ensemble()
         self._check_learners()
         self._check_teacher()
+        self._check_start()
         return self
+
+    def _check_start(self) -> None:
+        if self.init_inputs and not self.init_from:
+            raise ValueError("init_inputs needs init_from: it says what inputs are called there")
+        if self.init_from and (self.teacher is not None or self.second_pass or self.variants):
+            raise ValueError("init_from goes with neither teacher, second_pass nor variants")
+        if len({*self.init_from}) < len(self.init_from):
+            raise ValueError("init_from must name each run once")
 
     def _check_teacher(self) -> None:
         if self.teacher is None:

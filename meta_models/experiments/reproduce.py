@@ -13,7 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
-from meta_models.experiments.runs import FinishedRun, read_run
+from meta_models.finished_run import FinishedRun, read_run
 from meta_models.pipeline import run_training
 from meta_models.places import describe_input, require_inputs, table_path
 from meta_models.reporting import PAGE, SUMMARY
@@ -111,7 +111,7 @@ def _config(run: FinishedRun, options: ReproduceConfig) -> TrainingConfig:
 def _require_inputs(run: FinishedRun, config: TrainingConfig) -> None:
     """See that the files are those of the run, before anything is trained."""
     with tempfile.TemporaryDirectory() as work_dir:
-        dataset, _ = open_training_table(config, Path(work_dir))
+        dataset = open_training_table(config, Path(work_dir)).dataset
         require_inputs(dataset.origins, run.manifest.inputs, config.dataset)
     others = run.manifest.environment.other_inputs if run.manifest.environment is not None else {}
     for option, files in others.items():

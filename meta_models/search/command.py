@@ -117,7 +117,8 @@ def _searched(
 def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget) -> _Ready:
     """Read, split and screen: what is kept out is not looked at."""
     with folder.phase("reading"):
-        dataset, positions = open_training_table(config, work_dir)
+        table = open_training_table(config, work_dir)
+        dataset, positions = table.dataset, table.positions
         split = keep_out(dataset, positions, config)
         searched, own = split.searched
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
