@@ -29,6 +29,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
+from meta_models.places import TablePath, describe_input, table_path
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -50,11 +51,11 @@ from meta_models.run_folder import (
     RunFolder,
     UnitPlan,
     describe_environment,
-    describe_input,
     install_signal_handlers,
     require_space,
     requirements_lock,
 )
+from meta_models.starts import Beginnings, open_beginnings
 from meta_models.table_checks import check_features, check_tables
 from meta_models.training.auto import resolved
 from meta_models.training.distillation.teacher import require_teacher
@@ -90,19 +91,20 @@ def run_training(config: TrainingConfig) -> ExitCode:
         read_targets(config.targets)
     if config.teacher is not None:
         require_teacher(config.teacher)
+    beginnings = open_beginnings(config)
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
     with hard_limit, install_signal_handlers(), one_blas_thread():
         if config.dry_run or config.out_dir is None:
-            return _print_plan(config, budget)
+            return _print_plan(config, beginnings, budget)
         with (
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
             _farm(config, folder, budget) as farm,
         ):
-            analyses = _run(_resumed(config, folder), folder, work_dir, budget, sampler, farm)
+            analyses = _run(_resumed(config, folder), beginnings, folder, work_dir, budget, sampler, farm)
     return ExitCode.DONE if analyses is None else require_targets(analyses)
 
 
@@ -129,7 +131,9 @@ def _require_apart(config: TrainingConfig) -> None:
     """Before the run folder is made: nothing that is written there is read."""
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    require_apart(outputs, named_tables(config), {"--targets": config.targets, "--teacher": config.teacher})
+    named = {f"--init-from {path}": path for path in config.init_from}
+    others = {"--targets": config.targets, "--teacher": config.teacher, **named}
+    require_apart(outputs, named_tables(config), others)
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -147,10 +151,10 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
     return config.model_copy(update={"analyses": (*config.analyses, *more), "targets": config.targets or added.targets})
 
 
-def _print_plan(config: TrainingConfig, budget: MemoryBudget) -> ExitCode:
+def _print_plan(config: TrainingConfig, beginnings: Beginnings, budget: MemoryBudget) -> ExitCode:
     with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
-        tables = open_tables(config, Path(work_dir), budget.bytes)
-        check_tables(tables, config)
+        tables = open_tables(config, Path(work_dir), budget.bytes, beginnings.known_genes)
+        check_tables(tables, config, beginnings)
         plan = _farmed(_plan(tables.profile(), config, budget, tables.positions), tables, farm)
         _require_units(plan, farm)
         say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
@@ -183,17 +187,24 @@ class _Ready:
 
 
 def _run(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, sampler: PeakSampler, farm: Farm
+    config: TrainingConfig,
+    beginnings: Beginnings,
+    folder: RunFolder,
+    work_dir: Path,
+    budget: MemoryBudget,
+    sampler: PeakSampler,
+    farm: Farm,
 ) -> AnalysisRun | None:
     """None where the run was only planned."""
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables, plan, notes = _opened(config, folder, work_dir, budget, farm)
+        tables, plan, notes = _opened(config, beginnings, folder, work_dir, budget, farm)
     with _phase("screening", folder, sampler):
         ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
+        beginnings.require_kept(ready.screened.features)
     with _phase("training", folder, sampler):
-        task = _with_tables(_task(config, ready, folder, ends_at), tables, work_dir, farm)
+        task = _with_tables(_task(config, ready, folder, ends_at), tables, beginnings, work_dir, farm)
         if config.plan_only:
             planned(plan, task, folder)
             return None
@@ -202,16 +213,19 @@ def _run(
 
 
 def _opened(
-    config: TrainingConfig, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
+    config: TrainingConfig, beginnings: Beginnings, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
-    tables = open_tables(config, work_dir, budget.bytes)
-    profile, notes = tables.profile(), check_tables(tables, config)
+    tables = open_tables(config, work_dir, budget.bytes, beginnings.known_genes)
+    profile, notes = tables.profile(), check_tables(tables, config, beginnings)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
     plan = _farmed(_plan(profile, config, budget, tables.positions), tables, farm)
-    folder.update(environment=_environment(tables, plan, config))
-    for line in (*profile.lines(), plan.selected(), plan.device_line(), *plan.shard_lines()):
+    folder.update(environment=_environment(tables, beginnings, plan, config))
+    began = beginnings.notes(tables.left_out, config)
+    lines = (*profile.lines(), plan.selected(), plan.device_line(), *plan.shard_lines(), *(note.text for note in began))
+    for line in lines:
         logger.info("%s", line)
+    notes = (*notes, *began)
     tables, notes = _with_possible_genes(tables, plan, config, notes)
     _require_room(plan, tables, folder, farm)
     return tables, plan, notes
@@ -281,13 +295,14 @@ def _evaluate_whole_genes(
     return whole, result
 
 
-def _environment(tables: Tables, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
+def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
-    source = Path(config.dataset)
+    source = table_path(config.dataset)
     beside = (source if source.is_dir() else source.parent) / INFO_FILE
-    named = {
+    named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
+        "init_from": list(beginnings.files),
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
@@ -317,9 +332,14 @@ def _read_pool(pool: Dataset | GeneTable | None, work_dir: Path) -> Pool | None:
     return Pool(pool, positions, hashes, work_dir / "mined")
 
 
-def _with_tables(task: TrainingTask, tables: Tables, work_dir: Path, farm: Farm) -> TrainingTask:
+def _with_tables(
+    task: TrainingTask, tables: Tables, beginnings: Beginnings, work_dir: Path, farm: Farm
+) -> TrainingTask:
     pool = _read_pool(tables.pool, work_dir)
-    return dataclasses.replace(task, pool=pool, trained=_trained_genes(tables), farm=farm)
+    return dataclasses.replace(
+        task, pool=pool, trained=_trained_genes(tables), farm=farm, origins=beginnings.origins,
+        left_out=tuple(sorted(tables.left_out)),
+    )  # fmt: skip
 
 
 def _trained_genes(tables: Tables) -> TrainedGenes | None:

@@ -269,6 +269,8 @@ class TrainingResult:
         What the leaderboard compares; not stored with the result.
     columns : mapping of str to ndarray of float32 (n_rows,)
         Features of the rows that do not stand in the table: those of the first pass, out of fold; most often none.
+    left_out : tuple of str
+        Genes of the table that were left out, since a model that was gone on from knows them; sorted.
     """
 
     strategy: str
@@ -292,6 +294,7 @@ class TrainingResult:
     leaderboard: LeaderboardRecord | None = None
     contenders: Contenders = field(default_factory=Contenders)
     columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def explained_fold_models(self) -> Mapping[int, FittedModel]:

@@ -74,6 +74,7 @@ class StoredResult:
     mining: tuple[MiningRecord, ...]
     leaderboard: LeaderboardRecord | None = None
     columns_file: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def artifacts(self) -> tuple[str, ...]:

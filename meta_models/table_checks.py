@@ -13,14 +13,20 @@ from meta_models.inference.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.result import Note
 from meta_models.schema import GENE
+from meta_models.starts import Beginnings
 from meta_models.training.mining.pool import require_features
 from meta_models.training.several.contestants import require_groups
 
 logger = logging.getLogger(__name__)
 
 
-def check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
+def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings) -> tuple[Note, ...]:
     """See that ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some, and all variants are there.
+
+    Parameters
+    ----------
+    beginnings : Beginnings
+        What is gone on from: it reads the same inputs, and knows nothing of ``--eval-dataset``.
 
     Returns
     -------
@@ -33,6 +39,7 @@ def check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
         If it is not so.
     """
     require_groups(config, tables.dataset)
+    beginnings.require_same_inputs(tables, config)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
     if external is not None:
@@ -40,6 +47,7 @@ def check_tables(tables: Tables, config: TrainingConfig) -> tuple[Note, ...]:
         known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
         refuse_overlap(known, positions, external, table="--eval-dataset")
         refuse_copies(ours, positions, external.source)
+        beginnings.refuse_known(positions, external, "--eval-dataset")
         found += _notes_of(positions, "--eval-dataset")
         found += [Note("info", f"--eval-dataset: {text}") for text in positions.joined]
     if whole is not None:

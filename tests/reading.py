@@ -23,7 +23,8 @@ def features_of(table: Path) -> tuple[str, ...]:
     """Open `table`, read its narrow columns, plan, screen, fold and read every feature; the features that are kept."""
     config = TrainingConfig(dataset=str(table), n_folds=2, n_estimators=2)
     with tempfile.TemporaryDirectory() as work_dir:
-        dataset, positions = open_training_table(config, Path(work_dir))
+        table = open_training_table(config, Path(work_dir))
+        dataset, positions = table.dataset, table.positions
         profile = profile_dataset(dataset, positions)
         make_plan(profile, config, memory_budget(None), cpu_limit(None), positions)
         screened = screen_table(dataset, positions, config)

@@ -34,7 +34,7 @@ def require_library() -> Any:
         return import_module("distributed")
     except ImportError as error:
         raise UsageError(
-            "--distributed needs the extra [distributed]", f"{error}", "pip install 'meta-models[distributed]'"
+            "--distributed needs the extra [distributed]", f"{error}", "pip install '.[distributed]'"
         ) from error
 
 

@@ -15,6 +15,7 @@ from meta_models.cluster.connection import connected
 from meta_models.cluster.executor import DaskExecutor
 from meta_models.cluster.in_worker import WorkerFacts, facts, probe
 from meta_models.errors import MemoryBudgetError, UsageError
+from meta_models.places import TablePath, place
 from meta_models.run_folder import atomic_write, library_versions, require_versions
 from meta_models.run_folder.visibility import wait_for
 from meta_models.workers import Executor, Farm
@@ -112,7 +113,7 @@ class DaskFarm(Farm):
             raise AssertionError("a cluster that is only looked at does nothing")
         return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit, together=together)
 
-    def require_shared(self, tables: Sequence[Path]) -> None:
+    def require_shared(self, tables: Sequence[TablePath]) -> None:
         """See that each worker finds the run folder and the `tables` under the same paths.
 
         Raises
@@ -124,7 +125,7 @@ class DaskFarm(Farm):
             return
         word, at, home = secrets.token_hex(16), self.exchange.absolute(), Path.cwd()
         atomic_write(at / "probe", word.encode())
-        sizes = [(path.absolute(), path.stat().st_size) for path in tables]
+        sizes = [(path.absolute(), place(path).size()) for path in tables]
         found = {}
         for number, address in enumerate(self.workers):
             found[address] = self.client.run(probe, at, word, number, home, sizes, workers=[address])[address]

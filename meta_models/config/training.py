@@ -24,7 +24,7 @@ from meta_models.config.sections import flat, upgraded, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, LearnerConfig
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalPath, TableName
 
 #: Ways of combining members.
 Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
@@ -46,16 +46,16 @@ class TrainingConfig(Configuration):
     """
 
     # ---- input and output
-    dataset: OfModel[LocalName] = Field(
+    dataset: OfModel[TableName] = Field(
         "demo",
         description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table ('built-in:demo' where a path "
         "has that name).",
     )
     out_dir: OfStart[LocalPath | None] = Field(None, description="Run folder; must be empty or absent.")
-    eval_dataset: OfAnalysis[LocalName | None] = Field(
+    eval_dataset: OfAnalysis[TableName | None] = Field(
         None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
     )
-    oof_dataset: OfAnalysis[LocalName | None] = Field(
+    oof_dataset: OfAnalysis[TableName | None] = Field(
         None,
         description="Table of all positions of the training genes, or built folder; each is scored by the model "
         "of its fold.",
@@ -137,7 +137,7 @@ class TrainingConfig(Configuration):
         description="Train a second time, on what the first models say out of fold around each position of a built "
         "folder's genes, too; kept where the other folds gain by it. It takes about four times as many fits.",
     )
-    mine_negatives: OfModel[LocalName | None] = Field(
+    mine_negatives: OfModel[TableName | None] = Field(
         None,
         description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
     )
@@ -155,6 +155,16 @@ class TrainingConfig(Configuration):
         0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
     )
 
+    init_from: OfModel[tuple[LocalPath, ...]] = Field(
+        (),
+        description="Folders of finished runs, of another species say: a learner goes on from its model in one of "
+        "them; genes that the earlier training saw are left out of this run and of every score.",
+    )
+    init_inputs: OfModel[tuple[Annotated[str, Field(pattern=r"^[^=]+=[^=]+$")], ...]] = Field(
+        (),
+        description="Inputs that the runs of --init-from name otherwise, as HERE=THERE: keys of base models, names of "
+        "evidence.",
+    )
     teacher: OfModel[LocalPath | None] = Field(
         None,
         description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
@@ -394,10 +404,10 @@ class TrainingConfig(Configuration):
             if name not in kept and name in before and before[name] != values[name]
         )
 
-    @field_validator("variants", mode="before")
+    @field_validator("variants", "init_from", "init_inputs", mode="before")
     @classmethod
     def _separated(cls, values: Any) -> Any:
-        """Variants one by one, or several with commas between."""
+        """Variants, runs or inputs one by one, or several with commas between."""
         given = [values] if isinstance(values, str) else values
         if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
             return values
@@ -421,7 +431,16 @@ class TrainingConfig(Configuration):
         self._check_ensemble()
         self._check_learners()
         self._check_teacher()
+        self._check_start()
         return self
+
+    def _check_start(self) -> None:
+        if self.init_inputs and not self.init_from:
+            raise ValueError("init_inputs needs init_from: it says what inputs are called there")
+        if self.init_from and (self.teacher is not None or self.second_pass or self.variants):
+            raise ValueError("init_from goes with neither teacher, second_pass nor variants")
+        if len({*self.init_from}) < len(self.init_from):
+            raise ValueError("init_from must name each run once")
 
     def _check_teacher(self) -> None:
         if self.teacher is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -13,16 +14,43 @@ from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.gene_table import GeneTable
 from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.left_out import with_relatives, without_genes
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.dataset.whole_genes import WholeGenes, choose_whole_genes
 from meta_models.errors import UsageError
+from meta_models.places import TablePath, table_path
 from meta_models.schema import GENE
 
+#: Chooses genes of a table with these narrow columns: their ids, and why.
+ChooseGenes = Callable[[Dataset, Positions], Mapping[str, str]]
 #: The built-in table, and a name of it that no path has.
 DEMO, BUILT_IN = "demo", "built-in:demo"
+
+
+def no_genes(dataset: Dataset, positions: Positions) -> Mapping[str, str]:
+    """Choose none."""
+    del dataset, positions
+    return {}
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """Made by `open_training_table`.
+
+    Attributes
+    ----------
+    positions : Positions
+        The narrow columns of `dataset`.
+    left_out : mapping of str to str
+        Genes that were left out of it, and why.
+    """
+
+    dataset: Dataset
+    positions: Positions
+    left_out: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -43,6 +71,8 @@ class Tables:
         Genes of a built folder that are scored at every position, in place of `whole_genes` and of `external`.
     trained : GeneFolder or None
         The genes of the training table, where a learner reads them whole.
+    left_out : mapping of str to str
+        Genes that were left out of the training table, and why.
     """
 
     dataset: Dataset
@@ -53,6 +83,7 @@ class Tables:
     genes: WholeGenes | None = None
     external_genes: WholeGenes | None = None
     trained: GeneFolder | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def profile(self) -> DatasetProfile:
         """What strategies and their memory are chosen by."""
@@ -65,15 +96,15 @@ class Tables:
         )
 
 
-def named_tables(config: TrainingConfig) -> dict[str, Path]:
+def named_tables(config: TrainingConfig) -> dict[str, TablePath]:
     """The tables on disk that `config` names, by option."""
     names = ("dataset", "mine_negatives", "oof_dataset", "eval_dataset")
     given = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
     named = {option: name for option, name in given.items() if name is not None}
-    return {o: Path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
+    return {o: table_path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
 
 
-def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
+def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: ChooseGenes = no_genes) -> Tables:
     """Open every table that `config` names.
 
     Parameters
@@ -82,6 +113,8 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
         Folder for working files.
     budget : int
         Memory budget in bytes: it tells how many whole genes are scored.
+    left_out : callable
+        As in `open_training_table`.
 
     Raises
     ------
@@ -92,9 +125,10 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
     def opened(source: str | None, name: str) -> Dataset | None:
         if source is None:
             return None
-        return open_dataset(Path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
+        return open_dataset(table_path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
 
-    dataset, positions = open_training_table(config, work_dir)
+    table = open_training_table(config, work_dir, left_out)
+    dataset, positions = table.dataset, table.positions
     genes = _whole_genes(config, positions, budget)
     return Tables(
         dataset,
@@ -104,21 +138,22 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int) -> Tables:
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
-        trained=BuiltFolder.open(Path(config.dataset)).genes if config.reads_genes else None,
+        trained=BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None,
+        left_out=table.left_out,
     )
 
 
 def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:
     """The training genes in ``--mine-negatives`` where that is a built folder."""
-    if config.mine_negatives is None or not is_built(Path(config.mine_negatives)):
+    if config.mine_negatives is None or not is_built(table_path(config.mine_negatives)):
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
-    return GeneTable.open(config.mine_negatives, BuiltFolder.open(Path(config.mine_negatives)).genes, trained)
+    return GeneTable.open(config.mine_negatives, BuiltFolder.open(table_path(config.mine_negatives)).genes, trained)
 
 
 def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
     """The genes of ``--eval-dataset`` where it is a built folder."""
-    path, how = Path(config.eval_dataset or ""), config.whole_genes
+    path, how = table_path(config.eval_dataset or ""), config.whole_genes
     if config.eval_dataset is None or how == "off" or not is_built(path):
         return None
     return choose_whole_genes(BuiltFolder.open(path).genes, how, only=None, budget=budget, seed=config.seed)
@@ -126,24 +161,26 @@ def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
 
 def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> WholeGenes | None:
     """The genes that are scored at every position: of ``--oof-dataset``, or else of the training table's own folder."""
-    path = Path(config.dataset if config.oof_dataset is None else config.oof_dataset)
+    path = table_path(config.dataset if config.oof_dataset is None else config.oof_dataset)
     how = config.whole_genes if config.oof_dataset is None or config.whole_genes != "off" else "auto"
     own = config.oof_dataset is None
     if how == "off" or (own and is_built_in(config.dataset)) or not is_built(path):
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
-    only = trained if not own or config.sample_genes is not None else None
+    only = trained if not own or config.sample_genes is not None or config.init_from else None
     genes, beside = BuiltFolder.open(path).genes, config.contenders
     return choose_whole_genes(genes, how, only=only, budget=budget, seed=config.seed, contenders=beside)
 
 
-def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset, Positions]:
+def open_training_table(config: TrainingConfig, work_dir: Path, left_out: ChooseGenes = no_genes) -> TrainingTable:
     """The table (or so many of its genes and negatives as the configuration asks for) and its narrow columns.
 
     Parameters
     ----------
     work_dir : Path
         Where the built-in table, or a text table as Parquet, is put.
+    left_out : callable
+        Which genes are left out of the table, with all that no split may part from them.
 
     Raises
     ------
@@ -152,19 +189,23 @@ def open_training_table(config: TrainingConfig, work_dir: Path) -> tuple[Dataset
     InputError
         If the files are no table as the contract says.
     """
-    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else Path(config.dataset)
+    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else table_path(config.dataset)
     dataset = open_dataset(
         source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
     )
     positions = read_positions(dataset)
     require_chromosomes(positions.frame, config.base_train_chroms, dataset.info, dataset.source)
+    why = with_relatives(positions, left_out(dataset, positions))
+    if why:
+        rows = without_genes(positions, why, dataset.source)
+        dataset, positions = dataset.with_rows(rows), positions.filter(rows)
     if config.sample_genes is not None:
         rows = choose_genes(positions, config.sample_genes, config.seed)
         dataset, positions = dataset.with_rows(rows), positions.filter(rows)
     if config.thin_negatives is not None:
         rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
         dataset = dataset.with_rows(rows)
-    return dataset, positions
+    return TrainingTable(dataset, positions, why)
 
 
 def is_built_in(dataset: str) -> bool:

@@ -28,8 +28,9 @@ from meta_models.experiments.differences import (
 from meta_models.experiments.genes import changed_counts, gene_changes
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.rows import SharedRows, shared_rows
-from meta_models.experiments.runs import FinishedRun, read_runs
+from meta_models.experiments.runs import read_runs
 from meta_models.experiments.significance import FoldTest, RankTest, friedman_test
+from meta_models.finished_run import FinishedRun
 from meta_models.result import SCREENED
 from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make_folder
 from meta_models.schema import GENE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meta_models.experiments.runs import FinishedRun
+from meta_models.finished_run import FinishedRun
 from meta_models.run_folder import RunManifest
 
 

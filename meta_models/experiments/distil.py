@@ -8,7 +8,7 @@ from typing import Any
 from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode
 from meta_models.experiments.options import DistilConfig
-from meta_models.experiments.runs import read_run
+from meta_models.finished_run import read_run
 from meta_models.pipeline import run_training
 
 #: What of the teacher's configuration is not the student's: how it was made, and what was looked at in particular.

@@ -13,7 +13,7 @@ from meta_models.experiments.compare import TableComparison, compared, compariso
 from meta_models.experiments.experiment_file import Experiment, Variant, read_experiment, shown
 from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
-from meta_models.experiments.runs import FinishedRun, read_run
+from meta_models.finished_run import FinishedRun, read_run
 from meta_models.resources.blas import one_blas_thread
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from meta_models.errors import UsageError
 from meta_models.experiments.measures import MEASURES, Measured
-from meta_models.experiments.runs import FinishedRun
+from meta_models.finished_run import FinishedRun
 
 _EXAMPLE = "- {gate: overfitting, at_most: 1.05}"
 _Bound = Annotated[float | None, Field(allow_inf_nan=False)]

@@ -131,7 +131,7 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
         from mlflow.exceptions import MlflowException
     except ImportError as error:
         raise UsageError(
-            "--to mlflow needs MLflow", f"Not installed: {error.name}", "Install meta-models[tracking]"
+            "--to mlflow needs MLflow", f"Not installed: {error.name}", "Run pip install '.[tracking]'"
         ) from None
     return MlflowClient, (MlflowException, sqlalchemy.exc.SQLAlchemyError)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from meta_models.errors import ExitCode, MetaModelsError, TargetMissed, UsageError
 from meta_models.experiments.mlflow_exporter import MlflowExporter
 from meta_models.experiments.options import TrackConfig
-from meta_models.experiments.runs import read_run
 from meta_models.experiments.tracked import Exporter, tracked
 from meta_models.experiments.wandb_exporter import WandbExporter
+from meta_models.finished_run import read_run
 
 logger = logging.getLogger(__name__)
 _EXPERIMENT = str(TrackConfig.model_fields["experiment"].default)

@@ -108,7 +108,7 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
         library = import_module("wandb")
     except ImportError as error:
         raise UsageError(
-            "--to wandb needs Weights & Biases", f"Not installed: {error.name}", "Install meta-models[wandb]"
+            "--to wandb needs Weights & Biases", f"Not installed: {error.name}", "Run pip install '.[wandb]'"
         ) from None
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     return library, (OSError, library.errors.Error)

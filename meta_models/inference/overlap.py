@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,7 @@ from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.model import ModelInfo
+from meta_models.model.origin import assembly_of, loci_elsewhere
 from meta_models.names import gene_key, gene_key_set
 from meta_models.schema import GENE
 
@@ -47,10 +49,38 @@ class TrainedOn:
     @classmethod
     def of_model(cls, info: ModelInfo) -> Self:
         """The genes that a model names."""
-        facts = info.provenance.get("dataset")
-        assembly = facts.get("assembly") if isinstance(facts, dict) else None
-        known = assembly if isinstance(assembly, str) else None
-        return cls(frozenset(gene_key_set(info.genes)), frozenset(info.families), info.loci, known)
+        return cls(frozenset(gene_key_set(info.genes)), frozenset(info.families), info.loci, assembly_of(info))
+
+    @classmethod
+    def ever_by_model(cls, info: ModelInfo) -> tuple[Self, ...]:
+        """The same, and stretches of other assemblies that models saw which it went on from."""
+        earlier = (cls(frozenset(), frozenset(), loci, assembly) for assembly, loci in loci_elsewhere(info).items())
+        return (cls.of_model(info), *earlier)
+
+    def shared(self, positions: Positions, assembly: str | None) -> Shared:
+        """What a table of `assembly` shares with it; positions only where the assembly is, or may be, the same."""
+        codes, names = coded(positions.frame[GENE])
+        genes = {gene for gene in names if gene_key(gene) in self.genes}
+        same = self.assembly is None or assembly is None or self.assembly == assembly
+        within = genes_within(spans(positions.frame, pl.Series(codes)), self.loci) if same else set()
+        return Shared(genes, self.families & positions.families(), {names[code] for code in within})
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Returned by `TrainedOn.shared`.
+
+    Attributes
+    ----------
+    genes, families : set of str
+        Genes of the table that were trained on, and families; as the table writes them.
+    overlapping : set of str
+        Genes of the table that share positions of a strand with what was trained on.
+    """
+
+    genes: set[str]
+    families: set[str] | frozenset[str]
+    overlapping: set[str]
 
 
 def refuse_overlap(known: TrainedOn, positions: Positions, dataset: Dataset, *, table: str = "The table") -> None:
@@ -68,15 +98,11 @@ def refuse_overlap(known: TrainedOn, positions: Positions, dataset: Dataset, *, 
     InputError
         With the number of what is shared, and some of their names.
     """
-    genes = {gene for gene in texts(positions.frame[GENE]) if gene_key(gene) in known.genes}
-    _refuse(genes, "genes", dataset.source, table)
-    _refuse(known.families & positions.families(), "gene families", dataset.source, table)
-    theirs = dataset.info.assembly
-    if known.assembly is None or theirs is None or known.assembly == theirs:
-        codes, names = coded(positions.frame[GENE])
-        within = genes_within(spans(positions.frame, pl.Series(codes)), known.loci)
-        overlapping = {names[code] for code in within}
-        _refuse(overlapping, "genes that overlap those trained on, on the same strand", dataset.source, table)
+    shared = known.shared(positions, dataset.info.assembly)
+    _refuse(shared.genes, "genes", dataset.source, table)
+    _refuse(shared.families, "gene families", dataset.source, table)
+    what = "genes that overlap those trained on, on the same strand"
+    _refuse(shared.overlapping, what, dataset.source, table)
 
 
 def refuse_copies(trained: Positions, positions: Positions, source: str) -> None:
@@ -88,13 +114,28 @@ def refuse_copies(trained: Positions, positions: Positions, source: str) -> None
         With the number of such genes, and some of their names.
     """
     scores = [c for base in trained.bases if base in positions.bases for c in base.columns]
-    frames = [found.frame.select(pl.col(GENE).cast(pl.String), "label", *scores) for found in (trained, positions)]
-    ours, theirs = (coded(frame[GENE]) for frame in frames)
+    _refuse(copies_of(trained.frame, positions.frame, scores), "genes with the rows of those trained on", source,
+            "--eval-dataset")  # fmt: skip
+
+
+def copies_of(trained: pl.DataFrame, frame: pl.DataFrame, scores: Sequence[str]) -> set[str]:
+    """Genes of `frame` that hold the rows of genes of `trained`, whatever their names are.
+
+    Parameters
+    ----------
+    trained, frame : polars.DataFrame
+        ``gene_id``, ``label`` and `scores` of each row.
+    scores : sequence of str
+        Base scores that mean the same in both; where there are none, nothing can be said.
+    """
+    if not scores:
+        return set()
+    frames = [found.select(pl.col(GENE).cast(pl.String), "label", *scores) for found in (trained, frame)]
+    ours, theirs = (coded(found[GENE]) for found in frames)
     first = len(ours[1])
     genes = pl.concat([pl.Series(ours[0]), pl.Series(theirs[0] + first)])
     pairs = copied_genes(genes, pl.concat(frames).drop(GENE)).filter((pl.col("a") < first) & (pl.col("b") >= first))
-    copies = {theirs[1][code - first] for code in pairs["b"]}
-    _refuse(copies, "genes with the rows of those trained on", source, "--eval-dataset")
+    return {theirs[1][code - first] for code in pairs["b"]}
 
 
 def _refuse(shared: set[str] | frozenset[str], what: str, source: str, table: str) -> None:

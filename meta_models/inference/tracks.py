@@ -37,7 +37,7 @@ def chosen_formats(asked: Sequence[str] | None) -> tuple[str, ...]:
     if asked is not None:
         return tuple(asked)
     if find_spec("pyBigWig") is None:
-        logger.warning("No bigWig tracks: they need pyBigWig (meta-models[genomics])")
+        logger.warning("No bigWig tracks: they need pyBigWig (pip install '.[genomics]')")
         return ("bed", "bedgraph")
     return ("bed", "bedgraph", "bigwig")
 
@@ -64,7 +64,7 @@ def require_tracks(formats: Sequence[str], columns: Iterable[str]) -> None:
         raise UsageError(
             "bigWig tracks need pyBigWig",
             "It is not installed",
-            "Install meta-models[genomics], or give --track-formats bed bedgraph",
+            "Run pip install '.[genomics]', or give --track-formats bed bedgraph",
         )
     missing = sorted({"chrom", "genomic_position"} - set(columns))
     if missing:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
-from meta_models.features import Recipe
+from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.inference.ensemble_model_loader import resolve
 from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.seam import LEAST_VALUE
@@ -229,6 +229,8 @@ def _require_probabilities(model: FittedModel) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(_ROWS, model.n_features_in_)).astype(np.float32)
     X[1], X[2], X[3] = LEAST_VALUE, np.finfo(np.float32).max, np.nan
+    codes = [model.feature_names.index(name) for name in MOTIF_COLUMNS if name in model.feature_names]
+    X[:, codes] = rng.integers(0, N_CODE + 1, (_ROWS, len(codes)))
     for name, scores in model.scores_of_gene(_made_up_gene(model, rng), np.arange(_ROWS)).items():
         X[:, model.feature_names.index(name)] = scores
     probabilities = model.predict_proba(X)

@@ -21,6 +21,4 @@ def required(library: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
-        raise UsageError(
-            f"This learner needs {library}, which is not installed: pip install 'meta-models[{extra}]'"
-        ) from None
+        raise UsageError(f"This learner needs {library}, which is not installed: pip install '.[{extra}]'") from None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob, Fitted, Matrix, Predictor, Prepared
+from meta_models.learners.start import Start
 
 N_CODE = 4
 """The code of an unknown base; A, C, G and T are 0 to 3."""
@@ -65,10 +66,17 @@ class GeneTracks:
 
     def within(self, low: int, high: int) -> GeneTracks:
         """What lies from `low` to `high` in the arrays, as a part without flank; `offset` is that of its first base."""
-        part = slice(low, high)
+        part, offset = self._arrays(slice(low, high)), self.offset + low - self.flank
+        return replace(part, flank=0, offset=offset, whole=self.gene_length)
+
+    def flanked(self, flank: int) -> GeneTracks:
+        """The same gene with a flank of `flank` positions, or its own, where that is shorter."""
+        cut = max(self.flank - flank, 0)
+        return replace(self._arrays(slice(cut, len(self.codes) - cut)), flank=self.flank - cut)
+
+    def _arrays(self, part: slice) -> GeneTracks:
         return replace(
-            self, flank=0, codes=self.codes[part], offset=self.offset + low - self.flank, whole=self.gene_length,
-            scores={key: values[part] for key, values in self.scores.items()},
+            self, codes=self.codes[part], scores={key: values[part] for key, values in self.scores.items()},
             evidence={name: values[part] for name, values in self.evidence.items()},
         )  # fmt: skip
 
@@ -129,6 +137,8 @@ class TrainingGenes:
         Number of the gene in `genes`, and 0-based position in it on the sense strand, of each row of the table.
     seed : int
         Seed of everything random.
+    start : Start or None
+        The model of another run that fits go on from.
     """
 
     genes: Iterable[LabelledGene]
@@ -139,6 +149,7 @@ class TrainingGenes:
     gene_of_row: NDArray[np.int64]
     position_of_row: NDArray[np.int64]
     seed: int = 0
+    start: Start | None = None
 
 
 class GenePredictor(Predictor):

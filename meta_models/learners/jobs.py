@@ -21,16 +21,27 @@ ClassWeights: TypeAlias = Literal["none", "balanced"]
 CLASS_WEIGHTS = "What classes count: as their rows do (none), or all the same (balanced)."
 
 
-def rows_trained_on(job: FitJob, weights: NDArray[np.float32] | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Numbers of the rows of ``job.train`` that count, (m,), and what they count, (m,), with a mean of 1.
+def rows_trained_on(
+    job: FitJob, classes: NDArray[np.integer | np.bool_], weights: NDArray[np.float32] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers (m,) of the rows of ``job.train`` that count, and what they count (m,): 1 on average in the rarest class.
 
-    A row of weight 0 is left out: forests, histograms and neighbour searches would see it. The mean of 1 keeps
-    penalties and least sums of hessians on the scale of rows: sampling weights of 18 on average would undo them.
+    A row of weight 0 is left out: forests, histograms and neighbour searches would see it. Penalties, least sums of
+    hessians and smoothing are set for rows, and sites, of which there are few, are what they bear on: with a mean of 1
+    over all rows a site would count 1/18 where the others are a sample of one in 18, and no leaf would be made for it.
     """
     given = job.weights if job.weights is not None else weights
     rows = np.flatnonzero(job.train if given is None else job.train & (given > 0))
     counted = np.ones(len(rows)) if given is None else given[rows].astype(np.float64)
-    return rows, counted / counted.mean() if len(rows) else counted
+    return rows, counted / _mean_of_rarest(classes[rows], counted) if len(rows) else counted
+
+
+def _mean_of_rarest(classes: NDArray[np.integer | np.bool_], counted: NDArray[np.float64]) -> float:
+    """Mean weight of the rows of the class that weighs least."""
+    numbers = classes.astype(np.int64)
+    rows, totals = np.bincount(numbers), np.bincount(numbers, counted)
+    rarest = np.argmin(np.where(rows > 0, totals, np.inf))
+    return float(totals[rarest] / rows[rarest])
 
 
 def balanced(weights: NDArray[np.float64], classes: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -82,7 +93,7 @@ class RowsPrepared(Prepared):
         self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int  # noqa: ARG002
     ) -> Fitted:  # fmt: skip
         """Learn, and score what is held out."""
-        predictor, facts = self.learn(job, labels, *rows_trained_on(job, weights))
+        predictor, facts = self.learn(job, labels, *rows_trained_on(job, labels, weights))
         return Fitted(predictor, scores_of(predictor, self.rows, job.score), facts=facts)
 
 

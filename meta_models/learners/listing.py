@@ -43,7 +43,7 @@ def _facts(learner: Learner, package: str | None) -> str:
         *(["table on disk"] if traits.on_disk else []),
         *(["streamed"] if traits.streamed else []),
         *(["GPU"] if "cuda" in traits.devices else []),
-        f"needs meta-models[{traits.extra}]" if traits.extra else "installed",
+        f"needs '.[{traits.extra}]'" if traits.extra else "installed",
         *([f"from {package}"] if package else []),
     ]
     return ", ".join(parts)

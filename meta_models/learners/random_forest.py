@@ -6,20 +6,21 @@ it held ``smoothing`` more rows, and the forest is their mean: the geometric mea
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Task, TreeConfig
+from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
+from meta_models.learners.jobs import balanced
 from meta_models.learners.seam import Shape, Traits, Tune
 
 #: Bytes of a node in scikit-learn and in the forms of conversion (``python benchmarks/footprints.py``).
 _NODE_BYTES = 220
-#: Leaves for each row of the rarer side: .33 to .48 in simulated tables, where nothing tells the classes for sure, far
+#: Leaves for each row of the rarer side: up to .55 in simulated tables, where nothing tells the classes for sure, far
 #: fewer in real ones.
-_LEAVES_OF_SITE = 0.5
+_LEAVES_OF_SITE = 0.6
 
 
 class RandomForestConfig(TreeConfig):
@@ -35,13 +36,22 @@ class RandomForestConfig(TreeConfig):
         0.2, description="Share of the features drawn for each split."
     )
     bootstrap: bool = Field(default=True, description="Draw the rows of each tree with replacement.")
+    split_by: Literal["rows", "weights"] = Field(
+        "rows",
+        description="What splits are found by: rows, both classes counting the same, or the weights of the rows.",
+    )
     smoothing: Annotated[float, Field(gt=0), Tune(0.1, 10, log=True)] = Field(
         1.0, description="Rows of the average share of the class that are added to each leaf."
     )
 
 
 class RandomForest(BinnedTreeLearner):
-    """Trees that are grown side by side, each on its own draw of rows, each split on its own draw of features."""
+    """Trees that are grown side by side, each on its own draw of rows, each split on its own draw of features.
+
+    Splits are found on rows that count alike within a class, both classes alike: by sampling weights the rows of a rare
+    class are soon apart from the few that weigh most, and a tree of four leaves is pure. What a leaf says is reckoned
+    from all rows trained on, by their weights.
+    """
 
     name: ClassVar[str] = "random_forest"
     title: ClassVar[str] = "random forest (scikit-learn)"
@@ -59,8 +69,8 @@ class RandomForest(BinnedTreeLearner):
         )  # fmt: skip
         values = task.floats(task.train)
         used = values if len(task.features) == values.shape[1] else values[:, task.features]
-        forest.fit(used, task.train.truth, task.train.weights)
-        trees = [_code_tree(member.tree_, task, config) for member in forest.estimators_]
+        forest.fit(used, task.train.truth, _split_weights(task.train, config))
+        trees = [_code_tree(member.tree_, used, task, config) for member in forest.estimators_]
         full = sum(int((tree.left < 0).sum()) >= config.max_leaves for tree in trees)
         return Grown(trees, task.prior, facts={"trees": len(trees), "trees_at_max_leaves": full})
 
@@ -75,24 +85,32 @@ class RandomForest(BinnedTreeLearner):
         return 2 * leaves * config.n_trees
 
 
-def _code_tree(tree: Any, task: Task, config: RandomForestConfig) -> CodeTree:
+def _split_weights(train: Part, config: RandomForestConfig) -> NDArray[np.float64]:
+    if config.split_by == "weights":
+        return train.weights
+    return balanced(np.ones(len(train.rows)), train.truth.astype(np.int64))
+
+
+def _code_tree(tree: Any, values: NDArray[np.float32], task: Task, config: RandomForestConfig) -> CodeTree:
     """A tree of scikit-learn, which splits between two bins: ``bin <= k + .5``."""
     leaf = tree.children_left < 0
     return CodeTree(
         left=tree.children_left, right=tree.children_right,
         feature=task.features[np.where(leaf, 0, tree.feature)],
         code=np.where(leaf, 0, np.floor(tree.threshold)).astype(np.int64),
-        value=_smoothed(tree, task.prior, config.smoothing) / config.n_trees,
+        value=_log_odds(tree, values, task, config.smoothing) / config.n_trees,
         count=tree.n_node_samples.astype(np.float64),
         gain=_impurity_decrease(tree),
     )  # fmt: skip
 
 
-def _smoothed(tree: Any, prior: float, rows: float) -> NDArray[np.float64]:
-    """Log-odds of each node beyond those of `prior`."""
-    weight, share = tree.weighted_n_node_samples, tree.value[:, 0, 1]
-    smoothed = (weight * share + rows * prior) / (weight + rows)
-    odds: NDArray[np.float64] = np.log(smoothed / (1 - smoothed)) - np.log(prior / (1 - prior))
+def _log_odds(tree: Any, values: NDArray[np.float32], task: Task, rows: float) -> NDArray[np.float64]:
+    """Log-odds of each leaf beyond those of the class, of all rows trained on as they count; 0 of inner nodes."""
+    leaf, prior = tree.apply(values), task.prior
+    total = np.bincount(leaf, task.train.weights, tree.node_count)
+    sites = np.bincount(leaf, task.train.weights * task.train.truth, tree.node_count)
+    share = (sites + rows * prior) / (total + rows)
+    odds: NDArray[np.float64] = np.log(share / (1 - share)) - np.log(prior / (1 - prior))
     return odds
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from meta_models.learners.course import Course
     from meta_models.learners.shards_seam import Sharded
+    from meta_models.learners.start import Start
     from meta_models.learners.tables import FeatureTable
 
 Matrix: TypeAlias = "NDArray[np.float32]"
@@ -160,6 +161,8 @@ class Traits:
         Whether its fits can go over shards of the rows that processes apart hold: `Learner.sharded`.
     streamed : bool
         Whether it sees the table block by block, holding one at a time (strategy ``incremental``).
+    starts : bool
+        Whether fits can go on from the model of another run (`Start`).
     side_by_side : bool
         Whether jobs may run in forked processes over one representation: not where a fit reads the table, whose
         reader's threads do not live on in a forked process.
@@ -180,6 +183,7 @@ class Traits:
     on_disk: bool = False
     shards: bool = False
     streamed: bool = False
+    starts: bool = False
     side_by_side: bool = True
     devices: tuple[str, ...] = ("cpu",)
     extra: str | None = None
@@ -199,12 +203,15 @@ class TrainingRows:
         landmarks. Labels were not looked at.
     seed : int
         Seed of everything random.
+    start : Start or None
+        The model of another run whose margins fits begin at: learners get these with their jobs.
     """
 
     table: FeatureTable
     features: tuple[str, ...]
     sample: Matrix
     seed: int = 0
+    start: Start | None = None
 
     def chunks(self, rows: int | None = None) -> Iterator[Matrix]:
         """C-ordered float32 chunks (rows, n_features) in row order, NaN where missing; may be asked for again."""
@@ -230,6 +237,9 @@ class FitJob:
         Features that may be used; None for all. The jobs of one table all name some, or none does.
     constraints : tuple of int
         For each feature 1 or -1 where its rise may only raise or only lower the score, else 0; empty: none.
+    margins : ndarray of float32 (n_rows, n_targets), or None
+        Log-odds that the fit begins at, of learners of rows with the trait ``starts``: its scores are of the sum, its
+        predictor is what it adds. The jobs of one table all have some, or none does.
     """
 
     name: str
@@ -242,6 +252,7 @@ class FitJob:
     weights: NDArray[np.float32] | None = None
     features: NDArray[np.bool_] | None = None
     constraints: tuple[int, ...] = ()
+    margins: NDArray[np.float32] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -399,6 +410,22 @@ class Learner(ABC):
 
     def gpu_obstacle(self) -> str:
         """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
+        return ""
+
+    def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:
+        """In what options the predictor of `start` differs from what `config` makes, so that no fit can go on from it.
+
+        Of learners with the trait ``starts``; that the inputs are the same was seen before.
+        """
+        del start, config
+        return ()
+
+    def going_on(self, config: Any) -> str:
+        """How a fit goes on from the predictor of another run, to be put behind a sentence; empty: as it always does.
+
+        Of learners with the trait ``starts``.
+        """
+        del config
         return ""
 
     def cpu_seconds(self, shape: Shape, config: Any) -> float | None:

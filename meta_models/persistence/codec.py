@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from meta_models.errors import InputError, UsageError
 from meta_models.features import Recipe, column_names
-from meta_models.learners.motif_predictor import restore_predictor
+from meta_models.learners.continued import restore_served
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
@@ -266,7 +266,7 @@ def _predictor(manifest: Manifest, read: Read, member: int, learner: str, n_feat
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
     n_inputs = len(CLASS_NAMES) if LEARNERS[learner].traits.inputs == "genes" else n_features
     try:
-        return restore_predictor(LEARNERS[learner], files, n_inputs, len(CLASS_NAMES))
+        return restore_served(LEARNERS[learner], files, n_inputs, len(CLASS_NAMES))
     except MalformedModel as error:
         raise damaged(f"member {member}: {error}") from None
 
@@ -294,7 +294,7 @@ def _files_of(number: int, member: SingleModel) -> dict[str, bytes]:
         raise ValueError(f"at most {MAX_MEMBERS} members can be stored")
     files = member.predictor.files()
     try:
-        restore_predictor(LEARNERS[member.learner], files, member.predictor.n_inputs, member.predictor.n_targets)
+        restore_served(LEARNERS[member.learner], files, member.predictor.n_inputs, member.predictor.n_targets)
     except MalformedModel as error:
         raise ValueError(f"member {number} cannot be stored: {error}") from error
     return files

@@ -15,10 +15,11 @@ from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
 from meta_models.learners.registry import LEARNERS
+from meta_models.places import describe_input
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.resources.heap import release_memory
-from meta_models.run_folder import RunFolder, describe_environment, describe_input, install_signal_handlers
+from meta_models.run_folder import RunFolder, describe_environment, install_signal_handlers
 from meta_models.schema import GENE
 from meta_models.search.chance import chance_precision
 from meta_models.search.fold_scores import FoldScorer
@@ -116,7 +117,8 @@ def _searched(
 def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget) -> _Ready:
     """Read, split and screen: what is kept out is not looked at."""
     with folder.phase("reading"):
-        dataset, positions = open_training_table(config, work_dir)
+        table = open_training_table(config, work_dir)
+        dataset, positions = table.dataset, table.positions
         split = keep_out(dataset, positions, config)
         searched, own = split.searched
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))

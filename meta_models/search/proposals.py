@@ -140,7 +140,7 @@ def _optuna() -> Any:
             optuna = import_module("optuna")
     except ImportError as error:
         raise UsageError(
-            "meta-models tune needs Optuna", f"Not installed: {error.name}", "Install meta-models[search]"
+            "meta-models tune needs Optuna", f"Not installed: {error.name}", "Run pip install '.[search]'"
         ) from None
     logging.getLogger("optuna").setLevel(logging.ERROR)
     return optuna

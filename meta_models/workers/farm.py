@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from meta_models.workers.executor import Executor
@@ -48,7 +47,7 @@ class Farm(ABC):
     def require(self, peak: int, advice: str = "") -> None:  # noqa: B027 - most have nothing to check
         """See that there is room for a unit of `peak` bytes; raises MemoryBudgetError with the `advice`."""
 
-    def require_shared(self, tables: Sequence[Path]) -> None:  # noqa: B027
+    def require_shared(self, tables: Sequence[Any]) -> None:  # noqa: B027
         """See that all who do units find the `tables` and the run folder; raises UsageError."""
 
     def lines(self) -> tuple[str, ...]:

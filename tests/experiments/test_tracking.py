@@ -15,8 +15,8 @@ from meta_models.analysis.comparison.evaluate import evaluate
 from meta_models.cli import main
 from meta_models.errors import UsageError, WriteError
 from meta_models.experiments import tracking
-from meta_models.experiments.runs import read_run
 from meta_models.experiments.tracked import TrackedRun, tracked
+from meta_models.finished_run import read_run
 from meta_models.run_folder import RunFolder
 from meta_models.schema import MAIN_BASE
 
@@ -69,7 +69,7 @@ def test_an_unknown_tracker_is_refused(run_dir: Path, capsys: pytest.CaptureFixt
 
 def test_without_the_library_the_extra_is_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy.exc", None)
-    with pytest.raises(UsageError, match=r"Install meta-models\[tracking\]"):
+    with pytest.raises(UsageError, match=r"Run pip install '\.\[tracking\]'"):
         tracking.make_exporter("mlflow", "e", run_dir.parent)
 
 

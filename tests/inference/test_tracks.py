@@ -139,7 +139,7 @@ def test_what_is_not_there_is_said_before_anything_is_scored(tmp_path, monkeypat
     with pytest.raises(InputError, match="Missing: genomic_position"):
         predict(tmp_path, served_frame().drop("genomic_position"), track_formats=("bed",))
     monkeypatch.setattr(tracks, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"meta-models\[genomics\]"):
+    with pytest.raises(UsageError, match=r"'\.\[genomics\]'"):
         predict(tmp_path, track_formats=("bigwig",))
 
 

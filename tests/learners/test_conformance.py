@@ -244,7 +244,7 @@ def test_files_are_served_without_the_library(name: str, rows: Rows, monkeypatch
     np.testing.assert_array_equal(probabilities(learner(name).restore(files, 6, 3), rows), scores)
     extra = learner(name).traits.extra
     if extra is not None:
-        with pytest.raises(UsageError, match=rf"meta-models\[{extra}\]"):
+        with pytest.raises(UsageError, match=rf"'\.\[{extra}\]'"):
             fit_all(name, rows)
 
 

@@ -102,16 +102,15 @@ def test_catboost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_random_forest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mean over trees of the log-odds of the leaf's share, drawn to the prior by one row."""
+    """The mean over trees of the log-odds of the leaf's share of all rows trained on, drawn to the prior by one row."""
     import sklearn.ensemble
 
     spy = Spy(sklearn.ensemble.RandomForestClassifier)
     monkeypatch.setattr(sklearn.ensemble, "RandomForestClassifier", spy)
     result, task, bins, matrix = grown("random_forest", n_trees=15)
-    codes = task.codes.astype(np.float32)
+    codes, part = task.codes.astype(np.float32), task.train
     odds = []
     for member in spy.found.estimators_:
-        leaf = member.apply(codes)
-        weight, share = member.tree_.weighted_n_node_samples[leaf], member.predict_proba(codes)[:, 1]
-        odds.append(logit((weight * share + task.prior) / (weight + 1)))
+        alike = member.apply(codes)[:, None] == member.apply(codes[part.rows])
+        odds.append(logit((alike @ (part.weights * part.truth) + task.prior) / (alike @ part.weights + 1)))
     np.testing.assert_allclose(margins(result, bins, matrix, side_by_side=True), np.mean(odds, 0), atol=2e-5)

@@ -194,5 +194,5 @@ def test_without_the_library_or_a_folder_nothing_is_written(
     assert "--dataset must name the table" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert tune(table, tmp_path / "out") == 2
-    assert "meta-models[search]" in capsys.readouterr().err
+    assert "'.[search]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

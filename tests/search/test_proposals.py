@@ -86,5 +86,5 @@ def test_the_option_that_decides_is_the_most_important(spaces: dict[str, Learner
 
 def test_without_optuna_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UsageError, match=r"needs Optuna.*meta-models\[search\]"):
+    with pytest.raises(UsageError, match=r"needs Optuna.*'\.\[search\]'"):
         require_optuna()

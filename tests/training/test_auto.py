@@ -41,14 +41,14 @@ def test_both_are_tried_where_they_can(built: Path) -> None:
 
 def test_without_the_library_one_line_says_what_would_be_tried(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> None:
-        raise UsageError("This learner needs torch, which is not installed: pip install 'meta-models[neural]'")
+        raise UsageError("This learner needs torch, which is not installed: pip install '.[neural]'")
 
     monkeypatch.setattr(LEARNERS["tcn"], "require_library", absent)
     found, line = resolved(config(built))
     assert found.learners == ("xgboost",)
     assert list(found.sections) == ["xgboost"]
     assert "(tcn) was not tried" in line
-    assert "pip install 'meta-models[neural]'" in line
+    assert "pip install '.[neural]'" in line
     assert "\n" not in line
 
 

@@ -99,7 +99,7 @@ def _library() -> ModuleType:
     try:
         return import_module("pysam")
     except ImportError as error:
-        action = "Install meta-models[genomics], or unpack the genome"
+        action = "Run pip install '.[genomics]', or unpack the genome"
         raise UsageError("A genome packed as BGZF needs pysam", "It is not installed", action) from error
 
 

@@ -82,7 +82,7 @@ def _opened(path: Path) -> Any:
     try:
         library = import_module("pyBigWig")
     except ImportError as error:
-        raise UsageError("bigWig needs pyBigWig", "It is not installed", "Install meta-models[genomics]") from error
+        raise UsageError("bigWig needs pyBigWig", "It is not installed", "Run pip install '.[genomics]'") from error
     try:
         with path.open("rb") as file:
             magic = file.read(4)

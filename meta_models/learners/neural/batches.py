@@ -100,6 +100,12 @@ def batch_of(pieces: Sequence[Piece], *, ends: bool) -> Batch:
     return Batch(codes, numbers, distances, lengths, tuple(piece.core for piece in pieces))
 
 
+def hide_models(batch: Batch, models: int, share: float, random: np.random.Generator) -> None:
+    """Make each of the first `models` base models missing in about a `share` of the crops of `batch`, in place."""
+    hidden = random.random((len(batch.lengths), models)) < share
+    batch.numbers[:, : 2 * models][np.repeat(hidden, 2, axis=1)] = np.nan
+
+
 def targets_of(cache: GeneCache, crops: Crops, numbers: Ints, positions: int) -> NDArray[np.int64]:
     """Labels (n, positions) of crops in a batch; -1 in margins, in padding, and where there is none."""
     targets = np.full((len(numbers), positions), -1, np.int64)

@@ -109,6 +109,11 @@ def chosen_crops(
     return numbers, np.where(crops.sites[numbers], 1.0, 1 / share).astype(np.float32)
 
 
+def drawn_crops(among: Bools, share: float, seed: int) -> Bools:
+    """A share of the crops `among` (n_crops,), drawn by the seed: of each as likely, whatever the others are."""
+    return among & (np.random.default_rng(seed).random(len(among)) < share)
+
+
 def packed(spans: Ints, room: int) -> list[Ints]:
     """Batches of crops of `spans` positions, in order: as many as fit into `room` positions, padding included."""
     batches, begin, longest = [], 0, 0

@@ -41,7 +41,7 @@ _TRAINED_COPIES = 5
 def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> Footprint:
     """The cache; one gene beside it while it is made; a batch with all that its gradients need."""
     tracks = POSITION_BYTES + NUMBER_BYTES * shape.features
-    cache = shape.positions * tracks
+    cache = _kept(shape, config) * tracks
     held = shape.positions // config.crop * _CROP_BYTES + shape.rows * _ROW_BYTES + (0 if resources.cache else cache)
     gene = min(shape.positions, LONGEST_GENE) * (tracks + 4 * shape.features)
     scores = len(CLASSES) * 4 * shape.rows
@@ -52,6 +52,12 @@ def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> F
         predictor=LIBRARY + _weights(config) + 4 * TILE * config.channels * _SCORING_VALUES,
         disk=cache if resources.cache else 0,
     )
+
+
+def _kept(shape: Shape, config: NeuralConfig) -> int:
+    """Positions in the cache: flanks are cut to what the net looks at."""
+    margins = 2 * config.architecture((), ()).margin * shape.genes
+    return min(shape.positions, shape.inner + margins) if shape.genes else shape.positions
 
 
 def fit_seconds(shape: Shape, config: NeuralConfig) -> float:

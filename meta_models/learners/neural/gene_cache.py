@@ -63,6 +63,8 @@ class GeneCache:
 
     Attributes
     ----------
+    flank : int
+        Positions on either side of each gene: that of the genes, as far as a net looks.
     offsets : ndarray of int64 (n_genes + 1,)
         Where the positions of each gene begin, flanks included.
     lengths : ndarray of int64 (n_genes,)
@@ -95,20 +97,20 @@ class GeneCache:
 
 
 @contextmanager
-def cached(genes: TrainingGenes, crop: int, folder: Path | None) -> Iterator[GeneCache]:
+def cached(genes: TrainingGenes, crop: int, margin: int, folder: Path | None) -> Iterator[GeneCache]:
     """All genes in `folder`, or in memory where there is none. One gene at a time is held beside.
 
     Parameters
     ----------
-    crop : int
-        Positions of a crop of the grid.
+    crop, margin : int
+        Positions of a crop of the grid; on either side of one that are read, too: longer flanks are cut to it.
 
     Raises
     ------
     InputError
         If genes are not as `TrainingGenes` says.
     """
-    writer = _Writer(genes, crop, folder)
+    writer = _Writer(genes, crop, margin, folder)
     try:
         for gene in genes.genes:
             writer.add(gene)
@@ -118,11 +120,12 @@ def cached(genes: TrainingGenes, crop: int, folder: Path | None) -> Iterator[Gen
 
 
 class _Writer:
-    def __init__(self, genes: TrainingGenes, crop: int, folder: Path | None) -> None:
+    def __init__(self, genes: TrainingGenes, crop: int, margin: int, folder: Path | None) -> None:
         self.genes, self.crop, self.folder = genes, crop, folder
+        self.flank = min(genes.flank, margin)
         self.lengths = np.asarray(genes.lengths, np.int64)
         width = 2 * len(genes.base_models) + len(genes.evidence)
-        self.offsets = np.concatenate([[0], np.cumsum(self.lengths + 2 * genes.flank)])
+        self.offsets = np.concatenate([[0], np.cumsum(self.lengths + 2 * self.flank)])
         self.codes: Track[np.uint8] = self._track("codes.u8", 1, np.uint8)
         self.numbers: Track[np.float16] = self._track("numbers.f16", width, np.float16)
         self.labels: Track[np.uint8] = self._track("labels.u8", 1, np.uint8)
@@ -146,10 +149,11 @@ class _Writer:
     def add(self, gene: LabelledGene) -> None:
         """Append the tracks and sums of a gene."""
         self._check(gene)
-        numbers = numbers_of(gene.tracks, self.genes.base_models, self.genes.evidence)
+        tracks = gene.tracks.flanked(self.flank)
+        numbers = numbers_of(tracks, self.genes.base_models, self.genes.evidence)
         labels = labels_of(gene)
-        padded = np.pad(labels, self.genes.flank, constant_values=NOT_LABELLED)
-        self._append(codes_of(gene.tracks)[:, None], numbers, padded[:, None])
+        padded = np.pad(labels, self.flank, constant_values=NOT_LABELLED)
+        self._append(codes_of(tracks)[:, None], numbers, padded[:, None])
         self._sum(numbers, labels)
         self._label_rows(gene.tracks.gene_id, labels)
         sites = np.isin(labels, SITE_CLASSES)
@@ -201,7 +205,7 @@ class _Writer:
         sites = np.concatenate([np.empty(0, np.bool_), *self._sites])
         digests = None if self.folder is None else PageDigests.of(self.folder)
         return GeneCache(
-            self.genes.flank, self.offsets, self.lengths, *self._tracks, self._gene_sums(), sites,
+            self.flank, self.offsets, self.lengths, *self._tracks, self._gene_sums(), sites,
             self._row_labels, self._fingerprint.hexdigest(), digests,
         )  # fmt: skip
 

@@ -19,14 +19,15 @@ class GeneJob:
 
     Attributes
     ----------
-    train, stop : ndarray of bool (n_crops,)
-        All crops of the genes that are trained on, and of those that decide when to stop.
+    train, stop, score : ndarray of bool (n_crops,)
+        All crops of the genes that are trained on, of those that decide when to stop, and of those that are scored.
     rows_crop, rows_place : ndarray of int64 (n_score,)
         The crop that each row to be scored lies in, and where in it, without margins.
     """
 
     train: Bools
     stop: Bools
+    score: Bools
     rows_crop: Ints
     rows_place: Ints
 
@@ -47,7 +48,7 @@ def gene_job(job: FitJob, genes: TrainingGenes, crops: Crops) -> GeneJob:
         raise ValueError(f"job {job}: {straddling.sum()} genes have rows in two of train, stop and score")
     if not train.any():
         raise ValueError(f"job {job}: no gene is trained on")
-    return GeneJob(train[crops.gene], stop[crops.gene], *_places(job.score, genes, crops))
+    return GeneJob(train[crops.gene], stop[crops.gene], score[crops.gene], *_places(job.score, genes, crops))
 
 
 def check_labels(job: FitJob, labels: NDArray[np.integer], row_labels: NDArray[np.uint8]) -> None:

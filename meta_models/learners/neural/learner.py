@@ -13,20 +13,21 @@ from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
 from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
+from meta_models.learners.start import Start
 
 
 class NeuralLearner(Learner):
     """What all learners of genes have in common: everything but the body of the net.
 
     The ``features`` of a `Shape` are the tracks of numbers (a base model has two, evidence one), and its ``positions``
-    have the flanks in them. Curves of a fit have ``held_out`` only where there are stop rows: to watch score rows would
-    cost a third more.
+    have the flanks in them. Where there are no stop rows, ``held_out`` of a fit's curves is the loss on some crops of
+    the genes that it scores, or absent where there are none.
     """
 
     Config: ClassVar[type[NeuralConfig]]
     traits: ClassVar[Traits] = Traits(
         targets="all", inputs="genes", weights=False, stopping=True, checkpoints=True, on_disk=True, streamed=True,
-        devices=("cpu", "cuda"), extra="neural",
+        starts=True, devices=("cpu", "cuda"), extra="neural",
     )  # fmt: skip
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
@@ -46,7 +47,8 @@ class NeuralLearner(Learner):
         require_libraries()
         from meta_models.learners.neural.prepared import NetPrepared
 
-        with cached(genes, config.crop, resources.cache) as cache:
+        margin = config.architecture(genes.base_models, genes.evidence).margin
+        with cached(genes, config.crop, margin, resources.cache) as cache:
             yield NetPrepared(genes, cache, config, resources.device)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
@@ -78,6 +80,17 @@ class NeuralLearner(Learner):
         import torch
 
         return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:
+        """Of the architectures, where weights or scores depend on them."""
+        require_libraries()
+        from meta_models.learners.neural.starting import architecture_differences
+
+        return architecture_differences(start, config)
+
+    def going_on(self, config: Any) -> str:
+        """At a lower rate."""
+        return f", at {config.further_rate:g} of its learning rate"
 
     def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
         """From the positions that are read and the weights of the net."""

@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from meta_models.errors import UnitsFailed
-from meta_models.learners.neural.batches import batch_of, piece_of, targets_of
+from meta_models.learners.neural.batches import Batch, batch_of, hide_models, piece_of, targets_of
 from meta_models.learners.neural.crops import Crops, Ints, chosen_crops, packed, shuffled_batches
 from meta_models.learners.neural.gene_cache import GeneCache
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.neural.running import own_random_numbers, run_net, seed_torch
+from meta_models.learners.neural.starting import started_net
+from meta_models.learners.start import Start
 
 #: The share of the steps in which the step size rises, and what it begins and ends with.
 _RISE, _BEGIN, _END = 0.3, 1 / 25, 1e-4
@@ -35,17 +37,26 @@ class Task:
 
     Attributes
     ----------
-    train, stop : ndarray of bool (n_crops,)
-        Crops trained on; crops that decide when to stop, perhaps none.
+    train, stop, watched : ndarray of bool (n_crops,)
+        Crops trained on; crops that decide when to stop, perhaps none; crops whose loss is told where none decide.
+    start : Start or None
+        The net of another run that training goes on from, at a lower rate.
     """
 
     cache: GeneCache
     crops: Crops
     train: NDArray[np.bool_]
     stop: NDArray[np.bool_]
+    watched: NDArray[np.bool_]
     config: NeuralConfig
     seed: int
     device: str
+    start: Start | None = None
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest step size."""
+        return self.config.learning_rate * (1 if self.start is None else self.config.further_rate)
 
 
 @dataclass
@@ -61,7 +72,7 @@ class Course:
     best_tensors : dict of str to Tensor
         What the net was then; empty where there are no stop crops.
     train, held_out : list of float
-        Log-loss a position in each epoch: while it was trained, and on the stop crops after it.
+        Log-loss a position in each epoch: while it was trained, and after it on the stop crops, or on those watched.
     """
 
     net: GeneNet
@@ -74,16 +85,22 @@ class Course:
 
 
 def first_course(task: Task, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Course:
-    """A net with its first weights, standardised on the genes that are trained on."""
+    """A net with its first weights, standardised on the genes that are trained on; or that of another run as it is."""
     with own_random_numbers(task.device):
         seed_torch(task.seed, _WEIGHTS)
-        net = GeneNet(task.config.architecture(base_models, evidence))
+        plan = task.config.architecture(base_models, evidence)
+        net = GeneNet(plan) if task.start is None else started_net(task.start, plan)
+    if task.start is None:
+        _standardise(net, task)
+    return course_of(net.to(task.device), task.config)
+
+
+def _standardise(net: GeneNet, task: Task) -> None:
     genes = np.zeros(len(task.cache.lengths), np.bool_)
     genes[task.crops.gene[task.train]] = True
     centre, scale = task.cache.sums.scale(genes)
     for buffer, values in ((net.centre, centre), (net.scale, scale), (net.prior, task.cache.sums.log_shares(genes))):
         buffer.copy_(torch.from_numpy(values))
-    return course_of(net.to(task.device), task.config)
 
 
 def course_of(net: GeneNet, config: NeuralConfig) -> Course:
@@ -137,20 +154,27 @@ def _train_epoch(task: Task, course: Course) -> None:
     course.net.train()
     loss, weight = 0.0, 0.0
     for step, batch in enumerate(batches):
-        rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.config.learning_rate)
-        found = _step(task, course, numbers[batch], counts[batch], rate, positions)
+        rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.highest_rate)
+        crops = numbers[batch]
+        read = _batch(task, crops)
+        hide_models(read, len(course.net.plan.base_models), task.config.unknown_models, random)
+        found = _step(task, course, (crops, read), counts[batch], rate, positions)
         loss, weight = loss + found[0], weight + found[1]
     course.epoch += 1
     course.train.append(_finite(loss / max(weight, 1.0), course.epoch))
 
 
+def _batch(task: Task, numbers: Ints) -> Batch:
+    return batch_of([piece_of(task.cache, task.crops, number) for number in numbers], ends=task.config.ends)
+
+
 def _step(
-    task: Task, course: Course, numbers: Ints, counts: NDArray[np.float32], rate: float, positions: float
+    task: Task, course: Course, read: tuple[Ints, Batch], counts: NDArray[np.float32], rate: float, positions: float
 ) -> tuple[float, float]:
     """One step; the summed log-loss of its positions, and what they count."""
     for group in course.optimizer.param_groups:
         group["lr"] = rate
-    losses, there = _losses(task, course.net, numbers)
+    losses, there = _losses(task, course.net, *read)
     weights = there * torch.from_numpy(counts).to(task.device)[:, None]
     course.optimizer.zero_grad()
     (_shaped(losses, task.config) * weights).sum().div(positions).backward()
@@ -159,9 +183,8 @@ def _step(
     return float((losses.detach() * weights).sum()), float(weights.sum())
 
 
-def _losses(task: Task, net: GeneNet, numbers: Ints) -> tuple[Tensor, Tensor]:
-    """Log-loss (n, positions) of crops, and 1 where there is a label, else 0."""
-    batch = batch_of([piece_of(task.cache, task.crops, number) for number in numbers], ends=net.plan.ends)
+def _losses(task: Task, net: GeneNet, numbers: Ints, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Log-loss (n, positions) of the crops `numbers`, and 1 where there is a label, else 0."""
     targets = torch.from_numpy(targets_of(task.cache, task.crops, numbers, batch.codes.shape[1])).to(task.device)
     found = run_net(net, batch, task.device)
     return functional.nll_loss(found, targets, reduction="none", ignore_index=-1), (targets >= 0).float()
@@ -175,23 +198,24 @@ def _shaped(losses: Tensor, config: NeuralConfig) -> Tensor:
 
 
 def _judge(task: Task, course: Course) -> None:
-    """The loss on the stop crops, and whether it is the least so far."""
-    if not task.stop.any():
+    """The loss on the stop crops, and whether it is the least so far; on those watched where none decide."""
+    stops = bool(task.stop.any())
+    numbers = np.flatnonzero(task.stop if stops else task.watched)
+    if len(numbers):
+        course.held_out.append(_finite(_held_out(task, course.net, numbers), course.epoch))
+    if not stops:
         course.best = course.epoch
-        return
-    course.held_out.append(_finite(_held_out(task, course.net), course.epoch))
-    if course.held_out[-1] <= min(course.held_out):
+    elif course.held_out[-1] <= min(course.held_out):
         course.best = course.epoch
         course.best_tensors = {name: tensor.clone() for name, tensor in course.net.state_dict().items()}
 
 
-def _held_out(task: Task, net: GeneNet) -> float:
+def _held_out(task: Task, net: GeneNet, numbers: Ints) -> float:
     net.eval()
-    numbers = np.flatnonzero(task.stop)
     loss, weight = 0.0, 0.0
     with torch.inference_mode():
         for batch in packed(task.crops.spans[numbers], task.config.batch):
-            losses, there = _losses(task, net, numbers[batch])
+            losses, there = _losses(task, net, numbers[batch], _batch(task, numbers[batch]))
             loss, weight = loss + float((losses * there).sum()), weight + float(there.sum())
     return loss / max(weight, 1.0)
 

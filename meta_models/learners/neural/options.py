@@ -19,7 +19,12 @@ class NeuralConfig(LearnerConfig):
     ] = 32
     kernel: Annotated[int, Field(ge=3, le=63, description="Positions that a convolution sees; odd.")] = 9
     crop: Annotated[int, Field(ge=16, le=65_536, description="Positions of a crop, without its margins.")] = 1024
-    dropout: Annotated[float, Field(ge=0, lt=1, description="Share of activations dropped."), Tune(0, 0.3)] = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1, description="Share of activations dropped."), Tune(0, 0.4)] = 0.2
+    unknown_models: Annotated[
+        float,
+        Field(ge=0, lt=1, description="Share of the crops of a step in which a base model is unknown, each by itself."),
+        Tune(0, 0.5),
+    ] = 0.3
     residual: Annotated[
         bool,
         Field(description="The net adds to a learned mix of the base models' log-probabilities; off: it stands alone."),
@@ -37,6 +42,10 @@ class NeuralConfig(LearnerConfig):
     learning_rate: Annotated[
         float, Field(gt=0, le=1, description="Highest step size of the one-cycle schedule."), Tune(1e-3, 1e-2, log=True)
     ] = 4e-3
+    further_rate: Annotated[
+        float,
+        Field(gt=0, le=1, description="Share of the learning rate with which a net goes on from that of another run."),
+    ] = 0.25
     weight_decay: Annotated[
         float, Field(ge=0, le=1, description="Decay of the weights (AdamW)."), Tune(1e-4, 1e-1, log=True)
     ] = 1e-2
@@ -47,6 +56,10 @@ class NeuralConfig(LearnerConfig):
     siteless_share: Annotated[
         float,
         Field(gt=0, le=1, description="Share of the crops without a site in an epoch; each counts 1 / share."),
+    ] = 0.25
+    watched_share: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of the crops of held-out genes whose loss is told; it decides nothing."),
     ] = 0.25
     batch: Annotated[
         int, Field(ge=256, le=10_000_000, description="Positions of a batch, margins and padding included.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from meta_models.learners.genes_seam import GenePrepared, TrainingGenes
 from meta_models.learners.neural.batches import piece_of
-from meta_models.learners.neural.crops import TILE, Crops, cut
+from meta_models.learners.neural.crops import TILE, Crops, cut, drawn_crops
 from meta_models.learners.neural.gene_cache import GeneCache
 from meta_models.learners.neural.jobs import GeneJob, check_labels, gene_job
 from meta_models.learners.neural.library import library_versions
@@ -51,7 +51,10 @@ class NetPrepared(GenePrepared):
         crops = self.crops
         parts = gene_job(job, self.genes, crops)
         config = self.config if not job.stages else self.config.model_copy(update={"epochs": job.stages[-1]})
-        task = Task(self.cache, crops, parts.train, parts.stop, config, self.genes.seed, self.device)
+        watched = drawn_crops(parts.score, config.watched_share, self.genes.seed)
+        task = Task(
+            self.cache, crops, parts.train, parts.stop, watched, config, self.genes.seed, self.device, self.genes.start
+        )  # fmt: skip
         with one_thread():
             course = self._trained(task, state, keep)
             predictor = NetPredictor(course.net, device=self.device)
@@ -75,7 +78,8 @@ class NetPrepared(GenePrepared):
         inputs = (self.genes.base_models, self.genes.evidence, self.genes.flank)
         options = (task.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
         digest.update(repr((inputs, options)).encode())
-        for part in (self.cache.offsets, task.train, task.stop):
+        digest.update(b"" if task.start is None else task.start.sha256.encode())
+        for part in (self.cache.offsets, task.train, task.stop, task.watched):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 

@@ -129,7 +129,7 @@ class _Descent:
         self.edges, self.config, self.job, self.labels = prepared.edges, prepared.config, job, labels
         n_features = len(self.edges)
         self.features = np.arange(n_features) if job.features is None else np.flatnonzero(job.features)
-        chosen, counted = rows_trained_on(job, weights)
+        chosen, counted = rows_trained_on(job, labels, weights)
         if self.config.class_weights == "balanced":
             counted = balanced(counted, labels[chosen])
         self.weights = np.zeros(len(labels), np.float32)

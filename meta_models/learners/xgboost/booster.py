@@ -23,6 +23,8 @@ from meta_models.learners.xgboost.watch import Watch
 from meta_models.progress import Progress
 
 _CLIP = 1e-7
+#: The start that adds nothing to log-odds.
+_EVEN = 0.5
 #: Weight in column sampling of a feature that may be used; with it one of weight 0 is never drawn before one of these.
 _MUCH = 1e6
 
@@ -82,6 +84,9 @@ class QuantisedRows(Prepared):
         if self.config.own_loss:
             loss = OwnLoss(truth, counted, self.config.gamma, _share(truth, counted))
             objective, parameters = self._drawn_rows(loss), parameters | loss.parameters(self.config)
+        if job.margins is not None:
+            self.matrix.set_base_margin(job.margins[:, 0])
+            parameters |= {"base_score": _EVEN}  # what the trees say is added to the margins, and nothing else
         rounds = job.stages[-1] if job.stages else self.config.n_estimators
         watch = Watch(self.matrix, truth, job, rounds, self.config.early_stopping_rounds, weights, self.config.gamma)
         booster = xgb.train(

@@ -17,6 +17,7 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
+from meta_models.learners.start import more_rounds
 from meta_models.learners.xgboost.section import XGBoostConfig
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class XGBoost(Learner):
         features=True,
         on_disk=True,
         shards=True,
+        starts=True,
         devices=("cpu", "cuda"),
     )
 
@@ -82,6 +84,10 @@ class XGBoost(Learner):
             except PackageNotFoundError:
                 continue
         return {"xgboost": "unknown"}
+
+    def going_on(self, config: XGBoostConfig) -> str:
+        """With trees of its own."""
+        return more_rounds(config.n_estimators)
 
     def gpu_obstacle(self) -> str:
         """An XGBoost without CUDA."""

@@ -64,6 +64,7 @@ def training_genes(task: TrainingTask) -> TrainingGenes:
         GenesOfFolder(genes.folder, numbers.keys()), np.array([entry.length for entry in entries], np.int64),
         recipe.flank, model_keys(recipe), evidence_names(recipe),
         of_row.replace_strict(numbers, return_dtype=pl.Int64).to_numpy(), frame[POSITION].to_numpy(), task.config.seed,
+        task.start,
     )  # fmt: skip
 
 

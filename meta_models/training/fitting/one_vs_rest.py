@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.learners.motif_predictor import join_predictors
+from meta_models.learners.continued import join_served
 from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
 from meta_models.training.fitting.folds import Folds, stop_rows
@@ -105,7 +105,7 @@ class FittedProblem:
 
     def predictor(self, fold: int) -> Predictor:
         """The predictor of all classes of a fold, or of `FINAL`."""
-        return join_predictors(self.problem.learner, [fitted.predictor for fitted in self.of_fold(fold)])
+        return join_served(self.problem.learner, [fitted.predictor for fitted in self.of_fold(fold)])
 
     def scores(self) -> NDArray[np.float64]:
         """Score (n_rows, K) of each row by the fits that never saw its group, after their last stage."""

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
+from meta_models.learners.start import Start
+from meta_models.learners.tables import FeatureTable
 from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
+from meta_models.training.fitting.start_margins import with_start
 
 
 class Preparation:
@@ -45,11 +48,19 @@ class Preparation:
         if self._prepared is None:
             if self._rows is None:
                 raise AssertionError("rows are prepared once")
-            rows, columns = self._rows, None
+            rows, columns, began = self._rows, None, _beginning(self._rows)
             if self._motifs is not None and isinstance(rows, TrainingRows):
                 columns = self._motifs()
                 rows = columns.rows(rows)
             self._rows = None
             prepared = self._stack.enter_context(self.learner.prepare(rows, self._config, self.resources))
-            self._prepared = prepared if columns is None else WithMotifs(prepared, columns)
+            prepared = prepared if columns is None else WithMotifs(prepared, columns)
+            self._prepared = prepared if began is None else with_start(self.learner, *began, prepared)
         return self._prepared
+
+
+def _beginning(rows: TrainingRows | TrainingGenes) -> tuple[FeatureTable, tuple[str, ...], Start] | None:
+    """What margins are taken from that fits begin at; None where they begin anew. The sample of rows is not held."""
+    if not isinstance(rows, TrainingRows) or rows.start is None:
+        return None
+    return rows.table, rows.features, rows.start

@@ -37,7 +37,7 @@ def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows | TrainingGenes:
     """The features of `task`, or its genes, as its learner gets them."""
     if task.config.learner.traits.inputs == "genes":
         return training_genes(task)
-    return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed)
+    return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed, task.start)
 
 
 def highest_scores(task: TrainingTask) -> NDArray[np.float32]:
@@ -54,10 +54,10 @@ def task_problem(task: TrainingTask, folds: Folds) -> Problem:
 
 
 def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None = None) -> ModelInfo:
-    """Where a model trained on (the `rows` of) `task` comes from."""
+    """Where a model trained on (the `rows` of) `task` comes from, what it went on from included."""
     positions = task.positions if rows is None else task.positions.filter(rows)
     families = tuple(sorted(positions.families())) if FAMILY in task.dataset.columns else ()
-    return ModelInfo(
+    info = ModelInfo(
         strategy=strategy,
         genes=task.genes(rows),
         families=families,
@@ -73,6 +73,7 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
         loci=positions.loci(),
         recipe=task.dataset.info.recipe,
     )
+    return info if task.origin is None else task.origin.told(info)
 
 
 def _dataset_facts(info: DatasetInfo) -> dict[str, Json]:

@@ -18,8 +18,10 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import TimeUp
 from meta_models.learners.seam import Resources
+from meta_models.learners.start import Start
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
+from meta_models.training.fitting.origin import Origin
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.row_weights import row_weights
 from meta_models.workers import HERE, Farm
@@ -69,6 +71,10 @@ class TrainingTask:
         All positions of the training genes, where negatives are to be mined.
     trained : TrainedGenes or None
         The genes of the table, where a learner reads them whole.
+    origins : mapping of str to Origin
+        What learners go on from, by their names; a learner that is not named begins anew.
+    left_out : tuple of str
+        Genes that are not in the table, since what is gone on from knows them; sorted.
     farm : Farm
         Where units are done that take a process of their own.
     """
@@ -92,6 +98,8 @@ class TrainingTask:
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
     trained: TrainedGenes | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     farm: Farm = HERE
 
     def require_time(self) -> None:
@@ -112,6 +120,16 @@ class TrainingTask:
     def resources(self) -> Resources:
         """What a fit may use."""
         return Resources(self.threads, self.device)
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the learner goes on from."""
+        return self.origins.get(self.config.learners[0])
+
+    @property
+    def start(self) -> Start | None:
+        """What the learner is given to go on from."""
+        return None if self.origin is None else self.origin.start
 
     @property
     def training_weights(self) -> NDArray[np.float32] | None:

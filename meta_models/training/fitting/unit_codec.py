@@ -13,7 +13,7 @@ import numpy as np
 from meta_models import __version__
 from meta_models.choice import DISTRIBUTED, EXTERNAL
 from meta_models.config import Scope, TrainingConfig
-from meta_models.learners.motif_predictor import restore_predictor
+from meta_models.learners.continued import restore_served
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.training.fitting.motif_columns import motif_obstacle
 from meta_models.training.fitting.task import TrainingTask
@@ -42,7 +42,7 @@ def decode(learner: Learner, files: Mapping[str, bytes]) -> Fitted:
     facts = json.loads(files[_FACTS])
     own = {name.removeprefix(_PREDICTOR): data for name, data in files.items() if name.startswith(_PREDICTOR)}
     return Fitted(
-        predictor=restore_predictor(learner, own, facts["inputs"], facts["targets"]),
+        predictor=restore_served(learner, own, facts["inputs"], facts["targets"]),
         scores=np.load(io.BytesIO(files[SCORES]), allow_pickle=False),
         stages=tuple(facts["stages"]),
         rounds=facts["rounds"],
@@ -67,6 +67,7 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "options": unit_options(task.config),
         "device": task.device,
         **({} if task.trained is None or learner.traits.inputs != "genes" else {"genes": list(task.trained.hashes)}),
+        **({} if task.start is None else {"start": task.start.sha256}),
         "kept": _kept(task),
         "versions": library_versions(task.config),
     }

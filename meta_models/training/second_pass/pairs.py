@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from meta_models.errors import InputError
-from meta_models.learners.motif_predictor import join_predictors
+from meta_models.learners.continued import join_served
 from meta_models.learners.seam import FitJob
 from meta_models.model import FittedModel, ModelInfo, SingleModel
 from meta_models.schema import CLASSES
@@ -42,8 +42,7 @@ def fit_pairs(strategy: SingleModelStrategy, task: TrainingTask, folds: Folds) -
     fitted = strategy.fit_jobs(task, everything, "First pass without two folds")
     learner, info = task.config.learner, ModelInfo(strategy=strategy.name, genes=())
     predictors = {
-        pair: join_predictors(learner, [fitted[job.name].predictor for job in of_pair])
-        for pair, of_pair in jobs.items()
+        pair: join_served(learner, [fitted[job.name].predictor for job in of_pair]) for pair, of_pair in jobs.items()
     }
     return {
         pair: SingleModel(predictor, task.features, learner=learner.name, info=info)

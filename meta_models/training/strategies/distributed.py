@@ -147,6 +147,8 @@ def _obstacles(config: TrainingConfig) -> Iterator[str]:
         yield "--mine-negatives adds rows to the table between fits"
     if config.second_pass:
         yield "--second-pass trains on columns that this process computes"
+    if config.init_from:
+        yield "--init-from begins with scores of all rows by the earlier model, which this process computes"
     if config.device == "cuda":
         yield "--device cuda holds all rows on one GPU"
     section = config.section

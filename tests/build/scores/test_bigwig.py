@@ -66,7 +66,7 @@ def test_no_bigwig(tmp_path: Path, data: bytes) -> None:
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = four(tmp_path / "s", [("c", 0, 0.5)], [("c", 0, 0.5)])
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
-    with pytest.raises(UsageError, match=r"Install meta-models\[genomics\]"):
+    with pytest.raises(UsageError, match=r"Run pip install '\.\[genomics\]'"):
         open_scores(f"main={folder}")
 
 

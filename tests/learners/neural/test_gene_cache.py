@@ -18,7 +18,7 @@ from meta_models.learners.neural.tracks import numbers_of
 def test_what_is_read_is_what_was_given(tmp_path, on_disk):
     world = Genes(number=4)
     genes = world.training()
-    with cached(genes, 64, tmp_path if on_disk else None) as cache:
+    with cached(genes, 64, FLANK, tmp_path if on_disk else None) as cache:
         gene = world.gene(2)
         begin, end = int(cache.offsets[2]), int(cache.offsets[3])
         np.testing.assert_array_equal(cache.codes.read(begin, end)[:, 0], gene.tracks.codes)
@@ -33,11 +33,23 @@ def test_what_is_read_is_what_was_given(tmp_path, on_disk):
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) == total * 12
 
 
+def test_longer_flanks_are_cut_to_what_a_net_looks_at(tmp_path):
+    world = Genes(number=3)
+    with cached(world.training(), 64, 5, tmp_path) as cache:
+        begin, end = int(cache.offsets[1]), int(cache.offsets[2])
+        gene = world.gene(1).tracks
+        assert (cache.flank, end - begin) == (5, gene.length + 10)
+        np.testing.assert_array_equal(cache.codes.read(begin, end)[:, 0], gene.codes[FLANK - 5 : 5 - FLANK])
+        labels = cache.labels.read(begin, end)[:, 0]
+        np.testing.assert_array_equal(labels[5:-5], world.gene(1).labels)
+        np.testing.assert_array_equal(cache.row_labels, world.row_labels(world.training()))
+
+
 def test_sums_standardise_any_choice_of_genes():
     world = Genes(number=5)
     genes = world.training()
     chosen = np.array([True, False, True, False, False])
-    with cached(genes, 64, None) as cache:
+    with cached(genes, 64, FLANK, None) as cache:
         mean, deviation = cache.sums.scale(chosen)
         shares = cache.sums.log_shares(chosen)
     rows = [numbers_of(world.gene(number).tracks, genes.base_models, genes.evidence) for number in (0, 2)]
@@ -49,7 +61,7 @@ def test_sums_standardise_any_choice_of_genes():
 
 
 def test_a_track_that_never_varies_keeps_its_scale():
-    with cached(Genes(number=2, evidence=()).training(base_models=()), 64, None) as cache:
+    with cached(Genes(number=2, evidence=()).training(base_models=()), 64, FLANK, None) as cache:
         mean, deviation = cache.sums.scale(np.array([True, True]))
     assert mean.shape == deviation.shape == (0,)
 
@@ -57,14 +69,14 @@ def test_a_track_that_never_varies_keeps_its_scale():
 def test_crops_with_sites_and_labels_of_rows():
     world = Genes(number=3, siteless=1)
     genes = world.training()
-    with cached(genes, 20, None) as cache:
+    with cached(genes, 20, FLANK, None) as cache:
         expected = [world.gene(n).labels[k : k + 20].any() for n in range(3) for k in range(0, world.length(n), 20)]
         np.testing.assert_array_equal(cache.crop_sites, expected)
         np.testing.assert_array_equal(cache.row_labels, world.row_labels(genes))
 
 
 def test_a_changed_file_is_seen(tmp_path):
-    with cached(Genes(number=2).training(), 64, tmp_path) as cache:
+    with cached(Genes(number=2).training(), 64, FLANK, tmp_path) as cache:
         with (tmp_path / "numbers.f16").open("r+b") as file:
             file.seek(100)
             file.write(b"\xff")
@@ -77,7 +89,7 @@ def test_fingerprints_differ_with_labels_alone():
     moved = [replace(gene, labels=np.roll(gene.labels, 1)) for gene in world]
     prints = []
     for genes in (world.training(), world.training(), world.training(genes=moved)):
-        with cached(genes, 64, None) as cache:
+        with cached(genes, 64, FLANK, None) as cache:
             prints.append(cache.fingerprint)
     assert prints[0] == prints[1] != prints[2]
 
@@ -95,5 +107,5 @@ def test_fingerprints_differ_with_labels_alone():
 def test_genes_that_are_not_as_promised_are_refused(change, words):
     genes = Genes(number=2).training()
     change = {name: np.full_like(genes.position_of_row, 125) if v is None else v for name, v in change.items()}
-    with pytest.raises(InputError, match=words), cached(replace(genes, **change), 64, None):
+    with pytest.raises(InputError, match=words), cached(replace(genes, **change), 64, FLANK, None):
         pass

@@ -73,6 +73,15 @@ def test_scores_of_rows_are_those_of_the_genes(fits, name):
     np.testing.assert_allclose(found.scores.sum(1), 1, atol=1e-5)
 
 
+def test_scores_of_rows_are_those_of_the_genes_where_flanks_are_longer_than_margins():
+    genes, found = WORLD.training(), fitted("tcn", blocks=1)
+    assert found.predictor.reach < genes.flank
+    whole = [found.predictor.gene_scores(WORLD.gene(number).tracks) for number in (0, 1)]
+    rows = np.flatnonzero(job(genes).score)
+    expected = np.array([whole[genes.gene_of_row[row]][genes.position_of_row[row]] for row in rows])
+    np.testing.assert_allclose(found.scores[:, :, 0], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_tiles_and_threads_change_nothing(fits, name):
     predictor = fits[name].predictor

@@ -85,6 +85,16 @@ def test_training_ends_with_the_patience_and_the_best_epoch_is_kept():
     assert found.facts["best_epoch"] == found.rounds
 
 
+def test_the_loss_on_held_out_genes_is_told_and_decides_nothing():
+    world = Genes(number=8)
+    found, alone = (fit("tcn", world, watched_share=share, epochs=4, learning_rate=1e-3) for share in (1, 0))
+    assert found.predictor.files() == alone.predictor.files()
+    assert (len(found.curves["held_out"]), found.rounds, "held_out" in alone.curves) == (4, 4, False)
+    scored = [(found.predictor.gene_scores(gene.tracks), gene.labels) for gene in map(world.gene, (0, 1))]
+    losses = np.concatenate([-np.log(scores[np.arange(len(labels)), labels]) for scores, labels in scored])
+    assert found.curves["held_out"][-1] == pytest.approx(losses.mean(), rel=1e-4)
+
+
 def test_crops_without_sites_do_not_bend_the_scores():
     """With a fifth of them, each counting five times, the mean score stays the share of sites."""
     world = Genes(number=40, siteless=30)

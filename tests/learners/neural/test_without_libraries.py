@@ -22,7 +22,7 @@ def test_the_extra_is_named_where_it_is_absent(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "torch", None)
     learner = LEARNERS[name]
     assert learner.traits.extra == "neural"
-    with pytest.raises(UsageError, match=r"meta-models\[neural\]"):
+    with pytest.raises(UsageError, match=r"'\.\[neural\]'"):
         learner.restore({}, 4, 3)
     with (
         pytest.raises(UsageError, match="needs torch"),
