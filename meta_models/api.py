@@ -29,6 +29,7 @@ from meta_models.inference.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
+from meta_models.places import TablePath, table_path
 from meta_models.resources import cpu_count, memory_budget
 from meta_models.run_folder import read_artifact, write_parquet
 
@@ -194,7 +195,7 @@ def evaluate(
 
 
 def _scored(
-    model: FittedModel, source: Path, dataset: Dataset, positions: Positions, seed: int
+    model: FittedModel, source: TablePath, dataset: Dataset, positions: Positions, seed: int
 ) -> tuple[pl.DataFrame, str]:
     """The rows of the table with probabilities; of a model that reads whole genes every position of a built folder."""
     threads = cpu_count(None)
@@ -205,9 +206,9 @@ def _scored(
     return score_genes(model, whole, positions.bases, threads), "none"
 
 
-def _as_path(table: pl.DataFrame | AnyPath, work_dir: Path) -> Path:
+def _as_path(table: pl.DataFrame | AnyPath, work_dir: Path) -> TablePath:
     if not isinstance(table, pl.DataFrame):
-        return Path(table)
+        return table_path(table)
     file = work_dir / "table.parquet"
     write_parquet(file, table)
     return file

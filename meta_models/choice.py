@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SINGLE, BATCHES, EXTERNAL, INCREMENTAL = "single_model", "batch_ensemble", "external_memory", "incremental"
+DISTRIBUTED = "distributed"
 
 
 @dataclass(frozen=True)

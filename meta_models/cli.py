@@ -44,6 +44,7 @@ _MILESTONES = frozenset(
         "meta_models.build.annotated",
         "meta_models.pipeline",
         "meta_models.progress",
+        "meta_models.training.distributed.run",
         "meta_models.training_phase",
         "meta_models.reporting",
         "meta_models.search.command",

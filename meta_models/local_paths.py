@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator
 
@@ -14,12 +14,22 @@ _ADDRESS = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:s3a?|gs|gcs|az|azure|adl|abfss?|hdfs|hf|file|ftp|https?):/)", re.ASCII
 )
 
+#: The address of a table in an object store: bucket, and key or prefix.
+OBJECT_ADDRESS = re.compile(r"(s3|gs)://([^/]+)(?:/+(.*))?", re.ASCII | re.DOTALL)
+
 #: What the first bytes of a file say.
 _MARKS = (
     (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"PK\3\4", "a zip archive or a workbook"),
     (b"PAR1", "Parquet"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstandard"),
     (b"\xfd7zXZ", "xz"),
 )  # fmt: skip
+
+
+class SmallFile(Protocol):
+    """What can be read whole."""
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:
@@ -32,7 +42,7 @@ def printable(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def read_utf8(path: Path) -> str:
+def read_utf8(path: SmallFile) -> str:
     """The text of a small file in UTF-8, without the byte order mark that some editors put first.
 
     Raises
@@ -62,12 +72,21 @@ def _local(value: Any) -> Any:
     if not isinstance(value, str | Path):
         return value
     if is_address(value):
-        raise ValueError("must be a path on this machine: addresses are not read yet; copy the file here first")
+        raise ValueError("must be a path on this machine: s3:// and gs:// are for tables that are read")
     if "\0" in str(value) or not str(value):
         raise ValueError("must name a file or a folder")
     return value
 
 
+def _table(value: Any) -> Any:
+    """Refuse what is an address of anything but an object store."""
+    if isinstance(value, str | Path) and is_address(value) and not OBJECT_ADDRESS.match(str(value)):
+        raise ValueError("must be a path on this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
+    return value if isinstance(value, str) and is_address(value) else _local(value)
+
+
 #: Fields of a configuration that name files and folders. ``~`` and ``$HOME`` are for the shell: here they are letters.
 LocalPath = Annotated[Path, BeforeValidator(_local)]
 LocalName = Annotated[str, BeforeValidator(_local)]
+#: Fields that name a table, which may also lie in an object store.
+TableName = Annotated[str, BeforeValidator(_table)]

@@ -29,6 +29,7 @@ from meta_models.dataset.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
+from meta_models.places import TablePath, describe_input, table_path
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -50,7 +51,6 @@ from meta_models.run_folder import (
     RunFolder,
     UnitPlan,
     describe_environment,
-    describe_input,
     install_signal_handlers,
     require_space,
     requirements_lock,
@@ -61,7 +61,7 @@ from meta_models.training.auto import resolved
 from meta_models.training.distillation.teacher import require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
-from meta_models.training.plan import Plan, make_plan
+from meta_models.training.plan import Plan, make_plan, require_possible
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
@@ -86,6 +86,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
     if chosen:
         logger.info("%s", chosen)
     require_learnable(config)
+    require_possible(config)
     if config.targets is not None:
         read_targets(config.targets)
     if config.teacher is not None:
@@ -154,7 +155,7 @@ def _print_plan(config: TrainingConfig, beginnings: Beginnings, budget: MemoryBu
     with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
         tables = open_tables(config, Path(work_dir), budget.bytes, beginnings.known_genes)
         check_tables(tables, config, beginnings)
-        plan = _plan(tables.profile(), config, budget, tables.positions)
+        plan = _farmed(_plan(tables.profile(), config, budget, tables.positions), tables, farm)
         _require_units(plan, farm)
         say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
         if not plan.fits:
@@ -165,6 +166,14 @@ def _print_plan(config: TrainingConfig, beginnings: Beginnings, budget: MemoryBu
 def _plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, positions: Positions) -> Plan:
     cpus = cpu_limit(config.threads)
     return make_plan(profile, config, budget, cpus, positions, needs=analysis_needs(profile, config, cpus.count))
+
+
+def _farmed(plan: Plan, tables: Tables, farm: Farm) -> Plan:
+    """`plan` with what the workers of `farm` would hold, where it is they who hold the rows."""
+    if not plan.strategy.needs_cluster:
+        return plan
+    units = plan.strategy.farmed_units(farm, tables.dataset, tables.positions, plan.profile, plan.config)
+    return dataclasses.replace(plan, units=units)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,10 +219,11 @@ def _opened(
     tables = open_tables(config, work_dir, budget.bytes, beginnings.known_genes)
     profile, notes = tables.profile(), check_tables(tables, config, beginnings)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
-    plan = _plan(profile, config, budget, tables.positions)
+    plan = _farmed(_plan(profile, config, budget, tables.positions), tables, farm)
     folder.update(environment=_environment(tables, beginnings, plan, config))
     began = beginnings.notes(tables.left_out, config)
-    for line in (*profile.lines(), plan.selected(), plan.device_line(), *(note.text for note in began)):
+    lines = (*profile.lines(), plan.selected(), plan.device_line(), *plan.shard_lines(), *(note.text for note in began))
+    for line in lines:
         logger.info("%s", line)
     notes = (*notes, *began)
     tables, notes = _with_possible_genes(tables, plan, config, notes)
@@ -226,7 +236,7 @@ def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFol
     check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
-    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines())
+    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
     folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
     return screened
 
@@ -267,7 +277,7 @@ def _require_units(plan: Plan, farm: Farm) -> None:
 
 def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
     """Before anything is computed: memory, disk, and folders that all who do units can see."""
-    plan.strategy.require_fit(plan.predicted_peak + farm.reserved, plan.budget.bytes)
+    plan.strategy.require_room(farm, plan.units, plan.predicted_peak, plan.budget.bytes)
     require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
     _require_units(plan, farm)
     pool = () if tables.pool is None else tables.pool.paths
@@ -287,12 +297,12 @@ def _evaluate_whole_genes(
 
 def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
-    source = Path(config.dataset)
+    source = table_path(config.dataset)
     beside = (source if source.is_dir() else source.parent) / INFO_FILE
-    named = {
+    named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
-        "init_from": beginnings.files,
+        "init_from": list(beginnings.files),
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}

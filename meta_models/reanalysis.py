@@ -25,6 +25,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.places import describe_input, require_inputs, table_path
 from meta_models.reporting import (
     EXTERNAL,
     SCREENED_GENES,
@@ -40,7 +41,7 @@ from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_b
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import TrainingResult
 from meta_models.result_files import StoredResult, load_result, read_stored
-from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, describe_input, install_signal_handlers
+from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
 from meta_models.run_folder.manifest import now
 from meta_models.training.retrainer import make_retrainer
 
@@ -116,7 +117,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
 def _require_apart(run_dir: Path, options: AnalysisConfig) -> None:
     """Before another folder is made for the analyses: it holds nothing that is read, and lies in nothing."""
     if options.out_dir is not None and not _same(options.out_dir, run_dir):
-        tables = {} if options.dataset in (None, DEMO) else {"--dataset": Path(options.dataset)}
+        tables = {} if options.dataset in (None, DEMO) else {"--dataset": table_path(options.dataset)}
         require_apart([Output("--out-dir", options.out_dir, folder=True)], tables, {"RUN_DIR": run_dir})
 
 
@@ -178,13 +179,7 @@ def _dataset(
     where = config if options.dataset is None else config.model_copy(update={"dataset": options.dataset})
     known = dict.fromkeys(left_out, "left out of the run")
     dataset = open_training_table(where, work_dir, lambda *_: known).dataset
-    found = [describe_input(file.origin).sha256 for file in dataset.files]
-    if found != [record.sha256 for record in manifest.inputs]:
-        raise InputError(
-            "The table must be the one that the run was trained on",
-            f"{where.dataset!r} has other content, or other files",
-            "Give --dataset, where the table lies now",
-        )
+    require_inputs(dataset.origins, manifest.inputs, where.dataset)
     return dataset
 
 
@@ -192,7 +187,7 @@ def _genes(config: TrainingConfig, options: AnalysisConfig, manifest: RunManifes
     """The genes of the run, where a learner reads them whole; they must be those that it was trained on."""
     if not config.reads_genes:
         return None
-    path = Path(options.dataset or config.dataset)
+    path = table_path(options.dataset or config.dataset)
     genes = BuiltFolder.open(path).genes
     known = {} if manifest.environment is None else manifest.environment.other_inputs.get("genes", {})
     if known and [describe_input(file).sha256 for file in genes.files] != list(known.values()):

@@ -20,6 +20,7 @@ from meta_models.analysis.report.input import ArtifactCheck, ReportInput
 from meta_models.analysis.report.summary import render_summary
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.errors import ExitCode, TargetMissed, UnitsFailed
+from meta_models.places import CONTENT
 from meta_models.result import TrainingResult
 from meta_models.run_folder import MANIFEST_NAME, InputRecord, RunFolder, RunManifest
 
@@ -151,12 +152,17 @@ def provenance(manifest: RunManifest) -> dict[str, str]:
     }
 
 
+def _of(record: InputRecord) -> str:
+    """What of a file is hashed, where it is not its content."""
+    return "" if record.of == CONTENT else f"{record.of} of "
+
+
 def _hashes(inputs: Sequence[InputRecord]) -> dict[str, str]:
     """The first files of the table, named as they lie in it, and how many more there are."""
     paths = [Path(record.path) for record in inputs]
     top = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
     shown = zip(paths[:_SHOWN_INPUTS], inputs, strict=False)
-    found = {f"sha256 of {path.relative_to(top).as_posix()}": record.sha256 for path, record in shown}
+    found = {f"sha256 of {_of(record)}{path.relative_to(top).as_posix()}": record.sha256 for path, record in shown}
     if len(paths) > _SHOWN_INPUTS:
         found[f"sha256 of {len(paths) - _SHOWN_INPUTS:,} more files"] = f"in {MANIFEST_NAME}"
     return found

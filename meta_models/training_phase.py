@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from pathlib import Path
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
+from meta_models.places import table_path
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
 from meta_models.run_folder import RunFolder, UnitPlan
@@ -26,7 +26,7 @@ def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Run
     """Train and save; units that were planned for others have been collected then."""
     teacher = task.config.teacher
     if task.config.second_pass:
-        genes = BuiltFolder.open(Path(task.config.dataset)).genes
+        genes = BuiltFolder.open(table_path(task.config.dataset)).genes
         result = train_twice(require_second_pass(task.config, plan.strategy), task, genes)
     else:
         result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)

@@ -33,14 +33,20 @@ class DaskExecutor(Executor[Portable, Any]):
         Folder for what units are told and what they answer.
     threads, limit : int
         Threads, and bytes, of the process of a unit.
+    together : bool
+        Whether no unit ends before all of them run.
     """
 
-    def __init__(self, client: Any, exchange: Path, work: Callable[[Any], Any], *, threads: int, limit: int) -> None:
+    def __init__(
+        self, client: Any, exchange: Path, work: Callable[[Any], Any], *, threads: int, limit: int,
+        together: bool = False,
+    ) -> None:  # fmt: skip
         self._client, self._exchange, self._work = client, exchange.absolute(), work
-        self._threads, self._limit = threads, limit
+        self._threads, self._limit, self._together = threads, limit, together
         self._running: dict[Any, tuple[Errand, Portable]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._versions = library_versions()
+        self._short_since: float | None = None
 
     def __len__(self) -> int:
         return len(self._running)
@@ -63,15 +69,15 @@ class DaskExecutor(Executor[Portable, Any]):
         Raises
         ------
         UnitsFailed
-            If the cluster is lost: its scheduler, or all of its workers for two minutes.
+            If the cluster is lost: its scheduler, or for two minutes all of its workers, or one of those that are
+            needed together.
         """
         last = None if timeout is None else time.monotonic() + timeout
-        alone_since: float | None = None
         while last is None or time.monotonic() < last:
             try:
                 return [self._received(self._done.get(timeout=_LOOK_SECONDS))]
             except queue.Empty:
-                alone_since = self._alone(alone_since)
+                self._require_workers()
         return []
 
     def close(self) -> None:
@@ -80,15 +86,23 @@ class DaskExecutor(Executor[Portable, Any]):
             self._client.cancel(list(self._running), force=True)
         self._running.clear()
 
-    def _alone(self, since: float | None) -> float | None:
-        """Since when there is no worker; None where there is one."""
-        if self._client.status == "running" and self._client.scheduler_info(n_workers=-1)["workers"]:
-            return None
-        since = time.monotonic() if since is None else since
-        if time.monotonic() - since > NO_WORKER_SECONDS:
-            found = f"None was there for {NO_WORKER_SECONDS:.0f} s"
-            raise UnitsFailed("The cluster must have a worker", found, f"Start workers. {_RESUME}")
-        return since
+    def _require_workers(self) -> None:
+        """Raise where there have been too few workers for too long."""
+        needed = len(self._running) if self._together else 1
+        there = self._slots() if self._client.status == "running" else 0
+        if there >= needed:
+            self._short_since = None
+            return
+        self._short_since = time.monotonic() if self._short_since is None else self._short_since
+        if time.monotonic() - self._short_since > NO_WORKER_SECONDS:
+            expected = f"{needed} units must run at a time" if self._together else "The cluster must have a worker"
+            found = f"{there or 'None'} {'could' if self._together else 'was there'} for {NO_WORKER_SECONDS:.0f} s"
+            raise UnitsFailed(expected, found, f"Start workers. {_RESUME}")
+
+    def _slots(self) -> int:
+        """Units that the workers there are can do at a time."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return sum(worker["nthreads"] for worker in workers.values())
 
     def _received(self, future: Any) -> Ended[Portable, Any]:
         errand, argument = self._running.pop(future)

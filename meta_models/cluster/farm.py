@@ -15,6 +15,7 @@ from meta_models.cluster.connection import connected
 from meta_models.cluster.executor import DaskExecutor
 from meta_models.cluster.in_worker import WorkerFacts, facts, probe
 from meta_models.errors import MemoryBudgetError, UsageError
+from meta_models.places import TablePath, place
 from meta_models.run_folder import atomic_write, library_versions, require_versions
 from meta_models.run_folder.visibility import wait_for
 from meta_models.workers import Executor, Farm
@@ -58,11 +59,11 @@ class DaskFarm(Farm):
 
     @property
     def threads(self) -> int:
-        """Threads of a unit: what every worker has for each of those that share its limits."""
-        sharing = Counter[str]()
+        """Threads of a unit: what every worker has for each of those that share its CPUs."""
+        sharing = Counter[tuple[str, tuple[int, ...]]]()
         for worker in self.workers.values():
-            sharing[worker.host] += worker.slots
-        least = min(max(1, worker.threads // sharing[worker.host]) for worker in self.workers.values())
+            sharing[worker.host, worker.cpus] += worker.slots
+        least = min(max(1, worker.threads // sharing[worker.host, worker.cpus]) for worker in self.workers.values())
         return min(least, self.asked_threads or least)
 
     def room(self, address: str) -> int:
@@ -83,7 +84,13 @@ class DaskFarm(Farm):
         """Bytes of this machine's memory that idle workers take."""
         return WORKER_BYTES * len(self.workers) if self.here else 0
 
-    def require(self, peak: int) -> None:
+    @property
+    def host(self) -> str:  # type: ignore[override]
+        """That of the scheduler."""
+        address: str = self.client.scheduler.address
+        return address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+
+    def require(self, peak: int, advice: str = "") -> None:
         """See that each worker has room for a unit of `peak` bytes.
 
         Raises
@@ -96,17 +103,17 @@ class DaskFarm(Farm):
             raise MemoryBudgetError(
                 f"A unit takes {peak / 1e9:.2f} GB, and every worker must have room for it",
                 f"{self._described(least)}",
-                "Give workers more memory, take fewer on a machine, or make smaller batches (--max-batch-gb)",
+                advice or "Give workers more memory, take fewer on a machine, or make smaller batches (--max-batch-gb)",
             )
 
-    def executor(self, work: Callable[[Any], Value], *, threads: int) -> Executor[Any, Value]:
+    def executor(self, work: Callable[[Any], Value], *, threads: int, together: bool = False) -> Executor[Any, Value]:
         """Units of `work` on the cluster; `threads` is for this machine, and others have their own."""
         del threads
         if self.exchange is None:
             raise AssertionError("a cluster that is only looked at does nothing")
-        return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit)
+        return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit, together=together)
 
-    def require_shared(self, tables: Sequence[Path]) -> None:
+    def require_shared(self, tables: Sequence[TablePath]) -> None:
         """See that each worker finds the run folder and the `tables` under the same paths.
 
         Raises
@@ -118,7 +125,7 @@ class DaskFarm(Farm):
             return
         word, at, home = secrets.token_hex(16), self.exchange.absolute(), Path.cwd()
         atomic_write(at / "probe", word.encode())
-        sizes = [(path.absolute(), path.stat().st_size) for path in tables]
+        sizes = [(path.absolute(), place(path).size()) for path in tables]
         found = {}
         for number, address in enumerate(self.workers):
             found[address] = self.client.run(probe, at, word, number, home, sizes, workers=[address])[address]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_models.errors import MetaModelsError, UsageError
+from meta_models.places import TablePath, place
 from meta_models.resources import cpu_limit, memory_budget
 from meta_models.run_folder import Order, PickledFile, atomic_write, do_order, library_versions, require_versions
 from meta_models.run_folder.visibility import wait_for
@@ -28,6 +29,8 @@ class WorkerFacts:
     ----------
     slots, threads : int
         Units that it does at a time, and CPUs that its process may use.
+    cpus : tuple of int
+        Which ones: workers with the same ones share them.
     memory : int
         Bytes that it may use, with all that runs under the same limit.
     memory_source : str
@@ -37,6 +40,7 @@ class WorkerFacts:
     host: str
     slots: int
     threads: int
+    cpus: tuple[int, ...]
     memory: int
     memory_source: str
     versions: Mapping[str, str]
@@ -76,11 +80,12 @@ def facts(dask_worker: Any) -> WorkerFacts:
     budget = memory_budget()
     return WorkerFacts(
         socket.gethostname(), dask_worker.state.nthreads,
-        cpu_limit(environ=environ).count, budget.bytes, budget.source, library_versions(),
+        cpu_limit(environ=environ).count, tuple(sorted(os.sched_getaffinity(0))),
+        budget.bytes, budget.source, library_versions(),
     )  # fmt: skip
 
 
-def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tuple[Path, int]]) -> str:
+def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tuple[TablePath, int]]) -> str:
     """Why this worker does not share the driver's folders; empty where it does.
 
     Parameters
@@ -91,7 +96,7 @@ def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tup
         Of the worker.
     home : Path
         Working folder of the driver.
-    tables : sequence of (Path, int)
+    tables : sequence of (Path or ObjectPath, int)
         Files of the tables, and their sizes in bytes.
     """
     if wait_for(lambda: _word(folder / "probe") == word or None, folder) is None:
@@ -99,8 +104,12 @@ def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tup
     if not home.is_dir():
         return f"{home} is not there, the working folder of the command"
     for path, size in tables:
-        if not path.is_file() or path.stat().st_size != size:
-            return f"{path} is not there, or another file"
+        try:
+            same = place(path).size() == size
+        except MetaModelsError as error:
+            return f"{path} cannot be read: {error.found}"
+        if not same:
+            return f"{path} is another file"
     try:
         atomic_write(folder / f"probe-{number}", word.encode())
     except MetaModelsError as error:

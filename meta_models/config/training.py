@@ -24,7 +24,7 @@ from meta_models.config.sections import flat, upgraded, with_sections
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, LearnerConfig
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalPath, TableName
 
 #: Ways of combining members.
 Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
@@ -46,16 +46,16 @@ class TrainingConfig(Configuration):
     """
 
     # ---- input and output
-    dataset: OfModel[LocalName] = Field(
+    dataset: OfModel[TableName] = Field(
         "demo",
         description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table ('built-in:demo' where a path "
         "has that name).",
     )
     out_dir: OfStart[LocalPath | None] = Field(None, description="Run folder; must be empty or absent.")
-    eval_dataset: OfAnalysis[LocalName | None] = Field(
+    eval_dataset: OfAnalysis[TableName | None] = Field(
         None, description="Second table, of genes not trained on, to evaluate on (all positions count most)."
     )
-    oof_dataset: OfAnalysis[LocalName | None] = Field(
+    oof_dataset: OfAnalysis[TableName | None] = Field(
         None,
         description="Table of all positions of the training genes, or built folder; each is scored by the model "
         "of its fold.",
@@ -137,7 +137,7 @@ class TrainingConfig(Configuration):
         description="Train a second time, on what the first models say out of fold around each position of a built "
         "folder's genes, too; kept where the other folds gain by it. It takes about four times as many fits.",
     )
-    mine_negatives: OfModel[LocalName | None] = Field(
+    mine_negatives: OfModel[TableName | None] = Field(
         None,
         description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
     )
@@ -309,8 +309,8 @@ class TrainingConfig(Configuration):
     # ---- strategy and resources
     strategy: OfModel[str] = Field(
         "auto",
-        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), or auto, "
-        "which chooses by genes and memory.",
+        description="Training strategy: single_model, batch_ensemble, external_memory, incremental (sgd), distributed "
+        "(over the workers of --distributed), or auto, which chooses by genes and memory.",
     )
     train_all_genes: OfModel[bool] = Field(
         default=False, description="Force the batch ensemble, which trains on every gene."

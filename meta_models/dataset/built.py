@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.errors import InputError
 from meta_models.features import Recipe
+from meta_models.places import TablePath
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class BuiltFolder:
         How the columns of its table were computed.
     """
 
-    path: Path
+    path: TablePath
     recipe: Recipe
 
     @classmethod
-    def open(cls, path: Path) -> BuiltFolder:
+    def open(cls, path: TablePath) -> BuiltFolder:
         """Read the recipe in ``dataset_info.json``.
 
         Raises
@@ -48,7 +48,7 @@ class BuiltFolder:
         return cls(path, Recipe.from_json(recipe))
 
     @property
-    def master(self) -> Path:
+    def master(self) -> TablePath:
         """The table of rows."""
         return self.path / MASTER_FOLDER
 
@@ -63,11 +63,11 @@ class BuiltFolder:
         return read_info(self.path)
 
 
-def is_built(path: Path) -> bool:
+def is_built(path: TablePath) -> bool:
     """Whether `path` looks like a folder that ``meta-models build`` wrote."""
     return (path / GENES_FOLDER).is_dir() and (path / MASTER_FOLDER).is_dir() and (path / INFO_FILE).is_file()
 
 
-def table_of(path: Path) -> Path:
+def table_of(path: TablePath) -> TablePath:
     """The table of rows in a built folder; any other path is given back."""
     return path / MASTER_FOLDER if is_built(path) else path

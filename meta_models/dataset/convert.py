@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from meta_models.dataset.files import TableFile, check_names, read_footer, readi
 from meta_models.dataset.lines import QUOTE, quote_of, require_rows
 from meta_models.dataset.text_faults import Lines, look_through, require_text, without_blank_lines
 from meta_models.errors import InputError
+from meta_models.places import TablePath, place
 from meta_models.run_folder import as_arrow, atomic_path, hash_file, require_space, write_parquet
 from meta_models.run_folder.native_files import plain_name
 from meta_models.schema import GENOMIC_POSITION, METADATA, NULL_TEXTS, POSITION, TEXT, WEIGHT, base_models
@@ -25,7 +27,7 @@ _WHOLE = r"^(-?\d+)\.0$"
 _GZIP = b"\x1f\x8b"
 
 
-def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]:
+def convert_text(paths: Sequence[TablePath], folder: Path) -> tuple[TableFile, ...]:
     """Write each CSV/TSV file (also .gz) as Parquet into `folder`, with the types of all its values.
 
     Names of genes, chromosomes and the like are text, also where they look like numbers.
@@ -38,12 +40,22 @@ def convert_text(paths: tuple[Path, ...], folder: Path) -> tuple[TableFile, ...]
         If `folder` cannot be written to; before anything is read where it has no room for half the size of the text.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    require_space(folder, sum(path.stat().st_size for path in paths) // 2)
-    return tuple(_convert(path, folder / f"{number:05d}.parquet") for number, path in enumerate(paths))
+    require_space(folder, sum(place(path).size() for path in paths) // 2)
+    return tuple(_fetched(path, folder, f"{number:05d}.parquet") for number, path in enumerate(paths))
+
+
+def _fetched(path: TablePath, folder: Path, name: str) -> TableFile:
+    """Convert the file to one of that `name` in `folder`; what the converted file is known by is the address."""
+    logger.info("converting %s to Parquet", path)
+    with place(path).here(folder) as file:
+        try:
+            return replace(_convert(file, folder / name), origin=path)
+        except InputError as error:
+            told = (error.expected, error.found, error.action)
+            raise InputError(*(part.replace(str(file), str(path)) for part in told)) from error
 
 
 def _convert(path: Path, target: Path) -> TableFile:
-    logger.info("converting %s to Parquet", path)
     with reading(path), plain_name(path) as name:
         require_text(path)
         lines = look_through(path)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from meta_models.errors import InputError, WriteError
-from meta_models.run_folder import hash_file
-from meta_models.run_folder.native_files import open_parquet
+from meta_models.places import Form, TablePath, place
 from meta_models.schema import TEXT, is_kmer
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -52,7 +50,7 @@ class TableFile:
         Columns in the order of the file.
     row_groups : tuple of int
         Rows of each row group.
-    origin : Path
+    origin : Path or ObjectPath
         The file that the user gave: `path` itself, or the text file that was converted to it.
     sha256 : str or None
         Of a file that this run wrote for itself: what it was when it was written.
@@ -60,23 +58,38 @@ class TableFile:
         Columns of one value that the names of its folders give it; `types` has them, too.
     index : frozenset of str
         Columns that pandas wrote its row index into, as the footer says.
-    stamp : tuple of int
-        Size and time of the last change (ns) when its footer was read.
+    stamp : str
+        What would be another text had the file been written again since its footer was read.
     """
 
-    path: Path
+    path: TablePath
     types: dict[str, pa.DataType]
     row_groups: tuple[int, ...]
-    origin: Path
+    origin: TablePath
     sha256: str | None = None
     partitions: Mapping[str, str | None] = field(default_factory=dict)
     index: frozenset[str] = frozenset()
-    stamp: tuple[int, int] = (0, 0)
+    stamp: str = ""
 
     @property
     def rows(self) -> int:
         """Rows of the file."""
         return sum(self.row_groups)
+
+    def require_unchanged(self) -> None:
+        """See that the file is still the one whose footer was read.
+
+        Raises
+        ------
+        InputError
+            If it was written again, or is gone.
+        """
+        if place(self.path).stamp() != self.stamp:
+            raise InputError(
+                "The files of a table must stay as they were when it was opened",
+                f"{str(self.origin)!r} was changed since",
+                "Run it again with --resume: what was trained is kept",
+            )
 
     def verify(self) -> None:
         """Compare a file that this run wrote with what was written.
@@ -86,14 +99,14 @@ class TableFile:
         WriteError
             If it is another one by now.
         """
-        if self.sha256 is not None and hash_file(self.path) != self.sha256:
+        if self.sha256 is not None and place(self.path).digest()[0] != self.sha256:
             raise WriteError(
                 f"The working file {self.path} must be as it was written", "Found other content", "Check the disk"
             )
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: TablePath) -> Iterator[None]:
     """Translate what polars and pyarrow raise on a bad file into an `InputError` that names it.
 
     polars' ``PanicException`` is not an ``Exception``; it is translated, too.
@@ -110,12 +123,10 @@ def reading(path: Path) -> Iterator[None]:
         zlib.error,
     ) as e:
         detail = " ".join(str(e).split())[:300] or type(e).__name__
-        raise InputError(
-            f"The table file {str(path)!r} must be readable", f"Reading it failed: {detail}", "Write it anew"
-        ) from e
+        raise place(path).fault(detail) from e
 
 
-def discover(source: Path) -> tuple[Path, ...]:
+def discover(source: TablePath) -> tuple[TablePath, ...]:
     """The files of a table, sorted by path.
 
     A folder is walked without following links to folders already seen; names that start with ``.`` or ``_`` are
@@ -126,22 +137,18 @@ def discover(source: Path) -> tuple[Path, ...]:
     InputError
         If `source` does not exist, is neither file nor folder, or holds no table or foreign files.
     """
-    try:
-        mode = source.stat().st_mode
-    except (OSError, ValueError) as error:
-        missing = f"Found nothing readable there ({error})"
-        raise InputError(f"The table {str(source)!r} must exist", missing, "Check the path") from None
-    if stat.S_ISREG(mode):
+    form = place(source).form()
+    if form is Form.FILE:
         _require_table_suffix(source)
         return (source,)
-    if not stat.S_ISDIR(mode):
+    if form is Form.SPECIAL:
         raise InputError(f"The table {str(source)!r} must be a file or a folder", "Found a special file")
     found = sorted(_walk(source))
     foreign = [p for p in found if not str(p).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES)]
     if foreign:
         raise InputError(
             f"The folder {str(source)!r} must hold table files only ({', '.join(PARQUET_SUFFIXES + TEXT_SUFFIXES)})",
-            f"Found {len(foreign)} other: {_list([str(p.relative_to(source)) for p in foreign])}",
+            f"Found {len(foreign)} other: {_list(['/'.join(p.parts[len(source.parts) :]) for p in foreign])}",
             "Move them away, or start their names with '_' to have them skipped",
         )
     if not found:
@@ -153,7 +160,7 @@ def discover(source: Path) -> tuple[Path, ...]:
 
 
 def table_files(source: Path) -> tuple[Path, ...]:
-    """The files that make up the table `source`, as they lie there: nothing of them is checked.
+    """The files on this machine that make up the table `source`, as they lie there: nothing of them is checked.
 
     Raises
     ------
@@ -161,17 +168,16 @@ def table_files(source: Path) -> tuple[Path, ...]:
         If it may not be looked into.
     """
     try:
-        return tuple(_walk(source)) if source.is_dir() else (source,)
+        return tuple(Path(str(p)) for p in _walk(source)) if source.is_dir() else (source,)
     except PermissionError as error:
         raise InputError(f"The table {str(source)!r} must be readable", str(error), "Check its permissions") from None
 
 
-def _refuse_links(paths: Sequence[Path]) -> None:
+def _refuse_links(paths: Sequence[TablePath]) -> None:
     """Refuse a file that is there twice, by a link."""
-    seen: dict[tuple[int, int], Path] = {}
+    seen: dict[Hashable, TablePath] = {}
     for path in paths:
-        info = path.stat()
-        _refuse_same(path, seen.setdefault((info.st_dev, info.st_ino), path))
+        _refuse_same(path, seen.setdefault(place(path).identity(), path))
 
 
 def refuse_copies(files: Sequence[TableFile]) -> None:
@@ -182,13 +188,13 @@ def refuse_copies(files: Sequence[TableFile]) -> None:
     InputError
         Naming both.
     """
-    sizes = {file.origin: file.origin.stat().st_size for file in files if file.rows}
-    counts, seen = Counter(sizes.values()), dict[str, Path]()
+    sizes = {file.origin: place(file.origin).size() for file in files if file.rows}
+    counts, seen = Counter(sizes.values()), dict[str, TablePath]()
     for path in (path for path, size in sizes.items() if counts[size] > 1):
-        _refuse_same(path, seen.setdefault(hash_file(path), path))
+        _refuse_same(path, seen.setdefault(place(path).digest()[0], path))
 
 
-def _refuse_same(path: Path, first: Path) -> None:
+def _refuse_same(path: TablePath, first: TablePath) -> None:
     if path is not first:
         raise InputError(
             "Each row of a table must stand in it once",
@@ -197,40 +203,33 @@ def _refuse_same(path: Path, first: Path) -> None:
         )
 
 
-def _require_table_suffix(path: Path) -> None:
+def _require_table_suffix(path: TablePath) -> None:
     if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
         wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)
         raise InputError(f"A table file must end in one of {wanted}", f"Found {str(path)!r}", "Rename it")
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(path: TablePath) -> bool:
     return str(path).lower().endswith(TEXT_SUFFIXES)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
-        info = Path(root).stat()
-        if (info.st_dev, info.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((info.st_dev, info.st_ino))
-        _refuse_lake(Path(root), folders)
+def _walk(folder: TablePath) -> Iterator[TablePath]:
+    for root, folders, names in place(folder).tree():
+        _refuse_lake(root, folders, names)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
-            path = Path(root) / name
             if name.startswith((".", "_")) or name == INFO_FILE:
                 continue
-            if not path.is_file():
-                raise InputError("A table folder must hold plain files", f"Found {str(path)!r}", "Remove it")
-            yield path
+            if not place(root).plain(name):
+                raise InputError("A table folder must hold plain files", f"Found {str(root / name)!r}", "Remove it")
+            yield root / name
 
 
-def _refuse_lake(folder: Path, folders: Sequence[str]) -> None:
+def _refuse_lake(folder: TablePath, folders: Sequence[str], names: Sequence[str]) -> None:
     """Refuse tables of which a log says which files count: others may be deleted or replaced rows."""
     kind = next((kind for name, kind in _LAKES.items() if name in folders), None)
-    if kind is None and "metadata" in folders and any((folder / "metadata").glob("*.metadata.json")):
-        kind = "an Iceberg table"
+    if kind is None and folder.name == "metadata" and any(name.endswith(".metadata.json") for name in names):
+        kind, folder = "an Iceberg table", folder.parent
     if kind is not None:
         raise InputError(
             "A table folder must hold the files of the table and no others",
@@ -239,11 +238,7 @@ def _refuse_lake(folder: Path, folders: Sequence[str]) -> None:
         )
 
 
-def _refuse_folder(error: OSError) -> None:
-    raise InputError("Every folder of the table must be readable", str(error))
-
-
-def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = None) -> TableFile:
+def read_footer(path: TablePath, *, origin: TablePath | None = None, sha256: str | None = None) -> TableFile:
     """The schema and the row groups of a Parquet file, from its footer.
 
     Raises
@@ -251,8 +246,8 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
     InputError
         If the file is no Parquet file, or has a column that cannot be read or named.
     """
-    with reading(path), open_parquet(path) as file:
-        stamp = stamp_of(path)
+    stamp = place(path).stamp()
+    with reading(path), place(path).open() as stream, pq.ParquetFile(stream) as file:
         schema, meta = file.schema_arrow, file.metadata
         groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
     check_names(schema.names, origin or path)
@@ -265,12 +260,6 @@ def read_footer(path: Path, *, origin: Path | None = None, sha256: str | None = 
     return TableFile(path, types, groups, origin or path, sha256, index=_pandas_index(schema), stamp=stamp)
 
 
-def stamp_of(path: Path) -> tuple[int, int]:
-    """Size of a file, and the time of its last change in ns."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
 def _pandas_index(schema: pa.Schema) -> frozenset[str]:
     """Columns of the row index in what pandas keeps in the footer; a range is kept as its bounds, in no column."""
     try:
@@ -280,7 +269,7 @@ def _pandas_index(schema: pa.Schema) -> frozenset[str]:
     return frozenset(name for name in said if isinstance(name, str))
 
 
-def check_names(names: Sequence[str], path: Path) -> None:
+def check_names(names: Sequence[str], path: TablePath) -> None:
     """Refuse column names that are not unique, empty, no plain text, or that polars takes for patterns.
 
     Raises

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,6 +15,7 @@ from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, matrix_of, packs
 from meta_models.features import Recipe, column_names
+from meta_models.places import TablePath
 from meta_models.schema import (
     CHROM,
     GENE,
@@ -56,12 +56,12 @@ class GeneTable:
         return cls(source, folder, {g.gene_id: int(g.counted.sum()) for g in folder.genes(ids, inputs=False)})
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[TablePath, ...]:
         """The files that are read."""
         return self.folder.files
 
     @property
-    def origins(self) -> tuple[Path, ...]:
+    def origins(self) -> tuple[TablePath, ...]:
         """Files of the genes."""
         return self.folder.files
 

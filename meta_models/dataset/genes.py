@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,7 @@ from meta_models.dataset.gene_columns import (
 )
 from meta_models.errors import InputError
 from meta_models.features import Recipe
+from meta_models.places import TablePath, place
 from meta_models.schema import CHROM, FAMILY, GENE
 
 __all__ = ["Gene", "GeneEntry", "GeneFolder"]
@@ -60,12 +61,12 @@ class GeneFolder:
         Every gene in the order of the files: by contig, start, end and id.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[TablePath, ...]
     recipe: Recipe
     entries: tuple[GeneEntry, ...]
 
     @classmethod
-    def open(cls, folder: Path, recipe: Recipe) -> GeneFolder:
+    def open(cls, folder: TablePath, recipe: Recipe) -> GeneFolder:
         """Read what is known of every gene without its sequence.
 
         Raises
@@ -121,11 +122,13 @@ class GeneFolder:
                     yield gene
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, page_checksum_verification=True)
+@contextmanager
+def _opened(path: TablePath) -> Iterator[pq.ParquetFile]:
+    with place(path).open() as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
+        yield file
 
 
-def _require_columns(path: Path, found: pa.Schema, recipe: Recipe) -> None:
+def _require_columns(path: TablePath, found: pa.Schema, recipe: Recipe) -> None:
     lacking = [f.name for f in gene_schema(recipe) if f.name not in found.names or found.field(f.name).type != f.type]
     if lacking:
         raise InputError(

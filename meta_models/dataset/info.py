@@ -6,13 +6,13 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
+from meta_models.places import TablePath
 from meta_models.schema import CLASS_NAMES
 
 #: No class is rarer: there would be less than one position of it in any genome.
@@ -45,7 +45,7 @@ class DatasetInfo:
     recipe: Recipe | None = None
 
 
-def read_info(source: Path) -> DatasetInfo:
+def read_info(source: TablePath) -> DatasetInfo:
     """Read the ``dataset_info.json`` in the folder `source` (or beside the file `source`).
 
     Of a table that ``meta-models build`` wrote it stands one folder higher, beside the genes.
@@ -83,19 +83,19 @@ def read_info(source: Path) -> DatasetInfo:
     )
 
 
-def _unfit(path: Path, key: str, wanted: str, found: object) -> InputError:
+def _unfit(path: TablePath, key: str, wanted: str, found: object) -> InputError:
     shown = json.dumps(found)[:200]
     return InputError(f"{key} in {path} must be {wanted}", f"Found {shown}", "Mend or remove it")
 
 
-def _text(values: dict[str, Any], key: str, path: Path) -> str | None:
+def _text(values: dict[str, Any], key: str, path: TablePath) -> str | None:
     value = values.get(key)
     if isinstance(value, bool | list | dict):
         raise _unfit(path, key, "text", value)
     return None if value is None else str(value)
 
 
-def _names(values: dict[str, Any], key: str, path: Path) -> tuple[str, ...] | None:
+def _names(values: dict[str, Any], key: str, path: TablePath) -> tuple[str, ...] | None:
     """A list of names, also as one text with commas or blanks between them; whole numbers are names, too."""
     value = values.get(key)
     if value is None:
@@ -106,7 +106,7 @@ def _names(values: dict[str, Any], key: str, path: Path) -> tuple[str, ...] | No
     return tuple(str(item) for item in items if str(item))
 
 
-def _licences(value: Any, path: Path) -> tuple[str, ...]:
+def _licences(value: Any, path: TablePath) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, dict):
@@ -117,14 +117,14 @@ def _licences(value: Any, path: Path) -> tuple[str, ...]:
     return tuple(items)
 
 
-def _recipe(value: Any, path: Path) -> Recipe | None:
+def _recipe(value: Any, path: TablePath) -> Recipe | None:
     try:
         return None if value is None else Recipe.from_json(value)
     except InputError as error:
         raise InputError(f"The recipe in {path}: {error.expected}", error.found, error.action) from None
 
 
-def _prevalence(value: Any, path: Path) -> tuple[float, float, float] | None:
+def _prevalence(value: Any, path: TablePath) -> tuple[float, float, float] | None:
     if value is None:
         return None
     found = [value.get(name) for name in CLASS_NAMES] if isinstance(value, dict) else []

@@ -21,6 +21,7 @@ from meta_models.dataset.reader import Dataset, open_dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.dataset.whole_genes import WholeGenes, choose_whole_genes
 from meta_models.errors import UsageError
+from meta_models.places import TablePath, table_path
 from meta_models.schema import GENE
 
 #: Chooses genes of a table with these narrow columns: their ids, and why.
@@ -95,12 +96,12 @@ class Tables:
         )
 
 
-def named_tables(config: TrainingConfig) -> dict[str, Path]:
+def named_tables(config: TrainingConfig) -> dict[str, TablePath]:
     """The tables on disk that `config` names, by option."""
     names = ("dataset", "mine_negatives", "oof_dataset", "eval_dataset")
     given = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
     named = {option: name for option, name in given.items() if name is not None}
-    return {o: Path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
+    return {o: table_path(name) for o, name in named.items() if not (o == "--dataset" and is_built_in(name))}
 
 
 def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: ChooseGenes = no_genes) -> Tables:
@@ -124,7 +125,7 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
     def opened(source: str | None, name: str) -> Dataset | None:
         if source is None:
             return None
-        return open_dataset(Path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
+        return open_dataset(table_path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)
 
     table = open_training_table(config, work_dir, left_out)
     dataset, positions = table.dataset, table.positions
@@ -137,22 +138,22 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
-        trained=BuiltFolder.open(Path(config.dataset)).genes if config.reads_genes else None,
+        trained=BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None,
         left_out=table.left_out,
     )
 
 
 def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:
     """The training genes in ``--mine-negatives`` where that is a built folder."""
-    if config.mine_negatives is None or not is_built(Path(config.mine_negatives)):
+    if config.mine_negatives is None or not is_built(table_path(config.mine_negatives)):
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
-    return GeneTable.open(config.mine_negatives, BuiltFolder.open(Path(config.mine_negatives)).genes, trained)
+    return GeneTable.open(config.mine_negatives, BuiltFolder.open(table_path(config.mine_negatives)).genes, trained)
 
 
 def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
     """The genes of ``--eval-dataset`` where it is a built folder."""
-    path, how = Path(config.eval_dataset or ""), config.whole_genes
+    path, how = table_path(config.eval_dataset or ""), config.whole_genes
     if config.eval_dataset is None or how == "off" or not is_built(path):
         return None
     return choose_whole_genes(BuiltFolder.open(path).genes, how, only=None, budget=budget, seed=config.seed)
@@ -160,7 +161,7 @@ def _external_genes(config: TrainingConfig, budget: int) -> WholeGenes | None:
 
 def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> WholeGenes | None:
     """The genes that are scored at every position: of ``--oof-dataset``, or else of the training table's own folder."""
-    path = Path(config.dataset if config.oof_dataset is None else config.oof_dataset)
+    path = table_path(config.dataset if config.oof_dataset is None else config.oof_dataset)
     how = config.whole_genes if config.oof_dataset is None or config.whole_genes != "off" else "auto"
     own = config.oof_dataset is None
     if how == "off" or (own and is_built_in(config.dataset)) or not is_built(path):
@@ -188,7 +189,7 @@ def open_training_table(config: TrainingConfig, work_dir: Path, left_out: Choose
     InputError
         If the files are no table as the contract says.
     """
-    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else Path(config.dataset)
+    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else table_path(config.dataset)
     dataset = open_dataset(
         source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
     )

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from meta_models.dataset.files import table_files
 from meta_models.errors import UsageError
+from meta_models.places import TablePath, place
 from meta_models.run_folder import MANIFEST_NAME, RunManifest
 from meta_models.run_folder.units import UNITS_FOLDER
 
@@ -30,12 +31,14 @@ class Output:
     folder: bool = False
 
 
-def require_apart(outputs: Sequence[Output], tables: Mapping[str, Path], others: Mapping[str, Path | None]) -> None:
+def require_apart(
+    outputs: Sequence[Output], tables: Mapping[str, TablePath], others: Mapping[str, Path | None]
+) -> None:
     """See that no output is an input, lies in one or holds one, or replaces a file of a run; also through links.
 
     Parameters
     ----------
-    tables : mapping of str to Path
+    tables : mapping of str to Path or ObjectPath
         Tables by the option that names them: their files are found, too.
     others : mapping of str to Path or None
         Other files and folders that are read.
@@ -47,12 +50,13 @@ def require_apart(outputs: Sequence[Output], tables: Mapping[str, Path], others:
     InputError
         If a folder of a table cannot be read.
     """
-    sources = {option: path for option, path in {**tables, **others}.items() if path is not None}
+    here = {option: place(path).on_disk for option, path in tables.items()}
+    sources = {option: path for option, path in {**here, **others}.items() if path is not None}
     for output in outputs:
         for option, path in sources.items():
             _require_apart(output, option, path)
         _require_no_file_of_a_run(output)
-    for option, path in tables.items():
+    for option, path in ((option, path) for option, path in here.items() if path is not None):
         for file in table_files(path):
             for output in outputs:
                 _require_apart(output, option, file)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 
 from meta_models.dataset.files import TableFile, check_names
 from meta_models.errors import InputError
+from meta_models.places import TablePath
 from meta_models.schema import METADATA, TEXT
 
 #: How a folder is named where the column has no value.
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
-def partitions_of(path: Path, source: Path) -> dict[str, str | None]:
+def partitions_of(path: TablePath, source: TablePath) -> dict[str, str | None]:
     """What the folders of `path` below `source` say of its rows.
 
     Of the folders `source` itself lies in, only those count that name a known column of metadata: a table may be a
@@ -27,8 +27,9 @@ def partitions_of(path: Path, source: Path) -> dict[str, str | None]:
     InputError
         If two folders name the same column.
     """
-    below = path.parent.relative_to(source).parts if source.is_dir() else ()
-    above = source.resolve().parts if source.is_dir() else source.resolve().parent.parts
+    folder = source if source != path else source.parent
+    below = path.parent.parts[len(folder.parts) :]
+    above = folder.resolve().parts
     said = [_parsed(part) for part in below]
     said += [pair for pair in map(_parsed, above) if pair is not None and pair[0] in METADATA]
     found: dict[str, str | None] = {}
@@ -39,7 +40,7 @@ def partitions_of(path: Path, source: Path) -> dict[str, str | None]:
     return found
 
 
-def with_partitions(file: TableFile, source: Path) -> TableFile:
+def with_partitions(file: TableFile, source: TablePath) -> TableFile:
     """`file` with a column of text for each folder that names one, unless the file has it itself.
 
     Raises

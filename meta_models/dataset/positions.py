@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from meta_models.dataset.coordinates import ignored_positions, require_whole, whole_columns
-from meta_models.dataset.files import Kind, reading, stamp_of
+from meta_models.dataset.files import Kind
 from meta_models.dataset.gene_groups import group_genes
 from meta_models.dataset.loci import merged, spans
 from meta_models.dataset.reader import Dataset
@@ -155,14 +155,7 @@ def read_again(dataset: Dataset) -> Positions:
         If a file was changed since the table was opened: what was checked is no longer what would be scored.
     """
     for file in dataset.files:
-        with reading(file.path):
-            changed = stamp_of(file.path) != file.stamp
-        if changed:
-            raise InputError(
-                f"The files of {dataset.source} must stay as they were when the run began",
-                f"{str(file.origin)!r} was changed since",
-                "Run it again with --resume: what was trained is kept",
-            )
+        file.require_unchanged()
     return read_positions(dataset)
 
 

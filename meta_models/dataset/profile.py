@@ -12,6 +12,7 @@ from meta_models.dataset.genes import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reader import Dataset
 from meta_models.features import MOTIF_COLUMNS, Recipe
+from meta_models.places import place
 from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup
 
 
@@ -114,7 +115,7 @@ def profile_dataset(
         },
         genes_by_chrom=_genes_by_chrom(positions),
         base_models=tuple(base.name for base in positions.bases),
-        bytes_on_disk=sum(file.path.stat().st_size for file in dataset.files),
+        bytes_on_disk=sum(place(file.path).size() for file in dataset.files),
         bytes_float32=4 * dataset.n_rows * len(dataset.features),
         weighting=positions.weighting,
         true_prevalence=dataset.info.true_prevalence,

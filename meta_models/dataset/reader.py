@@ -30,10 +30,10 @@ from meta_models.dataset.files import (
 )
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.dataset.partitions import with_partitions
-from meta_models.dataset.read_ahead import ahead
+from meta_models.dataset.read_ahead import ahead, side_by_side
 from meta_models.dataset.runs import Run, together
 from meta_models.errors import InputError
-from meta_models.run_folder.native_files import scan_frames
+from meta_models.places import Stretch, TablePath, place
 from meta_models.schema import (
     MAIN_BASE,
     METADATA,
@@ -79,12 +79,12 @@ class Dataset:
         return sum(file.rows for file in self.files)
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[TablePath, ...]:
         """The files that are read."""
         return tuple(file.path for file in self.files)
 
     @property
-    def origins(self) -> tuple[Path, ...]:
+    def origins(self) -> tuple[TablePath, ...]:
         """The files that the user gave."""
         return tuple(file.origin for file in self.files)
 
@@ -204,6 +204,13 @@ class Dataset:
             return None
         return pl.concat(self.iter_frames(expressions, TEXT_ROWS))
 
+    def _on_disk(self, expressions: Sequence[pl.Expr], file: TableFile) -> list[str]:
+        """Columns of `file` that `expressions` need, as it calls them; some column where they need none."""
+        wanted = {name for expression in expressions for name in expression.meta.root_names()}
+        names = {self.renamed.get(name, name) for name in wanted}
+        own = [name for name in file.types if name not in file.partitions]
+        return [name for name in own if name in names] or own[:1]
+
     def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
         """Most rows that one scan of `expressions` covers."""
         columns = {name for expression in expressions for name in expression.meta.root_names()}
@@ -243,26 +250,32 @@ class Dataset:
         try:
             yield from self._scanned(group, expressions, chunk_rows)
         except InputError:
+            _require_unchanged(group)
             for run in group if len(group) > 1 else ():
                 for _ in self._scanned([run], expressions, chunk_rows):
                     pass
             raise
+        _require_unchanged(group)
 
     def _scanned(self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int) -> Iterator[pl.DataFrame]:
-        file, offset, length = group[0].file, group[0].offset, sum(run.rows for run in group)
+        file, length = group[0].file, sum(run.rows for run in group)
         mask, done = self._mask(group), 0
-        with reading(file.origin), scan_frames([run.file.path for run in group]) as whole:
-            scan = self._named(whole.slice(offset, length), file).select(expressions)
-            for frame in scan.collect_batches(chunk_size=chunk_rows, maintain_order=True):
+        stretches = [Stretch(run.file.path, run.offset, run.rows) for run in group]
+        columns = self._on_disk(expressions, file)
+
+        def plan(rows: pl.LazyFrame) -> pl.LazyFrame:
+            return self._named(rows, file).select(expressions)
+
+        with reading(file.origin):
+            for frame in place(file.path).frames(stretches, columns, plan, chunk_rows):
                 height = frame.height
                 kept = frame if mask is None else frame.filter(pl.Series(mask[done : done + height]))
                 done += height
                 if kept.height:
                     yield kept
         if done != length:
-            raise InputError(
-                f"{str(file.origin)!r} must hold {length} rows from row {offset}", f"Found {done}", "Write it anew"
-            )
+            wanted = f"{str(file.origin)!r} must hold {length} rows from row {group[0].offset}"
+            raise InputError(wanted, f"Found {done}", "Write it anew")
 
     def _mask(self, group: Sequence[Run]) -> NDArray[np.bool_] | None:
         if self.row_mask is None:
@@ -279,6 +292,12 @@ class Dataset:
             *(pl.lit(0, pl.Float32).alias(c) for c in absent),
             *(pl.lit(value, pl.String).alias(c) for c, value in file.partitions.items()),
         )
+
+
+def _require_unchanged(group: Sequence[Run]) -> None:
+    """What was read, of files that others may write, is of one version of each."""
+    for run in group:
+        run.file.require_unchanged()
 
 
 def _pieces(row_groups: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
@@ -298,7 +317,7 @@ def _width(dtype: str) -> int:
 
 
 def open_dataset(
-    source: Path,
+    source: TablePath,
     *,
     work_dir: Path,
     base_score_columns: Sequence[str] | None = None,
@@ -309,7 +328,7 @@ def open_dataset(
 
     Parameters
     ----------
-    source : Path
+    source : Path or ObjectPath
         Parquet, CSV or TSV file, or a folder of them; of a folder of ``meta-models build`` its table of rows.
     work_dir : Path
         Where text files are converted to Parquet.
@@ -329,7 +348,7 @@ def open_dataset(
     source = table_of(source)
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
-    read = convert_text(paths, work_dir) if text else tuple(read_footer(path) for path in paths)
+    read = convert_text(paths, work_dir) if text else _footers(paths)
     refuse_copies(read)
     files = tuple(with_partitions(file, source) for file in _with_rows(read))
     schema = unify(files)
@@ -345,6 +364,10 @@ def open_dataset(
             "Rename those columns",
         )
     return dataset
+
+
+def _footers(paths: Sequence[TablePath]) -> tuple[TableFile, ...]:
+    return tuple(side_by_side(paths, read_footer, place(paths[0]).at_a_time))
 
 
 def _with_rows(files: tuple[TableFile, ...]) -> tuple[TableFile, ...]:

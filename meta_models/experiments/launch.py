@@ -16,11 +16,11 @@ from typing import Any
 from meta_models.config import Scope, TrainingConfig
 from meta_models.dataset.opening import is_built_in
 from meta_models.errors import ExitCode, MetaModelsError, UnitsFailed, UsageError
+from meta_models.places import describe_input, table_path
 from meta_models.run_folder import (
     RunManifest,
     RunState,
     atomic_write,
-    describe_input,
     json_bytes,
     library_versions,
     make_folder,
@@ -85,8 +85,8 @@ def _is_of(manifest: RunManifest, options: Mapping[str, Any]) -> bool:
     if manifest.state is not RunState.COMPLETE or not same or dict(manifest.versions) != library_versions():
         return False
     others = manifest.environment.other_inputs if manifest.environment is not None else {}
-    read = [(Path(record.path), record.sha256) for record in manifest.inputs]
-    read += [(Path(path), sha256) for files in others.values() for path, sha256 in files.items()]
+    read = [(table_path(record.path), record.sha256) for record in manifest.inputs]
+    read += [(table_path(path), sha256) for files in others.values() for path, sha256 in files.items()]
     if is_built_in(manifest.config["dataset"]):
         return True
     return all(path.is_file() and describe_input(path).sha256 == sha256 for path, sha256 in read)

@@ -11,7 +11,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from meta_models.config import Configuration, PositiveInt
 from meta_models.config.sections import with_sections
 from meta_models.learners.seam import LearnerConfig
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalPath, TableName
 
 
 class CompareConfig(Configuration):
@@ -83,7 +83,7 @@ class DistilConfig(Configuration):
     )
     sections: dict[str, SerializeAsAny[LearnerConfig]] = Field({}, description="Its options, by its name.", repr=False)
     out_dir: LocalPath = Field(description="Run folder of the student; must be empty or absent.")
-    dataset: LocalName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
+    dataset: TableName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
     overwrite: bool = Field(default=False, description="Replace the run in --out-dir.")
     resume: bool = Field(default=False, description="Reuse the finished units of an earlier run in --out-dir.")
     analyses: tuple[str, ...] | None = Field(None, description="Analyses to run, as those of train.")

@@ -15,6 +15,7 @@ from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
 from meta_models.finished_run import FinishedRun, read_run
 from meta_models.pipeline import run_training
+from meta_models.places import describe_input, require_inputs, table_path
 from meta_models.reporting import PAGE, SUMMARY
 from meta_models.run_folder import (
     LOCK,
@@ -22,7 +23,6 @@ from meta_models.run_folder import (
     EnvironmentRecord,
     RunFolder,
     describe_environment,
-    describe_input,
 )
 
 logger = logging.getLogger(__name__)
@@ -112,17 +112,11 @@ def _require_inputs(run: FinishedRun, config: TrainingConfig) -> None:
     """See that the files are those of the run, before anything is trained."""
     with tempfile.TemporaryDirectory() as work_dir:
         dataset = open_training_table(config, Path(work_dir)).dataset
-        found = [describe_input(file.origin).sha256 for file in dataset.files]
-    if found != [record.sha256 for record in run.manifest.inputs]:
-        raise InputError(
-            "The table must be the one that the run was trained on",
-            f"{config.dataset!r} has other content, or other files",
-            "Give --dataset, where the table lies now",
-        )
+        require_inputs(dataset.origins, run.manifest.inputs, config.dataset)
     others = run.manifest.environment.other_inputs if run.manifest.environment is not None else {}
     for option, files in others.items():
         for path, sha256 in files.items():
-            if option != "dataset" and describe_input(Path(path)).sha256 != sha256:
+            if option != "dataset" and describe_input(table_path(path)).sha256 != sha256:
                 flag = f"--{option.replace('_', '-')}"
                 raise InputError(f"{path} ({flag}) must be as the run read it", "Found other content", "Restore it")
 

@@ -23,6 +23,7 @@ from meta_models.experiments.differences import TOP_K, Comparison, Difference, d
 from meta_models.experiments.launch import launch_run
 from meta_models.experiments.rows import shared_rows
 from meta_models.persistence import load_model
+from meta_models.places import TablePath, table_path
 from meta_models.result_files import OOF_FILE
 from meta_models.run_folder import (
     RunManifest,
@@ -93,7 +94,7 @@ def compare_strategies(config: TrainingConfig) -> ExitCode:
         If one of the runs failed; its own message says why.
     """
     folder = _folder(config)
-    source = write_demo_table(folder / "demo") if is_built_in(config.dataset) else Path(config.dataset)
+    source = write_demo_table(folder / "demo") if is_built_in(config.dataset) else table_path(config.dataset)
     manifests = {strategy: _run(strategy, config, source, folder) for strategy in (SINGLE, ENSEMBLE)}
     with scratch_folder(folder, "text", elsewhere=folder) as work_dir:
         dataset = open_dataset(source, work_dir=work_dir, base_score_columns=config.base_score_columns)
@@ -198,7 +199,7 @@ def _run_line(cost: Cost) -> str:
     )
 
 
-def _run(strategy: str, config: TrainingConfig, source: Path, folder: Path) -> RunManifest:
+def _run(strategy: str, config: TrainingConfig, source: TablePath, folder: Path) -> RunManifest:
     """Train with `strategy` in a process of its own; the manifest that it left."""
     out_dir = folder / strategy
     _keep_measured(out_dir)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from meta_models.config import CLUSTERS, SCORE_NAMES, Cluster, Configuration, PositiveInt, Share, ValueNames
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalName, LocalPath, TableName
 from meta_models.schema import CODING
 
 #: What the output is written as, by the end of its name.
@@ -23,7 +23,7 @@ class PredictConfig(Configuration):
 
     # ---- input and output
     model: LocalName = Field(description="Model file, or a pattern that exactly one file matches.")
-    dataset: LocalName | None = Field(
+    dataset: TableName | None = Field(
         None, description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent. Or --genome and --scores."
     )
     out: LocalPath = Field(description="File to write: .parquet, .tsv or .tsv.gz.")

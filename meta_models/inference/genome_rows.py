@@ -23,7 +23,7 @@ from meta_models.inference.served import ServedTable
 from meta_models.inference.stretches import gene_columns, needed
 from meta_models.model import FittedModel
 from meta_models.model.inputs import reads_whole_genes
-from meta_models.run_folder import describe_input
+from meta_models.places import TablePath, describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, POSITION, STRAND
 
 _TEXT = (GENE, CHROM, STRAND, FAMILY)
@@ -163,7 +163,7 @@ def open_genome_rows(options: ServingOptions, model: FittedModel, stack: ExitSta
     return ServedTable(rows, model.feature_names, (), (serving.facts,))
 
 
-def open_built_rows(path: Path, model: FittedModel) -> ServedTable:
+def open_built_rows(path: TablePath, model: FittedModel) -> ServedTable:
     """Every position of the genes of a built folder, as a table for a model that reads whole genes.
 
     Raises

@@ -38,6 +38,7 @@ from meta_models.inference.tracks import (
     write_tracks,
 )
 from meta_models.model import FittedModel
+from meta_models.places import table_path
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit, memory_budget
 from meta_models.result import CALIBRATED
@@ -159,7 +160,7 @@ def _require_apart(config: PredictConfig) -> None:
     others = {"--model": resolve(config.model), "--chrom-sizes": config.chrom_sizes, "--genome": config.genome}
     others |= {"--annotation": config.annotation, "--regions": config.regions, "--chrom-map": config.chrom_map}
     others |= {f"--scores {spec}": parse_score_spec(spec).path for spec in config.scores}
-    require_apart(outputs, {} if config.dataset is None else {"--dataset": Path(config.dataset)}, others)
+    require_apart(outputs, {} if config.dataset is None else {"--dataset": table_path(config.dataset)}, others)
 
 
 def _require_free(config: PredictConfig) -> None:
@@ -185,10 +186,10 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
         scratch = stack.enter_context(scratch_folder(folder, "genome"))
         return open_genome_rows(config, model, stack, scratch)
     if model.gene_columns:
-        return open_built_rows(Path(config.dataset), model)
+        return open_built_rows(table_path(config.dataset), model)
     columns = config.base_score_columns
     work_dir = folder / "input"
-    return open_served(Path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)
+    return open_served(table_path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)
 
 
 def _prepare(config: PredictConfig, folder: Path, stack: ExitStack) -> _Work:

@@ -15,7 +15,7 @@ from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
 from meta_models.dataset.reader import open_dataset
 from meta_models.model.inputs import require_numbers, resolve_columns
-from meta_models.run_folder import describe_input
+from meta_models.places import TablePath, describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
 
 #: Columns that are passed on, where the table has them.
@@ -104,7 +104,7 @@ class ServedTable:
 
 
 def open_served(
-    source: Path, feature_names: Sequence[str], *, work_dir: Path, base_score_columns: Sequence[str] | None = None
+    source: TablePath, feature_names: Sequence[str], *, work_dir: Path, base_score_columns: Sequence[str] | None = None
 ) -> ServedTable:
     """Open a table for a model with these features. Only the main base model's scores and the features must be there.
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import expit
 
 from meta_models.dataset.chunks import reading_bytes
 from meta_models.learners.bins import MOST_BINS, Bins, Codes, binned, make_bins
@@ -44,6 +45,7 @@ from meta_models.learners.xgboost.predictor import BoosterPredictor, join_booste
 _SCORED_ROWS = 8_192
 #: Least and greatest probability that a booster starts from.
 _LEAST_PRIOR, _MOST_PRIOR = 1e-6, 1 - 1e-6
+_EVEN = 0.5
 
 
 class TreeConfig(LearnerConfig):
@@ -65,11 +67,14 @@ class Part:
         Whether they are of the class.
     weights : ndarray of float64 (m,)
         What they count, 1 on average.
+    margins : ndarray of float64 (m,), or None
+        Log-odds that they begin at; None where they begin at the prior.
     """
 
     rows: NDArray[np.int64]
     truth: NDArray[np.bool_]
     weights: NDArray[np.float64]
+    margins: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,11 @@ class Task:
     seed: int
     threads: int
     device: str
+
+    @property
+    def begins_at(self) -> float:
+        """The probability that trees are added to: even odds, which add nothing, where rows have margins."""
+        return self.prior if self.train.margins is None else _EVEN
 
     def floats(self, part: Part, *, order: Any = "C") -> NDArray[np.float32]:
         """Bins of the rows of `part` as float32."""
@@ -209,30 +219,31 @@ class _PreparedBins(Prepared):
         grown = self.learner.grow(task, self.config) if _can_split(task) else _nothing_to_split(task)
         predictor = self._converted(grown)
         rounds, stages = self._rounds(job, len(grown.trees))
-        scores = self._scores(predictor, np.flatnonzero(job.score), stages)
+        scores = self._scores(predictor, job, stages)
         return Fitted(predictor, scores, stages, rounds, grown.curves, grown.facts)
 
     def under(self, config: Any) -> Prepared | None:
         """The same bins, which their number alone decides."""
         return replace(self, config=config) if config.max_bin == self.config.max_bin else None
 
-    def _scores(
-        self, predictor: BoosterPredictor, rows: NDArray[np.int64], stages: Sequence[int]
-    ) -> NDArray[np.float32]:
-        """Scores (n, 1, n_stages) of `rows` from their bins: the table is not read, which a forked job may not do."""
+    def _scores(self, predictor: BoosterPredictor, job: FitJob, stages: Sequence[int]) -> NDArray[np.float32]:
+        """Scores (n, 1, n_stages) of score rows from their bins: the table is not read, which no forked job may do."""
+        rows = np.flatnonzero(job.score)
         parts = [predictor if stage == 0 else predictor.at_stage(stage) for stage in stages]
         scores = np.empty((len(rows), predictor.n_targets, len(parts)), np.float32)
         for start in range(0, len(rows), _SCORED_ROWS):
-            values = self.bins.values(self.codes[rows[start : start + _SCORED_ROWS]])
+            here = rows[start : start + _SCORED_ROWS]
+            values = self.bins.values(self.codes[here])
             for number, part in enumerate(parts):
-                scores[start : start + len(values), :, number] = part.scores(values)
+                found = part.scores(values) if job.margins is None else expit(part.log_odds(values) + job.margins[here])
+                scores[start : start + len(values), :, number] = found
         return scores
 
     def _task(self, job: FitJob, truth: NDArray[np.bool_], weights: NDArray[np.float32] | None, threads: int) -> Task:
         rows, counted = rows_trained_on(job, truth, weights)
         if self.config.class_weights == "balanced":
             counted = balanced(counted, truth[rows].astype(np.int64))
-        train = Part(rows, truth[rows], counted)
+        train = Part(rows, truth[rows], counted, _margins(job, rows))
         share = float(np.average(train.truth, weights=counted)) if len(rows) else 0.0
         return Task(
             self.codes, np.array([len(edges) + 1 for edges in self.bins.edges]), train, _watched(job, truth, weights),
@@ -259,7 +270,12 @@ def _watched(job: FitJob, truth: NDArray[np.bool_], weights: NDArray[np.float32]
     rows = np.flatnonzero(job.stop if job.stop.any() else job.score)
     given = job.weights if job.weights is not None else weights
     counted = np.ones(len(rows)) if given is None else given[rows].astype(np.float64)
-    return Part(rows, truth[rows], counted / counted.mean() if counted.any() else np.ones(len(rows)))
+    counted = counted / counted.mean() if counted.any() else np.ones(len(rows))
+    return Part(rows, truth[rows], counted, _margins(job, rows))
+
+
+def _margins(job: FitJob, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    return None if job.margins is None else job.margins[rows, 0].astype(np.float64)
 
 
 def _can_split(task: Task) -> bool:
@@ -267,4 +283,6 @@ def _can_split(task: Task) -> bool:
 
 
 def _nothing_to_split(task: Task) -> Grown:
-    return Grown((), task.prior, facts={"constant": "the rows trained on are of one class, or the features constant"})
+    return Grown(
+        (), task.begins_at, facts={"constant": "the rows trained on are of one class, or the features constant"}
+    )

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
 from meta_models.learners.seam import Shape, Traits, Tune
+from meta_models.learners.start import more_rounds
 
 #: What CatBoost keeps of a row, beside its bins.
 _ROW_BYTES = 150
@@ -72,7 +73,7 @@ class CatBoost(BinnedTreeLearner):
     title: ClassVar[str] = "boosted oblivious trees (CatBoost)"
     Config: ClassVar[type[CatBoostConfig]] = CatBoostConfig
     traits: ClassVar[Traits] = Traits(
-        targets="each", stages=True, stopping=True, constraints=True, features=True, extra="catboost"
+        targets="each", stages=True, stopping=True, constraints=True, features=True, starts=True, extra="catboost"
     )
 
     def require_library(self) -> None:
@@ -90,6 +91,10 @@ class CatBoost(BinnedTreeLearner):
     def cheaper(self, config: CatBoostConfig, rounds: int) -> CatBoostConfig:
         """At most `rounds` rounds."""
         return config.model_copy(update={"n_estimators": min(rounds, config.n_estimators)})
+
+    def going_on(self, config: CatBoostConfig) -> str:
+        """With trees of its own."""
+        return more_rounds(config.n_estimators)
 
     def grow(self, task: Task, config: CatBoostConfig) -> Grown:
         """Boost on bins of the rows trained on alone: to CatBoost a row of weight 0 is a row."""
@@ -129,7 +134,7 @@ def _both_classes(part: Part) -> bool:
 
 def _pool(library: Any, task: Task, part: Part) -> Any:
     values = task.floats(part, order="F")  # in this order CatBoost takes no copy
-    return library.Pool(values, label=part.truth.astype(np.int32), weight=part.weights)
+    return library.Pool(values, label=part.truth.astype(np.int32), weight=part.weights, baseline=part.margins)
 
 
 def _parameters(task: Task, config: CatBoostConfig) -> dict[str, Any]:
@@ -142,8 +147,8 @@ def _parameters(task: Task, config: CatBoostConfig) -> dict[str, Any]:
         "loss_function": "Logloss", "iterations": task.rounds, "learning_rate": config.learning_rate,
         "depth": config.max_depth, "l2_leaf_reg": config.reg_lambda, "random_strength": config.random_strength,
         "rsm": config.colsample, "boosting_type": "Plain", "border_count": 255, "feature_border_type": "GreedyLogSum",
-        "nan_mode": "Forbidden", "boost_from_average": True, "random_seed": task.seed % 2**31, "thread_count": 1,
-        "allow_writing_files": False, "logging_level": "Silent",
+        "nan_mode": "Forbidden", "boost_from_average": task.train.margins is None, "random_seed": task.seed % 2**31,
+        "thread_count": 1, "allow_writing_files": False, "logging_level": "Silent",
     }  # fmt: skip
 
 

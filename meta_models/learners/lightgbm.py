@@ -15,6 +15,7 @@ from meta_models.learners.extras import required
 from meta_models.learners.loss_options import LossConfig
 from meta_models.learners.losses import focal_gradients, focal_loss, focal_scale
 from meta_models.learners.seam import Shape, Traits, Tune
+from meta_models.learners.start import more_rounds
 
 #: Log-odds that all rounds together must be able to move a score by.
 _REACH = 10.0
@@ -80,7 +81,7 @@ class LightGBM(BinnedTreeLearner):
     title: ClassVar[str] = "boosted trees (LightGBM)"
     Config: ClassVar[type[LightGBMConfig]] = LightGBMConfig
     traits: ClassVar[Traits] = Traits(
-        targets="each", stages=True, stopping=True, constraints=True, features=True, extra="lightgbm"
+        targets="each", stages=True, stopping=True, constraints=True, features=True, starts=True, extra="lightgbm"
     )
 
     def require_library(self) -> None:
@@ -94,6 +95,10 @@ class LightGBM(BinnedTreeLearner):
     def rounds(self, config: LightGBMConfig) -> int:
         """Most boosting rounds."""
         return config.n_estimators
+
+    def going_on(self, config: LightGBMConfig) -> str:
+        """With trees of its own."""
+        return more_rounds(config.n_estimators)
 
     def cheaper(self, config: LightGBMConfig, rounds: int) -> LightGBMConfig:
         """At most `rounds` rounds."""
@@ -117,7 +122,7 @@ class LightGBM(BinnedTreeLearner):
         kept = booster.best_iteration if task.stopping else booster.current_iteration()
         trees = [_code_tree(text) for text in _tree_texts(booster.model_to_string(num_iteration=kept))]
         losses = {name: tuple(next(iter(found.values()))) for name, found in curves.items()}
-        return Grown(trees, task.prior, losses, _facts(task, config, kept, losses))
+        return Grown(trees, task.begins_at, losses, _facts(task, config, kept, losses))
 
     def nodes(self, shape: Shape, config: LightGBMConfig) -> int:  # noqa: ARG002
         """Full trees of so many leaves."""
@@ -141,9 +146,10 @@ def _datasets(library: Any, task: Task) -> dict[str, Any]:
 
 
 def _dataset(library: Any, task: Task, part: Part, reference: Any) -> Any:
+    prior = np.full(len(part.rows), np.log(task.prior / (1 - task.prior)))
     return library.Dataset(
         _sequence(library)(task.codes, part.rows), label=part.truth.astype(np.float32), weight=part.weights,
-        init_score=np.full(len(part.rows), np.log(task.prior / (1 - task.prior))), reference=reference, params=_DATASET,
+        init_score=prior if part.margins is None else part.margins, reference=reference, params=_DATASET,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from meta_models.learners.course import Course
+    from meta_models.learners.shards_seam import Sharded
     from meta_models.learners.start import Start
     from meta_models.learners.tables import FeatureTable
 
@@ -156,6 +157,8 @@ class Traits:
         Whether a job may name monotone constraints, or the features that may be used.
     on_disk : bool
         Whether the representation can be kept in a cache folder.
+    shards : bool
+        Whether its fits can go over shards of the rows that processes apart hold: `Learner.sharded`.
     streamed : bool
         Whether it sees the table block by block, holding one at a time (strategy ``incremental``).
     starts : bool
@@ -178,6 +181,7 @@ class Traits:
     constraints: bool = False
     features: bool = False
     on_disk: bool = False
+    shards: bool = False
     streamed: bool = False
     starts: bool = False
     side_by_side: bool = True
@@ -378,6 +382,10 @@ class Learner(ABC):
 
         `rows` are `TrainingRows`, or `genes_seam.TrainingGenes` where the trait ``inputs`` is ``genes``.
         """
+
+    def sharded(self) -> Sharded:
+        """Its way over shards of the rows; of learners with the trait ``shards`` only."""
+        raise TypeError(f"{self.name} is fitted to rows that one process holds")
 
     @abstractmethod
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:

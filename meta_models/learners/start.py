@@ -43,3 +43,8 @@ class Start:
         for name, data in sorted(self.files.items()):
             digest.update(name.encode() + hashlib.sha256(data).digest())
         return digest.hexdigest()
+
+
+def more_rounds(rounds: int) -> str:
+    """How boosters go on, as `Learner.going_on` says it."""
+    return f", with at most {rounds} rounds more on its margins"

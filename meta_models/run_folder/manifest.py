@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from meta_models.errors import InputError, UsageError
 from meta_models.run_folder.atomic import atomic_write, hash_file
@@ -24,6 +24,7 @@ from meta_models.run_folder.native_files import read_frame
 from meta_models.run_folder.writers import digest, json_bytes
 
 MANIFEST_NAME = "run_manifest.json"
+_CONTENT = "content"
 
 _LIBRARIES = (
     "meta-models", "xgboost", "xgboost-cpu", "polars", "pyarrow", "numpy", "scipy", "scikit-learn", "shap",
@@ -46,11 +47,26 @@ class _Record(BaseModel):
 
 
 class InputRecord(_Record):
-    """One input file; made by :func:`describe_input`."""
+    """One input file; made by :func:`~meta_models.places.describe_input`.
+
+    Attributes
+    ----------
+    of : str
+        What is hashed: the content, or what the store of an object says of it.
+    """
 
     path: str
     bytes: int
     sha256: str
+    of: str = _CONTENT
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As before there were objects, where it is none: checksums of earlier manifests stay right."""
+        values: dict[str, Any] = written(self)
+        if self.of == _CONTENT:
+            del values["of"]
+        return values
 
 
 class ArtifactRecord(_Record):
@@ -195,18 +211,6 @@ def read_artifact(folder: Path, name: str) -> pl.DataFrame:
     if record is None or record.sha256 is None or hash_file(folder / name) != record.sha256:
         raise InputError(f"{folder / name} must be as the run wrote it", "Found none, or other content", "Train again")
     return read_frame(folder / name)
-
-
-def describe_input(path: Path, name: str | None = None) -> InputRecord:
-    """Size and SHA-256 of an input file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    digest = hash_file(path)
-    return InputRecord(path=name or str(path), bytes=path.stat().st_size, sha256=digest)
 
 
 def library_versions() -> dict[str, str]:

@@ -207,9 +207,9 @@ class Recording(Farm):
         """All in one file, from which any of them can be done."""
         return 1
 
-    def executor(self, work: Callable[[Any], Any], *, threads: int) -> Executor[Any, Any]:
+    def executor(self, work: Callable[[Any], Any], *, threads: int, together: bool = False) -> Executor[Any, Any]:
         """What writes down the units of `work`."""
-        del threads
+        del threads, together
         return _Recorder(self.plan, self.prefix, work)
 
 

@@ -15,10 +15,11 @@ from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
 from meta_models.learners.registry import LEARNERS
+from meta_models.places import describe_input
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
 from meta_models.resources.heap import release_memory
-from meta_models.run_folder import RunFolder, describe_environment, describe_input, install_signal_handlers
+from meta_models.run_folder import RunFolder, describe_environment, install_signal_handlers
 from meta_models.schema import GENE
 from meta_models.search.chance import chance_precision
 from meta_models.search.fold_scores import FoldScorer

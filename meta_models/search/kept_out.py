@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -25,6 +24,7 @@ from meta_models.experiments.rows import SharedRows, shared_rows
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.inference.scoring import score_table
 from meta_models.learners.seam import LearnerConfig
+from meta_models.places import table_path
 from meta_models.result import TrainingResult
 from meta_models.run_folder import RunFolder
 from meta_models.schema import CLASS_NAMES, GENE
@@ -182,7 +182,7 @@ def _scored(split: Split, result: TrainingResult, task: TrainingTask) -> tuple[p
     """The rows kept out with their scores, at every position where the genes are known, and what they are called."""
     dataset, positions = split.kept
     config = task.config
-    path = Path(config.dataset)
+    path = table_path(config.dataset)
     if config.whole_genes != "off" and not is_built_in(config.dataset) and is_built(path):
         folder = BuiltFolder.open(path).genes
         genes = choose_whole_genes(folder, config.whole_genes, only=split.genes, budget=task.budget, seed=config.seed)

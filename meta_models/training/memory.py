@@ -32,6 +32,7 @@ RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row whi
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
+SHARD_ROW_BYTES = 40  # labels, weights, masks and scores of a row in the process of a shard
 COPIED_SHARE = 0.5  # of the rows; .19 and .30 on the demo table, for teachers of .95 and .91 average precision
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 COPIES = 4  # of the columns of the first pass: two folds', as files and as arrays
@@ -53,8 +54,26 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_
     if at_a_time is None:
         at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
     jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
-    fitting = max(_checking(shape, config), learned.building, learned.held + jobs)
-    return int(_held(shape.rows, config) + max(fitting, RESULT_ROW_BYTES * shape.rows))
+    return _with_fits(shape, config, learned.building, learned.held + jobs)
+
+
+def shard_peak(shape: Shape, config: TrainingConfig) -> int:
+    """Peak in bytes of a process that holds a shard of this `shape` and takes part in one fit after another."""
+    learned = config.learner.footprint(shape, config.section, Resources())
+    return PROCESS + SHARD_ROW_BYTES * shape.rows + max(learned.building, learned.held + learned.job)
+
+
+def coordinating_peak(
+    profile: DatasetProfile, config: TrainingConfig, resources: Resources, needs: AnalysisNeeds
+) -> int:
+    """Peak in bytes of a run whose fits are made elsewhere: of its narrow columns, and of what comes after training."""
+    training = _with_fits(shape_of(profile, profile.rows, config), config, FITTED_ROW_BYTES * profile.rows)
+    return _with_other_phases(training, profile, config, after_training(profile, config, resources.threads, needs))
+
+
+def _with_fits(shape: Shape, config: TrainingConfig, *fitting: float) -> int:
+    """Peak in bytes of the process and of its rows, with the most that it holds while fits are made."""
+    return int(_held(shape.rows, config) + max(_checking(shape, config), *fitting, RESULT_ROW_BYTES * shape.rows))
 
 
 def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:

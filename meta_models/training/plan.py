@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
+from meta_models.learners.registry import AUTO
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
@@ -88,6 +89,16 @@ class Plan:
             for name, peak in self.peaks.items()
         )
 
+    def shard_lines(self) -> tuple[str, ...]:
+        """One line for each shard, of a strategy whose rows the workers of a cluster hold."""
+        if not self.strategy.needs_cluster:
+            return ()
+        return tuple(
+            f"{unit.name.replace('-', ' ').capitalize()}: {unit.rows:,} rows, predicted peak of its worker "
+            f"{unit.predicted_peak_bytes / 1e9:.2f} GB"
+            for unit in self.units
+        )
+
     def _costs(self, name: str, peak: int) -> dict[str, float]:
         """What a learner takes, as far as it is known before."""
         own = self.config.of_learner(name)
@@ -149,7 +160,7 @@ def make_plan(
     device = choose_device(shape, config, present_gpu(config.learner))
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
-    _require_possible(config, alone)
+    require_possible(config)
     by_learner = {
         name: {
             own.learners[0]: strategy.predict_peak(profile, own, resources, needs=needs, budget=budget.bytes)
@@ -174,9 +185,15 @@ def make_plan(
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
 
 
-def _require_possible(config: TrainingConfig, alone: Sequence[TrainingConfig]) -> None:
-    """Refuse a strategy that is named, where a learner cannot be fitted in this way."""
+def require_possible(config: TrainingConfig) -> None:
+    """Refuse a strategy that is named, where a learner of `config` cannot be fitted in this way.
+
+    Raises
+    ------
+    UsageError
+        With the reason.
+    """
     named = STRATEGIES.get(BATCHES if config.train_all_genes else config.strategy)
-    if named is not None:
-        for own in alone:
-            named.require_possible(own)
+    if named is not None and AUTO not in config.learners:
+        for name in config.learners:
+            named.require_possible(config.of_learner(name))

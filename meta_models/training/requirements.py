@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import is_built
@@ -11,6 +10,7 @@ from meta_models.dataset.opening import is_built_in
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
+from meta_models.places import table_path
 
 #: Weights of rows that follow from how the table was sampled: a learner without weights may see all positions instead.
 _OF_TABLE = ("none", "sampling")
@@ -48,7 +48,7 @@ def _weighted(config: TrainingConfig) -> Iterator[str]:
 
 
 def _require_genes(config: TrainingConfig, learner: Learner) -> None:
-    if is_built_in(config.dataset) or not is_built(Path(config.dataset)):
+    if is_built_in(config.dataset) or not is_built(table_path(config.dataset)):
         raise UsageError(
             f"{learner.name} reads whole genes", f"{config.dataset!r} is a table of rows: {_LEAK}",
             "Give --dataset a folder that 'meta-models build' made, which has genes/",
@@ -68,5 +68,5 @@ def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:
     if config.variants:
         yield "--variants", "It is given the tracks of its genes, not groups of features"
     for option, named in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):
-        if named is not None and (config.whole_genes == "off" or not is_built(Path(named))):
+        if named is not None and (config.whole_genes == "off" or not is_built(table_path(named))):
             yield option, f"{named!r} is read as a table of rows; give a folder that 'meta-models build' made"

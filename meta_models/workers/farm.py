@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from meta_models.workers.executor import Executor
@@ -42,11 +41,13 @@ class Farm(ABC):
     here: bool = False
     #: Bytes of this machine's memory that it takes for itself.
     reserved: int = 0
+    #: A host that all who do units reach.
+    host: str = "127.0.0.1"
 
-    def require(self, peak: int) -> None:  # noqa: B027 - most have nothing to check
-        """See that there is room for a unit of `peak` bytes; raises MemoryBudgetError."""
+    def require(self, peak: int, advice: str = "") -> None:  # noqa: B027 - most have nothing to check
+        """See that there is room for a unit of `peak` bytes; raises MemoryBudgetError with the `advice`."""
 
-    def require_shared(self, tables: Sequence[Path]) -> None:  # noqa: B027
+    def require_shared(self, tables: Sequence[Any]) -> None:  # noqa: B027
         """See that all who do units find the `tables` and the run folder; raises UsageError."""
 
     def lines(self) -> tuple[str, ...]:
@@ -62,8 +63,11 @@ class Farm(ABC):
         return max(1, min(self.slots or 1, jobs))
 
     @abstractmethod
-    def executor(self, work: Callable[[Any], Value], *, threads: int) -> Executor[Any, Value]:
-        """An executor of `work`; `threads` is for processes of this machine."""
+    def executor(self, work: Callable[[Any], Value], *, threads: int, together: bool = False) -> Executor[Any, Value]:
+        """An executor of `work`; `threads` is for processes of this machine.
+
+        With `together` no piece of work ends before all of them run.
+        """
 
 
 class Here(Farm):
@@ -71,8 +75,14 @@ class Here(Farm):
 
     apart: ClassVar[bool] = False
 
-    def executor(self, work: Callable[[Any], Value], *, threads: int) -> Executor[Any, Value]:
-        """Processes of this machine."""
+    def executor(
+        self,
+        work: Callable[[Any], Value],
+        *,
+        threads: int,
+        together: bool = False,  # noqa: ARG002
+    ) -> Executor[Any, Value]:
+        """Processes of this machine, all of which run at once."""
         return fresh(work, threads=threads)
 
 

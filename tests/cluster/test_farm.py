@@ -17,7 +17,7 @@ from meta_models.resources import memory_budget
 from meta_models.run_folder import library_versions
 
 GB = 10**9
-FACTS = WorkerFacts("node1", 1, 8, 16 * GB, "control group a", {})
+FACTS = WorkerFacts("node1", 1, 8, tuple(range(8)), 16 * GB, "control group a", {})
 
 
 def farm(*workers: WorkerFacts, **options: Any) -> DaskFarm:
@@ -35,6 +35,7 @@ def test_workers_that_share_a_limit_share_its_memory() -> None:
     assert found.threads == 4
     assert replace(found, asked_threads=3).threads == 3
     assert farm(replace(FACTS, slots=2)).threads == 4
+    assert farm(FACTS, replace(FACTS, cpus=tuple(range(8, 16)))).threads == 8  # tasks of a batch system, say
     assert [found.shares(jobs) for jobs in (1, 2, 18)] == [1, 2, 3]
 
 

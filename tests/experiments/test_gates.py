@@ -16,8 +16,9 @@ from meta_models.errors import InputError, UsageError
 from meta_models.experiments.gates import Gate, GateResult, GateStatus, failed, pass_gates, read_gates
 from meta_models.experiments.measures import MEASURES
 from meta_models.finished_run import read_run
+from meta_models.places import describe_input
 from meta_models.result import EnsembleRecord, FitRecord, ScoreFigures
-from meta_models.run_folder import RunFolder, describe_input
+from meta_models.run_folder import RunFolder
 from meta_models.schema import MAIN_BASE, SpliceClass
 
 PASSED, FAILED, NONE = GateStatus.PASSED, GateStatus.FAILED, GateStatus.NOT_APPLICABLE

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from meta_models.errors import UsageError
 from meta_models.learners.continued import (
     EARLIER_FILE,
     MOST_STEPS,
@@ -21,6 +22,7 @@ from meta_models.learners.seam import FitJob, Fitted, MalformedModel, Matrix, Pr
 from meta_models.learners.tables import ArrayTable
 
 LEARNER = LEARNERS["xgboost"]
+BOOSTERS = [name for name, learner in LEARNERS.items() if learner.traits.starts and learner.traits.inputs == "rows"]
 
 
 def table(columns: int, n: int = 400) -> tuple[Matrix, np.ndarray]:
@@ -28,12 +30,16 @@ def table(columns: int, n: int = 400) -> tuple[Matrix, np.ndarray]:
     return matrix, (matrix[:, 0] > 0.3).astype(np.int64) + (matrix[:, 1] > 0.5)
 
 
-def fit(columns: int, target: int, margins: np.ndarray | None = None, **options: object) -> Fitted:
+def fit(
+    columns: int, target: int, margins: np.ndarray | None = None, learner: str = "xgboost", **options: object
+) -> Fitted:
+    """On the first 300 rows; the others are scored."""
     matrix, labels = table(columns)
     rows = TrainingRows(ArrayTable(matrix), tuple(map(str, range(columns))), matrix)
     train, nothing = np.arange(len(matrix)) < 300, np.zeros(len(matrix), bool)
     job = FitJob("job", -1, (target,), train, nothing, ~train, margins=margins)
-    with LEARNER.prepare(rows, LEARNER.Config(n_estimators=8, **options), Resources()) as prepared:
+    config = LEARNERS[learner].Config(n_estimators=8, **options)
+    with LEARNERS[learner].prepare(rows, config, Resources()) as prepared:
         return prepared.fit(job, labels, None, threads=1)
 
 
@@ -63,17 +69,38 @@ def test_log_odds_are_the_sum(whole: Predictor) -> None:
     np.testing.assert_allclose(whole.scores(matrix), expit(margins(matrix) + own), atol=1e-6)
 
 
+@pytest.fixture(params=BOOSTERS)
+def booster(request: pytest.FixtureRequest) -> str:
+    try:
+        LEARNERS[request.param].require_library()
+    except UsageError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
 @pytest.mark.parametrize("options", [{}, {"loss": "focal"}, {"max_depth": 1}])
-def test_scores_of_a_fit_are_those_that_are_served(options: dict[str, object]) -> None:
+def test_scores_of_a_fit_are_those_that_are_served(booster: str, options: dict[str, object]) -> None:
+    if booster == "catboost" and "loss" in options:
+        pytest.skip("CatBoost has no focal loss")
     matrix, _ = table(4)
-    served, fitted = part(1, **options)
+    served, fitted = part(1, learner=booster, **options)
     np.testing.assert_allclose(fitted.scores[:, :, 0], served.scores(matrix[300:]), atol=1e-6)
 
 
-def test_a_fit_that_has_nothing_to_add_adds_nothing() -> None:
+def test_a_fit_goes_on_from_its_margins(booster: str) -> None:
+    matrix, labels = table(4)
+    truth = labels[:300] == 1
+    losses = [
+        -np.log(np.where(truth, p, 1 - p)).mean()
+        for p in (expit(margins(matrix)[:300, 1]), part(1, learner=booster)[0].scores(matrix[:300])[:, 0])
+    ]
+    assert losses[1] < losses[0]
+
+
+def test_a_fit_that_has_nothing_to_add_adds_nothing(booster: str) -> None:
     matrix, labels = table(4)
     sure = np.where(labels == 1, 20.0, -20.0).astype(np.float32)
-    found = fit(4, 1, sure[:, None]).predictor.log_odds(matrix)
+    found = fit(4, 1, sure[:, None], booster).predictor.log_odds(matrix)
     np.testing.assert_allclose(found, 0, atol=1e-5)
 
 

@@ -21,7 +21,6 @@ from meta_models.run_folder import (
     RunManifest,
     RunState,
     UnitHit,
-    describe_input,
     library_versions,
 )
 
@@ -357,12 +356,6 @@ def test_manifest_that_cannot_be_written_does_not_hide_the_error(out, monkeypatc
     with pytest.raises(RuntimeError, match="first"):
         work()
     assert "cannot be brought up to date" in caplog.text
-
-
-def test_describe_input(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    record = describe_input(tmp_path / "a", "a")
-    assert (record.path, record.bytes, record.sha256[:8]) == ("a", 3, "ba7816bf")
 
 
 HOLDER = """

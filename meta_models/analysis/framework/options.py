@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from meta_models.config import Configuration, PositiveInt, TrainingConfig
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalPath, TableName
 
 #: Options that replace those of the run where they are given.
 _REPLACING = (
@@ -26,7 +26,7 @@ class AnalysisConfig(Configuration):
         None, description="Folder to write to instead of the run folder; empty or absent."
     )
     overwrite: bool = Field(default=False, description="Delete what an earlier command left in --out-dir first.")
-    dataset: LocalName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
+    dataset: TableName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
     targets: LocalPath | None = Field(None, description="YAML file of limits; exit code 5 when one is missed.")
     bootstrap_samples: PositiveInt | None = Field(None, description="Resamples of families behind each interval.")
     plot_points: Annotated[int, Field(ge=10)] | None = Field(None, description="Most points of a drawn curve.")

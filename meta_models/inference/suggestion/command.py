@@ -23,6 +23,7 @@ from meta_models.inference.suggestion.choice import Suggestion, choose, scores_o
 from meta_models.inference.suggestion.config import SuggestConfig
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
+from meta_models.places import TablePath, table_path
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
 from meta_models.run_folder import atomic_path, install_signal_handlers, scratch_folder
@@ -45,12 +46,13 @@ def run_suggestion(config: SuggestConfig) -> ExitCode:
         As its subclasses say. Nothing stands at ``--out`` that is not whole.
     """
     model_file = resolve(config.model)
-    require_apart([Output("--out", config.out)], {"--dataset": Path(config.dataset)}, {"--model": model_file})
+    require_apart([Output("--out", config.out)], {"--dataset": table_path(config.dataset)}, {"--model": model_file})
     if config.out.is_dir() or (config.out.exists() and not config.overwrite):
         raise UsageError(f"{config.out} must not exist", "Found it", "Give --overwrite, or another --out")
     model = load_model_with_ensemble_support(model_file, verbose=config.verbose)
     with install_signal_handlers(), ExitStack() as stack:
-        table = _open(Path(config.dataset), model, stack.enter_context(scratch_folder(config.out.parent, "genes")))
+        scratch = stack.enter_context(scratch_folder(config.out.parent, "genes"))
+        table = _open(table_path(config.dataset), model, scratch)
         candidates = assess(model, table, cpu_limit(config.threads).count)
         suggested = suggest(candidates, model, config.by, config.n, assembly=table.dataset.info.assembly)
         with atomic_path(config.out) as temporary:
@@ -115,7 +117,7 @@ def suggest(
     return suggested
 
 
-def _open(path: Path, model: FittedModel, scratch: Path) -> ServedTable:
+def _open(path: TablePath, model: FittedModel, scratch: Path) -> ServedTable:
     """The genes of a built folder at every position, or a table of rows."""
     if not is_built(path) and not model.gene_columns:
         return open_served(path, model.feature_names, work_dir=scratch)

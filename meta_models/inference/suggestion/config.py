@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from meta_models.config import Configuration, PositiveInt
-from meta_models.local_paths import LocalName, LocalPath
+from meta_models.local_paths import LocalName, LocalPath, TableName
 
 #: What genes may be ordered by; ``all`` is the mean rank under those that there are.
 By = Literal["uncertainty", "disagreement", "expected-change", "distance", "all"]
@@ -17,7 +17,7 @@ class SuggestConfig(Configuration):
     """Everything that determines which genes are suggested."""
 
     model: LocalName = Field(description="Model file, or a pattern that exactly one file matches.")
-    dataset: LocalName = Field(
+    dataset: TableName = Field(
         description="Genes to choose from: a folder of meta-models build (every position is looked at), or a table of "
         "rows; labels may be absent."
     )

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources, TrainingRows
-from meta_models.learners.xgboost.focal import FocalObjective
 from meta_models.learners.xgboost.matrix import build_matrix
 from meta_models.learners.xgboost.missing import fill_missing
+from meta_models.learners.xgboost.own_loss import OwnLoss
 from meta_models.learners.xgboost.page_digests import PageDigests
 from meta_models.learners.xgboost.predictor import BoosterPredictor
+from meta_models.learners.xgboost.row_draws import DrawnRows, Gradients, RowDraws
 from meta_models.learners.xgboost.section import XGBoostConfig
+from meta_models.learners.xgboost.together import summed
 from meta_models.learners.xgboost.watch import Watch
 from meta_models.progress import Progress
 
@@ -29,13 +31,25 @@ _MUCH = 1e6
 
 def prepared_matrix(rows: TrainingRows, config: XGBoostConfig, resources: Resources) -> QuantisedRows:
     """One quantised matrix of the whole table, whose bins come from the sample of `rows`."""
-    bins = cut_values(fill_missing(rows.sample), config.max_bin)
+    return quantised(rows, cut_values(fill_missing(rows.sample), config.max_bin), config, resources)
+
+
+def quantised(
+    rows: TrainingRows, bins: NDArray[np.float32], config: XGBoostConfig, resources: Resources, *, first: int = 0
+) -> QuantisedRows:
+    """The quantised matrix of `rows`, the first of which has the number `first` in the whole table.
+
+    Parameters
+    ----------
+    bins : ndarray of float32 (at most ``max_bin``, n_features)
+        Made by `cut_values` for the whole table.
+    """
     matrix = build_matrix(
         rows.table, rows.features, bins, config.max_bin,
         threads=resources.threads, progress=Progress("Building the matrix"), cache=resources.cache,
     )  # fmt: skip
     pages = None if resources.cache is None else PageDigests.of(resources.cache)
-    return QuantisedRows(matrix, config, resources.device, rows.seed, pages)
+    return QuantisedRows(matrix, config, resources.device, rows.seed, pages, first)
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,8 @@ class QuantisedRows(Prepared):
     ----------
     pages : PageDigests or None
         Of a matrix on disk.
+    first : int
+        Number of its first row in the whole table, where it is that of a shard.
     """
 
     matrix: xgb.DMatrix
@@ -53,6 +69,7 @@ class QuantisedRows(Prepared):
     device: str
     seed: int
     pages: PageDigests | None = None
+    first: int = 0
 
     def fit(
         self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
@@ -62,11 +79,11 @@ class QuantisedRows(Prepared):
         truth, counted = labels == job.targets[0], job.train * (np.float32(1) if weights is None else weights)
         self.matrix.set_label(truth.astype(np.float32))
         self.matrix.set_weight(counted)
-        parameters = self.parameters(threads, job.constraints) | self._drawn(job) | _start(truth[job.train])
+        parameters = self.parameters(threads, job.constraints) | self._drawn_features(job) | _start(truth[job.train])
         objective = None
-        if self.config.gamma:
-            objective = FocalObjective(truth, counted, self.config.gamma)
-            parameters |= objective.parameters(self.config)
+        if self.config.own_loss:
+            loss = OwnLoss(truth, counted, self.config.gamma, _share(truth, counted))
+            objective, parameters = self._drawn_rows(loss), parameters | loss.parameters(self.config)
         if job.margins is not None:
             self.matrix.set_base_margin(job.margins[:, 0])
             parameters |= {"base_score": _EVEN}  # what the trees say is added to the margins, and nothing else
@@ -78,7 +95,12 @@ class QuantisedRows(Prepared):
         )  # fmt: skip
         return _fitted(booster, watch)
 
-    def _drawn(self, job: FitJob) -> dict[str, float]:
+    def _drawn_rows(self, loss: OwnLoss) -> Gradients:
+        """The derivatives of `loss`; where rows are drawn by their numbers, of those that are."""
+        draws = RowDraws(self.config.subsample, self.seed, self.first)
+        return DrawnRows(loss, draws) if self.config.hashed else loss
+
+    def _drawn_features(self, job: FitJob) -> dict[str, float]:
         """The share of the features that is drawn for each tree, of those that `job` may use."""
         if job.features is None:
             return {}
@@ -109,7 +131,7 @@ class QuantisedRows(Prepared):
             "reg_lambda": config.reg_lambda,
             "num_parallel_tree": config.trees_per_round,
             "monotone_constraints": constraints or None,
-            "subsample": config.subsample,
+            "subsample": 1.0 if config.hashed else config.subsample,
             "colsample_bytree": config.colsample,
             "max_bin": config.max_bin,
             "seed": self.seed,
@@ -131,6 +153,13 @@ def _fitted(booster: xgb.Booster, watch: Watch) -> Fitted:
 
 def _start(truth: NDArray[np.bool_]) -> dict[str, float]:
     """Where a booster begins that sees one class alone: XGBoost would take the share of it, 0 or 1, as its start."""
-    if len(truth) and truth.any() and not truth.all():
+    rows, those = summed(len(truth), truth.sum())
+    if 0 < those < rows:
         return {}
-    return {"base_score": 1 - _CLIP if truth.any() else _CLIP}
+    return {"base_score": 1 - _CLIP if those else _CLIP}
+
+
+def _share(truth: NDArray[np.bool_], weights: NDArray[np.float32]) -> float:
+    """Share of the class among the weighted rows of all processes; 0 where none counts."""
+    those, total = summed((truth * weights).sum(dtype=np.float64), weights.sum(dtype=np.float64))
+    return float(those / total) if total else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from meta_models.learners.seam import (
     Footprint,
@@ -17,7 +17,11 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
+from meta_models.learners.start import more_rounds
 from meta_models.learners.xgboost.section import XGBoostConfig
+
+if TYPE_CHECKING:
+    from meta_models.learners.shards_seam import Sharded
 
 #: Highest learning rate that makes up for fewer rounds.
 FASTEST = 0.3
@@ -36,6 +40,7 @@ class XGBoost(Learner):
         constraints=True,
         features=True,
         on_disk=True,
+        shards=True,
         starts=True,
         devices=("cpu", "cuda"),
     )
@@ -52,6 +57,12 @@ class XGBoost(Learner):
         from meta_models.learners.xgboost.booster import prepared_matrix
 
         yield prepared_matrix(rows, config, resources)
+
+    def sharded(self) -> Sharded:
+        """Shards of the quantised matrix, whose histograms are summed."""
+        from meta_models.learners.xgboost.shards import QuantisedShards
+
+        return QuantisedShards()
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """Boosters whose structure was checked."""
@@ -76,7 +87,7 @@ class XGBoost(Learner):
 
     def going_on(self, config: XGBoostConfig) -> str:
         """With trees of its own."""
-        return f", with at most {config.n_estimators} rounds more on its margins"
+        return more_rounds(config.n_estimators)
 
     def gpu_obstacle(self) -> str:
         """An XGBoost without CUDA."""

@@ -19,7 +19,7 @@ DISK_BYTES_PER_VALUE = 2.6  # pages of an external matrix
 DEVICE_HOST = 300_000_000  # what CUDA holds of the host's memory
 DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matrix goes over to a GPU
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
-FOCAL_ROW_BYTES = 24  # margins, derivatives and scores of a row outside XGBoost
+LOSS_ROW_BYTES = 24  # margins, derivatives and scores of a row outside XGBoost
 WORKER = 25_000_000
 BIN_BYTES = 16  # sums of gradients and hessians of a bin, which a booster holds for each node that it has split
 KMER_BINS = 16  # distinct counts of a k-mer
@@ -34,7 +34,7 @@ CLASSES = 3
 def footprint(shape: Shape, config: XGBoostConfig, resources: Resources) -> Footprint:
     """Bytes of a quantised matrix, in memory or in pages, and of boosters."""
     cells = shape.rows * shape.features
-    row = WORKER_ROW_BYTES + FOCAL_ROW_BYTES * bool(config.gamma)
+    row = WORKER_ROW_BYTES + LOSS_ROW_BYTES * config.own_loss
     job = int(WORKER + row * shape.rows + _histograms(shape, config, resources))
     predictor = _predictor(config)
     if resources.cache is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meta_models.learners.loss_options import LossConfig
 from meta_models.learners.seam import Tune
@@ -41,11 +41,32 @@ class XGBoostConfig(LossConfig):
         1, description="Trees grown side by side and averaged in each round, each on its own draw of rows and features."
     )
     subsample: Annotated[Share, Tune(0.5, 1)] = Field(0.8, description="Share of the rows drawn for each tree.")
+    row_draws: Literal["generator", "row-number"] = Field(
+        "generator",
+        description="How rows are drawn: by XGBoost's generator, or by a hash of their numbers in the table, so that a "
+        "model depends neither on rows held out nor on how many processes share the rows (--strategy distributed).",
+    )
     colsample: Annotated[Share, Tune(0.3, 1)] = Field(0.5, description="Share of the features drawn for each tree.")
     max_bin: Annotated[int, Field(ge=2, le=65535)] = Field(256, description="Bins of a quantised feature.")
     early_stopping_rounds: PositiveInt = Field(
         50, description="Early stopping: rounds without gain on a fold's inner genes after which its booster stops."
     )
+
+    @model_validator(mode="after")
+    def _one_draw_a_round(self) -> Self:
+        if self.hashed and self.trees_per_round > 1:
+            raise ValueError(f"row_draws row-number draws once a round, found trees_per_round {self.trees_per_round}")
+        return self
+
+    @property
+    def hashed(self) -> bool:
+        """Whether rows are drawn by their numbers."""
+        return self.row_draws == "row-number" and self.subsample < 1
+
+    @property
+    def own_loss(self) -> bool:
+        """Whether XGBoost is handed the derivatives of the loss."""
+        return self.gamma > 0 or self.hashed
 
     @property
     def leaf_bound(self) -> float:

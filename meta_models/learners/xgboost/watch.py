@@ -9,6 +9,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob
+from meta_models.learners.xgboost.together import mean_of, summed
 
 _CLIP = 1e-7
 Floats = NDArray[np.float32]
@@ -18,12 +19,13 @@ class Watch(xgb.callback.TrainingCallback):
     """Loss of the watched rows after each round, and the scores of the score rows at the rounds asked for.
 
     Watched are the stop rows, or, where there are none, the score rows. The predictions are those that XGBoost holds
-    for the whole matrix anyway: held-out rows cost no pass over the trees.
+    for the whole matrix anyway: held-out rows cost no pass over the trees. Where this process holds a shard, losses are
+    those of all shards, so that all stop in the same round, and scores those of its own rows.
 
     Parameters
     ----------
     matrix : xgboost.DMatrix
-        All rows.
+        All rows that this process holds.
     rounds : int
         Most of them.
     patience : int
@@ -39,7 +41,7 @@ class Watch(xgb.callback.TrainingCallback):
     ) -> None:  # fmt: skip
         super().__init__()
         self._matrix, self._gamma = matrix, gamma
-        self._stopping = bool(job.stop.any())
+        self._stopping = summed(job.stop.sum())[0] > 0
         self._watched = _Losses(truth, job.stop if self._stopping else job.score, weights, gamma)
         self._train = _Losses(truth, job.train & (gamma > 0), weights, gamma)  # XGBoost itself tells log-loss
         self._score = np.flatnonzero(job.score)
@@ -86,15 +88,16 @@ class Watch(xgb.callback.TrainingCallback):
 
 
 class _Losses:
-    """Mean loss of some rows."""
+    """Mean loss of some rows of all processes; `len` is their number."""
 
     def __init__(self, truth: NDArray[np.bool_], rows: NDArray[np.bool_], weights: Floats | None, gamma: float) -> None:
         self._rows, self._gamma = np.flatnonzero(rows), np.float32(gamma)
         self._flip = np.where(truth[self._rows], np.float32(0), np.float32(1))
         self._weights = None if weights is None else weights[self._rows]
+        self._everywhere = int(summed(len(self._rows))[0])
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._everywhere
 
     def mean(self, predicted: Floats) -> float:
         """Of scores of all rows."""
@@ -102,4 +105,4 @@ class _Losses:
         of_truth = np.abs(np.subtract(self._flip, p, out=p), out=p)  # p or 1 - p: masks take three times as long
         loosened = (1 - of_truth) ** self._gamma if self._gamma else np.float32(1)
         losses = np.log(np.maximum(of_truth, _CLIP, out=of_truth), out=of_truth)
-        return -float(np.average(losses * loosened, weights=self._weights))
+        return -mean_of(losses * loosened, self._weights)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError, UsageError
+from meta_models.places import describe_input
 from meta_models.result import CALIBRATED, TrainingResult, probability_columns
 from meta_models.result_files import StoredResult, load_result, read_stored
-from meta_models.run_folder import MANIFEST_NAME, RunManifest, describe_input
+from meta_models.run_folder import MANIFEST_NAME, RunManifest
 from meta_models.schema import GENE
 from meta_models.training.fitting.task import TrainingTask
 

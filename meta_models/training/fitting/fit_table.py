@@ -20,6 +20,8 @@ from meta_models.training.fitting.stream_jobs import stream_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 ChangeJob = Callable[[FitJob], FitJob]
+#: Fits jobs of a task in processes apart, told one job of each fold; the results by the name of the job.
+TrainApart = Callable[[TrainingTask, Sequence[FitJob], Sequence[FitJob], str], dict[str, Fitted]]
 
 
 def as_it_is(job: FitJob) -> FitJob:
@@ -37,6 +39,7 @@ def fit_table(
     held_out: Sequence[int] | None = None,
     label: str = "",
     streamed: bool = False,
+    apart: TrainApart = train_apart,
 ) -> FittedProblem:
     """Fit for `held_out` (by default all folds) and for the final model on rows that are prepared once.
 
@@ -52,11 +55,13 @@ def fit_table(
         Whose fits these are, for the progress line.
     streamed : bool
         Whether all fits go over the rows together, pass by pass.
+    apart : callable
+        How jobs are fitted where the task's farm is not this process.
     """
     problem = task_problem(task, folds)
     each = [change(job) for job in one_of_each_fold(problem, held_out)]
     if task.farm.apart:
-        return fit_one_vs_rest(problem, partial(_train_apart, task, each, change, label), held_out=held_out)
+        return fit_one_vs_rest(problem, partial(_train_apart, apart, task, each, change, label), held_out=held_out)
     with _preparation(task, each, rows, cache) as preparation:
         train = partial(_train_jobs, task, preparation, change, label, streamed)
         return fit_one_vs_rest(problem, train, held_out=held_out)
@@ -98,10 +103,11 @@ def _train_jobs(
 
 
 def _train_apart(
-    task: TrainingTask, each: Sequence[FitJob], change: ChangeJob, label: str, jobs: Sequence[FitJob], title: str
-) -> dict[str, Fitted]:
+    apart: TrainApart, task: TrainingTask, each: Sequence[FitJob], change: ChangeJob, label: str,
+    jobs: Sequence[FitJob], title: str,
+) -> dict[str, Fitted]:  # fmt: skip
     changed = _changed(task, change, jobs)
-    fitted = train_apart(task, each, changed, f"{title}{label}")
+    fitted = apart(task, each, changed, f"{title}{label}")
     return {job.name: fitted[renamed.name] for job, renamed in zip(jobs, changed, strict=True)}
 
 

@@ -11,14 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from meta_models import __version__
-from meta_models.choice import EXTERNAL
+from meta_models.choice import DISTRIBUTED, EXTERNAL
 from meta_models.config import Scope, TrainingConfig
 from meta_models.learners.continued import restore_served
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.training.fitting.motif_columns import motif_obstacle
 from meta_models.training.fitting.task import TrainingTask
 
-_SCORES, _FACTS, _PREDICTOR = "scores.npy", "facts.json", "predictor-"
+SCORES, _FACTS, _PREDICTOR = "scores.npy", "facts.json", "predictor-"
 
 
 def encode(fitted: Fitted) -> dict[str, bytes]:
@@ -34,7 +34,7 @@ def encode(fitted: Fitted) -> dict[str, bytes]:
         "facts": dict(fitted.facts),
     }
     predictor = {f"{_PREDICTOR}{name}": data for name, data in fitted.predictor.files().items()}
-    return {**predictor, _SCORES: scores.getvalue(), _FACTS: json.dumps(facts, sort_keys=True).encode()}
+    return {**predictor, SCORES: scores.getvalue(), _FACTS: json.dumps(facts, sort_keys=True).encode()}
 
 
 def decode(learner: Learner, files: Mapping[str, bytes]) -> Fitted:
@@ -43,7 +43,7 @@ def decode(learner: Learner, files: Mapping[str, bytes]) -> Fitted:
     own = {name.removeprefix(_PREDICTOR): data for name, data in files.items() if name.startswith(_PREDICTOR)}
     return Fitted(
         predictor=restore_served(learner, own, facts["inputs"], facts["targets"]),
-        scores=np.load(io.BytesIO(files[_SCORES]), allow_pickle=False),
+        scores=np.load(io.BytesIO(files[SCORES]), allow_pickle=False),
         stages=tuple(facts["stages"]),
         rounds=facts["rounds"],
         curves={name: tuple(values) for name, values in facts["curves"].items()},
@@ -68,9 +68,16 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "device": task.device,
         **({} if task.trained is None or learner.traits.inputs != "genes" else {"genes": list(task.trained.hashes)}),
         **({} if task.start is None else {"start": task.start.sha256}),
-        "kept": "on disk" if task.config.strategy == EXTERNAL else "in memory",
+        "kept": _kept(task),
         "versions": library_versions(task.config),
     }
+
+
+def _kept(task: TrainingTask) -> str:
+    """Where the rows are while a fit is made: sums over them have another order there."""
+    if task.config.strategy == DISTRIBUTED:
+        return f"in {task.farm.slots} shards"
+    return "on disk" if task.config.strategy == EXTERNAL else "in memory"
 
 
 def unit_options(config: TrainingConfig) -> dict[str, object]:

@@ -22,8 +22,9 @@ from meta_models.dataset.stretches import PACK_ROWS, Stretch, packs
 from meta_models.dataset.widened import widened
 from meta_models.model import FittedModel
 from meta_models.model.first_pass import first_pass_columns, first_pass_names, site_scores
+from meta_models.places import describe_input
 from meta_models.progress import Progress
-from meta_models.run_folder import UnitHit, UnitStore, hash_file
+from meta_models.run_folder import UnitHit, UnitStore
 from meta_models.schema import GENE, POSITION
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
@@ -88,7 +89,7 @@ def compute_columns(
     InputError
         If a gene of the table is not among `genes`.
     """
-    names, hashes = first_pass_names(genes.recipe), [hash_file(path) for path in genes.files]
+    names, hashes = first_pass_names(genes.recipe), [describe_input(path).sha256 for path in genes.files]
     units = []
     for fold in range(folds.n_folds):
         models = [first[fold] if k == fold else pairs[Pair((k, fold))] for k in range(folds.n_folds)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import is_built
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
+from meta_models.places import table_path
 from meta_models.training.strategies.base import TrainingStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
@@ -37,10 +37,10 @@ _EXPECTED = "--second-pass needs one learner of rows and every position of its g
 
 def _obstacles(config: TrainingConfig) -> Iterator[tuple[str, str]]:
     """What is in the way, and what to do about it."""
-    if not is_built(Path(config.dataset)):
+    if not is_built(table_path(config.dataset)):
         yield f"{config.dataset} is no folder of meta-models build, and a table lacks positions", "Build it"
     for option, path in (("--oof-dataset", config.oof_dataset), ("--eval-dataset", config.eval_dataset)):
-        if path is not None and (config.whole_genes == "off" or not is_built(Path(path))):
+        if path is not None and (config.whole_genes == "off" or not is_built(table_path(path))):
             yield f"{option} {path} would be scored as a table, which lacks positions", "Give a built folder"
     if config.learner.traits.inputs != "rows":
         yield f"{config.learner.name} reads whole genes already", "Leave it out"

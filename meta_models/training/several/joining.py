@@ -86,6 +86,7 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
         joined = _combined(members, list(results), combined, features)
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
+        joined = replace(joined, notes=(*joined.notes, *choice_note(list(results), opponent, _chosen_by_fold(best))))
     saved = whole_name(method) if keep else opponent
     outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, opponent, saved)
     board = leaderboard(task, results, outcome, gain, failed)
@@ -289,6 +290,20 @@ def _oof_of_best(members: Sequence[TrainingResult], best: _Fitted) -> pl.DataFra
 def _seconds(members: Sequence[TrainingResult], combining: float) -> dict[str, float]:
     names = dict.fromkeys(name for member in members for name in member.seconds)
     return {name: sum(m.seconds.get(name, 0.0) for m in members) for name in names} | {"combination": combining}
+
+
+def choice_note(names: Sequence[str], saved: str, by_fold: Mapping[int, int]) -> tuple[Note, ...]:
+    """What the figures of the run mean where folds chose another member than the one that is saved; else nothing."""
+    other = {fold: names[number] for fold, number in sorted(by_fold.items()) if names[number] != saved}
+    if not other:
+        return ()
+    folds = ", ".join(f"fold {fold} {name}" for fold, name in other.items())
+    text = (
+        "The figures of the run are those of choosing a member for each fold by what the others say, which is "
+        f"not {saved} everywhere ({folds}). Scores of members that differ are then ranked together, and AP may be "
+        f"lower than that of {saved} alone, which stands in the leaderboard."
+    )
+    return (Note("info", text),)
 
 
 def _notes(outcome: Joined, gain: Gain, failed: Mapping[str, str], *, keep: bool, alone: bool) -> tuple[Note, ...]:

@@ -2,6 +2,7 @@
 
 from meta_models.training.strategies.base import PlannedUnit, TrainingStrategy
 from meta_models.training.strategies.batch_ensemble import BatchEnsembleTrainingStrategy
+from meta_models.training.strategies.distributed import DistributedStrategy
 from meta_models.training.strategies.external_memory import ExternalMemoryStrategy
 from meta_models.training.strategies.incremental import IncrementalStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
@@ -13,6 +14,7 @@ STRATEGIES: dict[str, TrainingStrategy] = {
         BatchEnsembleTrainingStrategy(),
         ExternalMemoryStrategy(),
         IncrementalStrategy(),
+        DistributedStrategy(),
     )
 }
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reader import Dataset
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.learners.seam import Resources, Shape
 from meta_models.metrics import best_by_fold
@@ -41,6 +42,7 @@ from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_
 from meta_models.training.fitting.gene_inputs import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
+from meta_models.workers import Farm
 
 Floats = NDArray[np.float64]
 
@@ -110,6 +112,8 @@ class TrainingStrategy(ABC):
     keeps_fold_models: ClassVar[bool] = False
     #: Whether its units can be done by processes apart, on other machines perhaps.
     has_units: ClassVar[bool] = False
+    #: Whether it is the workers of ``--distributed`` that hold the rows.
+    needs_cluster: ClassVar[bool] = False
 
     def describe(self, config: TrainingConfig) -> str:  # noqa: ARG002
         """The strategy's title, with what of the configuration matters for it."""
@@ -150,6 +154,18 @@ class TrainingStrategy(ABC):
         """The units of work that depend on the table, where there are any, for the plan."""
         del positions, profile, config, resources, budget
         return ()
+
+    def farmed_units(
+        self, farm: Farm, dataset: Dataset, positions: Positions, profile: DatasetProfile, config: TrainingConfig
+    ) -> tuple[PlannedUnit, ...]:
+        """What the workers of `farm` would hold, for the plan; of strategies that need a cluster."""
+        del farm, dataset, positions, profile, config
+        return ()
+
+    def require_room(self, farm: Farm, units: Sequence[PlannedUnit], predicted_peak: int, budget: int) -> None:
+        """Refuse to start where this machine, of `budget` bytes, or a worker lacks memory; raises MemoryBudgetError."""
+        del units
+        self.require_fit(predicted_peak + farm.reserved, budget)
 
     @abstractmethod
     def _fit(self, task: TrainingTask) -> StrategyFit:

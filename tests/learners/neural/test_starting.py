@@ -60,7 +60,7 @@ def test_going_on_learns_more_than_beginning_anew(starts: dict[str, Start]) -> N
 
 
 def test_the_rate_is_a_share_of_the_learners(starts: dict[str, Start]) -> None:
-    plain = Task(None, None, None, None, config("tcn"), 0, "cpu")
+    plain = Task(None, None, None, None, None, config("tcn"), 0, "cpu")
     assert plain.highest_rate == pytest.approx(1e-2)
     assert replace(plain, start=starts["tcn"]).highest_rate == pytest.approx(0.25e-2)
     other = replace(plain, start=starts["tcn"], config=config("tcn", further_rate=0.1))
@@ -72,7 +72,7 @@ def test_scales_are_those_of_the_earlier_net(starts: dict[str, Start]) -> None:
     with LEARNERS["tcn"].prepare(genes, config("tcn"), Resources()) as ready:
         crops = ready.crops
         everything = np.ones(len(crops.gene), bool)
-        task = Task(ready.cache, crops, everything, ~everything, config("tcn"), 0, "cpu")
+        task = Task(ready.cache, crops, everything, ~everything, ~everything, config("tcn"), 0, "cpu")
         anew = first_course(task, NEW.models, NEW.evidence).net
         on = first_course(replace(task, start=starts["tcn"]), NEW.models, NEW.evidence).net
     earlier = started_net(starts["tcn"], on.plan)

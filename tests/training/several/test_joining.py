@@ -13,7 +13,7 @@ from meta_models.model import EnsembleMetaModel
 from meta_models.model.combinations import PerBin, Routed, Weighted
 from meta_models.result import FeatureRecord, FitRecord
 from meta_models.schema import CLASSES, FeatureGroup
-from meta_models.training.several.joining import _features, _fits, _model
+from meta_models.training.several.joining import _features, _fits, _model, choice_note
 
 X = rows(50)
 
@@ -82,3 +82,9 @@ def test_a_gain_is_real_where_its_whole_interval_lies_above_0() -> None:
     unknown = Gain(0.01, Interval(None, None, "an interval needs at least 2 families with sites, found 1"))
     assert not unknown.real
     assert "needs at least 2 families" in unknown.text
+
+
+def test_what_is_told_where_folds_chose_another_member() -> None:
+    assert choice_note(["a", "b"], "b", {0: 1, 1: 1}) == ()
+    (note,) = choice_note(["a", "b"], "b", {1: 1, 2: 0, 0: 0})
+    assert "not b everywhere (fold 0 a, fold 2 a)" in note.text

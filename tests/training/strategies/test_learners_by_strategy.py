@@ -21,6 +21,7 @@ from meta_models.training.strategies import STRATEGIES
 NOT_POSSIBLE = {
     "external_memory": "holds what it makes of the rows in memory",
     "incremental": "is fitted on all rows at a time",
+    "distributed": "is fitted to rows that one process holds",
 }
 
 
@@ -30,7 +31,8 @@ def config_of(name: str) -> dict[str, Any]:
 
 def possible(strategy: str, name: str) -> bool:
     traits = learner(name).traits
-    return {"external_memory": traits.on_disk, "incremental": traits.streamed}.get(strategy, True)
+    ways = {"external_memory": traits.on_disk, "incremental": traits.streamed, "distributed": traits.shards}
+    return ways.get(strategy, True)
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +44,16 @@ def frame() -> pl.DataFrame:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_or_says_why_not(tmp_path: Path, frame: pl.DataFrame, name: str, strategy: str) -> None:
     if not possible(strategy, name):
-        config = TrainingConfig(**config_of(name))
+        config = TrainingConfig(**config_of(name), distributed="local:2")
         with pytest.raises(UsageError, match=f"{name} {NOT_POSSIBLE[strategy]}"):
             STRATEGIES[strategy].require_possible(config)
         return
     extra = learner(name).traits.extra
     if extra is not None:
         pytest.importorskip(extra, reason=f"the extra '{extra}' is not installed")
-    task = make_task(tmp_path, frame, strategy, max_genes_per_batch=8, ensemble_cv="out-of-batch", **config_of(name))
+    options = {"max_genes_per_batch": 8, "ensemble_cv": "out-of-batch", **config_of(name)}
+    options |= {"rounds": "fixed"} if strategy == "distributed" else {}
+    task = make_task(tmp_path, frame, strategy, **options)
     result = STRATEGIES[strategy].train(task)
     probabilities = result.oof.select(probability_columns("calibrated")).to_numpy()
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
