@@ -13,13 +13,14 @@ from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
-from meta_models.schema import FeatureGroup, SpliceClass
+from meta_models.schema import CLASSES, FeatureGroup, SpliceClass
 from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
 from meta_models.training.fitting.audit import sample_size
 from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
 from meta_models.training.screening.table import HELD_BYTES
 
+MARGIN_BYTES = 4 * len(CLASSES)  # of a row: what an earlier model says of it, where boosters go on from that
 MOTIF_WIDTH = len(MOTIF_SCORES)  # columns of a fold
 PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
 # Peak of the phase "reading" over PROCESS, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 280 at 2,000,000 x 16
@@ -146,7 +147,8 @@ def _held(rows: int, config: TrainingConfig) -> float:
     """Bytes of the process and of its rows."""
     snapshots = CANDIDATES if config.rounds == "cross-validation" else 0
     heavier = 4 * (config.n_folds + 1) if config.second_stage is not None else 0  # weights of the rows in each fold
-    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots + heavier) * rows
+    begun = MARGIN_BYTES * bool(config.init_from)
+    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots + heavier + begun) * rows
 
 
 def _checking(shape: Shape, config: TrainingConfig) -> float:

@@ -94,3 +94,8 @@ def test_a_student_is_fitted_to_copies_of_rows_too(profile: DatasetProfile, tmp_
     assert most_mined(profile, plain) == 0
     assert most_mined(profile, student) == profile.rows // 2
     assert profile_peak(profile, student, 1) > 1.3 * profile_peak(profile, plain, 1)
+
+
+def test_margins_of_an_earlier_model_are_held(profile: DatasetProfile) -> None:
+    begun = FEW.model_copy(update={"init_from": (Path("run"),)})
+    assert profile_peak(profile, begun, 1) - profile_peak(profile, FEW, 1) == 12 * REFERENCE["rows"]
