@@ -41,7 +41,7 @@ def integrated_gradients(
     with one_thread():
         way = _Way(predictor.net, batch, place, target, predictor.device)
         bases, numbers = way.attributed(steps)
-        start, end = way.log_odds(0.0), way.log_odds(1.0)
+        start, end = way.log_odds(np.array([0.0, 1.0]))
     span = len(piece.codes)
     return _attributions(predictor, piece.first, (bases[:span], numbers[:span]), (start, end))
 
@@ -79,29 +79,33 @@ class _Way:
         self.ends = torch.from_numpy(batch.ends).to(device)
         self.lengths = torch.from_numpy(batch.lengths).to(device)
 
-    def at(self, share: float) -> tuple[Tensor, Tensor]:
-        """Bases and numbers when a share of the way is gone."""
-        return self.bases * share, self.centre + (self.numbers - self.centre) * share
+    def at(self, shares: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+        """Bases and numbers when each of `shares` of the way is gone, side by side."""
+        gone = torch.from_numpy(shares.astype(np.float32)).to(self.bases.device)[:, None, None]
+        return self.bases * gone, self.centre + (self.numbers - self.centre) * gone
 
-    def log_odds(self, share: float) -> float:
+    def log_odds(self, shares: NDArray[np.float64]) -> list[float]:
         """The log-odds there."""
         with torch.inference_mode():
-            return float(self._value(*self.at(share)))
+            return [float(value) for value in self._values(*self.at(shares))]
 
     def attributed(self, steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What each base (positions, 4) and number (positions, n_numbers) adds; what is missing adds nothing."""
         total = [torch.zeros_like(self.bases), torch.zeros_like(self.numbers)]
-        for step in range(steps):
-            inputs = [part.requires_grad_() for part in self.at((step + 0.5) / steps)]
-            found = torch.autograd.grad(self._value(*inputs), inputs, allow_unused=True)
+        shares, room = (np.arange(steps) + 0.5) / steps, max(1, TILE // self.bases.shape[2])
+        for begin in range(0, steps, room):
+            inputs = [part.requires_grad_() for part in self.at(shares[begin : begin + room])]
+            found = torch.autograd.grad(self._values(*inputs).sum(), inputs, allow_unused=True)
             for whole, gradient in zip(total, found, strict=True):
-                whole += 0 if gradient is None else gradient.nan_to_num(0.0) / steps
+                whole += 0 if gradient is None else gradient.nan_to_num(0.0).sum(0, keepdim=True) / steps
         ways = (self.bases, (self.numbers - self.centre).nan_to_num(0.0))
         bases, numbers = ((gradient * way)[0].T.cpu().numpy() for gradient, way in zip(total, ways, strict=True))
         return bases, numbers
 
-    def _value(self, bases: Tensor, numbers: Tensor) -> Tensor:
-        return _one_against_rest(self.net(bases, numbers, self.ends, self.lengths)[0, :, self.place], self.target)
+    def _values(self, bases: Tensor, numbers: Tensor) -> Tensor:
+        points = len(bases)
+        found = self.net(bases, numbers, self.ends.expand(points, -1, -1), self.lengths.expand(points))
+        return _one_against_rest(found[:, :, self.place].T, self.target)
 
 
 def _attributions(
