@@ -30,6 +30,7 @@ from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.places import TablePath, describe_input, table_path
+from meta_models.pretraining import pretrained
 from meta_models.reporting import (
     SCREENED_GENES,
     SCREENING,
@@ -132,6 +133,7 @@ def _require_apart(config: TrainingConfig) -> None:
     outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
     named = {f"--init-from {path}": path for path in config.init_from}
+    named |= {f"--pretrain {path}": path for path in config.pretrain}
     others = {"--targets": config.targets, "--teacher": config.teacher, **named}
     require_apart(outputs, named_tables(config), others)
 
@@ -203,8 +205,10 @@ def _run(
     with _phase("screening", folder, sampler):
         ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
         beginnings.require_kept(ready.screened.features)
+    task = _with_tables(_task(config, ready, folder, ends_at), tables, beginnings, work_dir, farm)
+    with _phase("pretraining", folder, sampler) if beginnings.folders else nullcontext():
+        task = dataclasses.replace(task, origins={**task.origins, **pretrained(beginnings.folders, task)})
     with _phase("training", folder, sampler):
-        task = _with_tables(_task(config, ready, folder, ends_at), tables, beginnings, work_dir, farm)
         if config.plan_only:
             planned(plan, task, folder)
             return None
@@ -302,7 +306,7 @@ def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: Tra
     named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
-        "init_from": list(beginnings.files),
+        **beginnings.files,
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
     named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}

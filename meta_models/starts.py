@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import polars as pl
 
@@ -21,9 +20,11 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.start import Start
 from meta_models.model import FittedModel, SingleModel
 from meta_models.persistence import load_model
+from meta_models.places import TablePath
+from meta_models.pretraining import EarlierGenes, open_earlier_genes, renamed_recipe
 from meta_models.result import Note
 from meta_models.run_folder import hash_file
-from meta_models.schema import GENE
+from meta_models.schema import GENE, BaseModel
 from meta_models.training.fitting.origin import Origin
 
 _SHOWN = 8
@@ -35,6 +36,26 @@ class EarlierRun:
 
     run: FinishedRun
     model: FittedModel
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return self.run.name
+
+    @property
+    def seen(self) -> tuple[TrainedOn, ...]:
+        """What its model was trained on, and what models that it went on from were."""
+        return TrainedOn.ever_by_model(self.model.info)
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """The rows of the table that it was trained on last."""
+        return self.run.oof
+
+    @property
+    def bases(self) -> tuple[BaseModel, ...]:
+        """Base models of that table."""
+        return self.run.stored.bases
 
     @property
     def learners(self) -> tuple[str, ...]:
@@ -56,15 +77,27 @@ class Beginnings:
         Each is of use for one learner or more.
     origins : mapping of str to Origin
         What each learner goes on from; one that is not named begins anew.
+    folders : tuple of EarlierGenes
+        What learners of genes are trained on first.
     """
 
     runs: tuple[EarlierRun, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    folders: tuple[EarlierGenes, ...] = ()
 
     @property
-    def files(self) -> list[Path]:
-        """The model files."""
-        return [earlier.run.path / earlier.run.stored.model_file for earlier in self.runs]
+    def sources(self) -> tuple[EarlierRun | EarlierGenes, ...]:
+        """All that was, or is, trained on earlier."""
+        return (*self.runs, *self.folders)
+
+    @property
+    def files(self) -> dict[str, list[TablePath]]:
+        """What is read of them, by option: the model files of runs, and the genes of folders."""
+        models: list[TablePath] = [earlier.run.path / earlier.run.stored.model_file for earlier in self.runs]
+        genes: list[TablePath] = [
+            file for folder in self.folders for file in (*folder.dataset.paths, *folder.built.genes.files)
+        ]
+        return {"init_from": models, "pretrain": genes}
 
     def known_genes(self, dataset: Dataset, positions: Positions) -> Mapping[str, str]:
         """Genes of a table that an earlier training knows, and how it does."""
@@ -75,8 +108,8 @@ class Beginnings:
 
     def _known(self, dataset: Dataset, positions: Positions) -> Iterator[tuple[str, str]]:
         families = positions.frame.select(pl.col(GENE, "family").cast(pl.String)).unique()
-        for earlier in self.runs:
-            for known in TrainedOn.ever_by_model(earlier.model.info):
+        for earlier in self.sources:
+            for known in earlier.seen:
                 shared = known.shared(positions, dataset.info.assembly)
                 yield from ((gene, "trained on") for gene in sorted(shared.genes))
                 of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
@@ -86,12 +119,12 @@ class Beginnings:
 
     def refuse_known(self, positions: Positions, dataset: Dataset, table: str) -> None:
         """Refuse a table of genes that an earlier training knows; raises InputError."""
-        for earlier in self.runs:
-            for known in TrainedOn.ever_by_model(earlier.model.info):
+        for earlier in self.sources:
+            for known in earlier.seen:
                 refuse_overlap(known, positions, dataset, table=table)
             if copies := _copies(earlier, positions):
                 raise InputError(
-                    f"{table} must hold other genes than those that {earlier.run.name} was trained on",
+                    f"{table} must hold other genes than those of {earlier.name}",
                     f"{dataset.source!r} has {len(copies)} genes with their rows: {', '.join(copies[:_SHOWN])}",
                     "Take them out",
                 )
@@ -104,25 +137,23 @@ class Beginnings:
         UsageError
             With all differences.
         """
+        for folder in self.folders:
+            if differences := [*_track_differences(folder.recipe, tables.dataset.info.recipe)]:
+                raise _other_inputs("What learners are trained on first has", folder.name, differences)
         for name, origin in self.origins.items():
             differences = [*self._input_differences(name, origin, tables.dataset)]
             differences = differences or [*LEARNERS[name].start_differences(origin.start, config.sections[name])]
             if differences:
-                raise UsageError(
-                    f"{name} goes on from a model of the same inputs and options as here",
-                    f"{origin.start.run} differs: {'; '.join(differences[:_SHOWN])}",
-                    "Give the same options (--NAME.option), say with --init-inputs HERE=THERE what inputs are called "
-                    "there, or train without --init-from",
-                )
+                raise _other_inputs(f"{name} goes on from a model of", origin.start.run, differences)
 
     def _input_differences(self, learner: str, origin: Origin, dataset: Dataset) -> Iterator[str]:
         ours, theirs = dataset.info.recipe, origin.info.recipe
         if (ours is None) != (theirs is None):
             yield f"columns of a built folder {'there' if ours is None else 'here'} alone"
         elif ours is not None and theirs is not None:
+            theirs = renamed_recipe(theirs, origin.start.renamed)
             whole = LEARNERS[learner].traits.inputs == "rows"
-            theirs = _renamed(theirs, origin.start.renamed)
-            yield from (theirs if whole else replace(theirs, groups=ours.groups, flank=ours.flank)).differences(ours)
+            yield from theirs.differences(ours) if whole else _track_differences(theirs, ours)
         if LEARNERS[learner].traits.inputs == "rows":
             yield from _column_differences(self._run_of(origin), dataset)
 
@@ -147,7 +178,7 @@ class Beginnings:
 
     def notes(self, left_out: Mapping[str, str], config: TrainingConfig) -> tuple[Note, ...]:
         """What a reader must know of what was gone on from, and of what was left out for its sake."""
-        if not self.runs:
+        if not self.sources:
             return ()
         told = [Note("info", self._told(name, config)) for name in config.learners]
         counts = Counter(left_out.values())
@@ -157,8 +188,13 @@ class Beginnings:
 
     def _told(self, learner: str, config: TrainingConfig) -> str:
         origin = self.origins.get(learner)
+        if self.folders and LEARNERS[learner].traits.inputs == "genes":
+            genes = sum(len(folder.info.genes) for folder in self.folders)
+            names = " and ".join(folder.name for folder in self.folders)
+            how = LEARNERS[learner].going_on(config.sections[learner])
+            return f"{learner} was first trained on all {genes:,} genes of {names}, and went on from that{how}."
         if origin is None:
-            return f"{learner} began anew: no run of --init-from has a model that it could go on from."
+            return f"{learner} began anew: there is nothing that it could go on from."
         how = LEARNERS[learner].going_on(config.sections[learner])
         return (
             f"{learner} went on from the model of the run {origin.start.run}, which was trained on "
@@ -176,10 +212,11 @@ def open_beginnings(config: TrainingConfig) -> Beginnings:
     InputError, UnsafeModelFile
         If a model file is not as its run wrote it.
     """
-    runs = tuple(_opened(read_run(path)) for path in config.init_from)
-    if not runs:
-        return Beginnings()
     renamed = {there: here for here, there in (text.split("=") for text in config.init_inputs)}
+    names = Counter(path.resolve().name for path in config.init_from)
+    runs = tuple(
+        _opened(read_run(path, str(path) if names[path.resolve().name] > 1 else "")) for path in config.init_from
+    )
     possible = [name for name in config.learners if LEARNERS[name].traits.starts]
     origins = {name: origin for name in possible if (origin := _origin(name, runs, renamed)) is not None}
     used = {origin.start.run for origin in origins.values()}
@@ -191,7 +228,7 @@ def open_beginnings(config: TrainingConfig) -> Beginnings:
                 f"{' and '.join(possible) or 'none'} can, from a model of the same learner",
                 "Name another run, or another learner",
             )
-    return Beginnings(runs, origins)
+    return Beginnings(runs, origins, open_earlier_genes(config, renamed))
 
 
 def _opened(run: FinishedRun) -> EarlierRun:
@@ -218,16 +255,26 @@ def _origin(learner: str, runs: Sequence[EarlierRun], renamed: Mapping[str, str]
     return Origin(start, earlier.model.info, hash_file(earlier.run.path / earlier.run.stored.model_file))
 
 
-def _copies(earlier: EarlierRun, positions: Positions) -> list[str]:
-    """Genes that hold rows of the last table that a run was trained on."""
-    scores = [c for base in earlier.run.stored.bases if base in positions.bases for c in base.columns]
-    return sorted(copies_of(earlier.run.oof, positions.frame, scores))
+def _copies(earlier: EarlierRun | EarlierGenes, positions: Positions) -> list[str]:
+    """Genes that hold rows of what was trained on earlier."""
+    scores = [c for base in earlier.bases if base in positions.bases for c in base.columns]
+    return sorted(copies_of(earlier.rows, positions.frame, scores))
 
 
-def _renamed(recipe: Recipe, names: Mapping[str, str]) -> Recipe:
-    models = tuple(replace(track, key=names.get(track.key, track.key)) for track in recipe.models)
-    evidence = tuple(replace(track, name=names.get(track.name, track.name)) for track in recipe.evidence)
-    return replace(recipe, models=models, evidence=evidence)
+def _track_differences(theirs: Recipe, ours: Recipe | None) -> tuple[str, ...]:
+    """Differences of what nets read: base models, evidence, and where these come from beyond a gene."""
+    if ours is None:
+        return ("a built folder there alone",)
+    return replace(theirs, groups=ours.groups, flank=ours.flank).differences(ours)
+
+
+def _other_inputs(who: str, where: str, differences: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{who} the same inputs and options as here",
+        f"{where} differs: {'; '.join(differences[:_SHOWN])}",
+        "Give the same options (--NAME.option), say with --init-inputs HERE=THERE what inputs are called there, or "
+        "train without it",
+    )
 
 
 def _column_differences(run: FinishedRun, dataset: Dataset) -> Iterator[str]:

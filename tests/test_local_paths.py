@@ -13,16 +13,22 @@ from meta_models.inference.config import PredictConfig
 from meta_models.local_paths import is_address, other_encoding, printable, read_utf8
 
 
-@pytest.mark.parametrize(
-    "name", ["s3://b/t.parquet", "gs://b", "https://x.org/t.csv", "file:///t", "S3A://b", "s3:/b/t"]
-)
-def test_addresses_are_refused_before_anything_is_done(name: str) -> None:
+@pytest.mark.parametrize("name", ["https://x.org/t.csv", "file:///t", "S3A://b", "s3:/b/t", "az://b/t"])
+def test_addresses_that_nothing_reads_are_refused_before_anything_is_done(name: str) -> None:
     assert is_address(name)
     for option in ("dataset", "out_dir", "eval_dataset", "cache_dir"):
-        with pytest.raises(UsageError, match="addresses are not read yet; copy the file here first"):
+        with pytest.raises(UsageError, match="must be a path on this machine"):
             TrainingConfig.from_mapping({option: name})
-    with pytest.raises(UsageError, match="addresses are not read yet"):
+    with pytest.raises(UsageError, match="must be a path on this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"):
         PredictConfig.from_mapping({"model": "m.pkl", "dataset": name, "out": "p.parquet"})
+
+
+@pytest.mark.parametrize("name", ["s3://b/t.parquet", "gs://b"])
+def test_object_stores_are_for_tables_that_are_read(name: str) -> None:
+    assert TrainingConfig.from_mapping({"dataset": name}).dataset == name
+    for option in ("out_dir", "cache_dir", "teacher"):
+        with pytest.raises(UsageError, match="s3:// and gs:// are for tables that are read"):
+            TrainingConfig.from_mapping({option: name})
 
 
 @pytest.mark.parametrize("name", ["chr1:1-2000.parquet", "~/x", "$HOME", "a b", "-x", "x?y#z", "s3", "c:/x", "a//b:/c"])

@@ -31,6 +31,7 @@ KNOWN, ALL = 10, 22
 def train(dataset: Path, out: Path, *options: str) -> int:
     boosted = "--learner" not in options and ("--learners" not in options or "xgboost" in options)
     few = ["--xgboost.n-estimators", "6"] if boosted else []
+    few += [] if "--whole-genes" in options else ["--whole-genes", "off"]
     return main(["train", "--dataset", str(dataset), "--out-dir", str(out), *_RUN, *few, *options])
 
 
@@ -70,7 +71,7 @@ def old(part: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def new(built: Path, old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "new"
-    assert train(built, out, "--init-from", str(old)) == 0
+    assert train(built, out, "--init-from", str(old), "--whole-genes", "all") == 0
     return out
 
 
@@ -132,11 +133,14 @@ Refused = tuple[ExitCode, str]
     [
         (["--init-from", "{part}"], ExitCode.USAGE, "must be the folder of a run"),
         (["--init-from", "{old}", "--learner", "knn"], ExitCode.USAGE, "of the learners here (knn) none can"),
-        (["--init-from", "{old},{old}"], ExitCode.USAGE, "init_from must name each run once"),
+        (["--init-from", "{old},{old}"], ExitCode.USAGE, "init_from must name each folder once"),
         (["--init-from", "{old},{new}"], ExitCode.USAGE, "Found 2 of it in old and new"),
         (["--init-from", "{new}"], ExitCode.INPUT, "All 22 are known to it"),
-        (["--init-inputs", "main=other"], ExitCode.USAGE, "init_inputs needs init_from"),
-        (["--init-from", "{old}", "--second-pass"], ExitCode.USAGE, "goes with neither teacher, second_pass"),
+        (["--init-inputs", "main=other"], ExitCode.USAGE, "init_inputs needs init_from or pretrain"),
+        (["--init-from", "{old}", "--pretrain", "{part}"], ExitCode.USAGE, "exclude one another"),
+        (["--pretrain", "{part}"], ExitCode.USAGE, "--pretrain needs a learner of genes"),
+        (["--pretrain", "{part},{part}"], ExitCode.USAGE, "pretrain must name each folder once"),
+        (["--init-from", "{old}", "--second-pass"], ExitCode.USAGE, "go with neither teacher, second_pass"),
         (["--init-from", "{old}", "--init-inputs", "x=main"], ExitCode.USAGE, "base models: x, alt in this order"),
         (["--init-from", "{old}", "--exclude-features", "gc_content"], ExitCode.USAGE, "that were left out here"),
     ],
@@ -238,3 +242,29 @@ def test_a_run_of_rows_is_of_no_use_to_a_net(
     pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
     assert train(built, tmp_path / "run", "--learner", "tcn", "--init-from", str(old), *_TINY) == ExitCode.USAGE
     assert "It has xgboost; of the learners here (tcn) tcn can" in capsys.readouterr().err
+
+
+@pytest.mark.neural
+def test_pretraining_is_what_a_run_on_the_other_folder_is(both: Path, part: Path, built: Path, tmp_path: Path) -> None:
+    options = ["--learner", "tcn", "--pretrain", str(part), *_TINY]
+    assert train(built, tmp_path / "run", *options) == 0
+    first, final = tmp_path / "run" / "units" / "pretraining" / "tcn", both / "units" / "tcn" / "final"
+    for name in ("predictor-net.json", "predictor-weights.safetensors"):
+        assert (first / name).read_bytes() == (final / name).read_bytes()
+    told = " ".join((tmp_path / "run" / "training_summary.txt").read_text().split())
+    assert f"tcn was first trained on all {KNOWN} genes of some, and went on from that, at 0.25" in told
+    assert not genes_of(tmp_path / "run") & genes_of(both)
+    info = load(tmp_path / "run" / "model_multiclass.pkl").info
+    assert set(info.genes) == genes_of(tmp_path / "run") | genes_of(both)
+    assert train(built, tmp_path / "run", *options, "--resume") == 0
+    assert RunManifest.read(tmp_path / "run").units["pretraining.tcn"].reused
+
+
+@pytest.mark.neural
+def test_other_tracks_are_told_before_anything_is_pretrained(
+    place: Place, built: Path, part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+    one = place.build(tmp_path / "one", scores=(f"main={place.scores()}",))
+    assert train(one, tmp_path / "run", "--learner", "tcn", "--pretrain", str(part), *_TINY) == ExitCode.USAGE
+    assert "base models: main, alt in this order; found main" in capsys.readouterr().err

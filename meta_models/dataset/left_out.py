@@ -39,6 +39,6 @@ def without_genes(positions: Positions, genes: Collection[str], source: str) -> 
         raise InputError(
             f"{source!r} must hold genes that the earlier training did not see",
             f"All {len(genes):,} are known to it, or related to such genes: no score of them would be honest",
-            "Leave --init-from out, or give other genes",
+            "Leave --init-from and --pretrain out, or give other genes",
         )
     return np.asarray(rows)

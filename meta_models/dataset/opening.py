@@ -167,7 +167,7 @@ def _whole_genes(config: TrainingConfig, positions: Positions, budget: int) -> W
     if how == "off" or (own and is_built_in(config.dataset)) or not is_built(path):
         return None
     trained = set(positions.frame[GENE].unique().cast(pl.String))
-    only = trained if not own or config.sample_genes is not None or config.init_from else None
+    only = trained if not own or config.sample_genes is not None or config.goes_on else None
     genes, beside = BuiltFolder.open(path).genes, config.contenders
     return choose_whole_genes(genes, how, only=only, budget=budget, seed=config.seed, contenders=beside)
 

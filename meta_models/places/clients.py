@@ -21,7 +21,7 @@ CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 15.0
 #: Requests before an error is told; AWS_MAX_ATTEMPTS says otherwise.
 ATTEMPTS = 4
 #: Seconds for which a client of Google's store asks again.
-RETRY_SECONDS = 60.0
+RETRY_SECONDS = 20.0
 
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _S3_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")

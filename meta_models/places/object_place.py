@@ -24,6 +24,8 @@ _TAGS = (("ETag", "ETag and size"), ("md5Hash", "MD5 and size"), ("crc32c", "CRC
 #: What stores count up when an object is written again.
 _VERSIONS = ("VersionId", "generation", "Last-Modified")
 _PIECE = 8_000_000
+#: Frames that are made of one batch: many columns of few rows take long to make.
+_AT_ONCE = 4
 
 
 class ObjectPlace(Place):
@@ -51,10 +53,11 @@ class ObjectPlace(Place):
         files: dict[ObjectPath, list[str]] = {}
         folders: dict[ObjectPath, set[str]] = {}
         for path in self._listed():
-            files.setdefault(path.parent, []).append(path.name)
-            while path.parent != self._path:
-                path = path.parent
-                folders.setdefault(path.parent, set()).add(path.name)
+            folder = self._path
+            for name in path.parts[len(folder.parts) : -1]:
+                folders.setdefault(folder, set()).add(name)
+                folder = folder / name
+            files.setdefault(folder, []).append(path.name)
         yield from _walked(self._path, folders, files)
 
     def plain(self, name: str) -> bool:
@@ -110,8 +113,8 @@ class ObjectPlace(Place):
         for stretch in stretches:
             with ObjectPlace(_object(stretch)).open() as stream:
                 file = pq.ParquetFile(stream, pre_buffer=True, page_checksum_verification=True)
-                for batch in _batches(file, stretch, columns, chunk_rows):
-                    yield plan(_frame(batch).lazy()).collect()
+                for batch in _batches(file, stretch, columns, _AT_ONCE * chunk_rows):
+                    yield from plan(_frame(batch).lazy()).collect().iter_slices(chunk_rows)
 
     @contextmanager
     def here(self, folder: Path) -> Iterator[Path]:

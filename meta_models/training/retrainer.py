@@ -71,7 +71,7 @@ class Retrainer:
         fewer = f": at most {limits[0]} rounds (the run: {limits[1]})" if limits[1] else ""
         motifs = " Motif scores are left out." if self._config.motifs != "off" and self._has_codes else ""
         twice = " The first pass is that of the run." if self._result.columns else ""
-        anew = " They begin anew, not with the models of --init-from." if run.init_from else ""
+        anew = " They begin anew, not with the models of --init-from." if run.goes_on else ""
         return f"{again}{fewer}.{mined}{motifs}{narrowed}{twice}{anew}"
 
     @property

@@ -15,7 +15,8 @@ from meta_models.resources.needs import AnalysisNeeds
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
 # Peak without process, comparison and picture, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 250 a row at
-# 2,000,000 x 16 with one base model, 610 at 1,013,472 x 9 with three.
+# 2,000,000 x 16 with one base model, 610 at 1,013,472 x 9 with three. All analyses by default, three base models: 787
+# more for each row from 536,196 to 1,072,392 x 1,142.
 COMPARED_ROW_BYTES = 180  # out-of-fold table, and what one comparison sorts and sums by family
 BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
 SCORED_ROW_BYTES = 220  # scores and out-of-fold table of a row of a second table

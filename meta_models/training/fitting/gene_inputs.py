@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from meta_models.dataset.genes import GeneFolder
 from meta_models.errors import InputError
 from meta_models.learners.gene_bridge import GenesOfFolder, evidence_names, model_keys
 from meta_models.learners.genes_seam import TrainingGenes
@@ -48,11 +49,25 @@ def training_genes(task: TrainingTask) -> TrainingGenes:
     InputError
         If the table has rows of other genes.
     """
-    genes = _genes_of(task)
-    frame, recipe = task.positions.frame, genes.folder.recipe
-    of_row = frame[GENE].cast(pl.String)
+    return replace(genes_of_rows(_genes_of(task).folder, task.positions.frame, task.config.seed), start=task.start)
+
+
+def genes_of_rows(folder: GeneFolder, frame: pl.DataFrame, seed: int) -> TrainingGenes:
+    """The genes of `folder` that rows of a table are of, and where these lie in them.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame (n_rows, ...)
+        ``gene_id`` and ``position``.
+
+    Raises
+    ------
+    InputError
+        If the table has rows of other genes.
+    """
+    of_row, recipe = frame[GENE].cast(pl.String), folder.recipe
     known = set(of_row.unique())
-    entries = [entry for entry in genes.folder.entries if entry.gene_id in known]
+    entries = [entry for entry in folder.entries if entry.gene_id in known]
     numbers = {entry.gene_id: number for number, entry in enumerate(entries)}
     if lacking := sorted(known - numbers.keys()):
         raise InputError(
@@ -61,10 +76,9 @@ def training_genes(task: TrainingTask) -> TrainingGenes:
             "Build it again",
         )
     return TrainingGenes(
-        GenesOfFolder(genes.folder, numbers.keys()), np.array([entry.length for entry in entries], np.int64),
+        GenesOfFolder(folder, numbers.keys()), np.array([entry.length for entry in entries], np.int64),
         recipe.flank, model_keys(recipe), evidence_names(recipe),
-        of_row.replace_strict(numbers, return_dtype=pl.Int64).to_numpy(), frame[POSITION].to_numpy(), task.config.seed,
-        task.start,
+        of_row.replace_strict(numbers, return_dtype=pl.Int64).to_numpy(), frame[POSITION].to_numpy(), seed,
     )  # fmt: skip
 
 
