@@ -147,8 +147,8 @@ def _obstacles(config: TrainingConfig) -> Iterator[str]:
         yield "--mine-negatives adds rows to the table between fits"
     if config.second_pass:
         yield "--second-pass trains on columns that this process computes"
-    if config.init_from:
-        yield "--init-from begins with scores of all rows by the earlier model, which this process computes"
+    if config.goes_on:
+        yield "--init-from and --pretrain begin with scores of all rows, which one process computes"
     if config.max_features is not None:
         yield "--max-features tries short boosters on rows that one process holds"
     if config.device == "cuda":
