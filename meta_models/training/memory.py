@@ -33,7 +33,8 @@ RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row whi
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
-SHARD_ROW_BYTES = 40  # labels, weights, masks and scores of a row in the process of a shard
+SHARD_PROCESS = 180_000_000  # interpreter and libraries of the process of a shard: 165 at 360 rows of 6 features
+SHARD_ROW_BYTES = 40  # its labels, weights, masks and scores of a row
 COPIED_SHARE = 0.5  # of the rows; .19 and .30 on the demo table, for teachers of .95 and .91 average precision
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 COPIES = 4  # of the columns of the first pass: two folds', as files and as arrays
@@ -61,7 +62,7 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_
 def shard_peak(shape: Shape, config: TrainingConfig) -> int:
     """Peak in bytes of a process that holds a shard of this `shape` and takes part in one fit after another."""
     learned = config.learner.footprint(shape, config.section, Resources())
-    return PROCESS + SHARD_ROW_BYTES * shape.rows + max(learned.building, learned.held + learned.job)
+    return SHARD_PROCESS + SHARD_ROW_BYTES * shape.rows + max(learned.building, learned.held + learned.job)
 
 
 def coordinating_peak(

@@ -75,7 +75,9 @@ def test_a_folder_or_table_that_is_not_shared(tmp_path: Path, monkeypatch: pytes
     table = tmp_path / "table.parquet"
     table.write_bytes(b"12")
     assert probe(tmp_path, "word", 0, tmp_path, [(table, 2)]) == ""
-    assert probe(tmp_path, "word", 0, tmp_path, [(table, 3)]) == f"{table} is not there, or another file"
+    assert probe(tmp_path, "word", 0, tmp_path, [(table, 3)]) == f"{table} is another file"
+    gone = tmp_path / "gone.parquet"
+    assert probe(tmp_path, "word", 0, tmp_path, [(gone, 3)]).startswith(f"{gone} cannot be read: ")
     assert "the working folder of the command" in probe(tmp_path, "word", 0, tmp_path / "none", [])
     monkeypatch.setattr("meta_models.cluster.in_worker.wait_for", lambda look, folder: look())
     assert "another folder" in probe(tmp_path, "other word", 0, tmp_path, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.config.training import BatchGroups
+from meta_models.config.combination import BatchGroups
 from meta_models.dataset.positions import Positions
 from meta_models.errors import UsageError
 from meta_models.schema import CHROM, CLASSES, GENE_TYPE

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 REPAIRS = 2
 _LOOK_SECONDS = 1.0
 #: Seconds in which processes may tell how they did, once all fits are collected.
-_PARTING_SECONDS = 10.0
+_PARTING_SECONDS = 30.0
 
 
 def train_over_shards(
@@ -111,10 +111,11 @@ class _Collection:
     def fits(self) -> Iterator[tuple[str, Fitted]]:
         """Each fit, kept as a unit, as soon as all shards have done it."""
         while self._left and len(self._executor):
-            for ended in self._executor.ended(timeout=_LOOK_SECONDS):
-                self._see(ended)
+            found = self._executor.ended(timeout=_LOOK_SECONDS)
             while self._left and self._parts.whole(self._left[0], self._keys[self._left[0]]):
                 yield self._collected(self._left.pop(0))
+            for ended in found:  # the last to be seen: it may end all
+                self._see(ended)
         while self._left:
             yield self._collected(self._left.pop(0))
 
@@ -134,7 +135,9 @@ class _Collection:
         return name, decode(self._task.config.learner, files)
 
     def _see(self, ended: Ended[ShardWork, ShardDone]) -> None:
-        """Tell of a shard that is done; replace one that died."""
+        """Tell of a shard that is done; replace one that died, where anything is left to be done."""
+        if ended.error is not None and not self._left:
+            return
         work = ended.argument
         times = self._replaced.get(work.number, 0)
         if isinstance(ended.error, Died) and times < REPAIRS:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.config.training import Weighting
+from meta_models.config.learning import Weighting
 from meta_models.schema import CLASSES
 
 Weights = NDArray[np.float32]

@@ -149,6 +149,8 @@ def _obstacles(config: TrainingConfig) -> Iterator[str]:
         yield "--second-pass trains on columns that this process computes"
     if config.init_from:
         yield "--init-from begins with scores of all rows by the earlier model, which this process computes"
+    if config.max_features is not None:
+        yield "--max-features tries short boosters on rows that one process holds"
     if config.device == "cuda":
         yield "--device cuda holds all rows on one GPU"
     section = config.section

@@ -122,7 +122,7 @@ def test_the_state_of_another_job_is_refused():
     states = []
     fitted("tcn", epochs=1, keep=states.append)
     with pytest.raises(ValueError, match="other genes, options"):
-        fitted("tcn", epochs=1, dropout=0.2, state=states[0])
+        fitted("tcn", epochs=1, dropout=0.3, state=states[0])
     with pytest.raises(ValueError, match="other genes, options"):
         fitted("tcn", epochs=1, stop=(2,), state=states[0])
     with pytest.raises(ValueError, match="cannot be read"):

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from meta_models.config import UNFITTED, TrainingConfig
-from meta_models.config.training import Method
+from meta_models.config.combination import Method
 from meta_models.errors import UsageError
 from meta_models.metrics import log_loss, mean_site_ap
 from meta_models.model.combinations import Mean, PerBin, Stacking, Weighted

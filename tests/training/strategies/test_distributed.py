@@ -25,6 +25,7 @@ DISTRIBUTED = STRATEGIES["distributed"]
         ({"learners": ("logistic",)}, "logistic is fitted to rows that one process holds"),
         ({"mine_negatives": "pool"}, "--mine-negatives adds rows"),
         ({"second_pass": True}, "--second-pass trains on columns"),
+        ({"max_features": 20}, "--max-features tries short boosters on rows that one process holds"),
         ({"device": "cuda"}, "--device cuda holds all rows on one GPU"),
         ({"trees_per_round": 2}, "--trees-per-round draws rows for each tree"),
     ],
