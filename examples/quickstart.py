@@ -6,7 +6,7 @@ import meta_models
 from meta_models.dataset.demo import write_demo_table
 
 # Train on a table, compare with its base models out of fold, and save everything to a run folder.
-table = write_demo_table(Path("demo"), n_genes=80)
+table = write_demo_table(Path("demo_table"), n_genes=80)
 run = meta_models.train(dataset=str(table), out_dir="results/quickstart", n_estimators=60, analyses=["base-vs-meta"])
 print(run.headline.sentence())
 print(run.evaluation.to_frame().head())  # every metric, stratum and base model, with intervals

@@ -219,7 +219,7 @@ def test_each_learner_goes_on_from_its_model_in_the_combination(both: Path, buil
     told = " ".join((tmp_path / "run" / "training_summary.txt").read_text().split())
     for learner in ("tcn", "xgboost"):
         assert f"{learner} went on from the model of the run both" in told
-    assert "at 0.25 of its learning rate" in told
+    assert "at 1 times its learning rate" in told
     assert "sgd began anew" in told
     assert not genes_of(tmp_path / "run") & genes_of(both)
     info = load(tmp_path / "run" / "model_multiclass.pkl").info
@@ -252,7 +252,7 @@ def test_pretraining_is_what_a_run_on_the_other_folder_is(both: Path, part: Path
     for name in ("predictor-net.json", "predictor-weights.safetensors"):
         assert (first / name).read_bytes() == (final / name).read_bytes()
     told = " ".join((tmp_path / "run" / "training_summary.txt").read_text().split())
-    assert f"tcn was first trained on all {KNOWN} genes of some, and went on from that, at 0.25" in told
+    assert f"tcn was first trained on all {KNOWN} genes of some, and went on from that, at 1 times" in told
     assert not genes_of(tmp_path / "run") & genes_of(both)
     info = load(tmp_path / "run" / "model_multiclass.pkl").info
     assert set(info.genes) == genes_of(tmp_path / "run") | genes_of(both)

@@ -25,6 +25,7 @@ from meta_models.build.tracks.opening import ScoreOptions, Tracks, open_tracks
 from meta_models.dataset.gene_columns import Gene
 from meta_models.errors import InputError
 from meta_models.features import BaseTrack, Recipe
+from meta_models.names import chromosome_key
 from meta_models.schema import SpliceClass
 
 #: Positions of a gene or region that are read at a time, where its parts have the features of the whole.
@@ -91,6 +92,11 @@ class Serving:
     def recipe(self) -> Recipe:
         """How the columns are computed: that of the model."""
         return self.assembler.recipe
+
+    @property
+    def contigs(self) -> dict[str, int]:
+        """Lengths of the contigs of the genome, by the normal forms of their names."""
+        return {chromosome_key(name): length for name, length in self.assembler.genome.lengths.items()}
 
     def gene(self, tile: Tile) -> Gene:
         """Sequence, scores and evidence of a tile; its labels say nothing."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
+from meta_models.names import chromosome_key
 from meta_models.places import TablePath
 from meta_models.schema import CLASS_NAMES
 
@@ -33,6 +35,8 @@ class DatasetInfo:
         Which genome the coordinates are of.
     recipe : Recipe or None
         How the columns were computed, of a table that ``meta-models build`` wrote.
+    contigs : mapping of str to int
+        Lengths of the contigs of its genome, by the normal forms of their names.
     """
 
     name: str | None = None
@@ -43,6 +47,7 @@ class DatasetInfo:
     base_test_chroms: tuple[str, ...] | None = None
     assembly: str | None = None
     recipe: Recipe | None = None
+    contigs: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_info(source: TablePath) -> DatasetInfo:
@@ -80,6 +85,7 @@ def read_info(source: TablePath) -> DatasetInfo:
         base_test_chroms=_names(base, "chroms_test", path),
         assembly=_text(content, "assembly", path),
         recipe=_recipe(content.get("recipe"), path),
+        contigs=_contigs(content.get("genome")),
     )
 
 
@@ -104,6 +110,13 @@ def _names(values: dict[str, Any], key: str, path: TablePath) -> tuple[str, ...]
     if not isinstance(items, list) or any(isinstance(i, bool) or not isinstance(i, str | int) for i in items):
         raise _unfit(path, key, "a list of names", value)
     return tuple(str(item) for item in items if str(item))
+
+
+def _contigs(genome: Any) -> dict[str, int]:
+    """Lengths of the contigs, as ``meta-models build`` writes them; of none where there is no such thing."""
+    told = genome.get("contigs") if isinstance(genome, dict) else None
+    lengths = {name: facts.get("length") for name, facts in (told or {}).items() if isinstance(facts, dict)}
+    return {chromosome_key(name): length for name, length in lengths.items() if type(length) is int}
 
 
 def _licences(value: Any, path: TablePath) -> tuple[str, ...]:

@@ -81,8 +81,9 @@ def baseline_beaten(run: FinishedRun) -> Measured:
     row = headline.row
     if row.lower is None or row.upper is None or row.difference is None:
         return Measured(None, f"there is no interval: {row.reason or row.note or 'unknown'}")
+    where = "every position of whole genes" if name.startswith(WHOLE_GENES) else headline.where()
     figures = f"{row.difference:+.4f}, 95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
-    return Measured(row.lower, f"mean average precision minus {headline.best_base_text} {figures}, {headline.where}")
+    return Measured(row.lower, f"mean average precision minus {headline.best_base_text} {figures}, {where}")
 
 
 def folds_complete(run: FinishedRun) -> Measured:
@@ -154,5 +155,5 @@ MEASURES: dict[str, Measure] = {
     "folds_complete": Measure("folds complete", folds_complete, {"at_least": 1}),
     "overfitting": Measure("overfitting", overfitting, {"at_most": MOST_RISEN}),
     "calibration": Measure("calibration", calibration, {"at_most": 1.25}),
-    "positions_scored": Measure("every position scored", positions_scored, {"at_least": 1}),
+    "positions_scored": Measure("every row scored", positions_scored, {"at_least": 1}),
 }

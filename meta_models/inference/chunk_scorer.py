@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from meta_models.dataset.positions import require_weights
 from meta_models.errors import InputError
 from meta_models.inference.prior import PriorCorrection
+from meta_models.inference.seen import SEEN, SeenRows
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable
 from meta_models.model import FittedModel
-from meta_models.names import gene_key_set, gene_keys
 from meta_models.result import CALIBRATED, RAW, probability_columns
-from meta_models.schema import CLASS_NAMES, CLASSES, FAMILY, GENE, LABEL_VALUES, MAIN_BASE, SITE_CLASSES
+from meta_models.schema import CLASS_NAMES, CLASSES, GENE, LABEL_VALUES, MAIN_BASE, SITE_CLASSES
 
 #: Prefixes of the probability columns that only predictions have.
 BASE, CORRECTED = "base", "corrected"
-PREDICTED, SEEN, APPLIED = "predicted_class", "seen_in_training", "meta_applied"
+PREDICTED, APPLIED = "predicted_class", "meta_applied"
 _TOLERANCE = 1e-3
 Floats = NDArray[np.float64]
 
@@ -46,9 +46,8 @@ class ChunkScorer:
     labels: bool = False
 
     @cached_property
-    def _genes(self) -> list[str]:
-        """Normal forms of the ids of the genes that the model was trained on."""
-        return sorted(gene_key_set(self.model.info.genes))
+    def _seen_rows(self) -> SeenRows:
+        return SeenRows(self.model.info, self.table.dataset.info)
 
     def expressions(self) -> list[pl.Expr]:
         """What :meth:`score` needs of the table."""
@@ -62,8 +61,8 @@ class ChunkScorer:
         polars.DataFrame
             What is passed on, ``base_*``, ``raw_*``, ``calibrated_*``, ``corrected_*`` (Float32; each three in the
             order of :class:`~meta_models.schema.SpliceClass`), ``predicted_class``, ``seen_in_training`` (null where
-            the table names no genes), ``meta_applied`` where only uncertain rows are scored. Where the model was not
-            applied, all probabilities are the base scores as they stand in the table.
+            the table names no genes, or that is not known), ``meta_applied`` where only uncertain rows are scored.
+            Where the model was not applied, all probabilities are the base scores as they stand in the table.
 
         Raises
         ------
@@ -116,14 +115,10 @@ class ChunkScorer:
         return found if everywhere else {prefix: _filled(base, applied, block) for prefix, block in found.items()}
 
     def _seen(self, chunk: pl.DataFrame) -> pl.Series:
-        """Whether the model was trained on the row's gene or family."""
+        """Whether the model was trained on the row's gene, family or position."""
         if GENE not in self.table.passed_on:
             return pl.Series(SEEN, [None] * chunk.height, dtype=pl.Boolean)
-        info = self.model.info
-        seen = gene_keys(chunk[GENE]).is_in(self._genes).alias(SEEN)
-        if FAMILY in chunk.columns and info.families:
-            seen = seen | chunk[FAMILY].is_in(list(info.families)).fill_null(value=False)
-        return seen
+        return self._seen_rows.of(chunk)
 
 
 def _filled(base: Floats, applied: NDArray[np.bool_], block: Floats) -> Floats:

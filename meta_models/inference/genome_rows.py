@@ -159,7 +159,7 @@ def open_genome_rows(options: ServingOptions, model: FittedModel, stack: ExitSta
             "Give --annotation, or train without --second-pass",
         )
     serving = open_serving(options, recipe, stack, scratch, reach=model.reach)
-    rows = PositionRows(ServedGenome(serving), str(options.genome), model, DatasetInfo())
+    rows = PositionRows(ServedGenome(serving), str(options.genome), model, DatasetInfo(contigs=serving.contigs))
     return ServedTable(rows, model.feature_names, (), (serving.facts,))
 
 

@@ -17,7 +17,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares
 from meta_models.dataset.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
-from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, SEEN, ChunkScorer
+from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, ChunkScorer
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
@@ -26,6 +26,7 @@ from meta_models.inference.outputs import write_rows
 from meta_models.inference.parts import Parts
 from meta_models.inference.prediction_report import is_finished, report_path, write_report
 from meta_models.inference.prior import PriorCorrection, choose_prior
+from meta_models.inference.seen import SEEN
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
 from meta_models.inference.shards import ShardWork, score_apart
@@ -265,13 +266,13 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
     config = work.config
     tracks = _write_tracks(work, parts, folder) if config.tracks is not None else ()
     selective = _selective(work, parts)
-    rows = 0
-    seen = 0
+    rows = seen = unsure = 0
 
     def visible() -> Iterator[pl.DataFrame]:
-        nonlocal rows, seen
+        nonlocal rows, seen, unsure
         for frame in parts.frames():
             rows, seen = rows + frame.height, seen + int(frame[SEEN].sum() or 0)
+            unsure += frame[SEEN].null_count()
             yield frame.drop(c for c in (HIDDEN_LABEL, HIDDEN_WEIGHT) if c in frame.columns)
 
     with atomic_path(config.out) as temporary:
@@ -284,6 +285,7 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
                 "output_sha256": hash_file(temporary),
                 "rows": rows,
                 "rows_seen_in_training": seen if named else None,
+                "rows_perhaps_seen_in_training": unsure if named else None,
                 "model": _model_facts(work.model, str(work.key["model"])),
                 "prior_correction": work.key["prior"] if work.no_prior is None else {"reason": work.no_prior},
                 "selective": selective,
@@ -292,7 +294,10 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
                 "drift": drift.to_dict(),
             },
         )
-    logger.info("Saved %s (%d rows%s)", config.out, rows, f", {seen} of genes trained on" if named else "")
+    told = f", {seen:,} of genes or positions trained on" if named else ""
+    if named and unsure:
+        told += f", {unsure:,} at positions trained on if the genome is the same, which is not known"
+    logger.info("Saved %s (%s rows%s)", config.out, f"{rows:,}", told)
 
 
 def _model_facts(model: FittedModel, sha256: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.inference.chunk_scorer import APPLIED, BASE, SEEN
+from meta_models.inference.chunk_scorer import APPLIED, BASE
+from meta_models.inference.seen import SEEN
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT
 from meta_models.metrics import average_precision
 from meta_models.result import CALIBRATED, probability_columns
@@ -47,8 +48,9 @@ def selective_figures(frames: Iterable[pl.DataFrame], bounds: tuple[float, float
         "average_precision": None,
     }
     if HIDDEN_LABEL in rows.columns:
-        unseen = ~rows[SEEN].fill_null(value=False).to_numpy()
         everything = np.ones(rows.height, bool)
+        named = not rows[SEEN].is_null().all()
+        unseen = (~rows[SEEN]).fill_null(value=False).to_numpy() if named else everything
         figures["average_precision"] = {
             "weighted": weighted,
             "all rows": _compared(rows, everything, weights),

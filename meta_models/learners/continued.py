@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from meta_models.learners.motif_predictor import join_predictors, restore_predictor
 from meta_models.learners.seam import Json, Learner, MalformedModel, Matrix, Predictor
@@ -46,6 +45,8 @@ class ContinuedPredictor(Predictor):
 
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sigmoids (n, n_targets) of the log-odds."""
+        from scipy.special import expit
+
         return np.asarray(expit(self.log_odds(matrix)))
 
     def log_odds(self, matrix: Matrix) -> NDArray[np.float64]:

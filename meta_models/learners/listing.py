@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner, Tune
 
@@ -32,6 +33,15 @@ def _searched(tune: Tune) -> str:
     return f", searched from {tune.low:g} to {tune.high:g}{' (log)' if tune.log else ''}{where}"
 
 
+def _presence(learner: Learner) -> str:
+    """Whether its library is installed, and what installs it."""
+    try:
+        learner.require_library()
+    except UsageError:
+        return f"needs '.[{learner.traits.extra}]'"
+    return "installed"
+
+
 def _facts(learner: Learner, package: str | None) -> str:
     traits = learner.traits
     parts = [
@@ -43,7 +53,7 @@ def _facts(learner: Learner, package: str | None) -> str:
         *(["table on disk"] if traits.on_disk else []),
         *(["streamed"] if traits.streamed else []),
         *(["GPU"] if "cuda" in traits.devices else []),
-        f"needs '.[{traits.extra}]'" if traits.extra else "installed",
+        _presence(learner),
         *([f"from {package}"] if package else []),
     ]
     return ", ".join(parts)

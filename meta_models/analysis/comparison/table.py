@@ -149,10 +149,9 @@ class Headline:
             return next(iter(self.chosen))
         return ", ".join(f"{name} in {count} folds" for name, count in self.chosen.items())
 
-    @property
-    def where(self) -> str:
-        """What the figures of the headline are of, for people."""
-        return self._where(self.row)
+    def where(self, rows: str = "rows of the table") -> str:
+        """What the figures of the headline are of, for people; `rows` is what rows without weights are called."""
+        return self._where(self.row, rows)
 
     def sentence(self, rows: str = "rows of the table") -> str:
         """The headline for people, in full sentences; where the meta-model does not beat the base, it says so first.

@@ -107,13 +107,13 @@ def _shares(shares: Sequence[float] | None) -> str:
 def _scores(report: ReportInput) -> list[str]:
     lines = []
     tables = (
-        (f"{report.whole_genes_title}, out of fold", report.whole_genes),
-        ("On the external table", report.external),
-        ("On the training table, out of fold", report.run.evaluation),
+        (f"{report.whole_genes_title}, out of fold", report.whole_genes, "every position"),
+        ("On the external table", report.external, "its rows"),
+        ("On the training table, out of fold", report.run.evaluation, "rows of the table"),
     )
-    for title, table in tables:
+    for title, table, rows in tables:
         if table is not None:
-            lines += [f"{title}, {table.headline.where}, against the best base model:", "", *_figures(table), ""]
+            lines += [f"{title}, {table.headline.where(rows)}, against the best base model:", "", *_figures(table), ""]
     return lines[:-1] if lines else ["Base and meta-model were not compared in this run."]
 
 

@@ -94,24 +94,29 @@ def data_uri(picture: Picture) -> str:
 
 
 def _cards(report: ReportInput) -> list[Card]:
-    named: list[tuple[str, EvaluationTable | None]] = [
-        ("External table, genes not trained on", report.external),
-        (f"{report.whole_genes_title}, out of fold", report.whole_genes),
-        ("Cross-validation, out of fold", report.run.evaluation),
+    named: list[tuple[str, EvaluationTable | None, str]] = [
+        ("External table, genes not trained on", report.external, "its rows"),
+        (f"{report.whole_genes_title}, out of fold", report.whole_genes, "every position"),
+        ("Cross-validation, out of fold", report.run.evaluation, "rows of the table"),
     ]
-    return [_card(title, evaluation.headline) for title, evaluation in named if evaluation is not None]
+    return [_card(title, evaluation.headline, rows) for title, evaluation, rows in named if evaluation is not None]
 
 
 def _elsewhere(report: ReportInput) -> list[ReportTable]:
     """The figures of other tables than that of training; its own stand with the analyses."""
     named = (
-        (f"{report.whole_genes_title}, out of fold", report.whole_genes, "oof_dataset_evaluation.tsv"),
-        ("External table, genes not trained on", report.external, "external_evaluation.tsv"),
+        (
+            f"{report.whole_genes_title}, out of fold",
+            report.whole_genes,
+            "oof_dataset_evaluation.tsv",
+            "every position",
+        ),
+        ("External table, genes not trained on", report.external, "external_evaluation.tsv", "its rows"),
     )
-    return [_metrics_table(title, evaluation, file) for title, evaluation, file in named if evaluation is not None]
+    return [_metrics_table(title, table, file, rows) for title, table, file, rows in named if table is not None]
 
 
-def _metrics_table(title: str, evaluation: EvaluationTable, file: str) -> ReportTable:
+def _metrics_table(title: str, evaluation: EvaluationTable, file: str, called: str) -> ReportTable:
     """Every metric on all rows, against the best base model."""
     headline = evaluation.headline
     rows = evaluation.select(population=headline.population, stratum=ALL_ROWS, base_model=BEST_BASE)
@@ -130,11 +135,12 @@ def _metrics_table(title: str, evaluation: EvaluationTable, file: str) -> Report
     floats = dict.fromkeys(("best base", "meta", "difference", "lower", "upper"), pl.Float64)
     texts = dict.fromkeys(("without a figure because", "note"), pl.String)
     frame = pl.DataFrame(columns, schema_overrides={**floats, **texts})
-    caption = f"{headline.where[0].upper()}{headline.where[1:]}; 95 % intervals of the difference over families."
+    where = headline.where(called)
+    caption = f"{where[0].upper()}{where[1:]}; 95 % intervals of the difference over families."
     return ReportTable(title, frame, caption, file)
 
 
-def _card(title: str, headline: Headline) -> Card:
+def _card(title: str, headline: Headline, rows: str) -> Card:
     row = headline.row
     states = {
         True: ("good", "The meta-model beats the best base model"),
@@ -157,7 +163,7 @@ def _card(title: str, headline: Headline) -> Card:
         headline.best_base_text,
         shown(row.difference, "+"),
         interval,
-        f"Mean average precision of donor and acceptor, {headline.where}",
+        f"Mean average precision of donor and acceptor, {headline.where(rows)}",
         (*headline.combiner_texts, *_beside(headline), *([f"Note: {row.note}."] if row.note else [])),
     )
 

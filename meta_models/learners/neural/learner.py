@@ -89,8 +89,8 @@ class NeuralLearner(Learner):
         return architecture_differences(start, config)
 
     def going_on(self, config: Any) -> str:
-        """At a lower rate."""
-        return f", at {config.further_rate:g} of its learning rate"
+        """At which rate."""
+        return f", at {config.further_rate:g} times its learning rate"
 
     def cpu_seconds(self, shape: Shape, config: Any) -> float | None:
         """From the positions that are read and the weights of the net."""

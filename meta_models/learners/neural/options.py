@@ -45,7 +45,7 @@ class NeuralConfig(LearnerConfig):
     further_rate: Annotated[
         float,
         Field(gt=0, le=1, description="Share of the learning rate with which a net goes on from that of another run."),
-    ] = 0.25
+    ] = 1.0
     weight_decay: Annotated[
         float, Field(ge=0, le=1, description="Decay of the weights (AdamW)."), Tune(1e-4, 1e-1, log=True)
     ] = 1e-2

@@ -79,7 +79,11 @@ def task_info(task: TrainingTask, strategy: str, rows: NDArray[np.bool_] | None 
 def _dataset_facts(info: DatasetInfo) -> dict[str, Json]:
     """What ``dataset_info.json`` says of names, genome and licences: a model must not be parted from them."""
     facts: dict[str, Json] = {"name": info.name, "base_model": info.base_model_name, "licences": list(info.licences)}
-    return facts if info.assembly is None else {**facts, "assembly": info.assembly}
+    if info.assembly is not None:
+        facts["assembly"] = info.assembly
+    if info.contigs:
+        facts["contigs"] = dict(info.contigs)
+    return facts
 
 
 def _probability_weights(task: TrainingTask, rows: NDArray[np.bool_] | None) -> NDArray[np.float32] | None:

@@ -74,7 +74,7 @@ def test_every_position_stands_before_the_table(report):
     scores = card.partition("## Scores on genes")[2].partition("## Limits")[0]
     titles = [line for line in scores.splitlines() if line.endswith("against the best base model:")]
     assert titles == [
-        "On every position of the training genes, out of fold, rows of the table, against the best base model:",
+        "On every position of the training genes, out of fold, every position, against the best base model:",
         "On the training table, out of fold, all positions, weighted, against the best base model:",
     ]
     first = scores.partition(titles[1])[0]

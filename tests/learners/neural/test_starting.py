@@ -62,7 +62,7 @@ def test_going_on_learns_more_than_beginning_anew(starts: dict[str, Start]) -> N
 def test_the_rate_is_a_share_of_the_learners(starts: dict[str, Start]) -> None:
     plain = Task(None, None, None, None, None, config("tcn"), 0, "cpu")
     assert plain.highest_rate == pytest.approx(1e-2)
-    assert replace(plain, start=starts["tcn"]).highest_rate == pytest.approx(0.25e-2)
+    assert replace(plain, start=starts["tcn"]).highest_rate == pytest.approx(1e-2)
     other = replace(plain, start=starts["tcn"], config=config("tcn", further_rate=0.1))
     assert other.highest_rate == pytest.approx(1e-3)
 
