@@ -42,7 +42,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     waiting = [job for job in jobs if job.name not in done]
     processes = processes_for(task, preparation, waiting)
     work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
-    with Progress(title, "fits").started(len(jobs)) as progress:
+    with Progress(f"{title} ({task.config.learner.name})", "fits").started(len(jobs)) as progress:
         progress.advance(len(done))
         for job, (files, seconds) in run_jobs(waiting, work, processes=processes):
             preparation.prepared.verify()

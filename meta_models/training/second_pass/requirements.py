@@ -58,8 +58,9 @@ def _other_ways(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         "--teacher": config.teacher is not None,
         "--max-features": config.max_features is not None,
         "--rounds cross-validation": config.rounds == "cross-validation",
-        f"--n-folds {config.n_folds}": config.n_folds < LEAST_FOLDS,
     }
+    if config.n_folds < LEAST_FOLDS:
+        yield f"Found --n-folds {config.n_folds}: a model trained without two of them has none left", "Give 3 or more"
     for option in (option for option, given in odd.items() if given):
         yield f"Found {option}, and its first pass is trained without any two folds", "Leave one of them out"
 
