@@ -54,5 +54,6 @@ def together(runs: Iterable[Run], most: int) -> Iterator[list[Run]]:
 
 def _alike(one: TableFile, other: TableFile) -> bool:
     """Whether files have the same columns of the same types in the same order, and all else that a scan depends on."""
-    as_other = replace(one, path=other.path, row_groups=other.row_groups, origin=other.origin, sha256=other.sha256)
+    own = {name: getattr(other, name) for name in ("path", "row_groups", "origin", "sha256", "stamp")}
+    as_other = replace(one, **own)
     return as_other == other and list(one.types) == list(other.types)
