@@ -60,7 +60,7 @@ class LinearProblem:
 
 @dataclass(frozen=True)
 class Solution:
-    """Coefficients (n_columns, n_targets), intercepts (n_targets,) and how they were come by."""
+    """Coefficients (n_columns, n_targets), intercepts (n_targets,) and how they were found."""
 
     coefficients: Floats
     intercepts: Floats

@@ -150,7 +150,7 @@ class Drafts:
         raise InputError(
             f"Exons of a transcript in {self.path} must not overlap",
             f"{draft.transcript_id} (line {draft.line}) has {first} and {second}",
-            "Mend it, or give --on-bad-transcript skip",
+            "Correct it, or give --on-bad-transcript skip",
         )
 
 

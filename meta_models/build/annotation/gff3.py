@@ -123,7 +123,7 @@ def _topmost(nodes: dict[str, _Node], name: str, drafts: Drafts) -> str:
             return name
         name = nodes[name].parent
     raise InputError(
-        f"Features of {drafts.path} must not be their own ancestors", f"{name!r} has over {_MOST_LEVELS}", "Mend it"
+        f"Features of {drafts.path} must not be their own ancestors", f"{name!r} has over {_MOST_LEVELS}", "Correct it"
     )
 
 
