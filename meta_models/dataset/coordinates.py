@@ -42,7 +42,7 @@ def require_whole(dataset: Dataset) -> None:
             raise InputError(
                 f"Column {column!r} of {dataset.source!r} must hold whole numbers (null where it is not known)",
                 f"Found {len(found)} other values, such as {found[0]}",
-                "Mend them, or make them null",
+                "Correct them, or make them null",
             )
 
 

@@ -91,7 +91,7 @@ def read_info(source: TablePath) -> DatasetInfo:
 
 def _unfit(path: TablePath, key: str, wanted: str, found: object) -> InputError:
     shown = json.dumps(found)[:200]
-    return InputError(f"{key} in {path} must be {wanted}", f"Found {shown}", "Mend or remove it")
+    return InputError(f"{key} in {path} must be {wanted}", f"Found {shown}", "Correct or remove it")
 
 
 def _text(values: dict[str, Any], key: str, path: TablePath) -> str | None:

@@ -304,7 +304,7 @@ def require_weights(weights: pl.Series, source: str) -> None:
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be 1 / probability of a row to be in it, at most {MAX_WEIGHT:g}",
             f"Found {len(high)} larger values, the largest {high.to_numpy().max():.3g}",
-            "Mend them: a probability that is 0 by rounding gives such weights",
+            "Correct them: a probability that is 0 by rounding gives such weights",
         )
     low = weights.filter(weights < 1 - _TOLERANCE)
     if len(low):

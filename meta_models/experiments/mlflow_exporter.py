@@ -77,7 +77,7 @@ class MlflowExporter:
             raise WriteError(
                 f"The tracking store {self._uri} must be writable",
                 f"Found: {_reason(error)}",
-                "The run itself is complete; mend the store, or name another one with --to mlflow:URI",
+                "The run itself is complete; repair the store, or name another one with --to mlflow:URI",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
 

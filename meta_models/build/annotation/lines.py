@@ -62,7 +62,7 @@ def feature_lines(path: Path, passed_over: Counter[str]) -> Iterator[Line]:
 
 def bad_line(path: Path, number: int, expected: str, found: str) -> InputError:
     """The error of one line."""
-    return InputError(f"Line {number} of {path} must have {expected}", f"Found {found}", "Mend or remove it")
+    return InputError(f"Line {number} of {path} must have {expected}", f"Found {found}", "Correct or remove it")
 
 
 def _span(path: Path, number: int, start: str, end: str) -> tuple[int, int]:
