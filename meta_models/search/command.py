@@ -95,7 +95,7 @@ def _searched(
         trials = _trials(config, spaces, ready, folder)
     winner = winner_of(trials)
     if winner is None:
-        raise UnitsFailed("A trial must be fitted", f"All failed, the first: {trials[0].reason}", "Correct what it says")
+        raise UnitsFailed("A trial must be fitted", f"All failed, the first: {trials[0].reason}", "Correct that")
     chosen = {
         name: (trial.learner, spaces[trial.learner].section(trial.values))
         for name, trial in ((DEFAULT, trials[0]), (WINNER, winner))
