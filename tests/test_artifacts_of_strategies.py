@@ -28,6 +28,8 @@ ENSEMBLE_ONLY = {
 }  # fmt: skip
 #: What XGBoost alone has: its fits have curves, `incremental` is another learner's.
 OF_BOOSTERS = {"fits_xgboost.json", *(f"overfitting_analysis/loss_curves.{kind}" for kind in ("csv", "png", "pdf"))}
+#: Those that need no cluster: what workers hold together ends as a single model (tests/cluster/test_shards.py).
+NAMES = tuple(name for name, strategy in STRATEGIES.items() if not strategy.needs_cluster)
 #: What training leaves for a later analysis and for --resume; no result of the run.
 WORKING = ("units/", "fold_models/")
 
@@ -51,12 +53,12 @@ def unrendered() -> Iterator[None]:
 def runs(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A finished run of every strategy, with the default analyses."""
     folder = tmp_path_factory.mktemp("runs")
-    for name in STRATEGIES:
+    for name in NAMES:
         options = ["--learner", "sgd", *OPTIONS[2:]] if name == "incremental" else OPTIONS
         command = ["train", "--dataset", str(table), "--out-dir", str(folder / name), "--strategy", name, *options]
         with unrendered():
             assert main(command) == 0
-    return {name: folder / name for name in STRATEGIES}
+    return {name: folder / name for name in NAMES}
 
 
 def artifacts(run_dir: Path) -> set[str]:
@@ -70,13 +72,13 @@ def statuses(run_dir: Path) -> dict[str, str]:
 
 def test_all_strategies_leave_the_same_artifacts(runs: dict[str, Path]) -> None:
     found = {name: artifacts(run_dir) for name, run_dir in runs.items()}
-    for name, strategy in STRATEGIES.items():
-        assert strategy.model_file in found[name]
-        found[name] -= {strategy.model_file}
+    for name in NAMES:
+        assert STRATEGIES[name].model_file in found[name]
+        found[name] -= {STRATEGIES[name].model_file}
     assert found["batch_ensemble"] >= ENSEMBLE_ONLY
     found["batch_ensemble"] -= ENSEMBLE_ONLY
     found["incremental"] -= {"fits_sgd.json"}
-    for name in STRATEGIES:
+    for name in NAMES:
         assert found[name] - OF_BOOSTERS == found["single_model"] - OF_BOOSTERS, name
     assert found["single_model"] >= {"roc_curves_meta.pdf", "fixed_sites.tsv", "shap_analysis/bar.png", "model_card.md"}
 

@@ -14,7 +14,7 @@ Statistics in Medicine 16, 1997, 791-801.
 
 from __future__ import annotations
 
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 
 from meta_models.metrics.bootstrap import Interval
 from meta_models.metrics.heavy_rows import MENTIONED_LOSS
@@ -46,4 +46,4 @@ def _quantile(probability: float, mean: float, variance: float) -> float:
     """Of the gamma distribution with this mean and variance."""
     if mean <= 0 or variance <= 0:
         return mean
-    return float(gamma.ppf(probability, mean**2 / variance, scale=variance / mean))
+    return float(gammaincinv(mean**2 / variance, probability) * variance / mean)

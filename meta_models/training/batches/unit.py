@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from meta_models.errors import InputError
 from meta_models.learners.seam import FitJob, Fitted
@@ -135,6 +134,8 @@ def inner_folds(task: TrainingTask) -> tuple[Folds, tuple[int, ...]]:
     of_row = np.ones(len(labels), np.int16)
     parts = min(task.config.n_folds, len(np.unique(groups)))
     if task.config.rounds == "cross-validation" and parts > 1:
+        from sklearn.model_selection import StratifiedGroupKFold  # a second, which most processes of units save
+
         splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=task.config.seed)
         of_row[next(splitter.split(labels[:, None], labels, groups))[1]] = 0
     return Folds(of_row, groups, groups), () if task.config.rounds == "fixed" else (0,)

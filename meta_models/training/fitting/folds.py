@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
@@ -140,6 +139,8 @@ def stop_rows(
 
 def _stratified(parts: int, labels: NDArray[np.integer], groups: NDArray[np.int64], seed: int) -> Iterator[Any]:
     """Rows outside and inside each part. Where each row is its own group, the same comes at far less cost."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     single = len(np.unique(groups)) == len(groups)
     splitter = (StratifiedKFold if single else StratifiedGroupKFold)(parts, shuffle=True, random_state=seed)
     return iter(splitter.split(labels[:, None], labels, None if single else groups))
