@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.info import DatasetInfo
 from meta_models.dataset.loci import Locus
 from meta_models.model import ModelInfo
-from meta_models.model.origin import assembly_of
+from meta_models.model.origin import STARTED_FROM, assembly_of, joined_loci, loci_elsewhere
 from meta_models.names import chromosome_keys, gene_key_set, gene_keys, strand_keys
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, STRAND
 
@@ -30,7 +30,8 @@ class SeenRows:
         """For each row (n,) whether its gene, its family or its position was trained on.
 
         Null where the position lies in a gene that was trained on, and it is not known whether the genome is the same:
-        contigs of the same name are the same where their lengths are, or where both sides name the same assembly.
+        contigs of the same name are the same where their lengths are, or where both sides name the same assembly. Of a
+        model that went on from another one it is not known which of the two a stretch is of.
         """
         seen = gene_keys(chunk[GENE]).is_in(self._genes).fill_null(value=False)
         if FAMILY in chunk.columns and self._model.families:
@@ -48,13 +49,21 @@ class SeenRows:
     def _stretches(self) -> Mapping[str, Mapping[str, Bounds]]:
         """First and last positions, in order, by chromosome and strand; without chromosomes of another genome."""
         found: dict[str, dict[str, list[Locus]]] = {}
-        for locus in sorted(map(Locus.parse, self._model.loci)):
+        for locus in sorted(map(Locus.parse, self._loci)):
             if self._same(locus.chrom) is not False:
                 found.setdefault(locus.chrom, {}).setdefault(locus.strand, []).append(locus)
         return {chrom: {strand: _bounds(loci) for strand, loci in of.items()} for chrom, of in found.items()}
 
+    @cached_property
+    def _loci(self) -> tuple[str, ...]:
+        """Stretches that the model or one that it went on from was trained on."""
+        elsewhere = loci_elsewhere(self._model).values()
+        return joined_loci([*self._model.loci, *(locus for loci in elsewhere for locus in loci)])
+
     def _same(self, chrom: str) -> bool | None:
         """Whether a chromosome is the one that the model knows by that name; None where that is not known."""
+        if STARTED_FROM in self._model.provenance:
+            return None
         facts = self._model.provenance.get("dataset")
         lengths = facts.get("contigs") if isinstance(facts, Mapping) else None
         theirs = lengths.get(chrom) if isinstance(lengths, Mapping) else None
@@ -67,7 +76,7 @@ class SeenRows:
     def _positions(self, chunk: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Rows (n,) that lie in what was trained on, and those of which that is not known."""
         inside, unsure = np.zeros(chunk.height, bool), np.zeros(chunk.height, bool)
-        if not self._model.loci or not {CHROM, GENOMIC_POSITION} <= {*chunk.columns}:
+        if not self._loci or not {CHROM, GENOMIC_POSITION} <= {*chunk.columns}:
             return inside, unsure
         chroms, strands = chromosome_keys(chunk[CHROM]), _strands(chunk)
         places = chunk[GENOMIC_POSITION].cast(pl.Int64).fill_null(-1).to_numpy()

@@ -48,6 +48,17 @@ def test_positions_count_where_the_genome_is_the_same(
     assert seen(facts, table, **ROWS) == expected
 
 
+def test_of_a_model_that_went_on_it_is_not_known_which_genome_a_position_is_of() -> None:
+    told = {"loci": ["3:+:10-20"], "assembly": "hg38"}
+    info = ModelInfo(
+        "single_model", genes=("G1",), loci=("1:+:100-200",),
+        provenance={"dataset": {"contigs": {"1": 900}}, "started_from": [told]},
+    )  # fmt: skip
+    rows = {"gene_id": ["R"] * 3, "chrom": ["1", "3", "3"], "strand": ["+"] * 3, "genomic_position": [150, 15, 25]}
+    found = SeenRows(info, DatasetInfo(contigs={"1": 900, "3": 50})).of(pl.DataFrame(rows))
+    assert found.to_list() == [None, None, False]
+
+
 def test_genes_and_families_are_known_by_name_wherever_they_lie() -> None:
     rows = {"gene_id": ["ENSG00000000001.7", "G2", "G3"], "gene_family": ["F2", "F1", "F3"]}
     assert seen({}, DatasetInfo(), **rows) == [True, True, False]

@@ -40,7 +40,7 @@ class Task:
     train, stop, watched : ndarray of bool (n_crops,)
         Crops trained on; crops that decide when to stop, perhaps none; crops whose loss is told where none decide.
     start : Start or None
-        The net of another run that training goes on from, at a lower rate.
+        The net of another run that training goes on from.
     """
 
     cache: GeneCache
