@@ -53,7 +53,12 @@ class QuantisedShards(Sharded):
     @contextmanager
     def session(self, called: Mapping[str, Json], number: int) -> Iterator[None]:
         """A communicator in which the rank of a process is the number of its shard: sums have one order."""
-        options: dict[str, Any] = {**called, "dmlc_task_id": f"{number:06d}", "dmlc_timeout": SUM_SECONDS}
+        options: dict[str, Any] = {
+            **called,
+            "dmlc_task_id": f"{number:06d}",
+            "dmlc_timeout": SUM_SECONDS,
+            "dmlc_retry": 1,
+        }
         with ExitStack() as stack:
             with redirect_stdout(io.StringIO()):  # on which the tracker tells of ranks
                 stack.enter_context(collective.CommunicatorContext(**options))
