@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8

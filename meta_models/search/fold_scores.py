@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, LearnerConfig, Prepared, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.run_folder.writers import digest
 from meta_models.schema import CLASSES, SITE_CLASSES

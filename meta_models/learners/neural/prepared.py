@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import GenePrepared, TrainingGenes
 from meta_models.learners.neural.batches import piece_of
 from meta_models.learners.neural.crops import TILE, Crops, cut, drawn_crops
 from meta_models.learners.neural.gene_cache import GeneCache
@@ -21,6 +20,7 @@ from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread
 from meta_models.learners.neural.state import course_bytes, resume
 from meta_models.learners.seam import FitJob, Fitted
+from meta_models.learners.seam.genes import GenePrepared, TrainingGenes
 
 #: Crops that are scored before their rows are taken from them: bounds memory.
 _SCORED_CROPS = 256

@@ -18,11 +18,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from meta_models.dataset.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
     ArrayLearner,
 )
-from meta_models.learners.bins import MOST_BINS
 from meta_models.learners.jobs import (
     CLASS_WEIGHTS,
     CLASSES,
@@ -40,6 +39,7 @@ from meta_models.learners.seam import (
     Traits,
     Tune,
 )
+from meta_models.learners.trees.bins import MOST_BINS
 
 #: Values of a block of rows: what is in memory at a time.
 BLOCK_VALUES = 2_000_000

@@ -17,9 +17,9 @@ from xgboost import collective
 from xgboost.core import XGBoostError
 from xgboost.tracker import RabitTracker
 
-from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import Json, Prepared, Resources, TrainingRows
-from meta_models.learners.shards_seam import Sharded
+from meta_models.learners.seam.shards import Sharded
+from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost.booster import quantised
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.together import summed

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import TimeUp
 from meta_models.learners.seam import Resources
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.origin import Origin

@@ -13,9 +13,9 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 
 import torch
 
-from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
+from meta_models.learners.seam.genes import GeneTracks
 
 pytestmark = pytest.mark.neural
 SMALL = {

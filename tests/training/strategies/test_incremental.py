@@ -14,7 +14,7 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import TimeUp, UsageError
 from meta_models.learners.seam import Shape
 from meta_models.learners.sgd import learner as sgd

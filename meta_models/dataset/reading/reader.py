@@ -1,0 +1,424 @@
+"""The table: one reader, consumed whole (few columns), in chunks, or by row numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from meta_models.dataset.built import table_of
+from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.dataset.reading.chunks import SCAN_BYTES, rows_of_chunk
+from meta_models.dataset.reading.convert import convert_text
+from meta_models.dataset.reading.files import (
+    TEXT_SUFFIXES,
+    Kind,
+    TableFile,
+    TableSchema,
+    as_text,
+    discover,
+    kind_of,
+    read_footer,
+    reading,
+    refuse_copies,
+    unify,
+)
+from meta_models.dataset.reading.partitions import with_partitions
+from meta_models.dataset.reading.read_ahead import ahead, side_by_side
+from meta_models.dataset.reading.runs import Run, together
+from meta_models.errors import InputError
+from meta_models.places import Stretch, TablePath, place
+from meta_models.schema import (
+    MAIN_BASE,
+    METADATA,
+    REQUIRED_COLUMNS,
+    TEXT,
+    BaseModel,
+    FeatureGroup,
+    base_models,
+    feature_group,
+    is_row_index,
+)
+
+logger = logging.getLogger(__name__)
+#: Rows of text read at a time.
+TEXT_ROWS = 50_000
+_ALL_ROWS = slice(None)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table on disk, possibly restricted to some of its rows.
+
+    Attributes
+    ----------
+    files : tuple of TableFile
+        In the order in which their rows are numbered.
+    renamed : dict of str to str
+        Name in the contract -> name on disk, where they differ.
+    row_mask : ndarray of bool (rows on disk,), or None
+        Rows in use; None for all.
+    """
+
+    source: str
+    files: tuple[TableFile, ...]
+    schema: TableSchema
+    info: DatasetInfo
+    renamed: dict[str, str]
+    row_mask: NDArray[np.bool_] | None = None
+
+    @property
+    def rows_on_disk(self) -> int:
+        """Rows of all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def paths(self) -> tuple[TablePath, ...]:
+        """The files that are read."""
+        return tuple(file.path for file in self.files)
+
+    @property
+    def origins(self) -> tuple[TablePath, ...]:
+        """The files that the user gave."""
+        return tuple(file.origin for file in self.files)
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows in use."""
+        return self.rows_on_disk if self.row_mask is None else int(self.row_mask.sum())
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Column names of the contract."""
+        on_disk = {disk: name for name, disk in self.renamed.items()}
+        return tuple(on_disk.get(column, column) for column in self.schema.kinds)
+
+    @cached_property
+    def bases(self) -> tuple[BaseModel, ...]:
+        """Base models whose scores stand in the table, the main one first."""
+        return base_models(c for c in self.columns if self.kind(c) is Kind.NUMERIC)
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """Numeric columns that are no metadata and no stored row index, in the order of the table."""
+        numbers = (c for c in self.columns if c not in METADATA and self.kind(c) is Kind.NUMERIC)
+        return tuple(c for c in numbers if not self._is_index(c))
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Columns that are neither metadata nor features, and why."""
+        reasons = {
+            Kind.STRING: "text, not a number",
+            Kind.NULL: "no value in any row",
+            Kind.OTHER: "a type that is not a number",
+        }
+        other = [c for c in self.columns if c not in METADATA and c not in self.features]
+        index = {c: "a stored row index: it numbers the rows" for c in other if self._is_index(c)}
+        return {c: index.get(c) or f"{reasons[self.kind(c)]} ({self.dtype(c)})" for c in other}
+
+    def _is_index(self, column: str) -> bool:
+        """Whether `column` is a row index: by its name, or by what pandas says in the footer of a file."""
+        if any(column in base.columns for base in self.bases):
+            return False
+        disk = self.renamed.get(column, column)
+        return is_row_index(column) or any(disk in file.index for file in self.files)
+
+    def kind(self, column: str) -> Kind:
+        """What `column` holds."""
+        return self.schema.kinds[self.renamed.get(column, column)]
+
+    def dtype(self, column: str) -> str:
+        """Arrow type of `column` on disk."""
+        return self.schema.dtypes[self.renamed.get(column, column)]
+
+    def group(self, feature: str) -> FeatureGroup:
+        """Group of a feature."""
+        return feature_group(feature, self.bases)
+
+    def with_rows(self, mask: NDArray[np.bool_]) -> Dataset:
+        """The same table restricted to the rows where `mask` (n_rows,) is True."""
+        full = np.zeros(self.rows_on_disk, bool)
+        if self.row_mask is None:
+            full[:] = mask
+        else:
+            full[np.flatnonzero(self.row_mask)[mask]] = True
+        return replace(self, row_mask=full)
+
+    def iter_frames(
+        self, expressions: Sequence[pl.Expr], chunk_rows: int, *, rows: slice = _ALL_ROWS
+    ) -> Iterator[pl.DataFrame]:
+        """Frames of at most `chunk_rows` rows, in row order. `expressions` use the names of the contract.
+
+        Row groups without a row in use are not read.
+
+        Parameters
+        ----------
+        rows : slice
+            Row numbers on disk, without step, to which the frames are confined; all by default.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read.
+        """
+        scan_rows = self._scan_rows(expressions)
+        for group in together(self._runs_in(rows, scan_rows), scan_rows):
+            yield from self._group_frames(group, expressions, chunk_rows)
+
+    def iter_matrix(self, columns: Sequence[str], chunk_rows: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """C-ordered float32 chunks (rows, len(columns)) in row order; null and NaN are NaN.
+
+        The next chunk is read while the caller works on the last one.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read.
+        """
+        chunk_rows = chunk_rows or rows_of_chunk(len(columns))
+        frames = self.iter_frames([pl.col(c) for c in columns], chunk_rows)
+        yield from ahead(
+            frame.select(pl.col(c).cast(pl.Float32) for c in columns).to_numpy(order="c") for frame in frames
+        )
+
+    def read_rows(self, rows: NDArray[np.int64], columns: Sequence[str]) -> NDArray[np.float32]:
+        """Rows in use with the (sorted, unique) numbers `rows`: float32 (len(rows), len(columns))."""
+        mask = np.zeros(self.n_rows, bool)
+        mask[rows] = True
+        values = np.empty((len(rows), len(columns)), np.float32)
+        first = 0
+        for chunk in self.with_rows(mask).iter_matrix(columns):
+            values[first : first + len(chunk)] = chunk
+            first += len(chunk)
+        return values
+
+    def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
+        """`expressions` over the text column `column`, for all rows in use; None where there is no such column."""
+        if column not in self.columns or self.kind(column) is not Kind.STRING:
+            return None
+        return pl.concat(self.iter_frames(expressions, TEXT_ROWS))
+
+    def _on_disk(self, expressions: Sequence[pl.Expr], file: TableFile) -> list[str]:
+        """Columns of `file` that `expressions` need, as it calls them; some column where they need none."""
+        wanted = {name for expression in expressions for name in expression.meta.root_names()}
+        names = {self.renamed.get(name, name) for name in wanted}
+        own = [name for name in file.types if name not in file.partitions]
+        return [name for name in own if name in names] or own[:1]
+
+    def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
+        """Most rows that one scan of `expressions` covers."""
+        columns = {name for expression in expressions for name in expression.meta.root_names()}
+        return max(1024, SCAN_BYTES // max(1, sum(_width(self.dtype(column)) for column in columns)))
+
+    def _runs_in(self, rows: slice, most: int) -> Iterator[Run]:
+        """Runs of rows in use within `rows`, in order; files that this run wrote are verified first."""
+        first = 0
+        wanted_start, wanted_stop, _ = rows.indices(self.rows_on_disk)
+        for file in self.files:
+            file.verify()
+            for run_start, run_rows in self._runs(file, first, most):
+                offset = max(run_start, wanted_start - first)
+                length = min(run_start + run_rows, wanted_stop - first) - offset
+                if length > 0:
+                    yield Run(file, offset, length, first + offset)
+            first += file.rows
+
+    def _runs(self, file: TableFile, first: int, most: int) -> Iterator[tuple[int, int]]:
+        """(offset, rows) of runs of at most `most` rows that hold a row in use, cut between row groups if possible."""
+        start = length = 0
+        for offset, rows in _pieces(file.row_groups, most):
+            used = self.row_mask is None or self.row_mask[first + offset : first + offset + rows].any()
+            if length and (not used or length + rows > most):
+                yield start, length
+                length = 0
+            if used:
+                start = start if length else offset
+                length += rows
+        if length:
+            yield start, length
+
+    def _group_frames(
+        self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int
+    ) -> Iterator[pl.DataFrame]:
+        """The rows in use of runs that are read together; where that fails, each alone, to name the file."""
+        try:
+            yield from self._scanned(group, expressions, chunk_rows)
+        except InputError:
+            _require_unchanged(group)
+            for run in group if len(group) > 1 else ():
+                for _ in self._scanned([run], expressions, chunk_rows):
+                    pass
+            raise
+        _require_unchanged(group)
+
+    def _scanned(self, group: Sequence[Run], expressions: Sequence[pl.Expr], chunk_rows: int) -> Iterator[pl.DataFrame]:
+        file, length = group[0].file, sum(run.rows for run in group)
+        mask, done = self._mask(group), 0
+        stretches = [Stretch(run.file.path, run.offset, run.rows) for run in group]
+        columns = self._on_disk(expressions, file)
+
+        def plan(rows: pl.LazyFrame) -> pl.LazyFrame:
+            return self._named(rows, file).select(expressions)
+
+        with reading(file.origin):
+            for frame in place(file.path).frames(stretches, columns, plan, chunk_rows):
+                height = frame.height
+                kept = frame if mask is None else frame.filter(pl.Series(mask[done : done + height]))
+                done += height
+                if kept.height:
+                    yield kept
+        if done != length:
+            wanted = f"{str(file.origin)!r} must hold {length} rows from row {group[0].offset}"
+            raise InputError(wanted, f"Found {done}", "Write it anew")
+
+    def _mask(self, group: Sequence[Run]) -> NDArray[np.bool_] | None:
+        if self.row_mask is None:
+            return None
+        return np.concatenate([self.row_mask[run.first : run.first + run.rows] for run in group])
+
+    def _named(self, scan: pl.LazyFrame, file: TableFile) -> pl.LazyFrame:
+        """`scan` under the names of the contract, text as text, with the k-mer columns that the file lacks."""
+        numbers = {c: dtype for c, dtype in file.types.items() if c in TEXT and kind_of(dtype) is Kind.NUMERIC}
+        absent = [c for c in self.schema.kinds if c not in file.types]
+        scan = scan.rename({disk: name for name, disk in self.renamed.items()})
+        return scan.with_columns(
+            *(as_text(c, dtype).alias(c) for c, dtype in numbers.items()),
+            *(pl.lit(0, pl.Float32).alias(c) for c in absent),
+            *(pl.lit(value, pl.String).alias(c) for c, value in file.partitions.items()),
+        )
+
+
+def _require_unchanged(group: Sequence[Run]) -> None:
+    """What was read, of files that others may write, is of one version of each."""
+    for run in group:
+        run.file.require_unchanged()
+
+
+def _pieces(row_groups: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """(offset, rows) of row groups, those of more than `most` rows in pieces."""
+    offset = 0
+    for rows in row_groups:
+        for start in range(0, rows, most):
+            yield offset + start, min(most, rows - start)
+        offset += rows
+
+
+def _width(dtype: str) -> int:
+    """Bytes of a value of an Arrow type; 16 for text and what is rare."""
+    widths = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "halffloat": 2, "int32": 4, "uint32": 4,
+              "float": 4, "int64": 8, "uint64": 8, "double": 8}  # fmt: skip
+    return max(widths.get(part, 16) for part in dtype.split("|"))
+
+
+def open_dataset(
+    source: TablePath,
+    *,
+    work_dir: Path,
+    base_score_columns: Sequence[str] | None = None,
+    label: str = "",
+    required: Sequence[str] = REQUIRED_COLUMNS,
+) -> Dataset:
+    """Open a table: find its files, compare their footers, read ``dataset_info.json``. No row is read.
+
+    Parameters
+    ----------
+    source : Path or ObjectPath
+        Parquet, CSV or TSV file, or a folder of them; of a folder of ``meta-models build`` its table of rows.
+    work_dir : Path
+        Where text files are converted to Parquet.
+    base_score_columns : sequence of three str, optional
+        Donor, acceptor and neither score of the main base model, where they are named otherwise.
+    label : str
+        What the table is called in messages; `source` by default.
+    required : sequence of str
+        Columns that must be there: those of the contract by default; a table that is only to be scored needs neither
+        genes nor labels. Scores of the main base model among them must be numbers.
+
+    Raises
+    ------
+    InputError
+        If the files are not a table as the contract says.
+    """
+    source = table_of(source)
+    paths = discover(source)
+    text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)
+    read = convert_text(paths, work_dir) if text else _footers(paths)
+    refuse_copies(read)
+    files = tuple(with_partitions(file, source) for file in _with_rows(read))
+    schema = unify(files)
+    for note in schema.notes:
+        logger.warning("%s", note)
+    renamed = _renamed(schema, base_score_columns)
+    dataset = Dataset(label or str(source), files, schema, read_info(source), renamed)
+    _check(dataset, required)
+    if BaseModel(MAIN_BASE.name) in dataset.bases:
+        raise InputError(
+            f"{MAIN_BASE.name!r} is the name of the base model of donor_score, acceptor_score and neither_score",
+            f"Found {', '.join(BaseModel(MAIN_BASE.name).columns)} in {dataset.source!r}, too",
+            "Rename those columns",
+        )
+    return dataset
+
+
+def _footers(paths: Sequence[TablePath]) -> tuple[TableFile, ...]:
+    return tuple(side_by_side(paths, read_footer, place(paths[0]).at_a_time))
+
+
+def _with_rows(files: tuple[TableFile, ...]) -> tuple[TableFile, ...]:
+    """Those of `files` that have rows, if any has: a header alone says nothing of types."""
+    empty = [file.origin.name for file in files if not file.rows]
+    if not empty or len(empty) == len(files):
+        return files
+    logger.warning("Left out, for they have no rows: %s", ", ".join(empty))
+    return tuple(file for file in files if file.rows)
+
+
+def _renamed(schema: TableSchema, base_score_columns: Sequence[str] | None) -> dict[str, str]:
+    if base_score_columns is None:
+        return {}
+    wanted = dict(zip(("donor_score", "acceptor_score", "neither_score"), base_score_columns, strict=True))
+    renamed = {name: disk for name, disk in wanted.items() if name != disk}
+    missing = [disk for disk in renamed.values() if disk not in schema.kinds]
+    taken = [name for name in renamed if name in schema.kinds]
+    if missing or taken:
+        found = f"missing: {', '.join(missing)}" if missing else f"the table has {', '.join(taken)} as well"
+        raise InputError("--base-score-columns must name columns of the table", found, "Name other columns")
+    return renamed
+
+
+def _check(dataset: Dataset, required: Sequence[str]) -> None:
+    missing = [c for c in required if c not in dataset.columns]
+    if missing:
+        scores = not set(missing).isdisjoint(MAIN_BASE.columns)
+        raise InputError(
+            f"The table {dataset.source!r} needs the columns {', '.join(required)}",
+            f"Missing: {', '.join(missing)} (it has {len(dataset.columns)} columns: "
+            f"{', '.join(dataset.columns[:12])}{', ...' if len(dataset.columns) > 12 else ''})",
+            "Add them, or rename columns" + (", or give --base-score-columns" if scores else ""),
+        )
+    if dataset.n_rows == 0:
+        raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
+    for column in (c for c in MAIN_BASE.columns if c in required):
+        if dataset.kind(column) is not Kind.NUMERIC:
+            found = f"Found the type {dataset.dtype(column)}{_first_text(dataset, column)}"
+            raise InputError(
+                f"Column {column!r} must hold numbers", found, "Write it anew, empty where it has no value"
+            )
+
+
+def _first_text(dataset: Dataset, column: str) -> str:
+    """Where a text column holds something else than a number first; nothing where it holds numbers as text."""
+    row = 0
+    text = pl.col(column).is_not_null() & pl.col(column).cast(pl.String).cast(pl.Float64, strict=False).is_null()
+    for frame in dataset.iter_frames([pl.col(column)], TEXT_ROWS) if dataset.kind(column) is Kind.STRING else ():
+        found = frame.with_row_index("row", row).filter(text)
+        if found.height:
+            return f"; row {found['row'][0] + 1} holds {found[column][0]!r}"
+        row += frame.height
+    return ""
