@@ -13,9 +13,9 @@ from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.analysis.report.html import data_uri, render_page
-from meta_models.experiments.comparison.compare import FIGURES, GENES, AcrossTables, RunComparison, TableComparison
 from meta_models.experiments.comparison.differences import ALL, AP, MEAN, Difference, better
 from meta_models.experiments.comparison.genes import changed_counts
+from meta_models.experiments.comparison.outcome import FIGURES, GENES, AcrossTables, RunComparison, TableComparison
 from meta_models.experiments.options import CompareConfig
 
 _TEMPLATE = "comparison.html.j2"
@@ -52,7 +52,7 @@ class Part:
 def render_comparison(tables: Sequence[TableComparison], across: AcrossTables | None, options: CompareConfig) -> str:
     """The whole page. Text is escaped; pictures are data URIs."""
     return render_page(
-        "meta_models.experiments",
+        __package__,
         _TEMPLATE,
         {"data_uri": data_uri},
         parts=[_part(table) for table in tables],

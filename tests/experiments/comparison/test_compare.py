@@ -13,8 +13,9 @@ from finished_runs import make_oof, write_run
 from sklearn.metrics import average_precision_score
 
 from meta_models.cli import main
-from meta_models.experiments.comparison.compare import RunComparison, compared
+from meta_models.experiments.comparison.compare import compared
 from meta_models.experiments.comparison.differences import Difference
+from meta_models.experiments.comparison.outcome import RunComparison
 from meta_models.experiments.comparison.significance import FoldTest
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.runs import read_runs
