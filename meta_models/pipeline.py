@@ -341,15 +341,9 @@ def _with_tables(
 ) -> TrainingTask:
     pool = _read_pool(tables.pool, work_dir)
     return dataclasses.replace(
-        task, pool=pool, trained=_trained_genes(tables), farm=farm, origins=beginnings.origins,
+        task, pool=pool, trained=TrainedGenes.of(tables.trained), farm=farm, origins=beginnings.origins,
         left_out=tuple(sorted(tables.left_out)),
     )  # fmt: skip
-
-
-def _trained_genes(tables: Tables) -> TrainedGenes | None:
-    if tables.trained is None:
-        return None
-    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:

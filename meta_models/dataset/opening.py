@@ -138,9 +138,14 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
-        trained=BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None,
+        trained=trained_genes(config),
         left_out=table.left_out,
     )
+
+
+def trained_genes(config: TrainingConfig) -> GeneFolder | None:
+    """The genes of the training table, where a learner reads them whole."""
+    return BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None
 
 
 def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:
