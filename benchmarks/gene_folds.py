@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.gene_bridge import GenesOfFolder, evidence_names, model_keys
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources

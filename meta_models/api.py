@@ -21,7 +21,8 @@ from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.genes.whole_genes import choose_whole_genes
 from meta_models.dataset.plausibility.base_chromosomes import require_chromosomes
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.checks.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.ensemble_model_loader import load

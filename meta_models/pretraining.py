@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.features import Recipe
 from meta_models.inference.checks.overlap import TrainedOn

@@ -18,7 +18,8 @@ from meta_models.dataset.left_out import with_relatives, without_genes
 from meta_models.dataset.plausibility.base_chromosomes import require_chromosomes
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.errors import UsageError
 from meta_models.places import TablePath, table_path

@@ -16,7 +16,8 @@ from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.opening import is_built_in, named_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import read_footer
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import ExitCode, UsageError
 from meta_models.experiments.comparison.costs import reused_units, taken
 from meta_models.experiments.comparison.differences import TOP_K, Comparison, Difference, differences_to

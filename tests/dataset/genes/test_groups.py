@@ -10,7 +10,7 @@ from tables import make_frame, write_table
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.training.fitting.folds import make_folds
 from meta_models.training.screening.table import screen_table
 

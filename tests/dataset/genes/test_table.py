@@ -12,7 +12,8 @@ from build_places import make_place
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 
 GENES = 12
 

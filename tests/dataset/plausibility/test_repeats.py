@@ -11,7 +11,7 @@ from reading import refusal
 from tables import make_frame, write_table
 
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 
 FRAME = make_frame(n_genes=24)
 NO_PLACE = FRAME.drop("position")

@@ -8,7 +8,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.dataset.reading.files import discover, read_footer
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 
 

@@ -12,7 +12,7 @@ from tables import make_frame
 
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reading.lines import quote_of
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 
 FRAME = make_frame(n_genes=8)
 

@@ -11,8 +11,8 @@ from reading import refusal
 from tables import make_frame, write_table
 
 from meta_models.dataset.positions import read_positions
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.reading.partitions import NULL_FOLDER, partitions_of
-from meta_models.dataset.reading.reader import open_dataset
 from meta_models.errors import InputError
 
 FRAME = make_frame(n_genes=8)

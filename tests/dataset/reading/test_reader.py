@@ -9,7 +9,8 @@ from tables import make_frame, write_table
 
 from meta_models.dataset.positions import choose_genes, read_positions
 from meta_models.dataset.profile import profile_dataset
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 from tables import make_frame, write_table
 
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.reading.runs import Run, together
 
 

@@ -10,7 +10,7 @@ import pytest
 from reading import refusal
 from tables import make_frame
 
-from meta_models.dataset.reading.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 
 FRAME = make_frame(n_genes=8, rows=15)
 LINES = FRAME.write_csv().splitlines()

@@ -10,7 +10,8 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reading.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.inference.checks.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.model import ModelInfo
