@@ -6,7 +6,8 @@ model. What is served, stored, explained and scored out of fold is the `Predicto
 Nothing heavy is imported here: the command line reads the options of a learner before it knows what to do.
 """
 
-from meta_models.learners.seam.fit import FitJob, Fitted, Prepared, TrainingRows
+from meta_models.learners.seam.fit import FitJob, Prepared, TrainingRows
+from meta_models.learners.seam.fitted import Fitted
 from meta_models.learners.seam.learner import Learner
 from meta_models.learners.seam.memory import Footprint, Resources, Shape
 from meta_models.learners.seam.options import LearnerConfig, Tune

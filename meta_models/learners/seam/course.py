@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from meta_models.learners.seam.fit import Fitted
+from meta_models.learners.seam.fitted import Fitted
 
 
 class Course(ABC):

@@ -1,13 +1,14 @@
-"""Rows that are prepared once, the jobs that are fitted to them, and what a job gives."""
+"""Rows that are prepared once, and the jobs that are fitted to them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meta_models.learners.seam.predictor import Json, Matrix, Predictor
+from meta_models.learners.seam.fitted import Fitted
+from meta_models.learners.seam.predictor import Matrix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,33 +86,6 @@ class FitJob:
 
     def __str__(self) -> str:
         return self.name
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Returned by `Prepared.fit`.
-
-    Attributes
-    ----------
-    scores : ndarray of float32 (n_score, n_targets, n_stages)
-        Scores of the job's score rows, in row order, as the restored predictor gives them; one stage where the learner
-        has none.
-    stages : tuple of int
-        Numbers of rounds that `scores` were taken after; (0,) where the learner has none.
-    rounds : int
-        Rounds that the predictor has; 0 where the learner has none.
-    curves : mapping of str to tuple of float
-        Log-loss after each round: ``train``, and ``held_out`` (stop rows, or score rows where there are none).
-    facts : mapping
-        What else the learner wants to tell of this fit (stopped early, rows of a cap, convergence).
-    """
-
-    predictor: Predictor
-    scores: NDArray[np.float32]
-    stages: tuple[int, ...] = (0,)
-    rounds: int = 0
-    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Prepared(ABC):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.seam.fit import FitJob, Fitted, Prepared
+from meta_models.learners.seam.fit import FitJob, Prepared
+from meta_models.learners.seam.fitted import Fitted
 from meta_models.learners.seam.predictor import Matrix, Predictor
 from meta_models.learners.seam.start import Start
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from meta_models.learners.jobs import balanced, rows_trained_on
 from meta_models.learners.seam import FitJob, Fitted, Prepared, TrainingRows
 from meta_models.learners.seam.course import Course
-from meta_models.learners.sgd.learner import StochasticGradientDescentConfig, rows_of_block
+from meta_models.learners.sgd.options import StochasticGradientDescentConfig, rows_of_block
 from meta_models.learners.sgd.predictor import BinPredictor
 from meta_models.learners.trees.bins import Bins, Codes, make_bins
 
