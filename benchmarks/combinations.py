@@ -1,10 +1,11 @@
 """Every way of combining, fitted to the same members: average precision on every position, out of fold.
 
-    python benchmarks/combinations.py BUILT --out RESULT.json [--learners NAME ...] [--train OPTION ...]
+    python benchmarks/combinations.py BUILT --out RESULT.json [--run FOLDER] [--learners NAME ...] [--train OPTION ...]
 
 BUILT is a folder of ``meta-models build``. The members are trained once, by the command; then each method is
 cross-fitted to their scores out of fold, and every position of all genes is scored once, by the members of its fold.
-Differences are those to the member that is best on the other folds, with 95 % intervals over families.
+Differences are those to the member that is best on the table, with 95 % intervals over families. ``--run`` keeps the
+run folder of the members, and goes on with the units that a stopped one left there.
 """
 
 from __future__ import annotations
@@ -101,14 +102,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("built", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", type=Path, help="folder of the run that trains the members, kept")
     parser.add_argument("--learners", nargs="+", default=["xgboost", "lightgbm", "random_forest", "logistic", "sgd"])
     parser.add_argument("--train", type=json.loads, default={}, help="options of train, as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         options = {"analyses": ("leaderboard",), "bootstrap_samples": 500, "threads": 1, **given.train}
-        config = TrainingConfig.from_mapping(
-            {"dataset": str(given.built), "out_dir": Path(name) / "run", "learners": given.learners, **options}
-        )
+        run = given.run or Path(name) / "run"
+        options |= {"dataset": str(given.built), "out_dir": run, "resume": run.exists(), "learners": given.learners}
+        config = TrainingConfig.from_mapping(options)
         task, results, whole = trained(config)
         contenders, facts = compared(task, results, whole)
         boards = on_every_position(whole, contenders, config, Path(name) / "tables")
