@@ -15,7 +15,7 @@ from meta_models.learners.registry import AUTO
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
-from meta_models.training.devices import choose_device, present_gpu
+from meta_models.training.devices import CUDA, choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
 from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost
 from meta_models.training.selection import choose_strategy
@@ -156,8 +156,7 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
-    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
-    device = choose_device(shape, config, present_gpu(config.learner))
+    device = _device(profile, config)
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
     require_possible(config)
@@ -183,6 +182,19 @@ def make_plan(
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
+
+
+def _device(profile: DatasetProfile, config: TrainingConfig) -> Choice:
+    """That of the learner which needs the most of a GPU; where none uses one, of the first."""
+    rows = profile.rows + most_mined(profile, config)
+    alone = [config.of_learner(name) for name in config.learners]
+    able = [(own, shape_of(profile, rows, own)) for own in alone if CUDA in own.learner.traits.devices]
+    own, shape = max(
+        able,
+        key=lambda pair: pair[0].learner.device_bytes(pair[1], pair[0].section),
+        default=(alone[0], shape_of(profile, rows, alone[0])),
+    )
+    return choose_device(shape, own, present_gpu(own.learner))
 
 
 def require_possible(config: TrainingConfig) -> None:
