@@ -1,6 +1,6 @@
 """Every way of combining, fitted to the same members: average precision on every position, out of fold.
 
-    python benchmarks/combinations.py BUILT --out RESULT.json [--run FOLDER] [--learners NAME ...] [--train OPTION ...]
+    python benchmarks/combinations.py BUILT --out RESULT.json [--run FOLDER] [--learners NAME ...] [OPTION ...]
 
 BUILT is a folder of ``meta-models build``. The members are trained once, by the command; then each method is
 cross-fitted to their scores out of fold, and every position of all genes is scored once, by the members of its fold.
@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,11 @@ from meta_models.training.several import learners as several
 
 BUDGET = 8_000_000_000
 SLSQP, EVOLUTION = "slsqp", "differential-evolution"
-METHODS = (
-    ("voting", SLSQP), ("weighted", SLSQP), ("weighted", EVOLUTION), ("greedy", SLSQP), ("stacking", SLSQP),
-    ("blending", SLSQP), ("per-bin", SLSQP), ("per-bin", EVOLUTION), ("best", SLSQP),
-)  # fmt: skip
+METHODS = {
+    "voting": ("voting", SLSQP), "weighted": ("weighted", SLSQP), f"weighted, {EVOLUTION}": ("weighted", EVOLUTION),
+    "greedy": ("greedy", SLSQP), "stacking": ("stacking", SLSQP), "blending": ("blending", SLSQP),
+    "per-bin": ("per-bin", SLSQP), f"per-bin, {EVOLUTION}": ("per-bin", EVOLUTION), "best": ("best", SLSQP),
+}  # fmt: skip
 
 
 def trained(config: TrainingConfig) -> tuple[TrainingTask, Mapping[str, TrainingResult], TrainingResult]:
@@ -59,14 +60,14 @@ def trained(config: TrainingConfig) -> tuple[TrainingTask, Mapping[str, Training
 
 
 def compared(
-    task: TrainingTask, results: Mapping[str, TrainingResult], whole: TrainingResult
+    task: TrainingTask, results: Mapping[str, TrainingResult], whole: TrainingResult, names: Sequence[str]
 ) -> tuple[Contenders, dict[str, dict[str, Any]]]:
-    """Each method by its name: how it combines in each fold, and what that took and weighs."""
+    """Each method of `names`: how it combines in each fold, and what that took and weighs."""
     features = joining.read_by_any(task, results)
     stack = joining.stack_of(task, list(results.values()), features)
     ways, facts = {}, {}
-    for method, optimiser in METHODS:
-        name = method if optimiser == SLSQP else f"{method}, {optimiser}"
+    for name in names:
+        method, optimiser = METHODS[name]
         started = time.process_time()
         _, ways[name] = cross_fit(stack, method, Options(optimiser=optimiser, seed=task.config.seed))
         shares = {fold: way.shares(len(results), 3).mean(axis=1) for fold, way in sorted(ways[name].items())}
@@ -104,6 +105,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--run", type=Path, help="folder of the run that trains the members, kept")
     parser.add_argument("--learners", nargs="+", default=["xgboost", "lightgbm", "random_forest", "logistic", "sgd"])
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--train", type=json.loads, default={}, help="options of train, as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -112,7 +114,7 @@ def main() -> int:
         options |= {"dataset": str(given.built), "out_dir": run, "resume": run.exists(), "learners": given.learners}
         config = TrainingConfig.from_mapping(options)
         task, results, whole = trained(config)
-        contenders, facts = compared(task, results, whole)
+        contenders, facts = compared(task, results, whole, given.methods)
         boards = on_every_position(whole, contenders, config, Path(name) / "tables")
     rows = _rows(boards, facts)
     given.out.write_text(json.dumps({"built": given.built.name, "options": given.train, "rows": rows}, indent=1) + "\n")
