@@ -28,7 +28,7 @@ from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.gene_scoring import score_genes_out_of_fold
 from meta_models.pipeline import run_training
 from meta_models.result import TrainingResult
-from meta_models.standings import Contenders, LeaderboardRecord, Standing
+from meta_models.standings import Contenders, Difference, LeaderboardRecord, Pair, Standing
 from meta_models.training.combination.fit import cross_fit
 from meta_models.training.combination.stack import Options
 from meta_models.training.fitting.task import TrainingTask
@@ -80,22 +80,20 @@ def compared(
 
 def on_every_position(
     whole: TrainingResult, contenders: Contenders, config: TrainingConfig, folder: Path
-) -> dict[str, LeaderboardRecord]:
-    """The leaderboard with each method in turn as the combination."""
+) -> LeaderboardRecord:
+    """The leaderboard of the members with each method as a further standing, and minus the best member."""
     tables = open_tables(config, folder, BUDGET)
     assert tables.genes is not None, "--whole-genes scores nothing"
     scorer, board = FoldScorer(whole.fold_models, contenders), whole.leaderboard
     assert board is not None
     frame = score_genes_out_of_fold(scorer, whole.oof, tables.genes, whole.bases, config.threads or 1)
-    others = tuple(row for row in board.standings if row.role != "combination")
-    boards = {}
-    for name in contenders.combined:
-        blank = Standing(name, "combination", *[None] * 7)
-        mine = replace(whole, leaderboard=replace(board, standings=(*others, blank), pairs=()))
-        found = with_every_position(mine, frame, scorer, whole.bases, weighting="none").leaderboard
-        assert found is not None
-        boards[name] = found
-    return boards
+    rows = [row for row in board.standings if row.role != "combination"]
+    rows += [Standing(name, "method", *[None] * 7) for name in contenders.combined]
+    pairs = tuple(Pair(name, board.opponent, Difference(None, None, None)) for name in contenders.combined)
+    mine = replace(whole, leaderboard=replace(board, standings=tuple(rows), pairs=pairs))
+    found = with_every_position(mine, frame, scorer, whole.bases, weighting="none").leaderboard
+    assert found is not None
+    return found
 
 
 def main() -> int:
@@ -113,24 +111,26 @@ def main() -> int:
         run = given.run or Path(name) / "run"
         options |= {"dataset": str(given.built), "out_dir": run, "resume": run.exists(), "learners": given.learners}
         config = TrainingConfig.from_mapping(options)
-        task, results, whole = trained(config)
+        task, results, whole = trained(config.model_copy(update={"whole_genes": "off"}))
         contenders, facts = compared(task, results, whole, given.methods)
-        boards = on_every_position(whole, contenders, config, Path(name) / "tables")
-    rows = _rows(boards, facts)
-    given.out.write_text(json.dumps({"built": given.built.name, "options": given.train, "rows": rows}, indent=1) + "\n")
+        board = on_every_position(whole, contenders, config, Path(name) / "tables")
+    rows = _rows(board, facts)
+    given.out.write_text(
+        json.dumps({"built": given.built.name, "options": given.train, "best": board.opponent, "rows": rows}, indent=1)
+        + "\n"
+    )
     sys.stdout.write(_markdown(rows))
     return 0
 
 
-def _rows(boards: Mapping[str, LeaderboardRecord], facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Members and base models, which are the same in each, and the methods, the best first."""
-    first = next(iter(boards.values()))
-    rows = [_figures(row) for row in first.standings if row.role != "combination"]
-    for name, board in boards.items():
-        row, every = board.combined, board.every
-        if row is not None and every is not None:
-            difference = {"difference": every.value, "lower": every.lower, "upper": every.upper}
-            rows.append({**_figures(row), **difference, **facts[name]})
+def _rows(board: LeaderboardRecord, facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Members, base models and methods, the best first."""
+    gains = {pair.one: pair.every for pair in board.pairs}
+    rows = []
+    for row in board.standings:
+        every = gains.get(row.name)
+        gain = {} if every is None else {"difference": every.value, "lower": every.lower, "upper": every.upper}
+        rows.append({**_figures(row), **gain, **facts.get(row.name, {})})
     return sorted(rows, key=lambda row: -(row["mean"] or 0.0))
 
 
