@@ -29,6 +29,7 @@ from meta_models.learners.jobs import (
     ClassWeights,
     bytes_of_sample,
 )
+from meta_models.learners.pace import Pace
 from meta_models.learners.seam import (
     Footprint,
     LearnerConfig,
@@ -64,6 +65,10 @@ class StochasticGradientDescentConfig(LearnerConfig):
     class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
 
 
+#: A pass.
+_PASS = Pace(0.05, 8e-8)
+
+
 class StochasticGradientDescent(ArrayLearner):
     """The learner for tables that do not fit: it takes them block by block."""
 
@@ -83,6 +88,10 @@ class StochasticGradientDescent(ArrayLearner):
             _FIXED_BYTES + reading + 24 * values, bytes_of_sample(shape),
             150 * shape.features * config.bins + 30 * shape.rows, 50 * CLASSES * shape.features * config.bins,
         )  # fmt: skip
+
+    def cpu_seconds(self, shape: Shape, config: StochasticGradientDescentConfig) -> float:
+        """Of all passes."""
+        return _PASS.seconds(shape, config.passes)
 
     @contextmanager
     def prepare(
