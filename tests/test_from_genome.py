@@ -233,7 +233,7 @@ def _shifted(place: Place, folder: Path) -> str:
     [
         (lambda place, _: [f"alt={place.scores('alt')}", f"main={place.scores()}"], "main, alt, in this order"),
         (lambda place, _: [f"main={place.scores()}"], "main, alt, in this order"),
-        (lambda place, folder: [_rounded(place, folder), f"alt={place.scores('alt')}"], "another base model main"),
+        (lambda place, folder: [_rounded(place, folder), f"alt={place.scores('alt')}"], "differ in base model main"),
         (lambda place, folder: [_shifted(place, folder), f"alt={place.scores('alt')}"], "shift"),
     ],
 )
