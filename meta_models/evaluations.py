@@ -88,6 +88,8 @@ def evaluate_external(
         frame = score_table(result.model, tables.external, positions, threads)
     else:
         frame, weighting = score_genes(result.model, tables.external_genes, shared, threads), "none"
+        called = tables.external_genes.title.removeprefix("On ")
+        folder.update(lines={**folder.manifest.lines, EXTERNAL: (called,)})
     best = best_base_overall(result.oof, shared, weighting=result.weighting)
     return save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
 

@@ -240,8 +240,11 @@ def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFol
     check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
+    told = _screening_lines(screened, tables.dataset.info.evidence_features)
+    for line in told:
+        logger.info("%s", line)
     plan_lines = (*plan.chosen_lines(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
-    folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+    folder.update(lines={"profile": plan.profile.lines(), "screening": told, "plan": plan_lines})
     return screened
 
 
@@ -350,16 +353,18 @@ def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text(SCREENING, screened.report.csv())
     folder.write_text(SCREENING_EXCLUDED, screened.report.excluded_text())
     folder.write_text(SCREENED_GENES, "".join(f"{gene}\n" for gene in screened.genes))
-    for line in _screening_lines(screened):
-        logger.info("%s", line)
 
 
-def _screening_lines(screened: Screened) -> tuple[str, ...]:
+def _screening_lines(screened: Screened, evidence: frozenset[str]) -> tuple[str, ...]:
     removed = ", ".join(screened.report.excluded) or "none"
     told = {finding.feature for finding in screened.report.suspicious()}
     reported = len(told.intersection(screened.features))
     counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
-    return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
+    looked = f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}"
+    measured = sorted({f.feature for f in screened.report.kept_evidence()} & evidence)
+    if not measured:
+        return (looked,)
+    return looked, f"Kept although it tells much of the label, as evidence ({SCREENING}): {', '.join(measured)}"
 
 
 def _task(config: TrainingConfig, ready: _Ready, folder: RunFolder, ends_at: float | None) -> TrainingTask:

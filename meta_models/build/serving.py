@@ -159,7 +159,7 @@ def _require_alike(recipe: Recipe, served: Recipe) -> None:
     if differences := recipe.differences(served):
         raise InputError(
             "Scores and evidence must be such as the model was trained on",
-            f"Found another {'; another '.join(differences)}",
+            f"They differ in {'; in '.join(differences)}",
             "Give tracks made in the same way (--score-floor leaves low scores out), or build and train with these",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,7 +64,7 @@ class GeneCounts:
 
     def to_dict(self) -> dict[str, Any]:
         """By column."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def write_block(

@@ -128,7 +128,8 @@ class Dataset:
 
     def group(self, feature: str) -> FeatureGroup:
         """Group of a feature."""
-        return feature_group(feature, self.bases)
+        measured = feature in self.info.evidence_features
+        return FeatureGroup.EVIDENCE if measured else feature_group(feature, self.bases)
 
     def with_rows(self, mask: NDArray[np.bool_]) -> Dataset:
         """The same table restricted to the rows where `mask` (n_rows,) is True."""

@@ -178,7 +178,7 @@ def open_built_rows(path: TablePath, model: FittedModel) -> ServedTable:
     if own is not None and (differences := own.differences(built.recipe)):
         raise InputError(
             f"{path} must be built as the table was that the model was trained on",
-            f"Found another {'; another '.join(differences)}",
+            f"They differ in {'; in '.join(differences)}",
             "Build it with the same options and the same kind of tracks",
         )
     rows = PositionRows(ServedFolder(built), str(path), model, built.info)

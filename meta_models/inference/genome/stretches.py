@@ -91,6 +91,6 @@ def require_same_recipe(own: Recipe | None, other: Recipe, option: str) -> None:
     if own is not None and (differences := own.differences(other)):
         raise InputError(
             f"{option} must be built as the training table was",
-            f"Found another {'; another '.join(differences)}",
+            f"They differ in {'; in '.join(differences)}",
             "Build it with the same options and the same kind of tracks",
         )
