@@ -43,9 +43,9 @@ class EarlierRun:
         return self.run.name
 
     @property
-    def seen(self) -> tuple[TrainedOn, ...]:
+    def seen(self) -> TrainedOn:
         """What its model was trained on, and what models that it went on from were."""
-        return TrainedOn.ever_by_model(self.model.info)
+        return TrainedOn.of_model(self.model.info)
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -109,19 +109,17 @@ class Beginnings:
     def _known(self, dataset: Dataset, positions: Positions) -> Iterator[tuple[str, str]]:
         families = positions.frame.select(pl.col(GENE, "family").cast(pl.String)).unique()
         for earlier in self.sources:
-            for known in earlier.seen:
-                shared = known.shared(positions, dataset.info.assembly)
-                yield from ((gene, "trained on") for gene in sorted(shared.genes))
-                of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
-                yield from ((gene, "of families that were trained on") for gene in of_families)
-                yield from ((gene, "overlapping genes that were trained on") for gene in sorted(shared.overlapping))
+            shared = earlier.seen.shared(positions, dataset.info.genome)
+            yield from ((gene, "trained on") for gene in sorted(shared.genes))
+            of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
+            yield from ((gene, "of families that were trained on") for gene in of_families)
+            yield from ((gene, "overlapping genes that were trained on") for gene in sorted(shared.overlapping))
             yield from ((gene, "with the rows of genes that were trained on") for gene in _copies(earlier, positions))
 
     def refuse_known(self, positions: Positions, dataset: Dataset, table: str) -> None:
         """Refuse a table of genes that an earlier training knows; raises InputError."""
         for earlier in self.sources:
-            for known in earlier.seen:
-                refuse_overlap(known, positions, dataset, table=table)
+            refuse_overlap(earlier.seen, positions, dataset, table=table)
             if copies := _copies(earlier, positions):
                 raise InputError(
                     f"{table} must hold other genes than those of {earlier.name}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
+from meta_models.dataset.genome import Genome
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.local_paths import read_utf8
@@ -48,6 +49,11 @@ class DatasetInfo:
     assembly: str | None = None
     recipe: Recipe | None = None
     contigs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def genome(self) -> Genome:
+        """What is known of the genome that the coordinates are of."""
+        return Genome(self.assembly, self.contigs)
 
 
 def read_info(source: TablePath) -> DatasetInfo:

@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from meta_models.dataset.loci import genes_within, spans
+from meta_models.dataset.genome import Genome
+from meta_models.dataset.loci import Locus, spans
 from meta_models.inference.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate
 from meta_models.names import gene_key
@@ -51,10 +52,9 @@ class Suggestion:
         return "; ".join([*words, *([f"stands for {self.relatives} relatives"] if self.relatives else [])])
 
 
-def unknown_ones(candidates: Sequence[Candidate], known: TrainedOn, assembly: str | None) -> tuple[list[bool], str]:
-    """Which candidates tell the model something new, and what was left out, in words."""
-    same = known.assembly is None or assembly is None or known.assembly == assembly
-    within = _within(candidates, known.loci) if same else set()
+def unknown_ones(candidates: Sequence[Candidate], known: TrainedOn, genome: Genome) -> tuple[list[bool], str]:
+    """Which candidates, genes of `genome`, tell the model something new, and what was left out, in words."""
+    within = known.within(_placed(candidates), genome)
     why = [_why_known(candidate, known, overlaps=at in within) for at, candidate in enumerate(candidates)]
     counts = Counter(reason for reason in why if reason)
     return [not reason for reason in why], "; ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
@@ -134,8 +134,8 @@ def _why_known(candidate: Candidate, known: TrainedOn, *, overlaps: bool) -> str
     return "overlap genes that were trained on" if overlaps else ""
 
 
-def _within(candidates: Sequence[Candidate], loci: tuple[str, ...]) -> set[int]:
+def _placed(candidates: Sequence[Candidate]) -> list[tuple[Locus, int]]:
     places = [(at, *place) for at, candidate in enumerate(candidates) for place in candidate.places]
     schema = {"at": pl.Int64, CHROM: pl.String, STRAND: pl.String, GENOMIC_POSITION: pl.Int64}
     frame = pl.DataFrame(places, schema, orient="row")
-    return genes_within(spans(frame, frame["at"]), loci)
+    return spans(frame, frame["at"])

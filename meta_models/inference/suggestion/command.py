@@ -11,6 +11,7 @@ import polars as pl
 
 from meta_models.dataset.built import is_built
 from meta_models.dataset.chunks import rows_of_chunk
+from meta_models.dataset.genome import UNKNOWN, Genome
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.read_ahead import shares, side_by_side
 from meta_models.errors import ExitCode, InputError, UsageError
@@ -54,7 +55,7 @@ def run_suggestion(config: SuggestConfig) -> ExitCode:
         scratch = stack.enter_context(scratch_folder(config.out.parent, "genes"))
         table = _open(table_path(config.dataset), model, scratch)
         candidates = assess(model, table, cpu_limit(config.threads).count)
-        suggested = suggest(candidates, model, config.by, config.n, assembly=table.dataset.info.assembly)
+        suggested = suggest(candidates, model, config.by, config.n, genome=table.dataset.info.genome)
         with atomic_path(config.out) as temporary:
             _frame(suggested).write_csv(temporary, separator="\t", float_precision=6)
     logger.info("Saved %s (%d genes by %s)", config.out, len(suggested), config.by)
@@ -81,7 +82,7 @@ def assess(model: FittedModel, table: ServedTable, threads: int) -> list[Candida
 
 
 def suggest(
-    candidates: Sequence[Candidate], model: FittedModel, by: str, n: int, *, assembly: str | None = None
+    candidates: Sequence[Candidate], model: FittedModel, by: str, n: int, *, genome: Genome = UNKNOWN
 ) -> list[Suggestion]:
     """The `n` genes that would teach `model` most, or as many as there are.
 
@@ -89,7 +90,7 @@ def suggest(
     ----------
     by : str
         A measure, its words joined by ``-``, or ``all``.
-    assembly : str, optional
+    genome : Genome, optional
         What the places of the candidates are positions of.
 
     Raises
@@ -105,7 +106,7 @@ def suggest(
             if name == measure:
                 raise UsageError(f"--by {by} cannot be told", _WITHOUT[name], "Take another --by")
             logger.info("No %s: %s", name, _WITHOUT[name])
-    new, left_out = unknown_ones(candidates, TrainedOn.of_model(model.info), assembly)
+    new, left_out = unknown_ones(candidates, TrainedOn.of_model(model.info), genome)
     if left_out:
         logger.info("Left out of %d genes: %s", len(candidates), left_out)
     remaining = [candidate for candidate, is_new in zip(candidates, new, strict=True) if is_new]
