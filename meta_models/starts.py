@@ -26,6 +26,7 @@ from meta_models.result import Note
 from meta_models.run_folder import hash_file
 from meta_models.schema import GENE, BaseModel
 from meta_models.training.fitting.origin import Origin
+from meta_models.wording import counted
 
 _SHOWN = 8
 
@@ -113,7 +114,7 @@ class Beginnings:
             yield from ((gene, "trained on") for gene in sorted(shared.genes))
             of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
             yield from ((gene, "of families that were trained on") for gene in of_families)
-            yield from ((gene, "overlapping genes that were trained on") for gene in sorted(shared.overlapping))
+            yield from ((gene, "overlapping with what was trained on") for gene in sorted(shared.overlapping))
             yield from ((gene, "with the rows of genes that were trained on") for gene in _copies(earlier, positions))
 
     def refuse_known(self, positions: Positions, dataset: Dataset, table: str) -> None:
@@ -123,7 +124,8 @@ class Beginnings:
             if copies := _copies(earlier, positions):
                 raise InputError(
                     f"{table} must hold other genes than those of {earlier.name}",
-                    f"{dataset.source!r} has {len(copies)} genes with their rows: {', '.join(copies[:_SHOWN])}",
+                    f"{dataset.source!r} has {counted(len(copies), 'gene')} with their rows: "
+                    f"{', '.join(copies[:_SHOWN])}",
                     "Take them out",
                 )
 
@@ -181,7 +183,7 @@ class Beginnings:
         told = [Note("info", self._told(name, config)) for name in config.learners]
         counts = Counter(left_out.values())
         why = "; ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
-        lost = f"{len(left_out):,} genes are left out of training and of every score for its sake: {why}."
+        lost = f"Left out of training and of every score for its sake: {counted(len(left_out), 'gene')} ({why})."
         return (*told, Note("info", lost if left_out else "The earlier training saw none of these genes."))
 
     def _told(self, learner: str, config: TrainingConfig) -> str:
@@ -279,4 +281,4 @@ def _column_differences(run: FinishedRun, dataset: Dataset) -> Iterator[str]:
     theirs, ours = {record.name for record in run.stored.features}, {*dataset.features}
     for where, names in (("there", theirs - ours), ("here", ours - theirs)):
         if names:
-            yield f"{len(names)} columns {where} alone: {', '.join(sorted(names)[:_SHOWN])}"
+            yield f"{counted(len(names), 'column')} {where} alone: {', '.join(sorted(names)[:_SHOWN])}"

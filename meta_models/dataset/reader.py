@@ -45,6 +45,7 @@ from meta_models.schema import (
     feature_group,
     is_row_index,
 )
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Rows of text read at a time.
@@ -264,6 +265,7 @@ class Dataset:
         columns = self._on_disk(expressions, file)
 
         def plan(rows: pl.LazyFrame) -> pl.LazyFrame:
+            """Named columns, and the expressions over them."""
             return self._named(rows, file).select(expressions)
 
         with reading(file.origin):
@@ -403,7 +405,9 @@ def _check(dataset: Dataset, required: Sequence[str]) -> None:
             "Add them, or rename columns" + (", or give --base-score-columns" if scores else ""),
         )
     if dataset.n_rows == 0:
-        raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
+        raise InputError(
+            f"The table {dataset.source!r} must have rows", f"Found 0 in {counted(len(dataset.files), 'file')}"
+        )
     for column in (c for c in MAIN_BASE.columns if c in required):
         if dataset.kind(column) is not Kind.NUMERIC:
             found = f"Found the type {dataset.dtype(column)}{_first_text(dataset, column)}"

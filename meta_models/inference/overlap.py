@@ -19,6 +19,7 @@ from meta_models.model import ModelInfo
 from meta_models.model.origin import stretches_of
 from meta_models.names import gene_key, gene_key_set
 from meta_models.schema import GENE
+from meta_models.wording import counted
 
 _SHOWN = 5
 
@@ -96,10 +97,10 @@ def refuse_overlap(known: TrainedOn, positions: Positions, dataset: Dataset, *, 
         With the number of what is shared, and some of their names.
     """
     shared = known.shared(positions, dataset.info.genome)
-    _refuse(shared.genes, "genes", dataset.source, table)
-    _refuse(shared.families, "gene families", dataset.source, table)
-    what = "genes that overlap those trained on, on the same strand"
-    _refuse(shared.overlapping, what, dataset.source, table)
+    _refuse(shared.genes, "gene", "genes", dataset.source, table)
+    _refuse(shared.families, "gene family", "gene families", dataset.source, table)
+    strand = "those trained on, on the same strand"
+    _refuse(shared.overlapping, f"gene that overlaps {strand}", f"genes that overlap {strand}", dataset.source, table)
 
 
 def refuse_copies(trained: Positions, positions: Positions, source: str) -> None:
@@ -111,8 +112,8 @@ def refuse_copies(trained: Positions, positions: Positions, source: str) -> None
         With the number of such genes, and some of their names.
     """
     scores = [c for base in trained.bases if base in positions.bases for c in base.columns]
-    _refuse(copies_of(trained.frame, positions.frame, scores), "genes with the rows of those trained on", source,
-            "--eval-dataset")  # fmt: skip
+    copies, of = copies_of(trained.frame, positions.frame, scores), "with the rows of those trained on"
+    _refuse(copies, f"gene {of}", f"genes {of}", source, "--eval-dataset")
 
 
 def copies_of(trained: pl.DataFrame, frame: pl.DataFrame, scores: Sequence[str]) -> set[str]:
@@ -135,11 +136,11 @@ def copies_of(trained: pl.DataFrame, frame: pl.DataFrame, scores: Sequence[str])
     return {theirs[1][code - first] for code in pairs["b"]}
 
 
-def _refuse(shared: set[str] | frozenset[str], what: str, source: str, table: str) -> None:
+def _refuse(shared: set[str] | frozenset[str], one: str, several: str, source: str, table: str) -> None:
     if shared:
         raise InputError(
             f"{table} must hold other genes and gene families than those trained on",
-            f"{source!r} shares {len(shared)} {what}: {', '.join(sorted(shared)[:_SHOWN])}",
+            f"{source!r} shares {counted(len(shared), one, several)}: {', '.join(sorted(shared)[:_SHOWN])}",
             "Take them out of one of the tables (where genomes differ, say so: 'assembly' in dataset_info.json)",
         )
 

@@ -52,10 +52,10 @@ def test_unrelated_genes_are_let_through(tmp_path: Path, trained: Positions) -> 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"gene_id": GENE.replace({"XG0001": "gene:G0003"})}, "shares 1 genes: gene:G0003"),
-        ({"gene_family": GENE.replace({"XG0001": "G0003"})}, "shares 1 gene families: G0003"),
+        ({"gene_id": GENE.replace({"XG0001": "gene:G0003"})}, "shares 1 gene: gene:G0003"),
+        ({"gene_family": GENE.replace({"XG0001": "G0003"})}, "shares 1 gene family: G0003"),
         ({"chrom": pl.lit("1"), "genomic_position": pl.col("genomic_position") + 2929},
-         "shares 1 genes that overlap those trained on, on the same strand: XG0001"),
+         "shares 1 gene that overlaps those trained on, on the same strand: XG0001"),
     ],
 )  # fmt: skip
 def test_what_is_shared_is_named(

@@ -17,6 +17,7 @@ from meta_models.inference.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate
 from meta_models.names import gene_key
 from meta_models.schema import CHROM, GENOMIC_POSITION, STRAND
+from meta_models.wording import counted
 
 #: Rows in common, and their share of those by which the smaller gene is known, from which genes are copies.
 _LEAST_SHARED, _LEAST_SHARE = 5, 0.5
@@ -49,7 +50,7 @@ class Suggestion:
         order = sorted(self.above.items(), key=lambda item: -item[1])
         shown = [item for item in order if item[1] >= _NOTABLE] or order[:1]
         words = [f"{name.replace('_', ' ')} above {100 * share:.3g} %" for name, share in shown]
-        return "; ".join([*words, *([f"stands for {self.relatives} relatives"] if self.relatives else [])])
+        return "; ".join([*words, *([f"stands for {counted(self.relatives, 'relative')}"] if self.relatives else [])])
 
 
 def unknown_ones(candidates: Sequence[Candidate], known: TrainedOn, genome: Genome) -> tuple[list[bool], str]:

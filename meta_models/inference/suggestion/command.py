@@ -29,6 +29,7 @@ from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
 from meta_models.run_folder import atomic_path, install_signal_handlers, scratch_folder
 from meta_models.schema import CHROM, FAMILY, GENE
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Why a measure is missing.
@@ -58,7 +59,7 @@ def run_suggestion(config: SuggestConfig) -> ExitCode:
         suggested = suggest(candidates, model, config.by, config.n, genome=table.dataset.info.genome)
         with atomic_path(config.out) as temporary:
             _frame(suggested).write_csv(temporary, separator="\t", float_precision=6)
-    logger.info("Saved %s (%d genes by %s)", config.out, len(suggested), config.by)
+    logger.info("Saved %s (%s by %s)", config.out, counted(len(suggested), "gene"), config.by)
     return ExitCode.DONE
 
 
