@@ -55,8 +55,8 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_
     learned = config.learner.footprint(shape, config.section, resources)
     if at_a_time is None:
         at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
-    jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
-    return _with_fits(shape, config, learned.building, learned.held + jobs)
+    building, fitted = learned.building + _sample(shape, config), learned.held + at_a_time * learned.job
+    return _with_fits(shape, config, FITTED_ROW_BYTES * shape.rows + max(building, fitted))
 
 
 def shard_peak(shape: Shape, config: TrainingConfig) -> int:
@@ -154,8 +154,13 @@ def _held(rows: int, config: TrainingConfig) -> float:
 
 def _checking(shape: Shape, config: TrainingConfig) -> float:
     """Bytes of what checks the features and takes the sample that sets the bins, and of sketches of that sample."""
-    sample = 4.0 * min(shape.rows, sample_size(shape.features, config)) * shape.features
+    sample = _sample(shape, config)
     return max(2 * sample, sample + reading_bytes(shape.rows, shape.features))
+
+
+def _sample(shape: Shape, config: TrainingConfig) -> float:
+    """Bytes of the sample that sets the bins, which is held until the learner has made its representation."""
+    return 4.0 * min(shape.rows, sample_size(shape.features, config)) * shape.features
 
 
 def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:

@@ -67,10 +67,10 @@ def test_other_tables_count(profile: DatasetProfile, other: str, peak: object) -
 
 def test_histograms_of_deep_trees_count(profile: DatasetProfile) -> None:
     """16 bytes for each bin of each node that is split, in each of two boosters at a time."""
-    groups, counts = {"k-mer": 1_000, "context": 1_000}, {"neither": 180_000, "donor": 10_000, "acceptor": 10_000}
-    wide = replace(profile, rows=200_000, features=2_000, features_by_group=groups, class_counts=counts)
+    groups, counts = {"k-mer": 2_000, "context": 2_000}, {"neither": 180_000, "donor": 10_000, "acceptor": 10_000}
+    wide = replace(profile, rows=200_000, features=4_000, features_by_group=groups, class_counts=counts)
     flat, deep = (TrainingConfig(analyses=FEW.analyses, max_depth=depth) for depth in (6, 7))
-    bins = 1_000 * 256 + 1_000 * 16
+    bins = 2_000 * 256 + 2_000 * 16
     for threads in (1, 2):
         assert profile_peak(wide, deep, threads) - profile_peak(wide, flat, threads) == 16 * bins * 64 * threads
     assert external_memory_peak(wide, deep, 2) - external_memory_peak(wide, flat, 2) == 16 * bins * 64
