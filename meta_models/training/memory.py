@@ -32,6 +32,9 @@ SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers o
 RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
+# With two threads 724 MB while base and meta were compared at 265,991 x 1,142, and 1,380 MB at 1,072,392: 27 and 54 MB
+# over process, rows and what analyses declare; nothing at 1,013,472 x 9.
+KEPT_SHARE = 0.35  # of the sample that sets the bins: what training leaves in the process
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 SHARD_PROCESS = 180_000_000  # interpreter and libraries of the process of a shard: 165 at 360 rows of 6 features
 SHARD_ROW_BYTES = 40  # its labels, weights, masks and scores of a row
@@ -124,7 +127,9 @@ def profile_peak(
 def after_training(profile: DatasetProfile, config: TrainingConfig, threads: int, needs: AnalysisNeeds) -> int:
     """Peak in bytes of what comes after training: the tables that are scored then, and the analyses, which `needs`."""
     contenders = CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
-    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads) + first_pass_bytes(profile, config)
+    kept = int(KEPT_SHARE * _sample(shape_of(profile, profile.rows, config), config))
+    serving = _serving(profile, config, threads)
+    return PROCESS + kept + needs.bytes + contenders + serving + first_pass_bytes(profile, config)
 
 
 def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:

@@ -14,13 +14,9 @@ from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-# With two threads 724 MB while base and meta were compared at 265,991 x 1,142, and 1,380 MB at 1,072,392: 107 and
-# 134 MB beside the process, comparisons and rows. All analyses by default held 845 MB at 265,991, of which 785 while
-# importance was computed and the pictures before it were drawn: 840 by what is counted for that, without rows.
-KEPT = 150_000_000  # what training and the plotting library leave in the process while it compares
 # Peak without process, comparison and picture, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 250 a row at
 # 2,000,000 x 16 with one base model, 610 at 1,013,472 x 9 with three. All analyses by default, three base models: 787
-# more for each row from 536,196 to 1,072,392 x 1,142.
+# more for each row from 536,196 to 1,072,392 x 1,142. Of few rows importance, while pictures are drawn, takes most.
 COMPARED_ROW_BYTES = 180  # out-of-fold table, and what one comparison sorts and sums by family
 BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
 HELD_ROW_BYTES = 180  # scores and out-of-fold table, while other analyses look and draw
@@ -42,8 +38,9 @@ def needs_of(
     other = SCORED_ROW_BYTES * min(profile.rows, profile.scored_rows)
     features = profile.features + (FIRST_PASS_WIDTH if config.second_pass else 0)
     values = max((analysis.value_bytes(rows, features, config) for analysis in analyses), default=0)
-    draws = _drawing_bytes(max((analysis.draws for analysis in analyses), default=Draws.NOTHING), threads)
-    comparing, looking = COMPARISON * threads + row * rows + KEPT, HELD_ROW_BYTES * rows + draws + values
+    draws = max((analysis.draws for analysis in analyses), default=Draws.NOTHING)
+    comparing = COMPARISON * threads + row * rows + _drawing_bytes(min(draws, Draws.ONE), threads)
+    looking = HELD_ROW_BYTES * rows + _drawing_bytes(draws, threads) + values
     return AnalysisNeeds(max(comparing, looking) + other, any(analysis.slow for analysis in analyses))
 
 

@@ -28,12 +28,12 @@ def profile(tmp_path: Path) -> DatasetProfile:
 
 #: Bytes of the process and of the comparison with the base models: 380 a row of the larger table, 220 of the smaller.
 COMPARED = [
-    (("base-vs-meta",), 1, 0, 1_897_126_020),
-    (("base-vs-meta",), 2, 0, 1_977_126_020),
-    (("default",), 1, 0, 1_897_126_020),
-    (("default",), 2, 20_000_000, 8_980_441_380),
-    (("all",), 2, 0, 1_977_126_020),
-    (("learning-curve",), 2, 20_000_000, 8_980_441_380),
+    (("base-vs-meta",), 1, 0, 1_827_126_020),
+    (("base-vs-meta",), 2, 0, 1_907_126_020),
+    (("default",), 1, 0, 1_827_126_020),
+    (("default",), 2, 20_000_000, 8_910_441_380),
+    (("all",), 2, 0, 1_907_126_020),
+    (("learning-curve",), 2, 20_000_000, 8_910_441_380),
 ]
 
 
@@ -79,5 +79,6 @@ class Greedy(Analysis):
 def test_a_new_analysis_counts_by_what_it_declares(profile: DatasetProfile) -> None:
     config = TrainingConfig()
     alone, none = needs_of([Greedy()], profile, config, 1), needs_of([], profile, config, 1)
-    assert alone.bytes - none.bytes == 4 * 3_729_279 * 1_167
+    assert alone.bytes == (180 + 4 * 1_167) * 3_729_279
+    assert none.bytes == 80_000_000 + 380 * 3_729_279
     assert needs_of([Greedy(), *ANALYSES], profile, config, 1).bytes > alone.bytes
