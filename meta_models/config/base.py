@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import UsageError
-from meta_models.local_paths import read_utf8
+from meta_models.yaml_files import read_yaml
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -89,7 +89,7 @@ class Configuration(BaseModel):
             If the file cannot be read or holds no mapping.
         """
         try:
-            values = yaml.safe_load(read_utf8(path))
+            values = read_yaml(path)
         except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"{needed_by} needs a readable YAML file, found {path}", str(error)) from None
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
@@ -97,6 +97,8 @@ class Configuration(BaseModel):
         if not isinstance(values, dict):
             raise UsageError(f"{needed_by} needs keys and values, found {type(values).__name__} in {path}")
         named = {str(key).replace("-", "_"): value for key, value in values.items()}
+        if twice := sorted(str(key) for key in values if "-" in str(key) and str(key).replace("-", "_") in values):
+            raise UsageError(f"Each option must stand once in {path}", f"Found {', '.join(twice)} also with '_'")
         return {name: value for name, value in named.items() if not (from_run and name in cls.of(Scope.START))}
 
     @classmethod
