@@ -17,6 +17,7 @@ from meta_models.dataset.gene_groups import group_genes
 from meta_models.dataset.loci import merged, spans
 from meta_models.dataset.reader import Dataset
 from meta_models.dataset.repeats import refuse_repeats
+from meta_models.dataset.scattered import scattered_genes
 from meta_models.dataset.score_order import doubtful_scores
 from meta_models.errors import InputError
 from meta_models.names import chromosome_keys, plain
@@ -188,7 +189,8 @@ def read_positions(dataset: Dataset) -> Positions:
     weights, weighting = _weights(frame, dataset)
     kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
     frame = frame.select(*kept, weights.alias("weight"), *scores)
-    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful_scores(frame, bases), *ignored_positions(dataset))
+    doubtful = (*doubtful_scores(frame, bases), *scattered_genes(frame), *ignored_positions(dataset))
+    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful)
     groups = group_genes(frame, scores)
     return Positions(frame, weighting, bases, notes, warnings, groups.notes(), groups.of_family)
 
