@@ -129,7 +129,7 @@ def _contigs(genome: Any, path: TablePath) -> dict[str, int]:
     """Lengths of the contigs, alone or among other facts, as ``meta-models build`` writes them; none where not told."""
     told = (genome.get("contigs") if isinstance(genome, dict) else None) or {}
     facts = told if isinstance(told, dict) else {"": told}
-    lengths = {name: each.get("length") if isinstance(each, dict) else each for name, each in facts.items()}
+    lengths: dict[str, Any] = {n: each.get("length") if isinstance(each, dict) else each for n, each in facts.items()}
     if not all(type(length) is int and length > 0 for length in lengths.values()):
         raise _unfit(path, "genome.contigs", "lengths of contigs in bases by their names", told)
     return {chromosome_key(name): length for name, length in lengths.items()}
