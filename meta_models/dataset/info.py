@@ -8,12 +8,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
-from meta_models.dataset.genome import Genome
+from meta_models.dataset.genes.genome import Genome
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
-from meta_models.features import Recipe
+from meta_models.features import Recipe, grouped_names
 from meta_models.local_paths import read_utf8
 from meta_models.names import chromosome_key
 from meta_models.places import TablePath
@@ -59,6 +60,11 @@ class DatasetInfo:
     def genome(self) -> Genome:
         """What is known of the genome that the coordinates are of."""
         return Genome(self.assembly, self.contigs)
+
+    @cached_property
+    def evidence_features(self) -> frozenset[str]:
+        """Columns that the builder of the table computed from evidence: named so by its recipe, not by their names."""
+        return frozenset(() if self.recipe is None else grouped_names(self.recipe).get("evidence", ()))
 
 
 def read_info(source: TablePath) -> DatasetInfo:

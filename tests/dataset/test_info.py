@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meta_models.dataset.genome import Genome
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.errors import InputError
 

@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from meta_models.dataset.genome import Genome
-from meta_models.dataset.loci import Locus, spans
-from meta_models.inference.overlap import TrainedOn
+from meta_models.dataset.genes.genome import Genome
+from meta_models.dataset.genes.loci import Locus, spans
+from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate
 from meta_models.names import gene_key
 from meta_models.schema import CHROM, GENOMIC_POSITION, STRAND
