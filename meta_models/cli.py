@@ -18,7 +18,7 @@ from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.command_options import Parser, add_config_options, add_learner_options, config_from, learners_in
 from meta_models.config import Configuration, TrainingConfig, UnitConfig
 from meta_models.config.sections import FORMER
-from meta_models.errors import ExitCode, MetaModelsError, UsageError
+from meta_models.errors import ExitCode, MetaModelsError, TimeUp, UsageError
 from meta_models.experiments.options import (
     CompareConfig,
     DistilConfig,
@@ -181,17 +181,21 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
     try:
         require_address_space()
         return command(arguments)
+    except TimeUp as end:
+        console.complain(f"{end}\n")
+        return end.exit_code
     except MetaModelsError as error:
         console.complain(f"error: {error}\n")
         return error.exit_code
     except MemoryError as error:
         console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return ExitCode.MEMORY
-    except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command, build_command, tune_command)
-        again = " (goes on from here with --resume)" if command in resumable else ""
-        console.complain(f"interrupted{again}\n")
-        return ExitCode.SIGINT
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != ExitCode.SIGTERM:
+            raise
+        resumable = command in (train_command, predict_command, compare_command, build_command, tune_command)
+        console.complain(console.interrupted(resumable=resumable))
+        return ExitCode.SIGTERM if isinstance(end, SystemExit) else ExitCode.SIGINT
 
 
 def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:

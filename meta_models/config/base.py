@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import UsageError
-from meta_models.local_paths import read_utf8
+from meta_models.yaml_files import read_yaml
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -98,7 +98,7 @@ class Configuration(BaseModel):
             If the file cannot be read or holds no mapping.
         """
         try:
-            values = yaml.safe_load(read_utf8(path))
+            values = read_yaml(path)
         except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"{needed_by} needs a readable YAML file, found {path}", str(error)) from None
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
@@ -138,6 +138,8 @@ class Configuration(BaseModel):
 
 def _named(values: Mapping[Any, Any]) -> dict[str, Any]:
     """`values` by the names of options as fields have them."""
+    if twice := sorted(str(key) for key in values if "-" in str(key) and str(key).replace("-", "_") in values):
+        raise UsageError("Each option must stand once", f"Found {', '.join(twice)} also with '_'")
     return {str(key).replace("-", "_"): value for key, value in values.items()}
 
 
