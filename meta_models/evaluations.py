@@ -12,7 +12,7 @@ from meta_models.analysis.comparison.gene_ranking import gene_ranking
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_again
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.every_position import with_every_position
 from meta_models.inference.contenders import FoldScorer

@@ -19,13 +19,13 @@ from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyse
 from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
-from meta_models.dataset.files import INFO_FILE
-from meta_models.dataset.gene_table import GeneTable
+from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.files import INFO_FILE
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
@@ -344,15 +344,9 @@ def _with_tables(
 ) -> TrainingTask:
     pool = _read_pool(tables.pool, work_dir)
     return dataclasses.replace(
-        task, pool=pool, trained=_trained_genes(tables), farm=farm, origins=beginnings.origins,
+        task, pool=pool, trained=TrainedGenes.of(tables.trained), farm=farm, origins=beginnings.origins,
         left_out=tuple(sorted(tables.left_out)),
     )  # fmt: skip
-
-
-def _trained_genes(tables: Tables) -> TrainedGenes | None:
-    if tables.trained is None:
-        return None
-    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:

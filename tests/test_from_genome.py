@@ -23,7 +23,7 @@ from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack, column_names
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.inference.genome_rows import open_genome_rows
+from meta_models.inference.genome.rows import open_genome_rows
 from meta_models.inference.prediction import run_prediction
 from meta_models.inference.verify import verify_model
 from meta_models.learners.motif_predictor import MotifPredictor

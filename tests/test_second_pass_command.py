@@ -19,8 +19,8 @@ from meta_models.dataset.stretches import Stretch, features_of
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.inference.genome.stretches import model_matrix
 from meta_models.inference.prediction import run_prediction
-from meta_models.inference.stretches import model_matrix
 from meta_models.inference.verify import verify_model
 from meta_models.metrics import Gain, Interval
 from meta_models.model import FittedModel

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe, grouped_names
 from meta_models.local_paths import read_utf8

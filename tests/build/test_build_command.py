@@ -17,7 +17,7 @@ from meta_models.build.demo.genome import MARGIN, SCORERS, simulate
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.demo.genes import FLANK
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import UnitsFailed
 from meta_models.features import column_names, features
 from meta_models.schema import CLASS_NAMES, FeatureGroup

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.motif_columns import motif_columns

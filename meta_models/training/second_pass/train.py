@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.metrics import Gain
 from meta_models.model import FittedModel
