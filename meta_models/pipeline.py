@@ -226,7 +226,7 @@ def _opened(
     plan = _farmed(_plan(profile, config, budget, tables.positions), tables, farm)
     folder.update(environment=_environment(tables, beginnings, plan, config))
     began = beginnings.notes(tables.left_out, config)
-    lines = (*profile.lines(), plan.selected(), plan.device_line(), *plan.shard_lines(), *(note.text for note in began))
+    lines = (*profile.lines(), *plan.chosen_lines(), *plan.shard_lines(), *(note.text for note in began))
     for line in lines:
         logger.info("%s", line)
     notes = (*notes, *began)
@@ -243,7 +243,7 @@ def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFol
     told = _screening_lines(screened, tables.dataset.info.evidence_features)
     for line in told:
         logger.info("%s", line)
-    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
+    plan_lines = (*plan.chosen_lines(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
     folder.update(lines={"profile": plan.profile.lines(), "screening": told, "plan": plan_lines})
     return screened
 

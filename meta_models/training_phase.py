@@ -7,7 +7,7 @@ import logging
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.places import table_path
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result

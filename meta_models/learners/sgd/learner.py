@@ -23,6 +23,7 @@ from meta_models.learners.jobs import (
     CLASSES,
     bytes_of_sample,
 )
+from meta_models.learners.pace import Pace
 from meta_models.learners.seam import (
     Footprint,
     Predictor,
@@ -36,6 +37,10 @@ from meta_models.learners.sgd.options import StochasticGradientDescentConfig, ro
 
 #: What the threads that read ahead and the allocator keep: 22 to 32 MB were seen in all on 20,000 x 40, run for run.
 _FIXED_BYTES = 8_000_000
+
+
+#: A pass.
+_PASS = Pace(0.05, 8e-8)
 
 
 class StochasticGradientDescent(ArrayLearner):
@@ -57,6 +62,10 @@ class StochasticGradientDescent(ArrayLearner):
             _FIXED_BYTES + reading + 24 * values, bytes_of_sample(shape),
             150 * shape.features * config.bins + 30 * shape.rows, 50 * CLASSES * shape.features * config.bins,
         )  # fmt: skip
+
+    def cpu_seconds(self, shape: Shape, config: StochasticGradientDescentConfig) -> float:
+        """Of all passes."""
+        return _PASS.seconds(shape, config.passes)
 
     @contextmanager
     def prepare(

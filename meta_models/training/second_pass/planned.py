@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.run_folder import Recording, UnitPlan, unless_recorded
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.second_pass.columns import compute_columns
