@@ -56,7 +56,7 @@ class Leaderboard(Analysis):
             found.tables.append(ReportTable("Differences between members", pairs, _PAIRS, file))
         for name, reason in record.failed.items():
             found.warn(f"The member {name} could not be fitted: {reason}")
-        for line in difference_lines(record):
+        for line in difference_lines(record, measured=False):
             found.tell(line)
         return self.done(found, f"saved: {record.saved}")
 
@@ -110,10 +110,13 @@ def _line(row: Standing, population: str) -> str:
     return ", ".join([f"{row.name}: {shown}", *known])
 
 
-def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
-    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member."""
+def difference_lines(record: LeaderboardRecord, *, measured: bool = True) -> tuple[str, ...]:
+    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member.
+
+    With `measured` speeds, too, which differ between equal runs.
+    """
     if not record.method:
-        return _price_lines(record)
+        return _price_lines(record, measured=measured)
     said = f"Combined minus the best member ({record.opponent})"
     lines = [f"{said}: {_difference(record.difference, record.lower, record.upper)}"]
     if record.every is not None:
@@ -121,7 +124,7 @@ def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
+def _price_lines(record: LeaderboardRecord, *, measured: bool) -> tuple[str, ...]:
     """What a student loses, and what it gains in size and speed; nothing where there is no teacher."""
     rows = {row.name: row for row in record.standings}
     lines = []
@@ -130,15 +133,15 @@ def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
             if own is not None:
                 interval = _difference(own.value, own.lower, own.upper, verdict=False)
                 lines.append(f"{pair.one} minus {pair.other}{where}: {interval}")
-        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other])}")
+        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other], measured=measured)}")
     return tuple(lines)
 
 
-def _cost(student: Standing, teacher: Standing) -> str:
+def _cost(student: Standing, teacher: Standing, *, measured: bool) -> str:
     found = []
     if student.size_bytes and teacher.size_bytes:
         found.append(f"{student.size_bytes / teacher.size_bytes:.2g} of the size")
-    if student.rows_per_second and teacher.rows_per_second:
+    if measured and student.rows_per_second and teacher.rows_per_second:
         found.append(f"{student.rows_per_second / teacher.rows_per_second:.2g} times as fast")
     return ", ".join(found) or "sizes and speeds were not measured"
 
