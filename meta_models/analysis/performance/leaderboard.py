@@ -9,7 +9,7 @@ import polars as pl
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.result import TrainingResult
-from meta_models.standings import Difference, LeaderboardRecord, Standing
+from meta_models.standings import POPULATIONS, Difference, LeaderboardRecord, Standing
 
 #: Columns that differ between equal runs: they stand in the report, the summary and on the terminal.
 _MEASURED = ("seconds", "rows_per_second")
@@ -43,9 +43,8 @@ class Leaderboard(Analysis):
         found = Findings(context.writer)
         table = standings_table(record)
         file = found.write("leaderboard.tsv", table.drop(_MEASURED))
-        shown = table.drop(name for name in table.columns if table[name].null_count() == table.height)
         caption = _CAPTION.format(_TITLES[record.population])
-        found.tables.append(ReportTable("Leaderboard", shown, caption, file))
+        found.tables.append(ReportTable("Leaderboard", _known(table), caption, file))
         if record.weights_by_fold:
             weights = weights_table(record)
             file = found.write("combination_weights.tsv", weights)
@@ -53,7 +52,7 @@ class Leaderboard(Analysis):
         if record.pairs:
             pairs = pairs_table(record)
             file = found.write("member_differences.tsv", pairs)
-            found.tables.append(ReportTable("Differences between members", pairs, _PAIRS, file))
+            found.tables.append(ReportTable("Differences between members", _known(pairs), _PAIRS, file))
         for name, reason in record.failed.items():
             found.warn(f"The member {name} could not be fitted: {reason}")
         for line in difference_lines(record, measured=False):
@@ -61,12 +60,17 @@ class Leaderboard(Analysis):
         return self.done(found, f"saved: {record.saved}")
 
 
+def _known(table: pl.DataFrame) -> pl.DataFrame:
+    """The columns in which anything is known."""
+    return table.drop(name for name in table.columns if table[name].null_count() == table.height)
+
+
 def standings_table(record: LeaderboardRecord) -> pl.DataFrame:
-    """One row for each member, the combination and each base model."""
+    """One row for each member, the combination and each base model; what they are ranked by comes first."""
     rows = [{"rank": rank, **asdict(row)} for rank, row in enumerate(record.standings, 1)]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    every = [name for name in table.columns if name.startswith("every")]
-    return table.select(*_FIRST, *every, pl.exclude(*_FIRST, *every))
+    figures = [name for prefix in POPULATIONS[:-1] for name in table.columns if name.startswith(prefix)]
+    return table.select(*_FIRST, *figures, pl.exclude(*_FIRST, *figures))
 
 
 def weights_table(record: LeaderboardRecord) -> pl.DataFrame:

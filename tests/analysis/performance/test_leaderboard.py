@@ -70,5 +70,7 @@ def test_a_student_is_told_with_its_speed_but_where_equal_runs_say_the_same() ->
 def test_tables() -> None:
     table = standings_table(unmeasured(RECORD))
     assert table["rank"].to_list() == [1, 2]
+    kinds = [name.split("_")[0] for name in table.columns if name.endswith("_mean")]
+    assert kinds == ["every", "weighted", "table"]
     assert table["seconds"].null_count() == table["rows_per_second"].null_count() == 2
     assert weights_table(RECORD).equals(pl.DataFrame({"fold": [0, 1], "tcn": [1.0, 0.5]}))
