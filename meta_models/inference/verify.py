@@ -19,8 +19,8 @@ import numpy as np
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
 from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.inference.ensemble_model_loader import resolve
-from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.seam import LEAST_VALUE
+from meta_models.learners.seam.genes import N_CODE, GeneTracks
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.model.first_pass import FirstPass
 from meta_models.persistence import ModelFile, open_model_file

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
 from meta_models.learners.jobs import CLASSES
 from meta_models.learners.loss_options import LossConfig
 from meta_models.learners.losses import focal_gradients, focal_loss, focal_scale
 from meta_models.learners.pace import Pace
 from meta_models.learners.seam import Shape, Traits, Tune
-from meta_models.learners.start import more_rounds
+from meta_models.learners.seam.start import more_rounds
+from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 
 #: Log-odds that all rounds together must be able to move a score by.
 _REACH = 10.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.chunks import CHUNK_BYTES, reading_bytes
+from meta_models.dataset.reading.chunks import CHUNK_BYTES, reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,

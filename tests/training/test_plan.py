@@ -12,7 +12,7 @@ from meta_models.choice import Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.profile import profile_dataset
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Shape
 from meta_models.resources import cpu_limit, memory_budget

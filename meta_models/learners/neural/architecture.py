@@ -22,6 +22,8 @@ class Architecture(BaseModel):
     ----------
     layers : int
         Blocks of the ``tcn``, layers of the others.
+    front : int
+        Residual blocks of convolutions before the layers; 0 for the tcn, which has no others.
     kernel : int
         Width of the convolutions; odd.
     reach : int
@@ -38,6 +40,7 @@ class Architecture(BaseModel):
     learner: LearnerName
     channels: int = Field(ge=4, le=512)
     layers: int = Field(ge=1, le=12)
+    front: int = Field(default=0, ge=0, le=8)
     kernel: int = Field(ge=3, le=63)
     reach: int = Field(ge=0, le=8192)
     heads: int = Field(ge=0, le=16)
@@ -64,9 +67,7 @@ class Architecture(BaseModel):
         half = self.kernel // 2
         if self.learner == "tcn":
             return half * ((1 << self.layers) - 1)
-        if self.learner == "transformer":
-            return half + self.reach * self.layers
-        return half + self.reach
+        return half * ((1 << self.front) - 1) + self.reach * (self.layers if self.learner == "transformer" else 1)
 
     @property
     def reach_of_part(self) -> int:
@@ -80,6 +81,11 @@ class Architecture(BaseModel):
     def _sound(self) -> Architecture:
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, found {self.kernel}")
+        if (self.front == 0) != (self.learner == "tcn"):
+            raise ValueError(
+                f"a tcn has no blocks in front and a {self.learner} at least one, found {self.front}; "
+                "a net that an earlier version stored without any must be trained again"
+            )
         if self.margin > MAX_MARGIN:
             raise ValueError(f"a crop may need {MAX_MARGIN} positions on either side, this net needs {self.margin}")
         if self.learner == "transformer" and (self.heads < 1 or self.channels % self.heads or self.reach < 1):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from meta_models.learners.neural.architecture import Architecture
 
@@ -65,6 +64,10 @@ class _ConvBlock(nn.Module):
         return (x + inner) * mask
 
 
+def _blocks(plan: Architecture, number: int) -> nn.ModuleList:
+    return nn.ModuleList(_ConvBlock(plan.channels, plan.kernel, 2**depth, plan.dropout) for depth in range(number))
+
+
 class ConvolutionalBody(nn.Module):
     """Residual blocks of dilation 1, 2, 4, ...
 
@@ -77,9 +80,7 @@ class ConvolutionalBody(nn.Module):
     def __init__(self, plan: Architecture) -> None:
         super().__init__()
         self.width = plan.channels
-        self.blocks = nn.ModuleList(
-            _ConvBlock(plan.channels, plan.kernel, 2**depth, plan.dropout) for depth in range(plan.layers)
-        )
+        self.blocks = _blocks(plan, plan.layers)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(batch, channels, positions) to the same."""
@@ -89,18 +90,49 @@ class ConvolutionalBody(nn.Module):
 
 
 class _Front(nn.Module):
-    """The motif around a position, for bodies that have no convolutions of their own."""
+    """Residual blocks, then normalised: cells and attention begin with motifs, whose filters learn in few steps."""
 
     def __init__(self, plan: Architecture) -> None:
         super().__init__()
-        self.wide = nn.Conv1d(plan.channels, plan.channels, plan.kernel, padding=plan.kernel // 2)
+        self.blocks = _blocks(plan, plan.front)
+        self.norm = MaskedNorm(plan.channels)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return (x + functional.gelu(self.wide(x))) * mask
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.norm(x, mask) * mask
+
+
+class _BothWays(nn.Module):
+    """A recurrent layer that reads from the first to the last position that the mask lets through, and back.
+
+    Two layers of one direction each: on a CPU the gradients of packed GRUs take the square of the length.
+    """
+
+    def __init__(self, kind: type[nn.GRU | nn.LSTM], width: int, channels: int) -> None:
+        super().__init__()
+        self.ahead = kind(width, channels, batch_first=True)
+        self.back = kind(width, channels, batch_first=True)
+
+    def forward(self, x: Tensor, order: Tensor) -> Tensor:
+        """(batch, positions, width) to (batch, positions, 2 channels); `order` (batch, positions) is the way back."""
+        back = self.back(_in_order(x, order))[0]
+        return torch.cat([self.ahead(x)[0], _in_order(back, order)], 2)
+
+
+def _in_order(x: Tensor, order: Tensor) -> Tensor:
+    return x.gather(1, order[:, :, None].expand_as(x))
+
+
+def _backwards(mask: Tensor) -> Tensor:
+    """Places (batch, positions) from the last that `mask` lets through to the first, then those behind it."""
+    positions = mask.shape[2]
+    lengths = mask[:, 0].sum(1, keepdim=True).to(torch.int64)
+    return (lengths - 1 - torch.arange(positions, device=mask.device)).remainder(positions)
 
 
 class RecurrentBody(nn.Module):
-    """A GRU or an LSTM that reads both ways from the ends of the crop's margins.
+    """A GRU or an LSTM that reads both ways from the ends of the crop's margins; what it began with stands beside.
 
     References
     ----------
@@ -109,22 +141,20 @@ class RecurrentBody(nn.Module):
 
     def __init__(self, plan: Architecture) -> None:
         super().__init__()
-        self.width = 2 * plan.channels
+        self.width = 3 * plan.channels
         self.front = _Front(plan)
         kind = nn.GRU if plan.learner == "gru" else nn.LSTM
-        between = plan.dropout if plan.layers > 1 else 0.0
-        self.cells = kind(
-            plan.channels, plan.channels, plan.layers, batch_first=True, bidirectional=True, dropout=between
-        )
+        widths = [plan.channels, *[2 * plan.channels] * (plan.layers - 1)]
+        self.cells = nn.ModuleList(_BothWays(kind, width, plan.channels) for width in widths)
         self.dropout = nn.Dropout(plan.dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(batch, channels, positions) to (batch, 2 channels, positions)."""
+        """(batch, channels, positions) to (batch, 3 channels, positions)."""
         x = self.front(x, mask)
-        lengths = mask[:, 0].sum(1).to(torch.int64).cpu()
-        packed = pack_padded_sequence(x.transpose(1, 2), lengths, batch_first=True, enforce_sorted=False)
-        out, _ = pad_packed_sequence(self.cells(packed)[0], batch_first=True, total_length=x.shape[2])
-        return self.dropout(out.transpose(1, 2)) * mask
+        order, out = _backwards(mask), x.transpose(1, 2)
+        for cells in self.cells:
+            out = self.dropout(cells(out, order))
+        return torch.cat([x, out.transpose(1, 2) * mask], 1)
 
 
 class _LocalAttention(nn.Module):

@@ -75,7 +75,7 @@ def device_bytes(config: NeuralConfig) -> int:
 def _activations(config: NeuralConfig) -> int:
     """Bytes of a batch. Attention needs some values of each pair of positions that attend."""
     plan = config.architecture((), ())
-    values = plan.channels * (plan.layers * _LAYER_VALUES + _OTHER_VALUES)
+    values = plan.channels * ((plan.front + plan.layers) * _LAYER_VALUES + _OTHER_VALUES)
     pairs = 4 * 3 * plan.reach * plan.heads * plan.layers
     return 4 * config.batch * (values + pairs)
 
@@ -83,4 +83,4 @@ def _activations(config: NeuralConfig) -> int:
 def _weights(config: NeuralConfig) -> int:
     """Bytes of the weights, at most: a layer of LSTM cells has 24 squares of the channels, which is the most."""
     plan = config.architecture((), ())
-    return 4 * plan.channels**2 * (plan.kernel * (plan.layers + 1) + 24 * plan.layers)
+    return 4 * plan.channels**2 * (plan.kernel * (plan.front + plan.layers + 1) + 24 * plan.layers)

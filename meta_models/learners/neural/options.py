@@ -82,10 +82,20 @@ class TcnConfig(NeuralConfig):
 
     def architecture(self, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Architecture:
         """Convolutions only: the margins are what the blocks see together."""
-        return _architecture(self, "tcn", base_models, evidence, layers=self.blocks, reach=0, heads=0)
+        return _architecture(self, "tcn", base_models, evidence, layers=self.blocks)
 
 
-class RecurrentConfig(NeuralConfig):
+class FrontedConfig(NeuralConfig):
+    """A net whose layers begin with what a few convolutions found."""
+
+    front: Annotated[
+        int,
+        Field(ge=1, le=8, description="Residual blocks of convolutions before the layers, of dilation 1, 2, 4, ..."),
+        Tune(1, 4),
+    ] = 3
+
+
+class RecurrentConfig(FrontedConfig):
     """A recurrent net that reads each crop both ways, after a convolution."""
 
     layers: Annotated[int, Field(ge=1, le=4, description="Recurrent layers."), Tune(1, 2)] = 1
@@ -102,7 +112,9 @@ class GruConfig(RecurrentConfig):
 
     def architecture(self, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Architecture:
         """As many units each way as channels."""
-        return _architecture(self, "gru", base_models, evidence, layers=self.layers, reach=self.context, heads=0)
+        return _architecture(
+            self, "gru", base_models, evidence, layers=self.layers, front=self.front, reach=self.context
+        )
 
 
 class LstmConfig(RecurrentConfig):
@@ -110,10 +122,12 @@ class LstmConfig(RecurrentConfig):
 
     def architecture(self, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Architecture:
         """As many units each way as channels."""
-        return _architecture(self, "lstm", base_models, evidence, layers=self.layers, reach=self.context, heads=0)
+        return _architecture(
+            self, "lstm", base_models, evidence, layers=self.layers, front=self.front, reach=self.context
+        )
 
 
-class TransformerConfig(NeuralConfig):
+class TransformerConfig(FrontedConfig):
     """A Transformer encoder whose positions attend to those around them."""
 
     layers: Annotated[int, Field(ge=1, le=12, description="Encoder layers."), Tune(2, 4)] = 2
@@ -126,16 +140,17 @@ class TransformerConfig(NeuralConfig):
     def architecture(self, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Architecture:
         """The margins are what the layers see together."""
         return _architecture(
-            self, "transformer", base_models, evidence, layers=self.layers, reach=self.window, heads=self.heads
-        )
+            self, "transformer", base_models, evidence, layers=self.layers, front=self.front, reach=self.window,
+            heads=self.heads,
+        )  # fmt: skip
 
 
 def _architecture(
     config: NeuralConfig, learner: LearnerName, base_models: tuple[str, ...], evidence: tuple[str, ...],
-    *, layers: int, reach: int, heads: int,
+    *, layers: int, front: int = 0, reach: int = 0, heads: int = 0,
 ) -> Architecture:  # fmt: skip
     return Architecture(
-        learner=learner, channels=config.channels, layers=layers, kernel=config.kernel, reach=reach, heads=heads,
-        dropout=config.dropout, crop=config.crop, residual=config.residual, ends=config.ends, base_models=base_models,
-        evidence=evidence,
+        learner=learner, channels=config.channels, layers=layers, front=front, kernel=config.kernel, reach=reach,
+        heads=heads, dropout=config.dropout, crop=config.crop, residual=config.residual, ends=config.ends,
+        base_models=base_models, evidence=evidence,
     )  # fmt: skip

@@ -18,12 +18,12 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
-from meta_models.learners.start import more_rounds
+from meta_models.learners.seam.start import more_rounds
 from meta_models.learners.xgboost.section import XGBoostConfig
 from meta_models.schema import CLASSES
 
 if TYPE_CHECKING:
-    from meta_models.learners.shards_seam import Sharded
+    from meta_models.learners.seam.shards import Sharded
 
 #: Highest learning rate that makes up for fewer rounds.
 FASTEST = 0.3

@@ -10,8 +10,8 @@ from meta_models.learners.neural.options import GruConfig, LstmConfig, TcnConfig
 
 def test_margins_by_hand():
     assert TcnConfig().architecture((), ()).margin == 4 * (1 + 2 + 4 + 8 + 16 + 32)
-    assert GruConfig(context=100, kernel=7).architecture((), ()).margin == 103
-    assert TransformerConfig(layers=3, window=10, kernel=5).architecture((), ()).margin == 32
+    assert GruConfig(context=100, kernel=7, front=2).architecture((), ()).margin == 3 * (1 + 2) + 100
+    assert TransformerConfig(layers=3, window=10, kernel=5, front=1).architecture((), ()).margin == 2 + 3 * 10
 
 
 def test_inputs_by_hand():
@@ -26,6 +26,8 @@ def test_inputs_by_hand():
         (TcnConfig, {"kernel": 63, "blocks": 10}, "on either side"),
         (TransformerConfig, {"heads": 5}, "heads must divide channels"),
         (GruConfig, {"blocks": 2}, "Extra inputs"),
+        (TcnConfig, {"front": 2}, "Extra inputs"),
+        (LstmConfig, {"front": 0}, "greater than or equal to 1"),
         (TcnConfig, {"siteless_share": 0}, "greater than 0"),
     ],
 )

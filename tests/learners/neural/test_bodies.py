@@ -8,15 +8,15 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 
 import torch
 
-from meta_models.learners.neural.bodies import BODIES, MaskedNorm, _LocalAttention
+from meta_models.learners.neural.bodies import BODIES, MaskedNorm, _backwards, _BothWays, _LocalAttention
 from meta_models.learners.neural.options import GruConfig, LstmConfig, TcnConfig, TransformerConfig
 
 pytestmark = pytest.mark.neural
 PLANS = {
     "tcn": TcnConfig(channels=8, blocks=3, kernel=5),
-    "gru": GruConfig(channels=8, kernel=5),
+    "gru": GruConfig(channels=8, kernel=5, front=2),
     "lstm": LstmConfig(channels=8, kernel=5, layers=2),
-    "transformer": TransformerConfig(channels=8, layers=2, window=6, kernel=5, heads=2),
+    "transformer": TransformerConfig(channels=8, layers=2, window=6, kernel=5, heads=2, front=2),
 }
 
 
@@ -48,15 +48,36 @@ def test_padding_changes_nothing(name):
 
 @pytest.mark.parametrize("name", ["tcn", "transformer"])
 def test_the_margin_is_how_far_a_position_sees(name):
-    net, margin = body(name), PLANS[name].architecture((), ()).margin
-    x, mask = torch.randn(1, 8, 101), torch.ones(1, 1, 101)
+    net, margin = body(name).double(), PLANS[name].architecture((), ()).margin
+    x, mask = torch.randn(1, 8, 101).double(), torch.ones(1, 1, 101).double()
     with torch.inference_mode():
         before = net(x, mask)[:, :, 50]
         for distance, same in ((margin, False), (margin + 1, True)):
             for place in (50 - distance, 50 + distance):
                 moved = x.clone()
                 moved[:, :, place] += 50 * torch.randn(1, 8)
-                assert torch.allclose(net(moved, mask)[:, :, 50], before, atol=1e-6, rtol=0) == same
+                assert torch.allclose(net(moved, mask)[:, :, 50], before, atol=1e-13, rtol=0) == same
+
+
+@pytest.mark.parametrize(("kind", "layers"), [("gru", 2), ("lstm", 1)])
+def test_recurrent_layers_are_those_of_packed_sequences(kind, layers):
+    torch.manual_seed(2)
+    one = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind]
+    cells = torch.nn.ModuleList(_BothWays(one, 4 if layer else 3, 2) for layer in range(layers))
+    other = one(3, 2, layers, batch_first=True, bidirectional=True)
+    with torch.no_grad():
+        for layer, both in enumerate(cells):
+            for way, suffix in ((both.ahead, ""), (both.back, "_reverse")):
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                    getattr(other, f"{name}_l{layer}{suffix}").copy_(getattr(way, f"{name}_l0"))
+    x, lengths = torch.randn(3, 9, 3), torch.tensor([9, 4, 1])
+    mask = (torch.arange(9) < lengths[:, None])[:, None].float()
+    found = x
+    for both in cells:
+        found = both(found, _backwards(mask))
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+    expected, _ = torch.nn.utils.rnn.pad_packed_sequence(other(packed)[0], batch_first=True, total_length=9)
+    torch.testing.assert_close(found * mask.transpose(1, 2), expected, atol=1e-6, rtol=0)
 
 
 def test_norm_without_padding_is_batch_normalisation():
