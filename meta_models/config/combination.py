@@ -35,7 +35,7 @@ class CombinationOptions(Configuration):
         "weighted",
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
-        "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
+        "on log-odds (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
         "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
         "gene length and k-mers around (routed; no gain was seen).",
     )
