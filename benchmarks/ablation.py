@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.pipeline import run_training
 from meta_models.run_folder import MANIFEST_NAME
 from meta_models.schema import MAIN_BASE, FeatureGroup

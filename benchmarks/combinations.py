@@ -1,10 +1,11 @@
 """Every way of combining, fitted to the same members: average precision on every position, out of fold.
 
-    python benchmarks/combinations.py BUILT --out RESULT.json [--learners NAME ...] [--train OPTION ...]
+    python benchmarks/combinations.py BUILT --out RESULT.json [--run FOLDER] [--learners NAME ...] [OPTION ...]
 
 BUILT is a folder of ``meta-models build``. The members are trained once, by the command; then each method is
 cross-fitted to their scores out of fold, and every position of all genes is scored once, by the members of its fold.
-Differences are those to the member that is best on the other folds, with 95 % intervals over families.
+Differences are those to the member that is best on the table, with 95 % intervals over families. ``--run`` keeps the
+run folder of the members, and goes on with the units that a stopped one left there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.gene_scoring import score_genes_out_of_fold
 from meta_models.pipeline import run_training
 from meta_models.result import TrainingResult
-from meta_models.standings import Contenders, LeaderboardRecord, Standing
+from meta_models.standings import Contenders, Difference, LeaderboardRecord, Pair, Standing
 from meta_models.training.combination.fit import cross_fit
 from meta_models.training.combination.stack import Options
 from meta_models.training.fitting.task import TrainingTask
@@ -36,10 +37,11 @@ from meta_models.training.several import learners as several
 
 BUDGET = 8_000_000_000
 SLSQP, EVOLUTION = "slsqp", "differential-evolution"
-METHODS = (
-    ("voting", SLSQP), ("weighted", SLSQP), ("weighted", EVOLUTION), ("greedy", SLSQP), ("stacking", SLSQP),
-    ("blending", SLSQP), ("per-bin", SLSQP), ("per-bin", EVOLUTION), ("best", SLSQP),
-)  # fmt: skip
+METHODS = {
+    "voting": ("voting", SLSQP), "weighted": ("weighted", SLSQP), f"weighted, {EVOLUTION}": ("weighted", EVOLUTION),
+    "greedy": ("greedy", SLSQP), "stacking": ("stacking", SLSQP), "blending": ("blending", SLSQP),
+    "per-bin": ("per-bin", SLSQP), f"per-bin, {EVOLUTION}": ("per-bin", EVOLUTION), "best": ("best", SLSQP),
+}  # fmt: skip
 
 
 def trained(config: TrainingConfig) -> tuple[TrainingTask, Mapping[str, TrainingResult], TrainingResult]:
@@ -58,14 +60,14 @@ def trained(config: TrainingConfig) -> tuple[TrainingTask, Mapping[str, Training
 
 
 def compared(
-    task: TrainingTask, results: Mapping[str, TrainingResult], whole: TrainingResult
+    task: TrainingTask, results: Mapping[str, TrainingResult], whole: TrainingResult, names: Sequence[str]
 ) -> tuple[Contenders, dict[str, dict[str, Any]]]:
-    """Each method by its name: how it combines in each fold, and what that took and weighs."""
+    """Each method of `names`: how it combines in each fold, and what that took and weighs."""
     features = joining.read_by_any(task, results)
     stack = joining.stack_of(task, list(results.values()), features)
     ways, facts = {}, {}
-    for method, optimiser in METHODS:
-        name = method if optimiser == SLSQP else f"{method}, {optimiser}"
+    for name in names:
+        method, optimiser = METHODS[name]
         started = time.process_time()
         _, ways[name] = cross_fit(stack, method, Options(optimiser=optimiser, seed=task.config.seed))
         shares = {fold: way.shares(len(results), 3).mean(axis=1) for fold, way in sorted(ways[name].items())}
@@ -78,22 +80,20 @@ def compared(
 
 def on_every_position(
     whole: TrainingResult, contenders: Contenders, config: TrainingConfig, folder: Path
-) -> dict[str, LeaderboardRecord]:
-    """The leaderboard with each method in turn as the combination."""
+) -> LeaderboardRecord:
+    """The leaderboard of the members with each method as a further standing, and minus the best member."""
     tables = open_tables(config, folder, BUDGET)
     assert tables.genes is not None, "--whole-genes scores nothing"
     scorer, board = FoldScorer(whole.fold_models, contenders), whole.leaderboard
     assert board is not None
     frame = score_genes_out_of_fold(scorer, whole.oof, tables.genes, whole.bases, config.threads or 1)
-    others = tuple(row for row in board.standings if row.role != "combination")
-    boards = {}
-    for name in contenders.combined:
-        blank = Standing(name, "combination", *[None] * 7)
-        mine = replace(whole, leaderboard=replace(board, standings=(*others, blank), pairs=()))
-        found = with_every_position(mine, frame, scorer, whole.bases, weighting="none").leaderboard
-        assert found is not None
-        boards[name] = found
-    return boards
+    rows = [row for row in board.standings if row.role != "combination"]
+    rows += [Standing(name, "method", *[None] * 7) for name in contenders.combined]
+    pairs = tuple(Pair(name, board.opponent, Difference(None, None, None)) for name in contenders.combined)
+    mine = replace(whole, leaderboard=replace(board, standings=tuple(rows), pairs=pairs))
+    found = with_every_position(mine, frame, scorer, whole.bases, weighting="none").leaderboard
+    assert found is not None
+    return found
 
 
 def main() -> int:
@@ -101,32 +101,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("built", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", type=Path, help="folder of the run that trains the members, kept")
     parser.add_argument("--learners", nargs="+", default=["xgboost", "lightgbm", "random_forest", "logistic", "sgd"])
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--train", type=json.loads, default={}, help="options of train, as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         options = {"analyses": ("leaderboard",), "bootstrap_samples": 500, "threads": 1, **given.train}
-        config = TrainingConfig.from_mapping(
-            {"dataset": str(given.built), "out_dir": Path(name) / "run", "learners": given.learners, **options}
-        )
-        task, results, whole = trained(config)
-        contenders, facts = compared(task, results, whole)
-        boards = on_every_position(whole, contenders, config, Path(name) / "tables")
-    rows = _rows(boards, facts)
-    given.out.write_text(json.dumps({"built": given.built.name, "options": given.train, "rows": rows}, indent=1) + "\n")
+        run = given.run or Path(name) / "run"
+        options |= {"dataset": str(given.built), "out_dir": run, "resume": run.exists(), "learners": given.learners}
+        config = TrainingConfig.from_mapping(options)
+        task, results, whole = trained(config.model_copy(update={"whole_genes": "off"}))
+        contenders, facts = compared(task, results, whole, given.methods)
+        board = on_every_position(whole, contenders, config, Path(name) / "tables")
+    rows = _rows(board, facts)
+    given.out.write_text(
+        json.dumps({"built": given.built.name, "options": given.train, "best": board.opponent, "rows": rows}, indent=1)
+        + "\n"
+    )
     sys.stdout.write(_markdown(rows))
     return 0
 
 
-def _rows(boards: Mapping[str, LeaderboardRecord], facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Members and base models, which are the same in each, and the methods, the best first."""
-    first = next(iter(boards.values()))
-    rows = [_figures(row) for row in first.standings if row.role != "combination"]
-    for name, board in boards.items():
-        row, every = board.combined, board.every
-        if row is not None and every is not None:
-            difference = {"difference": every.value, "lower": every.lower, "upper": every.upper}
-            rows.append({**_figures(row), **difference, **facts[name]})
+def _rows(board: LeaderboardRecord, facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Members, base models and methods, the best first."""
+    gains = {pair.one: pair.every for pair in board.pairs}
+    rows = []
+    for row in board.standings:
+        every = gains.get(row.name)
+        gain = {} if every is None else {"difference": every.value, "lower": every.lower, "upper": every.upper}
+        rows.append({**_figures(row), **gain, **facts.get(row.name, {})})
     return sorted(rows, key=lambda row: -(row["mean"] or 0.0))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-from meta_models.learners.cut_values import cut_values
+from meta_models.learners.trees.cut_values import cut_values
 from meta_models.resources import PeakSampler
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4, "learning_rate": 0.05,

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import open_dataset
-from meta_models.experiments.strategies import ENSEMBLE, MODEL_FILES, compare_strategies
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.experiments.comparison.strategies import ENSEMBLE, MODEL_FILES, compare_strategies
 from meta_models.learners.seam import Matrix
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.predictor import BoosterPredictor

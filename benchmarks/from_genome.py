@@ -66,11 +66,13 @@ def main() -> int:
     parser.add_argument("--keys", nargs="+", default=None, help="base models (default: all, by name)")
     parser.add_argument("--at-least", type=float, default=0.0)
     parser.add_argument("--folder", type=Path, default=None, help="where build and run are kept (default: nowhere)")
-    parser.add_argument("train", nargs="*", help="options of train, after --")
-    given = parser.parse_args()
+    own, train = sys.argv[1:], []
+    if "--" in own:
+        own, train = own[: own.index("--")], own[own.index("--") + 1 :]
+    given = parser.parse_args(own)
     keys = given.keys or sorted(path.stem for path in (given.genome / "scores").glob("*.parquet"))
     with tempfile.TemporaryDirectory() if given.folder is None else nullcontext(given.folder) as folder:
-        return int(measure(given.genome, keys, Path(folder), given.train) < given.at_least)
+        return int(measure(given.genome, keys, Path(folder), train) < given.at_least)
 
 
 if __name__ == "__main__":

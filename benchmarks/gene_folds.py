@@ -30,11 +30,11 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.positions import codes, read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.gene_bridge import GenesOfFolder, evidence_names, model_keys
-from meta_models.learners.genes_seam import NOT_LABELLED, LabelledGene, TrainingGenes
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources
+from meta_models.learners.seam.genes import NOT_LABELLED, LabelledGene, TrainingGenes
 from meta_models.metrics import SiteFigures, SiteResamples
 from meta_models.resources import PeakSampler
 from meta_models.schema import CLASSES, GENE

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from meta_models.learners.genes_seam import GenePredictor, GeneTracks, LabelledGene, TrainingGenes
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Resources, Shape
+from meta_models.learners.seam.genes import GenePredictor, GeneTracks, LabelledGene, TrainingGenes
 from meta_models.resources import PeakSampler, tree_pss
 
 MODELS = ("one", "two", "three")

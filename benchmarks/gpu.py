@@ -31,7 +31,7 @@ import xgboost as xgb
 
 from meta_models.cli import main as command
 from meta_models.config import TrainingConfig
-from meta_models.dataset.chunks import rows_of_chunk
+from meta_models.dataset.reading.chunks import rows_of_chunk
 from meta_models.learners.seam import FitJob, Fitted, Resources, Shape, TrainingRows
 from meta_models.learners.xgboost.booster import QuantisedRows, prepared_matrix
 from meta_models.learners.xgboost.matrix import BUILD_BYTES

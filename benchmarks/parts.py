@@ -25,7 +25,7 @@ from meta_models.analysis.attribution.contributions import explain, parts_of
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
 from meta_models.learners.xgboost.predictor import BoosterPredictor

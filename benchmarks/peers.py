@@ -32,10 +32,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.stretches import Stretch, features_of, matrix_of, packs
 from meta_models.features import column_names
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.inference.stretches import Stretch, features_of, matrix_of, packs
 from meta_models.metrics import SiteFigures
 
 Floats = NDArray[np.float64]

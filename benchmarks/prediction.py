@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 import xgboost as xgb
 
-from meta_models.dataset.chunks import rows_of_chunk
-from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.served import ServedTable, open_served

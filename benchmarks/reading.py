@@ -20,7 +20,7 @@ import xgboost as xgb
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.seam import Resources, TrainingRows
 from meta_models.learners.xgboost.booster import prepared_matrix
 from meta_models.progress import Progress

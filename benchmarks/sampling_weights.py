@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.metrics import METRICS, design_interval, effective_sample_size, heavy_row_share
 from meta_models.schema import GENE, SITE_CLASSES, SpliceClass
 

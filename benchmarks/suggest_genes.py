@@ -26,8 +26,8 @@ import polars as pl
 from scipy.stats import t as student
 
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
+from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.stretches import Stretch, features_of, packs
 from meta_models.estimators import GeneBatchEnsembleClassifier, MetaModelClassifier
 from meta_models.features import column_names

@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
+from meta_models.dataset.genes.whole_genes import choose_whole_genes
 from meta_models.dataset.positions import codes
-from meta_models.dataset.whole_genes import choose_whole_genes
 from meta_models.finished_run import read_run
+from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.gene_scoring import score_genes
-from meta_models.inference.overlap import TrainedOn
 from meta_models.metrics import SiteFigures, SiteResamples
 from meta_models.persistence import load_model
 from meta_models.pipeline import run_training

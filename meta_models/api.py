@@ -17,15 +17,16 @@ from meta_models.analysis.comparison.evaluate import standard_strata
 from meta_models.analysis.comparison.table import EvaluationTable, Headline
 from meta_models.analysis.runner import selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.built import BuiltFolder, is_built
+from meta_models.dataset.genes.whole_genes import choose_whole_genes
+from meta_models.dataset.plausibility.base_chromosomes import require_chromosomes
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reader import Dataset, open_dataset
-from meta_models.dataset.whole_genes import choose_whole_genes
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError, UsageError
+from meta_models.inference.checks.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.ensemble_model_loader import load
 from meta_models.inference.gene_scoring import score_genes
-from meta_models.inference.overlap import TrainedOn, refuse_overlap
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training

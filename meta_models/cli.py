@@ -135,7 +135,7 @@ class _Configured:
 _OVER_RUNS = (
     _OverRuns(
         "compare", "compare finished runs on the rows that they share", CompareConfig,
-        "meta_models.experiments.compare:compare_runs", several=True,
+        "meta_models.experiments.comparison.compare:compare_runs", several=True,
     ),
     _OverRuns(
         "distil", "fit one small model to the out-of-fold scores of a finished run", DistilConfig,
@@ -147,7 +147,7 @@ _OVER_RUNS = (
     ),
     _OverRuns(
         "track", "record a finished run in a tracker of experiments", TrackConfig,
-        "meta_models.experiments.tracking:track_run",
+        "meta_models.experiments.tracking.command:track_run",
     ),
     _OverRuns(
         "reproduce", "train a finished run again and say which files are equal", ReproduceConfig,
@@ -251,7 +251,7 @@ def _recorded(config: TrainingConfig) -> AbstractContextManager[None]:
     """Within the block a run is made, which is recorded afterwards where the configuration says so."""
     if config.track is None or config.out_dir is None or config.dry_run or config.plan_only:
         return nullcontext()
-    from meta_models.experiments.tracking import tracked_afterwards
+    from meta_models.experiments.tracking.command import tracked_afterwards
 
     return tracked_afterwards(config.track, config.out_dir)
 
@@ -279,7 +279,7 @@ def compare_command(arguments: argparse.Namespace) -> ExitCode:
     config = config_from(arguments, TrainingConfig)
     config.require_dataset()
     _set_up_logging(sys.stdout, everything=True, units=False)
-    from meta_models.experiments.strategies import compare_strategies
+    from meta_models.experiments.comparison.strategies import compare_strategies
 
     return compare_strategies(config)
 

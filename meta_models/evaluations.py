@@ -12,7 +12,7 @@ from meta_models.analysis.comparison.gene_ranking import gene_ranking
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_again
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.every_position import with_every_position
 from meta_models.inference.contenders import FoldScorer
@@ -88,6 +88,8 @@ def evaluate_external(
         frame = score_table(result.model, tables.external, positions, threads)
     else:
         frame, weighting = score_genes(result.model, tables.external_genes, shared, threads), "none"
+        called = tables.external_genes.title.removeprefix("On ")
+        folder.update(lines={**folder.manifest.lines, EXTERNAL: (called,)})
     best = best_base_overall(result.oof, shared, weighting=result.weighting)
     return save_evaluation(result, frame, shared, weighting, best, EXTERNAL, folder, combiner_frame=result.oof)
 

@@ -19,13 +19,13 @@ from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyse
 from meta_models.cluster import dask_farm
 from meta_models.config import TrainingConfig
 from meta_models.console import say
-from meta_models.dataset.files import INFO_FILE
-from meta_models.dataset.gene_table import GeneTable
+from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.files import INFO_FILE
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, UsageError
 from meta_models.evaluations import evaluate_external, evaluate_training_genes
@@ -226,7 +226,7 @@ def _opened(
     plan = _farmed(_plan(profile, config, budget, tables.positions), tables, farm)
     folder.update(environment=_environment(tables, beginnings, plan, config))
     began = beginnings.notes(tables.left_out, config)
-    lines = (*profile.lines(), plan.selected(), plan.device_line(), *plan.shard_lines(), *(note.text for note in began))
+    lines = (*profile.lines(), *plan.chosen_lines(), *plan.shard_lines(), *(note.text for note in began))
     for line in lines:
         logger.info("%s", line)
     notes = (*notes, *began)
@@ -240,8 +240,11 @@ def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFol
     check_features(tables, screened.features)
     folder.clear_earlier()
     _save_screening(screened, folder)
-    plan_lines = (plan.selected(), plan.device_line(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
-    folder.update(lines={"profile": plan.profile.lines(), "screening": _screening_lines(screened), "plan": plan_lines})
+    told = _screening_lines(screened, tables.dataset.info.evidence_features)
+    for line in told:
+        logger.info("%s", line)
+    plan_lines = (*plan.chosen_lines(), *plan.peak_lines(), *farm.lines(), *plan.shard_lines())
+    folder.update(lines={"profile": plan.profile.lines(), "screening": told, "plan": plan_lines})
     return screened
 
 
@@ -341,31 +344,27 @@ def _with_tables(
 ) -> TrainingTask:
     pool = _read_pool(tables.pool, work_dir)
     return dataclasses.replace(
-        task, pool=pool, trained=_trained_genes(tables), farm=farm, origins=beginnings.origins,
+        task, pool=pool, trained=TrainedGenes.of(tables.trained), farm=farm, origins=beginnings.origins,
         left_out=tuple(sorted(tables.left_out)),
     )  # fmt: skip
-
-
-def _trained_genes(tables: Tables) -> TrainedGenes | None:
-    if tables.trained is None:
-        return None
-    return TrainedGenes(tables.trained, tuple(describe_input(path).sha256 for path in tables.trained.files))
 
 
 def _save_screening(screened: Screened, folder: RunFolder) -> None:
     folder.write_text(SCREENING, screened.report.csv())
     folder.write_text(SCREENING_EXCLUDED, screened.report.excluded_text())
     folder.write_text(SCREENED_GENES, "".join(f"{gene}\n" for gene in screened.genes))
-    for line in _screening_lines(screened):
-        logger.info("%s", line)
 
 
-def _screening_lines(screened: Screened) -> tuple[str, ...]:
+def _screening_lines(screened: Screened, evidence: frozenset[str]) -> tuple[str, ...]:
     removed = ", ".join(screened.report.excluded) or "none"
     told = {finding.feature for finding in screened.report.suspicious()}
     reported = len(told.intersection(screened.features))
     counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
-    return (f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}",)
+    looked = f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}"
+    measured = sorted({f.feature for f in screened.report.kept_evidence()} & evidence)
+    if not measured:
+        return (looked,)
+    return looked, f"Kept although it tells much of the label, as evidence ({SCREENING}): {', '.join(measured)}"
 
 
 def _task(config: TrainingConfig, ready: _Ready, folder: RunFolder, ends_at: float | None) -> TrainingTask:

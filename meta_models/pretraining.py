@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.features import Recipe
-from meta_models.inference.overlap import TrainedOn
+from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.learners.gene_bridge import evidence_names, model_keys
-from meta_models.learners.genes_seam import GenePrepared, LabelledGene, TrainingGenes
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Shape
-from meta_models.learners.start import Start
+from meta_models.learners.seam.genes import GenePrepared, LabelledGene, TrainingGenes
+from meta_models.learners.seam.start import Start
 from meta_models.model import ModelInfo
 from meta_models.model.origin import started_from
 from meta_models.places import describe_input

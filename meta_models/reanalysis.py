@@ -19,10 +19,10 @@ from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.opening import DEMO, open_training_table
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.places import describe_input, require_inputs, table_path

@@ -130,6 +130,7 @@ def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
         whole_genes=sources.whole_genes,
         whole_genes_title=lines.get(WHOLE_GENES, (TITLE,))[0],
         external=sources.external,
+        external_rows=lines.get(EXTERNAL, ("its rows",))[0],
         external_lines=(f"External table: {config.eval_dataset}",) if sources.external is not None else (),
         artifacts=tuple(
             ArtifactCheck(name, record.bytes or 0, record.sha256 or "", verified=True)

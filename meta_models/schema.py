@@ -84,13 +84,17 @@ _ROW_INDEX = re.compile(
 
 
 class FeatureGroup(StrEnum):
-    """What a feature is made from. Base, derived and context features come from base scores."""
+    """What a feature is made from. Base, derived and context features come from base scores.
+
+    Evidence is what a built table says is measured beside them: no name alone makes a column that.
+    """
 
     BASE = "base"
     DERIVED = "probability-derived"
     CONTEXT = "context"
     KMER = "k-mer"
     GENOMIC = "genomic"
+    EVIDENCE = "evidence"
     OTHER = "other"
 
 

@@ -11,13 +11,13 @@ import polars as pl
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError, UsageError
 from meta_models.features import Recipe
 from meta_models.finished_run import FinishedRun, read_run
-from meta_models.inference.overlap import TrainedOn, copies_of, refuse_overlap
+from meta_models.inference.checks.overlap import TrainedOn, copies_of, refuse_overlap
 from meta_models.learners.registry import LEARNERS
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 from meta_models.model import FittedModel, SingleModel
 from meta_models.persistence import load_model
 from meta_models.places import TablePath

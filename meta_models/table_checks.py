@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.gene_table import GeneTable
+from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.inference.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
-from meta_models.inference.stretches import require_columns, require_same_recipe
+from meta_models.inference.checks.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
+from meta_models.inference.genome.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.result import Note
 from meta_models.schema import GENE

@@ -7,6 +7,7 @@ import logging
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.places import table_path
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_result
@@ -15,6 +16,7 @@ from meta_models.training.distillation.student import distil
 from meta_models.training.distillation.teacher import open_teacher
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.plan import Plan
+from meta_models.training.second_pass.planned import plan_twice
 from meta_models.training.second_pass.requirements import require_second_pass
 from meta_models.training.second_pass.train import train_twice
 from meta_models.training.several.learners import plan_units, train
@@ -26,8 +28,7 @@ def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Run
     """Train and save; units that were planned for others have been collected then."""
     teacher = task.config.teacher
     if task.config.second_pass:
-        genes = BuiltFolder.open(table_path(task.config.dataset)).genes
-        result = train_twice(require_second_pass(task.config, plan.strategy), task, genes)
+        result = train_twice(require_second_pass(task.config, plan.strategy), task, _genes(task.config))
     else:
         result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
     result = dataclasses.replace(result, left_out=task.left_out, notes=(*_choice(task.config), *result.notes, *notes))
@@ -40,9 +41,13 @@ def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Run
 def planned(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     """Write down the units of the run for ``meta-models unit``, and say how to go on."""
     units = UnitPlan(UnitPlan.folder_of(folder.path))
-    finished = plan_units(plan.strategy, task, units)
+    if task.config.second_pass:
+        strategy = require_second_pass(task.config, plan.strategy)
+        finished = plan_twice(strategy, task, _genes(task.config), units)
+    else:
+        finished = len(plan_units(plan.strategy, task, units)) == task.config.members
     folder.close_planned()
-    if len(finished) == task.config.members:
+    if finished:
         logger.info("Nothing is left to be done apart")
     else:
         count = len(units.units)
@@ -51,6 +56,10 @@ def planned(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
     logger.info(
         "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
     )
+
+
+def _genes(config: TrainingConfig) -> GeneFolder:
+    return BuiltFolder.open(table_path(config.dataset)).genes
 
 
 def _choice(config: TrainingConfig) -> tuple[Note, ...]:

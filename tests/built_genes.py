@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from meta_models.dataset.gene_columns import Gene, genes_to_arrow
+from meta_models.dataset.genes.columns import Gene, genes_to_arrow
 from meta_models.features import BaseTrack, EvidenceTrack, Recipe
 
 RECIPE = Recipe(

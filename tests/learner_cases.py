@@ -10,7 +10,7 @@ import numpy as np
 
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor, Prepared, Resources, TrainingRows
-from meta_models.learners.tables import ArrayTable
+from meta_models.learners.seam.tables import ArrayTable
 
 NAMES = tuple(name for name in LEARNERS if LEARNERS[name].traits.inputs == "rows")
 CLASSES = (0, 1, 2)

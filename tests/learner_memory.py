@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Resources, TrainingRows
 from meta_models.resources.heap import release_memory

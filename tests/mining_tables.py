@@ -11,7 +11,7 @@ from tables import make_frame, write_table
 from training_tasks import make_task
 
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from meta_models.learners.genes_seam import GeneTracks, LabelledGene, TrainingGenes
 from meta_models.learners.seam import FitJob
+from meta_models.learners.seam.genes import GeneTracks, LabelledGene, TrainingGenes
 
 FLANK = 12
 #: AGGTAA around a donor, TTCAGG around an acceptor: the site is the last of the first three, or the first after AG.

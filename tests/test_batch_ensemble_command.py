@@ -19,7 +19,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.cli import main
-from meta_models.experiments.strategies import compare_scores, verdict
+from meta_models.experiments.comparison.strategies import compare_scores, verdict
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 
 #: Files that hold dates, durations, measured peaks, hosts or paths.

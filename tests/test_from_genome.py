@@ -23,7 +23,7 @@ from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack, column_names
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.inference.genome_rows import open_genome_rows
+from meta_models.inference.genome.rows import open_genome_rows
 from meta_models.inference.prediction import run_prediction
 from meta_models.inference.verify import verify_model
 from meta_models.learners.motif_predictor import MotifPredictor
@@ -233,7 +233,7 @@ def _shifted(place: Place, folder: Path) -> str:
     [
         (lambda place, _: [f"alt={place.scores('alt')}", f"main={place.scores()}"], "main, alt, in this order"),
         (lambda place, _: [f"main={place.scores()}"], "main, alt, in this order"),
-        (lambda place, folder: [_rounded(place, folder), f"alt={place.scores('alt')}"], "another base model main"),
+        (lambda place, folder: [_rounded(place, folder), f"alt={place.scores('alt')}"], "differ in base model main"),
         (lambda place, folder: [_shifted(place, folder), f"alt={place.scores('alt')}"], "shift"),
     ],
 )
@@ -303,6 +303,9 @@ def test_a_built_folder_of_other_genes_is_scored_at_every_position(place: Place,
     rows = pl.read_csv(run / "external_evaluation.tsv", separator="\t")
     assert set(rows["rows"]) == {BuiltFolder.open(other).genes.positions}
     assert set(rows["population"]) == {"table"}
+    told = " ".join((run / "training_summary.txt").read_text().split())
+    assert "On the external table:" in told
+    assert "Mean AP of donor and acceptor on every position of all 12 genes:" in told
 
 
 def test_a_folder_built_otherwise_is_not_scored(place: Place, built: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tables import make_frame, write_table
 
 from meta_models.api import evaluate, load
 from meta_models.cli import main
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 from meta_models.reporting import WHOLE_GENES
 

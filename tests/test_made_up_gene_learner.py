@@ -16,14 +16,14 @@ from build_places import Place, make_place
 from meta_models import api
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.whole_genes import choose_whole_genes
+from meta_models.dataset.genes.whole_genes import choose_whole_genes
 from meta_models.errors import InputError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.learners.gene_bridge import tracks_of
-from meta_models.learners.genes_seam import Attributions, GenePredictor, GenePrepared, GeneTracks, TrainingGenes
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Fitted, Footprint, Learner, LearnerConfig, MalformedModel, Predictor, Traits
+from meta_models.learners.seam.genes import Attributions, GenePredictor, GenePrepared, GeneTracks, TrainingGenes
 from meta_models.model import EnsembleMetaModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.result import CALIBRATED, RAW, probability_columns

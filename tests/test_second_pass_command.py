@@ -12,19 +12,21 @@ import pytest
 from build_places import Place, digests, make_place
 
 from meta_models.analysis.framework.options import AnalysisConfig
+from meta_models.cli import main
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.stretches import Stretch, features_of
-from meta_models.errors import InputError, UsageError
+from meta_models.errors import ExitCode, InputError, UsageError
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.inference.genome.stretches import model_matrix
 from meta_models.inference.prediction import run_prediction
-from meta_models.inference.stretches import model_matrix
 from meta_models.inference.verify import verify_model
 from meta_models.metrics import Gain, Interval
 from meta_models.model import FittedModel
 from meta_models.pipeline import run_training
 from meta_models.reanalysis import analyse_run
+from meta_models.run_folder import UnitPlan
 from meta_models.training.second_pass import train as second_pass
 
 SMALL: dict[str, Any] = {
@@ -223,3 +225,26 @@ def test_a_built_folder_is_predicted_as_its_genome_is(place: Place, run: Path, b
     expected = predict(place, run, tmp_path / "genome.parquet")
     names = ["gene_id", "position", *CALIBRATED]
     assert found.select(names).equals(expected.join(found, on=["gene_id", "position"], how="semi").select(names))
+
+
+def test_a_run_that_others_do_the_units_of_equals_a_plain_one(
+    built: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(second_pass, "compare", lambda *_: gain(0.1))
+    planned, names = tmp_path / "planned", list[str]()
+    for again in (False, True, True):
+        train(built, planned, plan_only=True, resume=again)
+        units = list(UnitPlan.read(planned).units)
+        assert units
+        assert not {*units} & {*names}
+        names += units
+        assert main(["unit", str(planned), "1/1"]) == ExitCode.DONE
+    assert {name.rpartition("-")[0] for name in names} == {
+        *(f"fold-{fold}" for fold in range(3)), "final", "first-without-0-1", "first-without-0-2", "first-without-1-2",
+        *(f"second-fold-{fold}" for fold in range(3)), "second-final",
+    }  # fmt: skip
+    train(built, planned, plan_only=True, resume=True)
+    assert "Nothing is left to be done apart" in capsys.readouterr().out
+    train(built, planned, resume=True)
+    for name in ("model_multiclass.pkl", "oof_predictions.parquet"):
+        assert (planned / name).read_bytes() == (run / name).read_bytes()

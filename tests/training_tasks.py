@@ -13,7 +13,7 @@ from tables import write_table
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.profile import profile_dataset
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.seam import Resources
 from meta_models.run_folder import UnitStore
 from meta_models.training.fitting.task import TrainingTask

@@ -17,7 +17,7 @@ from meta_models.build.blocks.planning import Block
 from meta_models.build.config import BuildConfig
 from meta_models.build.description import dataset_info, describe_inputs, describe_plan, genes_table, report
 from meta_models.build.plan import Plan, make_plan
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import column_names
 from meta_models.progress import Progress

@@ -22,7 +22,7 @@ from meta_models.build.labels.sites import GeneLabels
 from meta_models.build.scores import parse_score_spec
 from meta_models.build.tracks.evidence_tracks import EvidenceOptions, open_all_evidence
 from meta_models.build.tracks.opening import ScoreOptions, Tracks, open_tracks
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.errors import InputError
 from meta_models.features import BaseTrack, Recipe
 from meta_models.names import chromosome_key
@@ -159,7 +159,7 @@ def _require_alike(recipe: Recipe, served: Recipe) -> None:
     if differences := recipe.differences(served):
         raise InputError(
             "Scores and evidence must be such as the model was trained on",
-            f"Found another {'; another '.join(differences)}",
+            f"They differ in {'; in '.join(differences)}",
             "Give tracks made in the same way (--score-floor leaves low scores out), or build and train with these",
         )
 

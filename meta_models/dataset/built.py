@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.places import TablePath

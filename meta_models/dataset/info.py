@@ -7,11 +7,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from meta_models.dataset.files import GENES_FOLDER, INFO_FILE
+from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
-from meta_models.features import Recipe
+from meta_models.features import Recipe, grouped_names
 from meta_models.local_paths import read_utf8
 from meta_models.names import chromosome_key
 from meta_models.places import TablePath
@@ -48,6 +49,11 @@ class DatasetInfo:
     assembly: str | None = None
     recipe: Recipe | None = None
     contigs: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def evidence_features(self) -> frozenset[str]:
+        """Columns that the builder of the table computed from evidence: named so by its recipe, not by their names."""
+        return frozenset(() if self.recipe is None else grouped_names(self.recipe).get("evidence", ()))
 
 
 def read_info(source: TablePath) -> DatasetInfo:

@@ -9,17 +9,18 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.base_chromosomes import require_chromosomes
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.demo import write_demo_table
-from meta_models.dataset.gene_table import GeneTable
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
+from meta_models.dataset.genes.table import GeneTable
+from meta_models.dataset.genes.whole_genes import WholeGenes, choose_whole_genes
 from meta_models.dataset.left_out import with_relatives, without_genes
+from meta_models.dataset.plausibility.base_chromosomes import require_chromosomes
 from meta_models.dataset.positions import Positions, choose_genes, read_positions
 from meta_models.dataset.profile import DatasetProfile, profile_dataset
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.thinning import thin_negatives
-from meta_models.dataset.whole_genes import WholeGenes, choose_whole_genes
 from meta_models.errors import UsageError
 from meta_models.places import TablePath, table_path
 from meta_models.schema import GENE
@@ -138,9 +139,14 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
         external=opened(config.eval_dataset, "eval"),
         genes=genes,
         external_genes=_external_genes(config, budget),
-        trained=BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None,
+        trained=trained_genes(config),
         left_out=table.left_out,
     )
+
+
+def trained_genes(config: TrainingConfig) -> GeneFolder | None:
+    """The genes of the training table, where a learner reads them whole."""
+    return BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None
 
 
 def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from meta_models.dataset.files import table_files
+from meta_models.dataset.reading.files import table_files
 from meta_models.errors import UsageError
 from meta_models.places import TablePath, place
 from meta_models.run_folder import MANIFEST_NAME, RunManifest

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from meta_models.dataset.coordinates import ignored_positions, require_whole, whole_columns
-from meta_models.dataset.files import Kind
-from meta_models.dataset.gene_groups import group_genes
-from meta_models.dataset.loci import merged, spans
-from meta_models.dataset.reader import Dataset
-from meta_models.dataset.repeats import refuse_repeats
-from meta_models.dataset.score_order import doubtful_scores
+from meta_models.dataset.genes.groups import group_genes
+from meta_models.dataset.genes.loci import merged, spans
+from meta_models.dataset.plausibility.coordinates import ignored_positions, require_whole, whole_columns
+from meta_models.dataset.plausibility.repeats import refuse_repeats
+from meta_models.dataset.plausibility.score_order import doubtful_scores
+from meta_models.dataset.reading.files import Kind
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.names import chromosome_keys, plain
 from meta_models.schema import (
@@ -65,7 +65,7 @@ class Positions:
         How many families were joined into groups, and why; empty where none was.
     group_of : mapping of str to str
         Name of the group of each ``family`` that was joined with others, as
-        :func:`~meta_models.dataset.gene_groups.group_genes` says.
+        :func:`~meta_models.dataset.genes.groups.group_genes` says.
     """
 
     frame: pl.DataFrame
@@ -121,7 +121,7 @@ class Positions:
         return set(self.frame["family"].unique().cast(pl.String).to_list())
 
     def loci(self) -> tuple[str, ...]:
-        """Stretches of the genome that the genes are from, as :class:`~meta_models.dataset.loci.Locus` writes them."""
+        """Stretches of the genome that the genes are from, as `~meta_models.dataset.genes.loci.Locus` writes them."""
         return merged(spans(self.frame, pl.Series(self.codes(GENE))))
 
 

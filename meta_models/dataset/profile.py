@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.places import place
 from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup

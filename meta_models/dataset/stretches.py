@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.features import FeatureBlock, Recipe, packed_features
 
 #: Positions whose features are computed in one go, and bases of the genes that are held for it.

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.files import Kind
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.files import Kind
+from meta_models.dataset.reading.reader import Dataset
 
 _ALL_ROWS = slice(None)
 

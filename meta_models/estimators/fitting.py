@@ -12,7 +12,7 @@ from meta_models.config import TrainingConfig
 from meta_models.estimators.rows import Floats, TrainingRows
 from meta_models.learners import seam
 from meta_models.learners.seam import FitJob, Fitted, Resources, Shape
-from meta_models.learners.tables import ArrayTable
+from meta_models.learners.seam.tables import ArrayTable
 from meta_models.model import Calibrator, ModelInfo, SingleModel
 from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, BaseModel, base_models

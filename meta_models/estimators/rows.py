@@ -14,8 +14,8 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from meta_models.dataset.files import as_text
 from meta_models.dataset.positions import MAX_WEIGHT
+from meta_models.dataset.reading.files import as_text
 from meta_models.errors import MetaModelsError
 from meta_models.names import gene_key
 from meta_models.schema import CLASS_NAMES, CLASSES

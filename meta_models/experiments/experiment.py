@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
-from meta_models.experiments.compare import TableComparison, compared, comparison_files, lines_of
+from meta_models.experiments.comparison.compare import compared, comparison_files, lines_of
+from meta_models.experiments.comparison.outcome import TableComparison
 from meta_models.experiments.experiment_file import Experiment, Variant, read_experiment, shown
 from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from meta_models.errors import UsageError
-from meta_models.experiments.measures import MEASURES, Measured
+from meta_models.experiments.comparison.measures import MEASURES, Measured
 from meta_models.finished_run import FinishedRun
 
 _EXAMPLE = "- {gate: overfitting, at_most: 1.05}"
@@ -35,7 +35,7 @@ class Gate(BaseModel):
     Attributes
     ----------
     gate : str
-        Name in :data:`meta_models.experiments.measures.MEASURES`.
+        Name in :data:`meta_models.experiments.comparison.measures.MEASURES`.
     above, at_least, at_most : float or None
         The figure must keep all of those that are given.
     """

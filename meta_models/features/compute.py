@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from meta_models.errors import InputError
 from meta_models.features.group import Column
 from meta_models.features.inputs import N_CODE, Floats32, Inputs, Piece, Span
-from meta_models.features.layout import Part
+from meta_models.features.layout import Part, runs_of
 from meta_models.features.recipe import Recipe
 from meta_models.features.tile import Tile
 
@@ -158,8 +158,11 @@ def _parts(piece: Piece, flank: int) -> Iterator[Part]:
     for start in range(0, inner, _TILE):
         stop = min(start + _TILE, inner)
         wanted = None if rows is None else rows[slice(*np.searchsorted(rows, [start, stop]))]
-        if wanted is None or len(wanted):
-            yield Part(start, stop, wanted)
+        if wanted is None:
+            yield Part(start, stop)
+        elif len(wanted):
+            runs = runs_of(wanted)
+            yield Part(start, stop, runs=runs) if runs else Part(start, stop, wanted)
 
 
 def _checked_rows(rows: NDArray[np.int64], inner: int) -> NDArray[np.int64]:

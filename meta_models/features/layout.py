@@ -22,21 +22,40 @@ class Part:
     start, stop : int
         Counted from the first inner position of the piece.
     rows : ndarray of int64 or None
-        Wanted positions, counted alike; all where None.
+        Wanted positions, counted alike; those of `runs` where None.
+    runs : tuple of (int, int), optional
+        Runs of wanted positions where `rows` is None: first one and end, counted alike. All positions are one run
+        where it is not given.
     """
 
     start: int
     stop: int
     rows: NDArray[np.int64] | None = None
+    runs: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            object.__setattr__(self, "runs", ((self.start, self.stop),))
 
     @property
     def count(self) -> int:
         """Number of wanted positions."""
-        return self.stop - self.start if self.rows is None else len(self.rows)
+        return sum(last - first for first, last in self.runs) if self.rows is None else len(self.rows)
 
     def wanted(self) -> NDArray[np.int64]:
         """Wanted positions, counted from the first inner position of the piece, (count,)."""
-        return np.arange(self.start, self.stop) if self.rows is None else self.rows
+        if self.rows is not None:
+            return self.rows
+        return np.concatenate([np.arange(first, last) for first, last in self.runs])
+
+
+def runs_of(rows: NDArray[np.int64]) -> tuple[tuple[int, int], ...] | None:
+    """First position and end of each run of neighbours among `rows`; None where the runs are short on average."""
+    breaks = np.flatnonzero(rows[1:] != rows[:-1] + 1) + 1
+    if len(rows) < _RUN * (len(breaks) + 1):
+        return None
+    firsts, lasts = rows[np.append(0, breaks)], rows[np.append(breaks, len(rows)) - 1]
+    return tuple(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
 
 
 class Layout:
@@ -49,13 +68,16 @@ class Layout:
     """
 
     def __init__(self, parts: Sequence[Part], margin: int) -> None:
-        places, runs, begin = [], [], margin
+        places: list[NDArray[np.int64]] = []
+        runs: list[tuple[int, int]] = []
+        begin = margin
         for part in parts:
-            places.append(part.wanted() + (begin - part.start))
-            runs.append((begin, begin + part.stop - part.start))
+            shift = begin - part.start
+            places.append(part.wanted() + shift)
+            runs += ((first + shift, last + shift) for first, last in part.runs)
             begin += part.stop - part.start + 2 * margin
         self.where: NDArray[np.int64] = np.concatenate(places)
-        whole = all(part.rows is None for part in parts) and len(self.where) >= _RUN * len(parts)
+        whole = all(part.rows is None for part in parts) and len(self.where) >= _RUN * len(runs)
         self._runs = runs if whole else None
 
     def take(self, values: NDArray[Any], shift: int = 0) -> NDArray[Any]:

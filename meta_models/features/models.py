@@ -29,10 +29,9 @@ class ModelsGroup(Group):
         """Four columns a kind."""
         if len(tile.inputs.models) == 1:
             return
-        take = tile.layout(tile.reach).take
+        of_models = [tile.log_odds(track) for track in tile.inputs.models]
         for kind, name in enumerate(("donor", "acceptor")):
-            odds = [take(tile.log_odds(track)[kind]) for track in tile.inputs.models]
-            for statistic, values in _statistics(odds):
+            for statistic, values in _statistics([odds[kind] for odds in of_models]):
                 yield f"models_{name}_{statistic}", values
 
 

@@ -13,8 +13,8 @@ from meta_models.errors import InputError
 from meta_models.features.inputs import N_CODE, SMALLEST, BaseTrack, Floats32, Floats64, Inputs, Piece, Span
 from meta_models.features.layout import Layout, Part
 
-#: Share of scores above the lowest one up to which their logarithms alone are taken.
-_FEW = 0.3
+#: Bases whose log odds are computed at a time: the arrays stay in the processor's cache.
+_CACHED = 4096
 
 
 class Tile:
@@ -41,7 +41,6 @@ class Tile:
         self._parts, self.inputs, self._flank, self.reach = parts, inputs, flank, reach
         self.count = sum(part.count for _, part in parts)
         self._layouts: dict[int, Layout] = {}
-        self._log_odds: dict[str, Floats64] = {}
 
     def layout(self, margin: int) -> Layout:
         """Where the wanted positions stand in strips with `margin` bases around each part."""
@@ -68,19 +67,23 @@ class Tile:
         return self._strip([piece.evidence[name] for piece, _ in self._parts], margin, np.nan).T.copy()
 
     def log_odds(self, track: BaseTrack) -> Floats64:
-        """Log odds of donor and acceptor of a base model, float64 (2, strip), with margin `reach`."""
-        if track.key not in self._log_odds:
-            self._log_odds[track.key] = log_odds(self.scores(track.key, self.reach), track.lowest)
-        return self._log_odds[track.key]
+        """Log odds of donor and acceptor of a base model at the wanted positions, float64 (2, count)."""
+        take = self.layout(0).take
+        return log_odds(np.stack([take(kind) for kind in self.scores(track.key, 0)]), track.lowest)
 
     @cached_property
     def mean_log_odds(self) -> Floats32:
         """Mean over the base models of the log odds of donor and acceptor, float32 (2, strip), with margin `reach`."""
-        tracks = self.inputs.models
-        total = self.log_odds(tracks[0])
-        for track in tracks[1:]:
-            total = total + self.log_odds(track)
-        return (total / len(tracks)).astype(np.float32)
+        scores = [self.scores(track.key, self.reach) for track in self.inputs.models]
+        mean = np.empty_like(scores[0])
+        for start in range(0, len(mean[0]), _CACHED):
+            here = slice(start, start + _CACHED)
+            odds = [log_odds(of[:, here], track.lowest) for of, track in zip(scores, self.inputs.models, strict=True)]
+            total = odds[0]
+            for more in odds[1:]:
+                total += more
+            mean[:, here] = np.divide(total, len(odds), out=total)
+        return mean
 
     def narrowed(self, values: NDArray[Any], margin: int) -> NDArray[Any]:
         """Those of `values` (strip,), with margin `reach`, that a strip with the smaller `margin` holds."""
@@ -105,16 +108,6 @@ class Tile:
 
 def log_odds(scores: Floats32, lowest: float) -> Floats64:
     """Log odds of scores, those below `lowest` and above 1 - 1e-6 taken for these."""
-    flat = scores.ravel()
-    above = np.flatnonzero(flat >= np.float32(lowest))
-    if len(above) > _FEW * len(flat):
-        return _log_odds(scores, lowest)
-    values = np.full(len(flat), _log_odds(np.zeros(1, np.float32), lowest)[0])
-    values[above] = _log_odds(flat[above], lowest)
-    return values.reshape(scores.shape)
-
-
-def _log_odds(scores: Floats32, lowest: float) -> Floats64:
     values = scores.astype(np.float64)
     np.clip(values, lowest, 1 - SMALLEST, out=values)
     np.divide(values, 1 - values, out=values)

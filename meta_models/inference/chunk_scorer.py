@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.positions import require_weights
 from meta_models.errors import InputError
+from meta_models.inference.checks.seen import SEEN, SeenRows
 from meta_models.inference.prior import PriorCorrection
-from meta_models.inference.seen import SEEN, SeenRows
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, RAW, probability_columns

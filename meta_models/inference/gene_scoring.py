@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_columns import Gene
-from meta_models.dataset.genes import GeneEntry
-from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.genes.columns import Gene
+from meta_models.dataset.genes.folder import GeneEntry
+from meta_models.dataset.genes.whole_genes import WholeGenes
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.dataset.stretches import Stretch, features_of, packs
-from meta_models.dataset.whole_genes import WholeGenes
 from meta_models.features import Recipe
 from meta_models.inference.contenders import FoldScorer, layer_columns
-from meta_models.inference.stretches import model_matrix, needed, require_columns
+from meta_models.inference.genome.stretches import model_matrix, needed, require_columns
 from meta_models.model import FittedModel
 from meta_models.progress import Progress
 from meta_models.result import SCREENED

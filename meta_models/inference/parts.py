@@ -11,8 +11,8 @@ from typing import Self
 
 import polars as pl
 
-from meta_models.dataset.chunks import rows_of_chunk
-from meta_models.dataset.read_ahead import side_by_side
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.read_ahead import side_by_side
 from meta_models.errors import WriteError
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.progress import Progress

@@ -14,30 +14,30 @@ import polars as pl
 from meta_models.build.scores import parse_score_spec
 from meta_models.cluster import dask_farm
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.read_ahead import shares
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.read_ahead import shares
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.inference.checks.drift import DriftReport, check_drift
+from meta_models.inference.checks.seen import SEEN
 from meta_models.inference.chunk_scorer import APPLIED, CORRECTED, ChunkScorer
 from meta_models.inference.config import PredictConfig
-from meta_models.inference.drift import DriftReport, check_drift
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
-from meta_models.inference.genome_rows import open_built_rows, open_genome_rows
-from meta_models.inference.outputs import write_rows
-from meta_models.inference.parts import Parts
-from meta_models.inference.prediction_report import is_finished, report_path, write_report
-from meta_models.inference.prior import PriorCorrection, choose_prior
-from meta_models.inference.seen import SEEN
-from meta_models.inference.selective import selective_figures
-from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
-from meta_models.inference.shards import ShardWork, score_apart
-from meta_models.inference.track_positions import TrackPositions
-from meta_models.inference.tracks import (
+from meta_models.inference.genome.rows import open_built_rows, open_genome_rows
+from meta_models.inference.genome.track_positions import TrackPositions
+from meta_models.inference.genome.tracks import (
     chosen_formats,
     read_chrom_sizes,
     require_tracks,
     track_files,
     write_tracks,
 )
+from meta_models.inference.outputs import write_rows
+from meta_models.inference.parts import Parts
+from meta_models.inference.prediction_report import is_finished, report_path, write_report
+from meta_models.inference.prior import PriorCorrection, choose_prior
+from meta_models.inference.selective import selective_figures
+from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
+from meta_models.inference.shards import ShardWork, score_apart
 from meta_models.model import FittedModel
 from meta_models.places import table_path
 from meta_models.progress import Progress

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.chunks import rows_of_chunk
-from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.read_ahead import shares, side_by_side
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.files import Kind
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
+from meta_models.dataset.reading.reader import Dataset
+from meta_models.inference.checks.overlap import require_genes
 from meta_models.inference.contenders import FoldScorer, layer_columns
-from meta_models.inference.overlap import require_genes
 from meta_models.model import FittedModel
 from meta_models.model.inputs import as_matrix, reads_whole_genes, resolve_columns
 from meta_models.names import known_as

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.inference.checks.seen import SEEN
 from meta_models.inference.chunk_scorer import APPLIED, BASE
-from meta_models.inference.seen import SEEN
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT
 from meta_models.metrics import average_precision
 from meta_models.result import CALIBRATED, probability_columns

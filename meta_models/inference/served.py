@@ -10,10 +10,10 @@ from typing import Protocol
 
 import polars as pl
 
-from meta_models.dataset.coordinates import WHOLE, require_whole
-from meta_models.dataset.files import Kind
 from meta_models.dataset.info import DatasetInfo
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.plausibility.coordinates import WHOLE, require_whole
+from meta_models.dataset.reading.files import Kind
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.model.inputs import require_numbers, resolve_columns
 from meta_models.places import TablePath, describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT

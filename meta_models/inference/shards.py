@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from meta_models.dataset.read_ahead import shares
+from meta_models.dataset.reading.read_ahead import shares
 from meta_models.errors import InputError
 from meta_models.inference.chunk_scorer import ChunkScorer
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support

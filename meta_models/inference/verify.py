@@ -13,22 +13,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, UnsafeModelFile
 from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.inference.ensemble_model_loader import resolve
-from meta_models.learners.genes_seam import N_CODE, GeneTracks
 from meta_models.learners.seam import LEAST_VALUE
+from meta_models.learners.seam.genes import N_CODE, GeneTracks
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.model.first_pass import FirstPass
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
-
-if TYPE_CHECKING:
-    pass
 
 #: Limits of the isolated process: CPU seconds, and bytes of address space beyond what the interpreter holds already.
 CPU_SECONDS = 60
@@ -36,6 +32,7 @@ MEMORY = 4_000_000_000
 _WALL_SECONDS = 4 * CPU_SECONDS
 _SHOWN = 5
 _ROWS = 64
+_OF_MEMBERS = " of members"
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,8 @@ class ModelFacts:
         Trees of all members; 0 where there are none.
     learners : sequence of str
         What the members were fitted with.
+    calibration : sequence of str
+        Kinds of the calibrators; of a combination without any, those of its members.
     isolated : bool
         Whether it was loaded and used in a process of its own.
     recipe : str
@@ -150,12 +149,21 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         families=len(info.families),
         base_models=info.base_models,
         weighting=info.weighting,
-        calibration=() if model.calibrators is None else tuple(c.kind for c in model.calibrators),
+        calibration=_calibration(model),
         versions=dict(info.versions),
         entries=dict(file.entries),
         recipe="" if info.recipe is None else _recipe(info.recipe),
         first_pass="" if info.first_pass is None else _first_pass(info.first_pass),
     )
+
+
+def _calibration(model: FittedModel) -> tuple[str, ...]:
+    """Kinds of the calibrators of the whole; of a combination that has none, each kind that its members have."""
+    if model.calibrators is not None:
+        return tuple(calibrator.kind for calibrator in model.calibrators)
+    members = model.members if isinstance(model, EnsembleMetaModel) else ()
+    kinds = dict.fromkeys(kind.removesuffix(_OF_MEMBERS) for member in members for kind in _calibration(member))
+    return tuple(kind + _OF_MEMBERS for kind in kinds)
 
 
 def _first_pass(first: FirstPass) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
 from meta_models.learners.seam import Shape, Traits, Tune
-from meta_models.learners.start import more_rounds
+from meta_models.learners.seam.start import more_rounds
+from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 
 #: What CatBoost keeps of a row, beside its bins.
 _ROW_BYTES = 150

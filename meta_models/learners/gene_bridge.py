@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta_models.dataset.gene_columns import Gene
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.columns import Gene
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.features import EvidenceTrack, Recipe
-from meta_models.learners.genes_seam import NOT_LABELLED, GeneTracks, LabelledGene
+from meta_models.learners.seam.genes import NOT_LABELLED, GeneTracks, LabelledGene
 
 
 @dataclass(frozen=True)

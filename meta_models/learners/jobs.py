@@ -33,10 +33,10 @@ def rows_trained_on(
     given = job.weights if job.weights is not None else weights
     rows = np.flatnonzero(job.train if given is None else job.train & (given > 0))
     counted = np.ones(len(rows)) if given is None else given[rows].astype(np.float64)
-    return rows, counted / _mean_of_rarest(classes[rows], counted) if len(rows) else counted
+    return rows, counted / mean_of_rarest(classes[rows], counted) if len(rows) else counted
 
 
-def _mean_of_rarest(classes: NDArray[np.integer | np.bool_], counted: NDArray[np.float64]) -> float:
+def mean_of_rarest(classes: NDArray[np.integer | np.bool_], counted: NDArray[np.float64]) -> float:
     """Mean weight of the rows of the class that weighs least."""
     numbers = classes.astype(np.int64)
     rows, totals = np.bincount(numbers), np.bincount(numbers, counted)

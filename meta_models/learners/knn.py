@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample

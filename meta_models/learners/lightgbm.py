@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.extras import required
+from meta_models.learners.jobs import CLASSES
 from meta_models.learners.loss_options import LossConfig
 from meta_models.learners.losses import focal_gradients, focal_loss, focal_scale
+from meta_models.learners.pace import Pace
 from meta_models.learners.seam import Shape, Traits, Tune
-from meta_models.learners.start import more_rounds
+from meta_models.learners.seam.start import more_rounds
+from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 
 #: Log-odds that all rounds together must be able to move a score by.
 _REACH = 10.0
@@ -26,6 +28,8 @@ _HISTOGRAM_BYTES = 16
 _ROW_BYTES = 380
 #: What it takes for itself.
 _FIXED_BYTES = 3_000_000
+#: A tree of 63 leaves on half of the features.
+_TREE = Pace(1.5e-3, 3e-9)
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.
 _DATASET = {
     "max_bin": 256, "min_data_in_bin": 1, "feature_pre_filter": False, "enable_bundle": False,
@@ -123,6 +127,10 @@ class LightGBM(BinnedTreeLearner):
         trees = [_code_tree(text) for text in _tree_texts(booster.model_to_string(num_iteration=kept))]
         losses = {name: tuple(next(iter(found.values()))) for name, found in curves.items()}
         return Grown(trees, task.begins_at, losses, _facts(task, config, kept, losses))
+
+    def cpu_seconds(self, shape: Shape, config: LightGBMConfig) -> float:
+        """Of all trees."""
+        return _TREE.seconds(shape, CLASSES * config.n_estimators)
 
     def nodes(self, shape: Shape, config: LightGBMConfig) -> int:  # noqa: ARG002
         """Full trees of so many leaves."""

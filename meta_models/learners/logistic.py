@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.dataset.chunks import CHUNK_BYTES, reading_bytes
+from meta_models.dataset.reading.chunks import CHUNK_BYTES, reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
     ArrayLearner,
@@ -22,6 +22,7 @@ from meta_models.learners.arrays import (
 )
 from meta_models.learners.jobs import CLASS_WEIGHTS, CLASSES, ClassWeights, RowsPrepared, bytes_of_sample
 from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve
+from meta_models.learners.pace import Pace
 from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
 from meta_models.learners.seam import (
     FitJob,
@@ -96,6 +97,10 @@ class LogisticPredictor(ArrayPredictor):
         return sums
 
 
+#: A fit.
+_FIT = Pace(0.1, 4e-7)
+
+
 class Logistic(ArrayLearner):
     """Logistic regression; the penalty is on the scale of mean losses, so weights matter by their ratios alone."""
 
@@ -113,6 +118,10 @@ class Logistic(ArrayLearner):
         scaling = 3 * min(CHUNK_BYTES, 4 * shape.rows * shape.features)
         building = held + max(reading + scaling, bytes_of_sample(shape))
         return Footprint(held, building, max(solving, reading), 100 * CLASSES * shape.features + 100_000)
+
+    def cpu_seconds(self, shape: Shape, config: LogisticConfig) -> float:  # noqa: ARG002
+        """Of the iterations that it takes, of which there are fewer than may be."""
+        return _FIT.seconds(shape, 1)
 
     @contextmanager
     def prepare(

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meta_models.learners.binned_trees import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 from meta_models.learners.jobs import balanced
 from meta_models.learners.seam import Shape, Traits, Tune
+from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 
 #: Bytes of a node in scikit-learn and in the forms of conversion (``python benchmarks/footprints.py``).
 _NODE_BYTES = 220

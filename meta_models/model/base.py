@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.features import Recipe
-from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.seam import Matrix
+from meta_models.learners.seam.genes import GeneTracks
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.first_pass import FirstPass
 from meta_models.model.inputs import Rows, open_rows, require_gene_columns
@@ -57,7 +57,7 @@ class ModelInfo:
     sketches : mapping of str to FeatureSketch
         The distribution of each feature in training, with the weights of the rows; empty where that is not known.
     loci : tuple of str
-        Stretches of the genome that the genes were from, as :class:`~meta_models.dataset.loci.Locus` writes them;
+        Stretches of the genome that the genes were from, as :class:`~meta_models.dataset.genes.loci.Locus` writes them;
         sorted, each once; empty where that is not known.
     recipe : Recipe or None
         How the columns were computed from genome and scores; None where the table did not say.

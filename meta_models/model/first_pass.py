@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.dataset.stretches import PACK_ROWS, Stretch, features_of, matrix_of, packs
 from meta_models.features import GROUPS, N_CODE, BaseTrack, Piece, Recipe, column_names
 from meta_models.features import packed_features as features_of_pieces

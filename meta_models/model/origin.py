@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from meta_models.dataset.loci import Locus, merged
+from meta_models.dataset.genes.loci import Locus, merged
 from meta_models.model.base import Json, ModelInfo
 
 #: In ``ModelInfo.provenance``: the models that it went on from, the last one first.

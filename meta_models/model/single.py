@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meta_models.learners.genes_seam import GenePredictor
 from meta_models.learners.seam import Matrix, Predictor
+from meta_models.learners.seam.genes import GenePredictor
 from meta_models.model.base import FittedModel, ModelInfo, Probabilities
 from meta_models.model.calibrators import Calibrator
 

@@ -29,7 +29,7 @@ from meta_models.run_folder.manifest import (
 )
 from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import install_signal_handlers
-from meta_models.run_folder.unit_plan import Recorded, Recording, UnitPlan
+from meta_models.run_folder.unit_plan import Recorded, Recording, UnitPlan, unless_recorded
 from meta_models.run_folder.units import UnitHit, UnitKey, UnitMiss, UnitStore
 from meta_models.run_folder.work_files import Order, PickledFile, do_order
 from meta_models.run_folder.writers import (
@@ -78,6 +78,7 @@ __all__ = [
     "requirements_lock",
     "scratch_folder",
     "shared_lock",
+    "unless_recorded",
     "verify_parquet",
     "write_parquet",
 ]

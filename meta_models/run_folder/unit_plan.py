@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,11 +26,20 @@ from meta_models.workers import Ended, Executor, Farm, Portable
 
 _FOLDER, _NAME = ".plan", "plan.json"
 _SHOWN = 4
+Result = TypeVar("Result")
 _PLAN_FIRST = "Plan the run first: meta-models train ... --plan-only"
 
 
 class Recorded(Exception):
     """Units were written down: what would come of them is not there yet."""
+
+
+def unless_recorded(work: Callable[[], Result]) -> Result | None:
+    """What comes of `work`; None where its units were written down instead."""
+    try:
+        return work()
+    except Recorded:
+        return None
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import analysis_needs, selected
-from meta_models.dataset.opening import named_tables, open_training_table, require_one_meaning
+from meta_models.dataset.opening import named_tables, open_training_table, require_one_meaning, trained_genes
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
-from meta_models.learners.registry import LEARNERS
 from meta_models.places import describe_input
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
 from meta_models.resources.blas import one_blas_thread
@@ -32,8 +31,9 @@ from meta_models.search.space import LearnerSpace, read_space
 from meta_models.search.study import Budget, search
 from meta_models.search.trials import Trial, trial_table, winner_of
 from meta_models.training.fitting.folds import Folds, make_folds
-from meta_models.training.fitting.task import TrainingTask
+from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.requirements import require_learnable
 from meta_models.training.screening.table import screen_table
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,7 @@ def run_tune(config: TuneConfig) -> ExitCode:
         As its subclasses say; the folder keeps every fold of every trial that was finished.
     """
     require_optuna()
-    for name in config.learners:
-        LEARNERS[name].require_library()
+    require_learnable(config)
     selected(config)
     require_one_meaning(config.dataset)
     spaces = read_space(config)
@@ -120,9 +119,10 @@ def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: P
         table = open_training_table(config, work_dir)
         dataset, positions = table.dataset, table.positions
         split = keep_out(dataset, positions, config)
+        genes = TrainedGenes.of(trained_genes(config))
         searched, own = split.searched
         folder.update(inputs=tuple(describe_input(file.origin) for file in dataset.files))
-        plan = _plan(config, spaces, split, budget)
+        plan = _plan(config, spaces, split, budget, genes)
         folder.update(environment=describe_environment(threads=plan.cpus.count, device=plan.device.name))
         kept = f"{len(split.genes):,} of {positions.frame[GENE].n_unique():,} genes are kept out of the search"
         for line in (*plan.profile.lines(), kept, plan.device_line()):
@@ -136,17 +136,18 @@ def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: P
         excluded=screened.excluded, screened=screened.rows,
         input_hashes=tuple(record.sha256 for record in folder.manifest.inputs), units=folder.units,
         strategy_reason="trials are single models", budget=budget.bytes, predicted_peak=plan.predicted_peak,
-        threads=plan.cpus.count, device=plan.device.name, run_path=folder.path,
+        threads=plan.cpus.count, device=plan.device.name, run_path=folder.path, trained=genes,
     )  # fmt: skip
     room = len(spaces) if sum(plan.learner_peaks.values()) <= budget.bytes else 1
     return _Ready(split, task, make_folds(own, config), room)
 
 
-def _plan(config: TuneConfig, spaces: Spaces, split: Split, budget: MemoryBudget) -> Plan:
+def _plan(config: TuneConfig, spaces: Spaces, split: Split, budget: MemoryBudget, genes: TrainedGenes | None) -> Plan:
     """The plan of the largest trial."""
     largest = {name: space.largest for name, space in spaces.items()}
     one = config.for_trials.model_copy(update={"sections": largest})
-    profile, cpus = profile_dataset(*split.searched), cpu_limit(config.threads)
+    profile = profile_dataset(*split.searched, trained=None if genes is None else genes.folder)
+    cpus = cpu_limit(config.threads)
     return make_plan(profile, one, budget, cpus, needs=analysis_needs(profile, one, cpus.count))
 
 

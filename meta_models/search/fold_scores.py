@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, LearnerConfig, Prepared, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.run_folder.writers import digest
 from meta_models.schema import CLASSES, SITE_CLASSES
 from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.gene_inputs import read_by_learner
 from meta_models.training.fitting.motif_columns import motif_columns
 from meta_models.training.fitting.one_vs_rest import held_out_jobs, one_of_each_fold
 from meta_models.training.fitting.preparation import Preparation
@@ -81,7 +82,7 @@ class FoldScorer:
     def __init__(self, task: TrainingTask, folds: Folds, *, room: int) -> None:
         self._task, self._folds, self._room = task, folds, room
         self._held: dict[str, _Held] = {}
-        self._rows: TrainingRows | TrainingGenes | None = None
+        self._rows: dict[str, TrainingRows | TrainingGenes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +90,7 @@ class FoldScorer:
     def __exit__(self, *error: object) -> None:
         for name in list(self._held):
             self._let_go(name)
-        self._rows = None
+        self._rows.clear()
 
     def score(self, learner: str, section: LearnerConfig, fold: int) -> FoldScore:
         """That of `learner` with the options `section` in `fold`, as it was kept, or computed now."""
@@ -145,9 +146,11 @@ class FoldScorer:
         return found, held.processes
 
     def _prepare(self, task: TrainingTask) -> Preparation:
-        self._rows = self._rows or task_rows(task, audit_task(task))
+        inputs = task.config.learner.traits.inputs
+        if inputs not in self._rows:
+            self._rows[inputs] = task_rows(task, audit_task(task))
         motifs = motif_columns(task, one_of_each_fold(task_problem(task, self._folds)))
-        return Preparation(task.config.learner, self._rows, task.config.section, task.resources, motifs)
+        return Preparation(task.config.learner, self._rows[inputs], task.config.section, task.resources, motifs)
 
     def _make_room(self, name: str) -> None:
         self._let_go(name)
@@ -161,7 +164,8 @@ class FoldScorer:
 
     def _task_of(self, learner: str, section: LearnerConfig) -> TrainingTask:
         task = Contestant(learner, None, learner).task(self._task)
-        return replace(task, config=task.config.model_copy(update={"sections": {learner: section}}))
+        own = replace(task, config=task.config.model_copy(update={"sections": {learner: section}}))
+        return read_by_learner(own)
 
 
 def _key(task: TrainingTask, jobs: Sequence[FitJob]) -> UnitKey:

@@ -13,14 +13,14 @@ from meta_models.analysis.comparison.evaluate import best_base_overall
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.choice import SINGLE
 from meta_models.dataset.built import BuiltFolder, is_built
+from meta_models.dataset.genes.whole_genes import choose_whole_genes
 from meta_models.dataset.opening import is_built_in
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import Dataset
-from meta_models.dataset.whole_genes import choose_whole_genes
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.evaluations import save_evaluation
-from meta_models.experiments.differences import Comparison, Difference, differences_to
-from meta_models.experiments.rows import SharedRows, shared_rows
+from meta_models.experiments.comparison.differences import Comparison, Difference, differences_to
+from meta_models.experiments.comparison.rows import SharedRows, shared_rows
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.inference.scoring import score_table
 from meta_models.learners.seam import LearnerConfig

@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from meta_models.choice import SINGLE
 from meta_models.config import PositiveInt, TrainingConfig
 from meta_models.config.base import OfModel, OfResources
-from meta_models.learners.registry import AUTO, LEARNERS
+from meta_models.learners.registry import AUTO
 from meta_models.local_paths import LocalPath
 
-#: Options of ``train`` that a search has no use for: its trials are single models of rows, and one learner wins.
+#: Options of ``train`` that a search has no use for: its trials are single models, and one learner wins.
 NOT_SEARCHED = (
     "eval_dataset", "oof_dataset", "dry_run", "track", "mine_negatives", "mining_rounds", "mined_per_site",
     "max_features", "variants", "teacher", "distributed", "plan_only", "combine", "optimiser", "keep_combination",
@@ -72,7 +72,6 @@ class TuneConfig(TrainingConfig):
             )
         if AUTO in self.learners:
             raise ValueError(f"learners must be named: a search compares them itself, found {AUTO}")
-        genes = [name for name in self.learners if LEARNERS[name].traits.inputs == "genes"]
-        if genes:
-            raise ValueError(f"learners must be of rows: {genes[0]} reads whole genes")
+        if self.reads_genes and self.whole_genes == "off":
+            raise ValueError("whole_genes must not be off: a learner of genes is judged on every position of them")
         return self

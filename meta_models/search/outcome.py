@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from meta_models.analysis.comparison.table import shown
-from meta_models.experiments.differences import better
+from meta_models.experiments.comparison.differences import better
 from meta_models.learners.seam import LearnerConfig
 from meta_models.search.chance import Chance
 from meta_models.search.kept_out import KeptOut

@@ -7,8 +7,8 @@ phases in its runs' manifests (on Linux, glibc, polars 2.1, XGBoost 3.2).
 from __future__ import annotations
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.features import MOTIF_SCORES
 from meta_models.learners.seam import Resources, Shape
 from meta_models.model.first_pass import FIRST_PASS_WIDTH

@@ -15,7 +15,7 @@ from meta_models.learners.registry import AUTO
 from meta_models.learners.seam import Resources
 from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
-from meta_models.training.devices import choose_device, present_gpu
+from meta_models.training.devices import CPU, CUDA, choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
 from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost
 from meta_models.training.selection import choose_strategy
@@ -80,6 +80,10 @@ class Plan:
         """The line that says which device is used."""
         return f"Device: {self.device.name} ({self.device.reason})"
 
+    def chosen_lines(self) -> tuple[str, ...]:
+        """What was selected, the device, and how long it takes."""
+        return self.selected(), self.device_line(), self.time_line()
+
     def peak_lines(self) -> tuple[str, ...]:
         """One line for each strategy: what it would need."""
         return tuple(
@@ -88,6 +92,17 @@ class Plan:
             f"({self.budget.source})"
             for name, peak in self.peaks.items()
         )
+
+    def time_line(self) -> str:
+        """The line that says about how long the fits take, of the learners of which this is known."""
+        alone = {name: self._seconds(self.config.of_learner(name)) for name in self.config.learners}
+        known = {name: seconds for name, seconds in alone.items() if seconds is not None}
+        if not known:
+            return "Fits: how long they take is not known before"
+        each = ", ".join(f"{name} {seconds:,.0f}" for name, seconds in known.items())
+        others = [name for name in alone if name not in known]
+        more = f"; {', '.join(others)} not known before" if others else ""
+        return f"Fits: about {sum(known.values()):,.0f} s of one core ({each}{more}); half of it, or twice, is possible"
 
     def shard_lines(self) -> tuple[str, ...]:
         """One line for each shard, of a strategy whose rows the workers of a cluster hold."""
@@ -102,9 +117,20 @@ class Plan:
     def _costs(self, name: str, peak: int) -> dict[str, float]:
         """What a learner takes, as far as it is known before."""
         own = self.config.of_learner(name)
-        seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
-        fits = {} if seconds is None else {"predicted_cpu_seconds": round(seconds * self.config.n_folds, 1)}
+        seconds = self._seconds(own)
+        fits = {} if seconds is None else {"predicted_cpu_seconds": round(seconds, 1)}
         return {"predicted_peak_bytes": peak, **fits}
+
+    def _seconds(self, own: TrainingConfig) -> float | None:
+        """About what all fits of a learner take on one core: a share of the genes less in each fold, all in the last.
+
+        None where it is not known, as of fits on a GPU. Each variant is taken to have all features.
+        """
+        if self.device.name in own.learner.traits.devices and self.device.name != CPU:
+            return None
+        seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
+        variants = len(self.config.variants_of(own.learners[0]))
+        return None if seconds is None else seconds * self.config.n_folds * variants
 
     def _cache_bytes(self, strategy: TrainingStrategy) -> int:
         """Most bytes of a cache: learners are trained one after another."""
@@ -156,8 +182,7 @@ def make_plan(
     InputError, MemoryBudgetError
         If the table cannot be divided into the units of the strategy chosen, although that fits.
     """
-    shape = shape_of(profile, profile.rows + most_mined(profile, config), config)
-    device = choose_device(shape, config, present_gpu(config.learner))
+    device = _device(profile, config)
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
     require_possible(config)
@@ -183,6 +208,19 @@ def make_plan(
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
+
+
+def _device(profile: DatasetProfile, config: TrainingConfig) -> Choice:
+    """That of the learner which needs the most of a GPU; where none uses one, of the first."""
+    rows = profile.rows + most_mined(profile, config)
+    alone = [config.of_learner(name) for name in config.learners]
+    able = [(own, shape_of(profile, rows, own)) for own in alone if CUDA in own.learner.traits.devices]
+    own, shape = max(
+        able,
+        key=lambda pair: pair[0].learner.device_bytes(pair[1], pair[0].section),
+        default=(alone[0], shape_of(profile, rows, alone[0])),
+    )
+    return choose_device(shape, own, present_gpu(own.learner))
 
 
 def require_possible(config: TrainingConfig) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meta_models.features import MOTIF_COLUMNS
 from meta_models.learners.seam import FitJob, Fitted, Learner, Resources, Shape, TrainingRows
-from meta_models.learners.tables import FeatureTable
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.model.calibrators import normalise
 from meta_models.progress import Progress
 from meta_models.resources.heap import release_memory

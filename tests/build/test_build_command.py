@@ -17,10 +17,10 @@ from meta_models.build.demo.genome import MARGIN, SCORERS, simulate
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.demo.genes import FLANK
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import UnitsFailed
 from meta_models.features import column_names, features
-from meta_models.schema import CLASS_NAMES
+from meta_models.schema import CLASS_NAMES, FeatureGroup
 
 
 @pytest.fixture(scope="module")
@@ -318,6 +318,10 @@ def test_evidence_of_both_kinds(place: Place, tmp_path: Path) -> None:
     out = place.build(tmp_path / "out", evidence=evidence, all_positions=True)
     opened = BuiltFolder.open(out)
     assert [track.kind for track in opened.recipe.evidence] == ["signal", "junctions"]
+    dataset = open_dataset(out / "master", work_dir=tmp_path)
+    groups = {name: dataset.group(name) for name in dataset.features}
+    assert {groups[name] for name in groups if name.startswith("evidence_")} == {FeatureGroup.EVIDENCE}
+    assert list(groups.values()).count(FeatureGroup.EVIDENCE) == len(opened.info.evidence_features) == 17
     frame = pl.read_parquet(out / "master" / "*.parquet")
     found = frame.filter(pl.col("evidence_rna_donor_reads") > 0)
     assert found.height == 1

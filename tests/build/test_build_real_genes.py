@@ -20,7 +20,7 @@ from meta_models.build.config import BuildConfig
 from meta_models.build.inputs.genome import open_genome
 from meta_models.build.plan import make_plan
 from meta_models.dataset.built import BuiltFolder
-from meta_models.dataset.genes import Gene
+from meta_models.dataset.genes.folder import Gene
 from meta_models.features import features
 
 pytestmark = pytest.mark.real_data

@@ -133,7 +133,7 @@ READ_ALL = """
 import sys, tempfile
 from pathlib import Path
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 path = Path(sys.argv[1])
 try:

@@ -8,7 +8,7 @@ from built_genes import RECIPE, made_up_gene, write_genes
 
 from meta_models.dataset.built import BuiltFolder, is_built, table_of
 from meta_models.dataset.info import read_info
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 
 SHARES = {"neither": 0.98, "donor": 0.01, "acceptor": 0.01}

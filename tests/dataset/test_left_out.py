@@ -13,7 +13,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.left_out import RELATED, with_relatives, without_genes
 from meta_models.dataset.opening import open_tables, open_training_table
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 
 GENE = pl.col("gene_id")

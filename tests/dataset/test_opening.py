@@ -10,7 +10,7 @@ from tables import make_frame, write_table
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_tables
 from meta_models.dataset.positions import read_again, read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 
 

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 from meta_models.schema import MAIN_BASE
 

@@ -13,10 +13,10 @@ import pytest
 from reading import refusal
 from tables import make_frame
 
-from meta_models.dataset.convert import convert_text
-from meta_models.dataset.files import Kind
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.convert import convert_text
+from meta_models.dataset.reading.files import Kind
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import WriteError
 
 FRAME = make_frame(n_genes=8, rows=15)

@@ -8,7 +8,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.errors import UsageError
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 
 

@@ -13,8 +13,8 @@ from finished_runs import make_oof, write_run
 from meta_models.analysis.comparison.evaluate import evaluate
 from meta_models.cli import main
 from meta_models.errors import InputError, UsageError
+from meta_models.experiments.comparison.measures import MEASURES
 from meta_models.experiments.gates import Gate, GateResult, GateStatus, failed, pass_gates, read_gates
-from meta_models.experiments.measures import MEASURES
 from meta_models.finished_run import read_run
 from meta_models.places import describe_input
 from meta_models.result import EnsembleRecord, FitRecord, ScoreFigures

@@ -13,7 +13,8 @@ import pytest
 from fitted_models import single
 from tables import make_frame
 
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import MetaModelsError
 from meta_models.persistence import dump_model, load_model
 from meta_models.run_folder import RunFolder, RunManifest, UnitHit, UnitStore, parquet_bytes, read_artifact

@@ -15,7 +15,7 @@ from runs import SINGLE, hashes, manifest, start, temporaries
 from tables import make_frame, write_table
 
 from meta_models.cli import main
-from meta_models.dataset.convert import convert_text
+from meta_models.dataset.reading.convert import convert_text
 from meta_models.errors import WriteError
 from meta_models.run_folder import atomic
 

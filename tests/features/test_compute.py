@@ -163,3 +163,8 @@ def test_annotation_needs_a_span() -> None:
     assert of(replace(piece, span=Span(10, 4)), made).values.tolist() == [[10, 10, 10], [4, 5, 6], [5, 4, 3]]
     with pytest.raises(InputError, match="gene's length"):
         of(replace(piece, span=None), made)
+
+
+def test_rows_in_long_runs_are_the_rows_of_all(piece: Piece, whole: FeatureBlock) -> None:
+    rows = np.concatenate([np.arange(200, 900), np.arange(32_700, 33_000), np.arange(39_000, SIZE)])
+    assert same(of(replace(piece, rows=rows)).values, whole.values[:, rows].copy())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from features.pieces import window
 
-from meta_models.features.layout import Layout, Part
+from meta_models.features.layout import Layout, Part, runs_of
 from meta_models.features.windows import Counts, Maxima, Sums, distance_back, distance_on
 
 MARGIN, LENGTH = 40, 200
@@ -67,3 +67,29 @@ def test_a_layout_of_several_parts_knows_their_places() -> None:
     layout = Layout([Part(5, 8), Part(0, 4, np.array([1, 3]))], 2)
     assert layout.where.tolist() == [2, 3, 4, 7 + 2 + 1, 7 + 2 + 3]
     assert layout.take(np.arange(20), -2).tolist() == [0, 1, 2, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs"),
+    [
+        (np.arange(64), ((0, 64),)),
+        (np.concatenate([np.arange(3, 103), np.arange(200, 300)]), ((3, 103), (200, 300))),
+        (np.arange(63), None),
+        (np.arange(0, 1000, 2), None),
+    ],
+)
+def test_neighbours_among_wanted_rows_are_runs_where_these_are_long(
+    rows: np.ndarray, runs: tuple[tuple[int, int], ...] | None
+) -> None:
+    assert runs_of(rows) == runs
+
+
+def test_runs_are_taken_as_their_rows_are() -> None:
+    values = np.random.default_rng(0).random(700)
+    runs = ((2, 80), (100, 250))
+    rows = np.concatenate([np.arange(*run) for run in runs])
+    parts = [[Part(0, 300, runs=runs), Part(5, 70)], [Part(0, 300, rows), Part(5, 70, np.arange(5, 70))]]
+    by_run, by_row = (Layout(each, 9) for each in parts)
+    assert by_run.where.tolist() == by_row.where.tolist()
+    np.testing.assert_array_equal(by_run.take(values, -4), values[by_row.where - 4])
+    assert [part.count for part in parts[0]] == [part.count for part in parts[1]] == [228, 65]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from meta_models.errors import InputError, UnsafeModelFile
 from meta_models.inference import verify
 from meta_models.inference.verify import verify_model
 from meta_models.learners.xgboost.predictor import BoosterPredictor
-from meta_models.model import SingleModel
+from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.persistence import dump_model
 
 ways = pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
@@ -40,6 +41,17 @@ def test_facts_of_a_sound_file(file, isolated):
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert "members/002/target_1.ubj" in facts.entries
     assert facts.isolated is isolated
+
+
+def test_of_a_combination_without_calibrators_those_of_its_members_are_told(tmp_path):
+    genes = tuple(sorted({*single(0).info.genes, *single(1).info.genes}))
+    info = replace(single().info, genes=genes)
+    whole = EnsembleMetaModel([single(0, "platt"), single(1, "isotonic")], info=info)
+    path = tmp_path / "model.pkl"
+    path.write_bytes(dump_model(whole))
+    facts = verify_model(path)
+    assert tuple(facts.calibration) == ("platt of members", "isotonic of members")
+    assert any("calibration: platt of members, isotonic of members" in line for line in facts.lines())
 
 
 @pytest.mark.parametrize("flags", [[], ["--isolated"]], ids=["here", "isolated"])

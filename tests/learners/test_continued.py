@@ -19,7 +19,7 @@ from meta_models.learners.continued import (
 )
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Fitted, MalformedModel, Matrix, Predictor, Resources, TrainingRows
-from meta_models.learners.tables import ArrayTable
+from meta_models.learners.seam.tables import ArrayTable
 
 LEARNER = LEARNERS["xgboost"]
 BOOSTERS = [name for name, learner in LEARNERS.items() if learner.traits.starts and learner.traits.inputs == "rows"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from built_genes import RECIPE, made_up_gene, write_genes
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.learners.gene_bridge import GenesOfFolder, evidence_names, labelled, model_keys, tracks_of
-from meta_models.learners.genes_seam import NOT_LABELLED
+from meta_models.learners.seam.genes import NOT_LABELLED
 
 
 def test_tracks_have_the_names_of_the_recipe() -> None:

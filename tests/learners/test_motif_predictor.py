@@ -18,7 +18,7 @@ from meta_models.learners.motif_predictor import (
 )
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, MalformedModel, Resources, TrainingRows
-from meta_models.learners.tables import ArrayTable
+from meta_models.learners.seam.tables import ArrayTable
 
 LEARNER = LEARNERS["xgboost"]
 CODES = len(MOTIF_COLUMNS)

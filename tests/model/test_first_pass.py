@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.dataset.stretches import PACK_ROWS, Stretch
 from meta_models.features import BaseTrack, Recipe, features
 from meta_models.learners.seam import Matrix, Predictor

@@ -8,7 +8,7 @@ import pytest
 from fitted_models import FEATURES, rows, single
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import GenePredictor, GeneTracks
+from meta_models.learners.seam.genes import GenePredictor, GeneTracks
 from meta_models.model import EnsembleMetaModel, ModelInfo, PlattCalibrator, SingleModel
 from meta_models.model.combinations import Mean
 

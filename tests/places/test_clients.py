@@ -19,7 +19,7 @@ READ = """
 import sys, tempfile
 from pathlib import Path
 import polars as pl
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import MetaModelsError
 from meta_models.places import describe_input, table_path
 for address in sys.argv[1:]:

@@ -8,8 +8,9 @@ import pytest
 from object_server import ObjectServer
 from tables import make_frame, write_table
 
-from meta_models.dataset.files import discover, read_footer
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.files import discover, read_footer
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.places import CONTENT, Form, ObjectPath, Stretch, describe_input, place, table_path
 

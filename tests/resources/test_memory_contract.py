@@ -36,7 +36,7 @@ def manifest(out: Path) -> dict[str, object]:
 @pytest.mark.parametrize("strategy", ["single_model", "external_memory"])
 def test_what_does_not_fit_stops_before_a_feature_is_read(table: Path, tmp_path: Path, strategy: str) -> None:
     never = (
-        "from meta_models.dataset.reader import Dataset\n"
+        "from meta_models.dataset.reading.reader import Dataset\n"
         "def never(*_, **__): raise AssertionError('features were read')\n"
         "Dataset.iter_matrix = never\n"
         "import meta_models.training.memory as memory\n"

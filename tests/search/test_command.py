@@ -171,6 +171,29 @@ def test_genes_of_a_built_folder_are_kept_out_at_every_position(tmp_path: Path) 
     assert set(per_gene["gene_id"]) <= kept_out
 
 
+@pytest.mark.neural
+def test_a_learner_of_genes_beside_one_of_rows(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+    built = make_place(tmp_path / "made").build(tmp_path / "built")
+    tiny = ["--tcn.kernel", "3", "--tcn.crop", "128", "--tcn.channels", "4", "--tcn.epochs", "2"]
+    space = tmp_path / "space.yaml"
+    space.write_text("tcn: {blocks: [2, 3], learning_rate: {low: 0.01, high: 0.02}}\n")
+    assert tune(built, tmp_path / "out", "--learner", "tcn", "xgboost", "--trials", 3, "--space", space, *tiny) == 0
+    trials = pl.read_csv(tmp_path / "out" / "trials.csv")
+    assert set(trials["learner"]) == {"tcn", "xgboost"}
+    assert trials["value"].null_count() == trials["reason"].count() == 0
+    kept_out = record(tmp_path / "out")["kept_out"]
+    assert kept_out["where"].startswith("on every position of all ")
+    assert kept_out["differences"][0]["b"] > 0.3
+
+
+def test_a_learner_of_genes_needs_them(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+    assert tune(table, tmp_path / "out", "--learner", "tcn", "xgboost") == 2
+    assert "tcn reads whole genes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_searches_in_one_folder(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from meta_models.run_folder.lock import FolderLock
 

@@ -10,7 +10,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
 from meta_models.search.kept_out import Split, keep_out
 from meta_models.search.options import TuneConfig

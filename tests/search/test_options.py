@@ -27,7 +27,10 @@ def test_options_that_have_no_place_in_a_search_are_fields_of_training() -> None
     [
         ({"rounds": "cross-validation"}, "all folds of a trial at once"),
         ({"learners": ["xgboost", "logistic"], "trials": 1}, "trials must be 2 or more"),
-        ({"learner": "tcn"}, "tcn reads whole genes"),
+        (
+            {"learner": "tcn", "whole_genes": "off"},
+            "whole_genes must not be off: a learner of genes is judged on every",
+        ),
         ({"learner": "auto"}, "learners must be named"),
         ({"max_features": 10}, "max_features is an option of train"),
         ({"strategy": "batch_ensemble"}, "strategy is an option of train"),

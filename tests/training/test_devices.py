@@ -93,6 +93,16 @@ def test_the_plan_names_device_and_reason(
     assert "there is none" in capsys.readouterr().err
 
 
+def test_of_several_learners_one_that_uses_a_gpu_decides_wherever_it_stands(
+    demo_table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("meta_models.training.devices.find_gpu", lambda: CARD)
+    monkeypatch.setattr(xgb, "build_info", lambda: {"USE_CUDA": True})
+    for learners, device in (("logistic xgboost", "cuda"), ("xgboost logistic", "cuda"), ("logistic sgd", "cpu")):
+        assert main(["train", "--dataset", str(demo_table), "--dry-run", "--learners", *learners.split()]) == 0
+        assert json.loads(capsys.readouterr().out)["device"]["name"] == device
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("rounds", ["fixed", "early-stopping"])
 def test_a_gpu_trains_what_the_cpu_trains(

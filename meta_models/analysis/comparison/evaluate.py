@@ -30,7 +30,7 @@ from meta_models.analysis.comparison.table import (
     EvaluationTable,
     Headline,
 )
-from meta_models.dataset.base_chromosomes import rows_of
+from meta_models.dataset.plausibility.base_chromosomes import rows_of
 from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
 from meta_models.result import CALIBRATED, SCREENED, probability_columns

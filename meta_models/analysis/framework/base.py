@@ -32,7 +32,7 @@ from meta_models.analysis.framework.sources import ArtifactWriter, Retrainer
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.sheets import Page, Sheet
 from meta_models.config import TrainingConfig
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.result import Note, TrainingResult
 
 if TYPE_CHECKING:

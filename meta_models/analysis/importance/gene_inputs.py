@@ -24,7 +24,7 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.bases import draw_by_distance, draw_mutations
 from meta_models.analysis.plots.features import draw_bars
-from meta_models.learners.genes_seam import GenePredictor
+from meta_models.learners.seam.genes import GenePredictor
 from meta_models.model import FittedModel
 from meta_models.model.calibrators import normalise
 from meta_models.schema import CLASS_NAMES, GENE, POSITION, SITE_CLASSES, SpliceClass
@@ -32,7 +32,7 @@ from meta_models.schema import CLASS_NAMES, GENE, POSITION, SITE_CLASSES, Splice
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from meta_models.dataset.genes import GeneFolder
+    from meta_models.dataset.genes.folder import GeneFolder
 
 FOLDER = "gene_inputs"
 #: Bases on either side of a site whose attributions are drawn, and sites whose mutations are.

@@ -31,6 +31,7 @@ GROUP_COLOURS: dict[FeatureGroup, str] = {
     FeatureGroup.CONTEXT: style.GREEN,
     FeatureGroup.KMER: style.ORANGE,
     FeatureGroup.GENOMIC: style.RED,
+    FeatureGroup.EVIDENCE: style.PURPLE,
     FeatureGroup.OTHER: style.GREY,
 }
 _SHOWN = 15

@@ -108,7 +108,7 @@ def _scores(report: ReportInput) -> list[str]:
     lines = []
     tables = (
         (f"{report.whole_genes_title}, out of fold", report.whole_genes, "every position"),
-        ("On the external table", report.external, "its rows"),
+        ("On the external table", report.external, report.external_rows),
         ("On the training table, out of fold", report.run.evaluation, "rows of the table"),
     )
     for title, table, rows in tables:

@@ -95,7 +95,7 @@ def data_uri(picture: Picture) -> str:
 
 def _cards(report: ReportInput) -> list[Card]:
     named: list[tuple[str, EvaluationTable | None, str]] = [
-        ("External table, genes not trained on", report.external, "its rows"),
+        ("External table, genes not trained on", report.external, report.external_rows),
         (f"{report.whole_genes_title}, out of fold", report.whole_genes, "every position"),
         ("Cross-validation, out of fold", report.run.evaluation, "rows of the table"),
     ]
@@ -111,7 +111,7 @@ def _elsewhere(report: ReportInput) -> list[ReportTable]:
             "oof_dataset_evaluation.tsv",
             "every position",
         ),
-        ("External table, genes not trained on", report.external, "external_evaluation.tsv", "its rows"),
+        ("External table, genes not trained on", report.external, "external_evaluation.tsv", report.external_rows),
     )
     return [_metrics_table(title, table, file, rows) for title, table, file, rows in named if table is not None]
 

@@ -75,6 +75,7 @@ class ReportInput:
     whole_genes: EvaluationTable | None = None
     whole_genes_title: str = WHOLE_GENES
     external: EvaluationTable | None = None
+    external_rows: str = "its rows"
     external_lines: tuple[str, ...] = ()
     artifacts: tuple[ArtifactCheck, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class ReportInput:
                 "failed and --allow-missing-batches was given."
             )
         if self.external is not None:
-            lines.append(f"On the external table: {self.external.headline.sentence()}")
+            lines.append(f"On the external table: {self.external.headline.sentence(self.external_rows)}")
         if self.whole_genes is not None:
             lines.append(f"{self.whole_genes_title}, out of fold: {self.whole_genes.headline.sentence(EVERY_POSITION)}")
         if self.run.evaluation is not None:

@@ -26,6 +26,7 @@ STEPS: tuple[tuple[str, frozenset[FeatureGroup]], ...] = (
     ("context and derived", frozenset({FeatureGroup.CONTEXT, FeatureGroup.DERIVED})),
     ("k-mers", frozenset({FeatureGroup.KMER})),
     ("genomic and other", frozenset({FeatureGroup.GENOMIC, FeatureGroup.OTHER})),
+    ("evidence", frozenset({FeatureGroup.EVIDENCE})),
 )
 
 

@@ -14,7 +14,7 @@ from meta_models.build.labels.sites import GeneLabels
 from meta_models.build.scores import ScoreSource
 from meta_models.build.tracks.evidence_tracks import EvidenceReader
 from meta_models.build.tracks.score_cache import ScoreCache
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.features import Recipe
 
 

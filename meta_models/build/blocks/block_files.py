@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ from meta_models.build.blocks.assembly import Assembler
 from meta_models.build.blocks.planning import Block
 from meta_models.build.blocks.rows import Drawn, draw, row_batches, row_schema
 from meta_models.build.blocks.sampling import SamplingPlan
-from meta_models.dataset.gene_columns import Gene, gene_schema, genes_to_arrow, list_columns
+from meta_models.dataset.genes.columns import Gene, gene_schema, genes_to_arrow, list_columns
 from meta_models.features import Recipe
 from meta_models.run_folder import verify_parquet
 from meta_models.run_folder.writers import write_parquet
@@ -64,7 +64,7 @@ class GeneCounts:
 
     def to_dict(self) -> dict[str, Any]:
         """By column."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def write_block(

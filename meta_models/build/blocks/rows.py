@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from meta_models.build.blocks.sampling import SamplingPlan, highest_scores
-from meta_models.dataset.gene_columns import Gene
+from meta_models.dataset.genes.columns import Gene
 from meta_models.features import Recipe, column_names, packed_features
 from meta_models.schema import (
     CHROM,

@@ -174,6 +174,8 @@ class _Strongest:
         """Take the scores of a region, shape (n,), and its codes with `_SIDE` more on each side, both in its sense."""
         least = max(_WEAKEST, float(self._scores[-1]) if len(self._scores) == STRONGEST else 0)
         at = np.flatnonzero(scores >= least)
+        if not len(at):
+            return
         windows = np.lib.stride_tricks.sliding_window_view(codes, 2 * _SIDE + 1)[at]
         all_scores = np.concatenate([self._scores, scores[at]])
         order = np.argsort(-all_scores, kind="stable")[:STRONGEST]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_groups import coded
+from meta_models.dataset.genes.groups import coded
 from meta_models.dataset.positions import require_weights
 from meta_models.errors import InputError
 from meta_models.inference.served import ServedTable

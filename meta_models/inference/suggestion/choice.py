@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from meta_models.dataset.loci import genes_within, spans
-from meta_models.inference.overlap import TrainedOn
+from meta_models.dataset.genes.loci import genes_within, spans
+from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate
 from meta_models.names import gene_key
 from meta_models.schema import CHROM, GENOMIC_POSITION, STRAND

@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.dataset.built import is_built
-from meta_models.dataset.chunks import rows_of_chunk
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.errors import ExitCode, InputError, UsageError
+from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support, resolve
-from meta_models.inference.genome_rows import open_built_rows
-from meta_models.inference.overlap import TrainedOn
+from meta_models.inference.genome.rows import open_built_rows
 from meta_models.inference.served import ServedTable, open_served
 from meta_models.inference.suggestion.candidates import MEASURES, Assessor, Candidate, collected
 from meta_models.inference.suggestion.choice import Suggestion, choose, scores_of, unknown_ones

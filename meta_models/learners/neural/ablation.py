@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import N_CODE, GenePredictor, GeneTracks
 from meta_models.learners.seam import CLIP
+from meta_models.learners.seam.genes import N_CODE, GenePredictor, GeneTracks
 
 SEQUENCE_GROUP = "sequence"
 

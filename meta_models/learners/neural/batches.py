@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import N_CODE, NOT_LABELLED, GeneTracks
 from meta_models.learners.neural.crops import Crops, Ints
 from meta_models.learners.neural.gene_cache import GeneCache
+from meta_models.learners.seam.genes import N_CODE, NOT_LABELLED, GeneTracks
 
 #: Distances are brought to about 0 to 1.5 with it: log(1 + 1e6) / 10.
 _DISTANCE_SCALE = 10.0

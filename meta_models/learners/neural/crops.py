@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import GeneTracks
+from meta_models.learners.seam.genes import GeneTracks
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meta_models.learners.genes_seam import N_CODE, Attributions, GeneTracks
 from meta_models.learners.neural.batches import Batch, Piece, batch_of
 from meta_models.learners.neural.crops import TILE
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread, run_net
+from meta_models.learners.seam.genes import N_CODE, Attributions, GeneTracks
 
 
 def integrated_gradients(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import NOT_LABELLED, LabelledGene, TrainingGenes
 from meta_models.learners.neural.storage import FileTrack, MemoryTrack, Track
 from meta_models.learners.neural.tracks import codes_of, labels_of, numbers_of
+from meta_models.learners.seam.genes import NOT_LABELLED, LabelledGene, TrainingGenes
 from meta_models.learners.xgboost.page_digests import PageDigests
 from meta_models.schema import CLASSES, SITE_CLASSES
 

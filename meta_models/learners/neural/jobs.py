@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import NOT_LABELLED, TrainingGenes
 from meta_models.learners.neural.crops import Bools, Crops, Ints
 from meta_models.learners.seam import FitJob
+from meta_models.learners.seam.genes import NOT_LABELLED, TrainingGenes
 from meta_models.schema import CLASSES
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from meta_models.errors import UsageError
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.neural.footprint import device_bytes, fit_seconds, net_footprint
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
 from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
-from meta_models.learners.start import Start
+from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.start import Start
 
 
 class NeuralLearner(Learner):

@@ -20,7 +20,7 @@ from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.neural.running import own_random_numbers, run_net, seed_torch
 from meta_models.learners.neural.starting import started_net
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 
 #: The share of the steps in which the step size rises, and what it begins and ends with.
 _RISE, _BEGIN, _END = 0.3, 1 / 25, 1e-4

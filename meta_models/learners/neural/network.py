@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meta_models.learners.genes_seam import N_CODE
 from meta_models.learners.neural.architecture import Architecture
 from meta_models.learners.neural.bodies import BODIES
 from meta_models.learners.seam import CLIP
+from meta_models.learners.seam.genes import N_CODE
 from meta_models.schema import CLASSES, SpliceClass
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import Attributions, GenePredictor, GeneTracks
 from meta_models.learners.neural.batches import Piece, pieces_of
 from meta_models.learners.neural.crops import TILE, Crops, crops_of
 from meta_models.learners.neural.files import net_files
@@ -18,6 +17,7 @@ from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.running import class_scores, one_thread
 from meta_models.learners.neural.tracks import codes_of, numbers_of
 from meta_models.learners.seam import Json
+from meta_models.learners.seam.genes import Attributions, GenePredictor, GeneTracks
 from meta_models.schema import CLASSES
 
 

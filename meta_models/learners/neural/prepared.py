@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import GenePrepared, TrainingGenes
 from meta_models.learners.neural.batches import piece_of
 from meta_models.learners.neural.crops import TILE, Crops, cut, drawn_crops
 from meta_models.learners.neural.gene_cache import GeneCache
@@ -21,6 +21,7 @@ from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread
 from meta_models.learners.neural.state import course_bytes, resume
 from meta_models.learners.seam import FitJob, Fitted
+from meta_models.learners.seam.genes import GenePrepared, TrainingGenes
 
 #: Crops that are scored before their rows are taken from them: bounds memory.
 _SCORED_CROPS = 256
@@ -59,6 +60,12 @@ class NetPrepared(GenePrepared):
             course = self._trained(task, state, keep)
             predictor = NetPredictor(course.net, device=self.device)
             return _fitted(predictor, course, self._row_scores(predictor, crops, parts))
+
+    def under(self, config: Any) -> NetPrepared | None:
+        """The same genes for a net with as long crops that looks as far, as much as the flanks of genes allow."""
+        margin = config.architecture(self.genes.base_models, self.genes.evidence).margin
+        same = config.crop == self.config.crop and min(self.genes.flank, margin) == self.cache.flank
+        return replace(self, config=config) if same else None
 
     def verify(self) -> None:
         """Raise UnitsFailed where a file of the cache was changed."""

@@ -6,7 +6,7 @@ from meta_models.learners.neural.architecture import Architecture
 from meta_models.learners.neural.files import restore_net
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.options import NeuralConfig
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 
 #: What weights and scores do not depend on.
 _FREE = {"format", "dropout"}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import N_CODE, NOT_LABELLED, GeneTracks, LabelledGene
+from meta_models.learners.seam.genes import N_CODE, NOT_LABELLED, GeneTracks, LabelledGene
 from meta_models.schema import CLASSES
 
 Numbers = NDArray[np.float16]

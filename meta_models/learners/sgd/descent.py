@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.bins import Bins, Codes, make_bins
-from meta_models.learners.course import Course
 from meta_models.learners.jobs import balanced, rows_trained_on
 from meta_models.learners.seam import FitJob, Fitted, Prepared, TrainingRows
-from meta_models.learners.sgd.learner import StochasticGradientDescentConfig, rows_of_block
+from meta_models.learners.seam.course import Course
+from meta_models.learners.sgd.options import StochasticGradientDescentConfig, rows_of_block
 from meta_models.learners.sgd.predictor import BinPredictor
+from meta_models.learners.trees.bins import Bins, Codes, make_bins
 
 #: Fills up the edges of features that have fewer: no value is above it.
 _NO_EDGE = np.finfo(np.float32).max

@@ -13,55 +13,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import numpy as np
-from pydantic import Field
-
-from meta_models.dataset.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
     ArrayLearner,
 )
-from meta_models.learners.bins import MOST_BINS
 from meta_models.learners.jobs import (
-    CLASS_WEIGHTS,
     CLASSES,
-    ClassWeights,
     bytes_of_sample,
 )
+from meta_models.learners.pace import Pace
 from meta_models.learners.seam import (
     Footprint,
-    LearnerConfig,
     Predictor,
     Prepared,
     Resources,
     Shape,
     TrainingRows,
     Traits,
-    Tune,
 )
+from meta_models.learners.sgd.options import StochasticGradientDescentConfig, rows_of_block
 
-#: Values of a block of rows: what is in memory at a time.
-BLOCK_VALUES = 2_000_000
 #: What the threads that read ahead and the allocator keep: 22 to 32 MB were seen in all on 20,000 x 40, run for run.
 _FIXED_BYTES = 8_000_000
-#: Fills up the edges of features that have fewer: no value is above it.
-_NO_EDGE = np.finfo(np.float32).max
-_MOST_LOG_ODDS = 14.0
 
 
-class StochasticGradientDescentConfig(LearnerConfig):
-    """Options of stochastic gradient descent."""
-
-    bins: Annotated[int, Field(ge=2, le=MOST_BINS), Tune(8, 32)] = Field(25, description="Bins of a feature.")
-    passes: Annotated[int, Field(ge=1)] = Field(10, description="Passes over the table.")
-    learning_rate: Annotated[float, Field(gt=0), Tune(0.3, 10, log=True)] = Field(
-        3.0, description="Length of a step, for a feature; all features that may be used share it."
-    )
-    penalty: Annotated[float, Field(ge=0), Tune(1e-7, 1e-2, log=True)] = Field(
-        1e-5, description="L2 regularisation of the coefficients, for each row."
-    )
-    class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+#: A pass.
+_PASS = Pace(0.05, 8e-8)
 
 
 class StochasticGradientDescent(ArrayLearner):
@@ -84,6 +63,10 @@ class StochasticGradientDescent(ArrayLearner):
             150 * shape.features * config.bins + 30 * shape.rows, 50 * CLASSES * shape.features * config.bins,
         )  # fmt: skip
 
+    def cpu_seconds(self, shape: Shape, config: StochasticGradientDescentConfig) -> float:
+        """Of all passes."""
+        return _PASS.seconds(shape, config.passes)
+
     @contextmanager
     def prepare(
         self, rows: TrainingRows, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
@@ -98,8 +81,3 @@ class StochasticGradientDescent(ArrayLearner):
         from meta_models.learners.sgd.predictor import restore_bin_predictor
 
         return restore_bin_predictor(files, n_inputs, n_targets)
-
-
-def rows_of_block(n_features: int) -> int:
-    """Rows that are in memory at a time."""
-    return max(256, BLOCK_VALUES // max(1, n_features))

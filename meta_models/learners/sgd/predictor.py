@@ -16,9 +16,9 @@ from meta_models.learners.arrays import (
     require,
     require_within,
 )
-from meta_models.learners.bins import MOST_BINS, Bins, Codes
 from meta_models.learners.linear import sigmoid
 from meta_models.learners.seam import Matrix
+from meta_models.learners.trees.bins import MOST_BINS, Bins, Codes
 
 
 class BinPredictor(ArrayPredictor):

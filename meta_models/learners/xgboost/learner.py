@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
+from meta_models.learners.pace import Pace
 from meta_models.learners.seam import (
     Footprint,
     Learner,
@@ -17,14 +18,19 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
-from meta_models.learners.start import more_rounds
+from meta_models.learners.seam.start import more_rounds
 from meta_models.learners.xgboost.section import XGBoostConfig
+from meta_models.schema import CLASSES
 
 if TYPE_CHECKING:
-    from meta_models.learners.shards_seam import Sharded
+    from meta_models.learners.seam.shards import Sharded
 
 #: Highest learning rate that makes up for fewer rounds.
 FASTEST = 0.3
+
+
+#: A tree of depth 6 on half of the features (worm table).
+_TREE = Pace(1.5e-3, 3e-9)
 
 
 class XGBoost(Learner):
@@ -50,6 +56,10 @@ class XGBoost(Learner):
         from meta_models.learners.xgboost.memory import footprint
 
         return footprint(shape, config, resources)
+
+    def cpu_seconds(self, shape: Shape, config: XGBoostConfig) -> float:
+        """Of all trees."""
+        return _TREE.seconds(shape, len(CLASSES) * config.n_estimators * config.trees_per_round)
 
     @contextmanager
     def prepare(self, rows: TrainingRows, config: XGBoostConfig, resources: Resources) -> Iterator[Prepared]:

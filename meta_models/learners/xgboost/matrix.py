@@ -10,8 +10,8 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from meta_models.dataset.chunks import rows_of_chunk
-from meta_models.learners.tables import FeatureTable
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.learners.xgboost.chunk_source import ChunkSource, pass_of_values, zeros
 from meta_models.learners.xgboost.memory import BUILD_BYTES, PAGE_BYTES
 from meta_models.learners.xgboost.missing import fill_missing

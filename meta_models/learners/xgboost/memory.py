@@ -5,7 +5,7 @@ The constants were read off the peaks of runs (``python benchmarks/memory.py``; 
 
 from __future__ import annotations
 
-from meta_models.dataset.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.seam import Footprint, Resources, Shape
 from meta_models.learners.xgboost.section import XGBoostConfig
 

@@ -17,9 +17,9 @@ from xgboost import collective
 from xgboost.core import XGBoostError
 from xgboost.tracker import RabitTracker
 
-from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import Json, Prepared, Resources, TrainingRows
-from meta_models.learners.shards_seam import Sharded
+from meta_models.learners.seam.shards import Sharded
+from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost.booster import quantised
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.together import summed
@@ -53,7 +53,12 @@ class QuantisedShards(Sharded):
     @contextmanager
     def session(self, called: Mapping[str, Json], number: int) -> Iterator[None]:
         """A communicator in which the rank of a process is the number of its shard: sums have one order."""
-        options: dict[str, Any] = {**called, "dmlc_task_id": f"{number:06d}", "dmlc_timeout": SUM_SECONDS}
+        options: dict[str, Any] = {
+            **called,
+            "dmlc_task_id": f"{number:06d}",
+            "dmlc_timeout": SUM_SECONDS,
+            "dmlc_retry": 1,
+        }
         with ExitStack() as stack:
             with redirect_stdout(io.StringIO()):  # on which the tracker tells of ranks
                 stack.enter_context(collective.CommunicatorContext(**options))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meta_models.config import UNFITTED, TrainingConfig
-from meta_models.dataset.chunks import reading_bytes
 from meta_models.dataset.profile import DatasetProfile
+from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.seam import Resources
 from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import CLASSES

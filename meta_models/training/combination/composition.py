@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.schema import is_kmer
 
 #: Most columns: the k-mers of length 3, and what else there is.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import differential_evolution, minimize
 
@@ -20,7 +22,7 @@ def fit_weighted(stack: Stack, options: Options) -> Weighted:
     if options.optimiser == "differential-evolution":
         weights = _by_evolution(stack, options.seed)
     else:
-        weights = _by_log_loss(stack)
+        weights = _on_simplex(_by_log_loss(stack))
     shared = np.repeat(weights[:, None], stack.members.shape[2], axis=1)
     return Weighted(_class_weights(stack, shared) if options.per_class else shared)
 
@@ -34,12 +36,27 @@ def _by_log_loss(stack: Stack) -> Floats:
         mixed = np.maximum(w @ own, _CLIP)
         return float(-shares @ np.log(mixed)), -(own @ (shares / mixed))
 
+    return _least(loss, np.full(n_members, 1 / n_members), np.ones((1, n_members)))
+
+
+def _least(loss: Callable[[Floats], tuple[float, Floats]], start: Floats, sums: Floats) -> Floats:
+    """Where `loss`, which comes with its slope, is least: each of the `sums` (C, n) of what lies in [0, 1] is 1.
+
+    Sought is the least share of the loss at the start: where sites are rare and the loss .0003, steps and tolerances
+    are of the size of what there is to gain, and the search ends where it began.
+    """
+    unit = loss(start)[0] or 1.0
+
+    def share(x: Floats) -> tuple[float, Floats]:
+        value, slope = loss(x)
+        return value / unit, slope / unit
+
     found = minimize(
-        loss, np.full(n_members, 1 / n_members), jac=True, method="SLSQP", bounds=[(0, 1)] * n_members,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones_like(w)},
+        share, start, jac=True, method="SLSQP", bounds=[(0, 1)] * len(start),
+        constraints={"type": "eq", "fun": lambda x: sums @ x - 1, "jac": lambda _: sums},
         options={"maxiter": 500, "ftol": 1e-10},
     )  # fmt: skip
-    return _on_simplex(found.x)
+    return np.asarray(found.x)
 
 
 def _by_evolution(stack: Stack, seed: int) -> Floats:
@@ -78,13 +95,8 @@ def _class_weights(stack: Stack, start: Floats) -> Floats:
         slope = shares[:, None] * (1 / total[:, None] - truth / mixed)
         return float(value), np.einsum("mnk,nk->mk", members, slope).ravel()
 
-    sums = np.tile(np.eye(n_classes), n_members)
-    found = minimize(
-        loss, start.ravel(), jac=True, method="SLSQP", bounds=[(0, 1)] * (n_members * n_classes),
-        constraints={"type": "eq", "fun": lambda w: sums @ w - 1, "jac": lambda _: sums},
-        options={"maxiter": 500, "ftol": 1e-10},
-    )  # fmt: skip
-    return _on_simplex(found.x.reshape(n_members, n_classes))
+    found = _least(loss, start.ravel(), np.tile(np.eye(n_classes), n_members))
+    return _on_simplex(found.reshape(n_members, n_classes))
 
 
 #: Weights below it are rounding of the search.

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
 from meta_models.run_folder import scratch_folder

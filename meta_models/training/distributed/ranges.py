@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 
 #: Share of a shard's rows by which its end may be moved to that of a row group, which then one process alone reads.

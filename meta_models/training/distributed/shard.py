@@ -143,16 +143,20 @@ class _Sessions:
     def next(self) -> None:
         """Come to the next session, and stay until all is done or one of the others is lost."""
         work = self._work
-        word = work.meeting.ready(work.number)
-        if work.number == 0:
-            work.meeting.call(lambda host: self._way.call(host, work.meeting.shards), work.left)
-        call = work.meeting.called(word)
+        with work.meeting.ready(work.number) as ready:
+            if work.number == 0:
+                work.meeting.call(lambda host: self._way.call(host, work.meeting.shards), work.left)
+            call = work.meeting.called(ready.word)
+            trouble = work.meeting.trouble(call, work.number)
         self.count += 1
+        if trouble:
+            self._lost(trouble)
+            return
         try:
             with self._way.session(call.told, work.number):
                 self._do(call)
         except self._way.Lost as error:
-            self._lost(call, error)
+            self._lost(_reasons(error))
             self.finished = not work.left()
         else:
             self.finished = bool(wait_for(lambda: not work.left() or None, work.meeting.folder))
@@ -165,14 +169,17 @@ class _Sessions:
             work.fits.put(name, work.keys[name], work.number, fitted, time.monotonic() - started)
             self._failed = 0
 
-    def _lost(self, call: Call, error: Exception) -> None:
+    def _lost(self, why: str) -> None:
         self._failed += 1
-        if self._failed < _FAILURES:
-            return
-        lines = [line.strip(" -") for line in str(error).splitlines() if line.startswith("- ")]
-        found = f"{self._failed} sessions at {call.told} failed, the last in {self._work.name}"
-        raise UnitsFailed(
-            f"The processes of {self._work.meeting.shards} shards must reach one another",
-            f"{found}: {'; '.join(lines) or error}",
-            "See that workers may connect to one another at any port, then run again with --resume",
-        )
+        if self._failed == _FAILURES:
+            raise UnitsFailed(
+                f"The processes of {self._work.meeting.shards} shards must reach one another",
+                f"{self._failed} sessions failed one after another, the last in {self._work.name}: {why}",
+                "See that workers may connect to one another at any port, then run again with --resume",
+            )
+
+
+def _reasons(error: Exception) -> str:
+    """What XGBoost says of a lost session, without its stack."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.startswith("- ")]
+    return "; ".join(lines) or str(error)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError
 from meta_models.learners.seam import LEAST_VALUE
-from meta_models.learners.tables import FeatureTable
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.progress import Progress
 
 #: Most bytes of the sample of rows that sets the bins: 100,000 rows up to 500 features, 42,800 rows of 1,167.

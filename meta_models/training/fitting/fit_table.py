@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.motif_columns import motif_columns
@@ -68,7 +68,7 @@ def fit_table(
 
 
 def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path | None = None) -> dict[str, Fitted]:
-    """Fit `jobs` on the rows of `task`, prepared once in this process; the results by the name of the job.
+    """Fit `jobs` on the rows of `task`, prepared once in a process; the results by the name of the job.
 
     Parameters
     ----------
@@ -78,6 +78,8 @@ def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path
         Folder that holds what is prepared; without it, it is held in memory.
     """
     one_of_each = list({job.fold: job for job in jobs}.values())
+    if task.farm.apart:
+        return _train_apart(train_apart, task, one_of_each, as_it_is, "", jobs, title)
     with _preparation(task, one_of_each, None, cache) as preparation:
         return _train_jobs(task, preparation, as_it_is, "", False, jobs, title)  # noqa: FBT003
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.errors import InputError
 from meta_models.learners.gene_bridge import GenesOfFolder, evidence_names, model_keys
-from meta_models.learners.genes_seam import TrainingGenes
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.schema import CLASS_NAMES, GENE, POSITION
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 

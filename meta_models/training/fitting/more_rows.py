@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from meta_models.dataset.files import read_footer
-from meta_models.dataset.gene_table import GeneTable
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.genes.table import GeneTable
+from meta_models.dataset.reading.files import read_footer
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.run_folder import hash_file, write_parquet
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.chunks import rows_of_chunk
+from meta_models.dataset.reading.chunks import rows_of_chunk
 from meta_models.errors import UsageError
 from meta_models.features import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, column_names
-from meta_models.learners.course import Course
 from meta_models.learners.motif_predictor import MotifLayout, MotifPredictor
 from meta_models.learners.seam import FitJob, Fitted, Matrix, Prepared, TrainingRows
-from meta_models.learners.tables import FeatureTable
+from meta_models.learners.seam.course import Course
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.progress import Progress
 from meta_models.training.fitting.task import TrainingTask
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 from meta_models.model import ModelInfo
 from meta_models.model.origin import started_from
 

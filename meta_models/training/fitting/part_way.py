@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.genes_seam import GenePrepared
 from meta_models.learners.seam import FitJob, Fitted, Prepared
+from meta_models.learners.seam.genes import GenePrepared
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import unit_key

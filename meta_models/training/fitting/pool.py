@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_models.dataset.gene_table import GeneTable
+from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.names import known_as
 from meta_models.schema import GENE
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self
 
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
-from meta_models.learners.start import Start
-from meta_models.learners.tables import FeatureTable
+from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
 from meta_models.training.fitting.start_margins import with_start
 

@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, Predictor, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
 from meta_models.schema import CLASSES, FAMILY

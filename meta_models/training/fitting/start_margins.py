@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from meta_models.learners.continued import ContinuedPredictor, restore_served
 from meta_models.learners.seam import FitJob, Fitted, Learner, Predictor, Prepared
-from meta_models.learners.start import Start
-from meta_models.learners.tables import FeatureTable
+from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.tables import FeatureTable
 from meta_models.progress import Progress
 
 

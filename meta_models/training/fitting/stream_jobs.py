@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from meta_models.learners.course import Course
 from meta_models.learners.seam import FitJob, Fitted
+from meta_models.learners.seam.course import Course
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.training.fitting.preparation import Preparation

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import TimeUp
 from meta_models.learners.seam import Resources
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
+from meta_models.places import describe_input
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.origin import Origin
@@ -29,7 +30,7 @@ from meta_models.workers import HERE, Farm
 
 @dataclass(frozen=True)
 class TrainedGenes:
-    """The genes of a built folder; made by the pipeline.
+    """The genes of a built folder.
 
     Attributes
     ----------
@@ -39,6 +40,11 @@ class TrainedGenes:
 
     folder: GeneFolder
     hashes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: GeneFolder | None) -> Self | None:
+        """Those of a folder, whose files are hashed now; None where no learner reads genes."""
+        return None if folder is None else cls(folder, tuple(describe_input(path).sha256 for path in folder.files))
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.gene_table import GeneTable
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.genes.table import GeneTable
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.result import MiningRecord, Note
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.fit_table import ChangeJob

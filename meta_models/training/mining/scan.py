@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.dataset.chunks import rows_of_chunk
-from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.metrics import average_precision
 from meta_models.model import SingleModel
 from meta_models.model.calibrators import normalise

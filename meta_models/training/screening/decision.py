@@ -3,7 +3,8 @@
 For a column that tells about the labels:
 
 1. Columns computed from base scores are meant to predict the label, and columns named in ``protect_features`` are the
-   user's to answer for: reported, never removed. So is a column that repeats a protected one value for value.
+   user's to answer for: reported, never removed. So is a column that repeats a protected one value for value, and the
+   evidence of a built table, which its builder was given as measured: reads over junctions do tell the label.
 2. A column that takes away at least 0.4 of the log-loss that the base scores leave, on families held out from that
    judgement and with 95 % confidence, is removed. (The lower end of the interval never passed 0.2 for the genuine
    columns of the real tables, nor 0.35 for a base model with 25 times the context; that of a label with 2 % of its

@@ -11,6 +11,8 @@ from enum import StrEnum
 from numpy import int64
 from numpy.typing import NDArray
 
+#: Why evidence that tells of the label is not removed.
+AS_EVIDENCE = "kept as evidence; made from the annotation it would tell the label"
 #: Stands in the place of a feature's name in findings about the table itself.
 TABLE = "(row order)"
 
@@ -84,3 +86,7 @@ class ScreeningReport:
     def suspicious(self) -> tuple[ScreeningFinding, ...]:
         """The findings that are not clean."""
         return tuple(f for f in self.findings if f.verdict is not Verdict.CLEAN)
+
+    def kept_evidence(self) -> tuple[ScreeningFinding, ...]:
+        """The findings that evidence was kept in spite of."""
+        return tuple(f for f in self.findings if f.reason.endswith(AS_EVIDENCE))

@@ -21,7 +21,7 @@ from meta_models.training.screening.column import Rows, TieGroups, quantile_bins
 from meta_models.training.screening.decision import Case, ColumnValues, decide, worst
 from meta_models.training.screening.evidence import Evidence, Level, constant_evidence, label_evidence
 from meta_models.training.screening.identifiers import identifier_evidence, row_order_evidence, table_evidence
-from meta_models.training.screening.report import TABLE, ScreeningFinding, ScreeningReport, Verdict
+from meta_models.training.screening.report import AS_EVIDENCE, TABLE, ScreeningFinding, ScreeningReport, Verdict
 from meta_models.training.screening.sample import ScreeningSample, quarters
 
 _BLOCK = 16
@@ -120,6 +120,8 @@ def _shields(sample: ScreeningSample, columns: Sequence[_Column], config: Traini
     for name, group, column in zip(sample.feature_names, sample.groups, columns, strict=True):
         if group in PROTECTED_GROUPS:
             shields.append(f"protected: {group.value} features come from base scores")
+        elif group is FeatureGroup.EVIDENCE:
+            shields.append(AS_EVIDENCE)
         elif name in config.protect_features:
             shields.append("protected by protect_features")
         else:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.progress import Progress
 from meta_models.training.fitting.audit import audit_features

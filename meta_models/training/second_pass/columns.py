@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.genes import Gene, GeneFolder
-from meta_models.dataset.read_ahead import shares, side_by_side
+from meta_models.dataset.genes.folder import Gene, GeneFolder
+from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.dataset.stretches import PACK_ROWS, Stretch, packs
 from meta_models.dataset.widened import widened
 from meta_models.model import FittedModel

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from meta_models.dataset.genes import GeneFolder
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.metrics import Gain
 from meta_models.model import FittedModel
@@ -56,23 +56,28 @@ def train_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFo
     """
     first, started = strategy.train(task), time.monotonic()
     folds = strategy.folds(task)
-    models = {fold: model.with_calibrators(None) for fold, model in first.fold_models.items()}
-    columns = compute_columns(task, folds, genes, models, fit_pairs(strategy, task, folds))
-    fit = _fit(strategy, task, folds, columns)
-    passes = {**models, FINAL: first.model.with_calibrators(None)}
+    columns = compute_columns(task, folds, genes, uncalibrated(first), fit_pairs(strategy, task, folds))
+    fit = fit_second(strategy, task, folds, columns)
+    passes = {**uncalibrated(first), FINAL: first.model.with_calibrators(None)}
     wide = columns.task(task, FINAL)
     told = _told(strategy, wide, folds, fit, {fold: FirstPass(model, genes.recipe) for fold, model in passes.items()})
     second = strategy.assembled(wide, told, (), time.monotonic() - started)
     return _decided(task, folds, first, replace(second, columns=columns.of(FINAL)))
 
 
-def _fit(strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, columns: FirstPassColumns) -> FittedProblem:
+def uncalibrated(first: TrainingResult) -> dict[int, FittedModel]:
+    """The first-pass model of each fold, as the second pass sees it."""
+    return {fold: model.with_calibrators(None) for fold, model in first.fold_models.items()}
+
+
+def fit_second(
+    strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, columns: FirstPassColumns
+) -> FittedProblem:
     """The second pass of each fold, and of the final model: each on columns of its own."""
     fitted, held_out = dict[str, Fitted](), list[FitJob]()
     for fold in range(folds.n_folds):
-        own = columns.task(task, fold)
-        jobs = held_out_jobs(task_problem(own, folds), [fold])
-        fitted |= _fitted(strategy, own, jobs, f"Second pass of fold {fold}")
+        jobs, of_fold = fit_fold(strategy, task, folds, columns, fold)
+        fitted |= of_fold
         held_out += jobs
     whole = columns.task(task, FINAL)
     problem = task_problem(whole, folds)
@@ -80,6 +85,15 @@ def _fit(strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, column
     final = whole_jobs(problem, rounds)
     fitted |= _fitted(strategy, whole, final, "Second pass of the final model")
     return FittedProblem(problem, held_out, final, fitted)
+
+
+def fit_fold(
+    strategy: SingleModelStrategy, task: TrainingTask, folds: Folds, columns: FirstPassColumns, fold: int
+) -> tuple[list[FitJob], dict[str, Fitted]]:
+    """The jobs of the second pass that hold `fold` out, and their results by name."""
+    own = columns.task(task, fold)
+    jobs = held_out_jobs(task_problem(own, folds), [fold])
+    return jobs, _fitted(strategy, own, jobs, f"Second pass of fold {fold}")
 
 
 def _fitted(strategy: SingleModelStrategy, task: TrainingTask, jobs: list[FitJob], title: str) -> dict[str, Fitted]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.features import grouped_names
 from meta_models.training.devices import CPU
@@ -63,14 +63,14 @@ def feature_groups(dataset: Dataset) -> dict[str, frozenset[str]]:
     """The features of each group by its name.
 
     Of a table that was built, the groups of its recipe and each track of evidence; beside them, and of any table, the
-    groups that names of columns tell (base, probability-derived, context, k-mer, genomic, other).
+    groups that names of columns tell (base, probability-derived, context, k-mer, genomic, evidence, other).
     """
     found: dict[str, set[str]] = {}
     for name in dataset.features:
         found.setdefault(dataset.group(name).value, set()).add(name)
     recipe = dataset.info.recipe
     if recipe is not None:
-        evidence = grouped_names(recipe).get("evidence", ())
+        evidence = dataset.info.evidence_features
         tracks = {t.name: {n for n in evidence if n.startswith(f"evidence_{t.name}_")} for t in recipe.evidence}
         found |= {**tracks, **{name: set(names) for name, names in grouped_names(recipe).items() if names}}
     present = {group: frozenset(names) & frozenset(dataset.features) for group, names in found.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed, UsageError
 from meta_models.result import TrainingResult
-from meta_models.run_folder import Recorded, Recording, UnitPlan
+from meta_models.run_folder import Recording, UnitPlan, unless_recorded
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.several.contestants import contestants
 from meta_models.training.several.joining import alone, join
@@ -68,11 +69,9 @@ def plan_units(strategy: TrainingStrategy, task: TrainingTask, plan: UnitPlan) -
     finished, several = list[str](), task.config.members > 1
     for member in contestants(task.config):
         own = task if member.variant is None and not several else member.task(task)
-        try:
-            strategy.train(replace(own, farm=Recording(plan, f"{member.unit}." if several else "")))
-        except Recorded:
-            continue
-        finished.append(member.name)
+        recorded = replace(own, farm=Recording(plan, f"{member.unit}." if several else ""))
+        if unless_recorded(partial(strategy.train, recorded)) is not None:
+            finished.append(member.name)
     return tuple(finished)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.learners.seam import Resources, Shape
 from meta_models.metrics import best_by_fold

@@ -15,10 +15,10 @@ from meta_models.config import TrainingConfig
 from meta_models.config.cluster import CLUSTERS
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.run_folder import scratch_folder
 from meta_models.schema import CLASSES, GENE

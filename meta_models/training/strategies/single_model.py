@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.learners.genes_seam import TrainingGenes
 from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
+from meta_models.learners.seam.genes import TrainingGenes
 from meta_models.model import FeatureSketch
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory

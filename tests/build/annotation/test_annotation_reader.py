@@ -6,7 +6,8 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from fuzzing import FUZZ
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_models.build.annotation import Annotation, GeneModel, read_annotation
@@ -256,7 +257,7 @@ LINES = st.one_of(
 )
 
 
-@settings(deadline=None)
+@FUZZ
 @given(st.lists(LINES, max_size=8))
 def test_any_lines_are_read_whole_or_refused(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     """No crash; and what is read holds every exon line of a gene with a strand."""
@@ -264,7 +265,7 @@ def test_any_lines_are_read_whole_or_refused(tmp_path_factory: pytest.TempPathFa
     assert_whole_or_refused(tmp_path_factory.getbasetemp() / "fuzzed.gtf", text)
 
 
-@settings(deadline=None)
+@FUZZ
 @given(st.sampled_from(sorted(DIALECTS)), st.integers(0, 5000), st.binary(max_size=4), st.integers(0, 6))
 def test_damaged_files_are_read_whole_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, at: int, junk: bytes, cut: int

@@ -62,7 +62,7 @@ def test_a_folder_that_is_there_is_refused(made: Path, capsys: pytest.CaptureFix
 def test_the_command_that_is_told_is_that_of_the_readme() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     commands = [shlex.split(line) for line in readme.splitlines() if line.startswith("meta-models build")]
-    assert shlex.split(build_command(Path("demo"))) == commands[0]
+    assert shlex.split(build_command(Path("genome"))) == commands[0]
 
 
 def test_odd_names_are_quoted() -> None:

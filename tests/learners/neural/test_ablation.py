@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from simulated_genes import FLANK, Genes
 
-from meta_models.learners.genes_seam import GenePredictor
 from meta_models.learners.neural.ablation import ablation, input_groups, without
+from meta_models.learners.seam.genes import GenePredictor
 
 WORLD = Genes(number=1, models=("main",))
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from simulated_genes import FLANK, Genes
 
-from meta_models.learners.genes_seam import N_CODE
 from meta_models.learners.neural.batches import batch_of, hide_models, piece_of, pieces_of, targets_of
 from meta_models.learners.neural.crops import cut
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.tracks import numbers_of
+from meta_models.learners.seam.genes import N_CODE
 
 
 def test_pieces_of_a_gene_are_those_of_the_cache():

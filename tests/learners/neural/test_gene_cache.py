@@ -9,9 +9,9 @@ import pytest
 from simulated_genes import FLANK, Genes
 
 from meta_models.errors import InputError, UnitsFailed
-from meta_models.learners.genes_seam import NOT_LABELLED
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.tracks import numbers_of
+from meta_models.learners.seam.genes import NOT_LABELLED
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

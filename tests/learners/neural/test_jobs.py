@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from simulated_genes import Genes, job
 
-from meta_models.learners.genes_seam import NOT_LABELLED
 from meta_models.learners.neural.crops import cut
 from meta_models.learners.neural.jobs import check_labels, gene_job
+from meta_models.learners.seam.genes import NOT_LABELLED
 
 
 def test_one_row_is_enough_for_a_gene():

@@ -13,9 +13,9 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 
 import torch
 
-from meta_models.learners.genes_seam import GeneTracks
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
+from meta_models.learners.seam.genes import GeneTracks
 
 pytestmark = pytest.mark.neural
 SMALL = {
@@ -80,6 +80,19 @@ def test_scores_of_rows_are_those_of_the_genes_where_flanks_are_longer_than_marg
     rows = np.flatnonzero(job(genes).score)
     expected = np.array([whole[genes.gene_of_row[row]][genes.position_of_row[row]] for row in rows])
     np.testing.assert_allclose(found.scores[:, :, 0], expected, atol=1e-5)
+
+
+def test_genes_serve_other_options_as_if_they_were_prepared_for_them():
+    genes = WORLD.training()
+    rows, labels = job(genes), WORLD.row_labels(genes)
+    with prepared("tcn", genes) as ready:
+        other = ready.under(config("tcn", channels=4, learning_rate=0.02))
+        found = other.fit(rows, labels, None, threads=1)
+        assert ready.under(config("tcn", crop=32)) is None
+        assert ready.under(config("tcn", blocks=1)) is None
+    alone = fitted("tcn", channels=4, learning_rate=0.02)
+    assert found.predictor.files() == alone.predictor.files()
+    np.testing.assert_array_equal(found.scores, alone.scores)
 
 
 @pytest.mark.parametrize("name", NAMES)

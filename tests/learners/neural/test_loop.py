@@ -12,10 +12,10 @@ from sklearn.metrics import average_precision_score
 pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
 
 from meta_models.errors import UnitsFailed
-from meta_models.learners.genes_seam import NOT_LABELLED
 from meta_models.learners.neural.loop import step_size
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources
+from meta_models.learners.seam.genes import NOT_LABELLED
 
 pytestmark = pytest.mark.neural
 OPTIONS = {

@@ -15,7 +15,7 @@ from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.starting import started_net
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Fitted, Resources
-from meta_models.learners.start import Start
+from meta_models.learners.seam.start import Start
 
 pytestmark = pytest.mark.neural
 OPTIONS = {

@@ -9,8 +9,8 @@ import pytest
 from simulated_genes import Genes
 
 from meta_models.errors import InputError
-from meta_models.learners.genes_seam import NOT_LABELLED
 from meta_models.learners.neural.tracks import codes_of, labels_of, log_odds, numbers_of
+from meta_models.learners.seam.genes import NOT_LABELLED
 
 
 def test_log_odds_by_hand():

@@ -11,9 +11,9 @@ import xgboost as xgb
 from tables import make_frame
 from training_tasks import make_task
 
-from meta_models.dataset.reader import Dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
-from meta_models.learners.cut_values import cut_values
+from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost import chunk_source
 from meta_models.learners.xgboost.chunk_source import pass_of_values
 from meta_models.learners.xgboost.matrix import build_matrix, joined

@@ -159,7 +159,7 @@ def test_one_family_cannot_be_split():
 @pytest.mark.parametrize(("name", "cap"), [("worm", 200), ("human_chr1", 20)])
 def test_real_tables(real_data: Path, tmp_path: Path, name: str, cap: int) -> None:
     from meta_models.dataset.positions import read_positions
-    from meta_models.dataset.reader import open_dataset
+    from meta_models.dataset.reading.open import open_dataset
 
     positions = read_positions(open_dataset(real_data / name / "master", work_dir=tmp_path))
     packing = make_batches(positions, config(cap), row_cap=10**9)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from tables import write_table
 
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.training.combination.composition import MOST_COLUMNS, Composition, composition_columns
 
 

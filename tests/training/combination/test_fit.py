@@ -77,6 +77,33 @@ def test_weights_are_those_of_least_log_loss_on_a_grid() -> None:
     assert weights_of(stack, "weighted")[0, 0] == pytest.approx(grid[int(np.argmin(losses))], abs=2e-3)
 
 
+def among_easy_negatives(stack: Stack, weight: float) -> Stack:
+    """`stack` beside as many negatives that all members are sure of, and which count `weight` each."""
+    sure = np.tile(np.array([1 - 2e-4, 1e-4, 1e-4], np.float32), (len(stack.members), N, 1))
+    weights = np.concatenate([stack.weights, np.full(N, weight, np.float32)])
+    return replace(
+        stack, members=np.concatenate([stack.members, sure], axis=1), weights=weights, folds=np.tile(stack.folds, 2),
+        labels=np.concatenate([stack.labels, np.zeros(N, np.uint8)]), bases=None, composition=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_weights_are_of_least_log_loss_where_sites_are_rare(per_class: bool) -> None:
+    stack = simulated((1.0, 1.5))
+    found, rare = (
+        weights_of(s, "weighted", Options(per_class=per_class)) for s in (stack, among_easy_negatives(stack, 1e5))
+    )
+    np.testing.assert_allclose(rare, found, atol=5e-3)
+    assert found[0, 0] > 0.6  # and not where the search sets out
+
+
+def test_stacking_is_held_back_by_its_ridge_alike_however_much_negatives_count() -> None:
+    stack = simulated((1.0, 1.5))
+    fitted = [fit_combination(among_easy_negatives(stack, weight), "stacking", OPTIONS) for weight in (1.0, 1e4)]
+    sizes = [np.abs(s.coef[1:]).max() for s in fitted if isinstance(s, Stacking)]
+    assert sizes[1] > 0.5 * sizes[0]
+
+
 def test_greedy_selection_is_the_one_that_every_step_shows_to_be_best() -> None:
     """Against a plain implementation: all that can be added, by average precision."""
     stack = simulated((1.0, 1.2, 3.0))

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
-from meta_models.dataset.reader import Dataset, open_dataset
+from meta_models.dataset.reading.open import open_dataset
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.training.distributed.ranges import shard_ranges, shard_table
 

@@ -49,7 +49,14 @@ def test_sessions_that_fail_one_after_another(work: ShardWork, monkeypatch: pyte
 
     monkeypatch.setattr(QuantisedShards, "session", refused)
     with pytest.raises(
-        UnitsFailed, match=r"must reach one another.*3 sessions at .*'127\.0\.0\.1'.*Connection refused"
+        UnitsFailed, match=r"must reach one another.*3 sessions .*shard-1-of-1: .*the tracker\.; Connection refused"
     ):
         hold_shard(work)
     assert LEARNERS["xgboost"].traits.shards
+
+
+def test_a_network_that_is_not_open_is_told_without_a_session(work: ShardWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Meeting, "trouble", lambda self, call, shard: "shard 1: no connection to 10.0.0.2:5")
+    monkeypatch.setattr(QuantisedShards, "session", lambda *_: pytest.fail("nobody may go"))
+    with pytest.raises(UnitsFailed, match=r"3 sessions failed .*: shard 1: no connection to 10\.0\.0\.2:5\. See that"):
+        hold_shard(work)

@@ -103,6 +103,18 @@ def test_protect_features_are_reported_and_kept() -> None:
     assert verdicts(report, "support")["linear"] is Verdict.REPORTED
 
 
+def test_evidence_of_a_built_table_is_kept_and_told_of() -> None:
+    sample = synthetic()
+    reads = {"evidence_rna_donor_reads": sample.labels > 0}
+    told = screen(with_columns(sample, reads, FeatureGroup.EVIDENCE), CONFIG)
+    assert told.excluded == {}
+    assert {f.feature for f in told.kept_evidence()} == set(reads)
+    assert verdicts(told, "evidence_rna_donor_reads")["linear"] is Verdict.REPORTED
+    named_so = screen(with_columns(sample, reads), CONFIG)
+    assert set(named_so.excluded) == set(reads)
+    assert named_so.kept_evidence() == ()
+
+
 def test_protect_features_must_name_features() -> None:
     with pytest.raises(UsageError, match="no_such"):
         screen(synthetic(), CONFIG.model_copy(update={"protect_features": ("no_such",)}))

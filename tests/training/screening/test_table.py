@@ -11,8 +11,8 @@ from tables import make_frame, write_table
 from training_tasks import make_task
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset import reader
-from meta_models.dataset.reader import open_dataset
+from meta_models.dataset.reading import reader
+from meta_models.dataset.reading.open import open_dataset
 from meta_models.training.screening import table as screen_table_module
 from meta_models.training.screening.table import screen_table
 

@@ -14,8 +14,8 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.errors import UnitsFailed, WriteError
-from meta_models.learners.cut_values import cut_values
 from meta_models.learners.seam import Fitted, Shape
+from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost import matrix
 from meta_models.learners.xgboost.booster import QuantisedRows
 from meta_models.learners.xgboost.matrix import build_matrix, joined

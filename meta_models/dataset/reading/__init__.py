@@ -1,0 +1,1 @@
+"""From files to rows: which files make up a table, text as Parquet, and streamed reading in bounded memory."""

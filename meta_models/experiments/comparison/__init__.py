@@ -1,0 +1,1 @@
+"""Finished runs compared: which is better, by how much, and whether that is more than chance."""

@@ -1,0 +1,42 @@
+"""About how long fits take: passes over the values of a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from meta_models.learners.pace import Pace
+from meta_models.learners.registry import LEARNERS
+from meta_models.learners.seam import Shape
+
+SHAPE = Shape(30_000, 150)
+
+
+def test_a_pass_takes_its_share_and_that_of_each_value() -> None:
+    assert Pace(0.5, 1e-6).seconds(Shape(1000, 20), 3) == pytest.approx(3 * (0.5 + 0.02))
+
+
+@pytest.mark.parametrize(
+    ("name", "less", "more", "times"),
+    [
+        ("xgboost", {"n_estimators": 50}, {"n_estimators": 100, "trees_per_round": 3}, 6),
+        ("lightgbm", {"n_estimators": 50}, {"n_estimators": 100}, 2),
+        ("sgd", {"passes": 5}, {"passes": 20}, 4),
+        ("svm", {"landmarks": 100}, {"landmarks": 500}, 5),
+        ("logistic", {}, {}, 1),
+    ],
+)
+def test_seconds_of_a_learner_grow_with_its_passes_and_the_table(
+    name: str, less: dict[str, int], more: dict[str, int], times: int
+) -> None:
+    kind = LEARNERS[name]
+    one, other = (kind.cpu_seconds(SHAPE, kind.Config(**options)) for options in (less, more))
+    assert one is not None
+    assert other == pytest.approx(times * one)
+    larger = kind.cpu_seconds(Shape(60_000, 150), kind.Config(**less))
+    assert larger is not None
+    assert 1.5 * one < larger < 2.01 * one
+
+
+def test_what_nobody_measured_is_not_told() -> None:
+    assert LEARNERS["knn"].cpu_seconds(SHAPE, LEARNERS["knn"].Config()) is None
+    assert LEARNERS["svm"].cpu_seconds(SHAPE, LEARNERS["svm"].Config(kernel="exact")) is None
