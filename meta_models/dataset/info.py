@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from meta_models.dataset.genes.folder.genome import Genome
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe, grouped_names

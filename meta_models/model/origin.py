@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from meta_models.dataset.genes.folder.genome import UNKNOWN, Genome, Stretches
+from meta_models.dataset.genes.genome import UNKNOWN, Genome, Stretches
 from meta_models.dataset.genes.loci import Locus, merged
 from meta_models.model.base import Json, ModelInfo
 

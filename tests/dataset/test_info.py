@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meta_models.dataset.genes.folder.genome import Genome
 
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.info import DatasetInfo, read_info
 from meta_models.errors import InputError
 

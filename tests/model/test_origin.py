@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from meta_models.dataset.genes.folder.genome import Genome, Stretches
 
+from meta_models.dataset.genes.genome import Genome, Stretches
 from meta_models.model import ModelInfo
 from meta_models.model.origin import STARTED_FROM, earlier_of, genome_of, started_from, stretches_of
 

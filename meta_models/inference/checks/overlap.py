@@ -8,7 +8,7 @@ from typing import Self
 
 import polars as pl
 
-from meta_models.dataset.genes.folder.genome import Genome, Stretches
+from meta_models.dataset.genes.genome import Genome, Stretches
 from meta_models.dataset.genes.groups import coded
 from meta_models.dataset.genes.loci import Locus, genes_within, spans
 from meta_models.dataset.plausibility.copies import copied_genes

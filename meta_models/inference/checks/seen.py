@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.dataset.genes.folder.genome import Genome
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.genes.loci import Locus
 from meta_models.model import ModelInfo
 from meta_models.model.origin import stretches_of
@@ -30,7 +30,7 @@ class SeenRows:
         """For each row (n,) whether its gene, its family or its position was trained on.
 
         Null where the position lies in a gene that was trained on, and it is not known whether the genome is the same
-        (:meth:`Genome.same <meta_models.dataset.genes.folder.genome.Genome.same>`).
+        (:meth:`Genome.same <meta_models.dataset.genes.genome.Genome.same>`).
         """
         seen = gene_keys(chunk[GENE]).is_in(self._genes).fill_null(value=False)
         if FAMILY in chunk.columns and self._model.families:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from meta_models.dataset.genes.folder.genome import Genome
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.genes.loci import Locus, spans
 from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.dataset.built import is_built
-from meta_models.dataset.genes.folder.genome import UNKNOWN, Genome
+from meta_models.dataset.genes.genome import UNKNOWN, Genome
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.chunks import rows_of_chunk
 from meta_models.dataset.reading.read_ahead import shares, side_by_side

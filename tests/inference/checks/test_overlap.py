@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from meta_models.dataset.genes.folder.genome import Genome
 from tables import make_frame, write_table
 
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.reading.reader import Dataset

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from meta_models.dataset.genes.folder.genome import Genome
 
+from meta_models.dataset.genes.genome import Genome
 from meta_models.inference.checks.seen import SeenRows
 from meta_models.model import ModelInfo
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from meta_models.dataset.genes.folder.genome import Genome, Stretches
 
+from meta_models.dataset.genes.genome import Genome, Stretches
 from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import Candidate
 from meta_models.inference.suggestion.choice import choose, scores_of, unknown_ones
