@@ -191,7 +191,7 @@ def test_other_columns_are_told(
     assert train(tmp_path / "rows.parquet", tmp_path / "run", "--init-from", str(old)) == ExitCode.USAGE
     found = capsys.readouterr().err
     assert "columns of a built folder there alone" in found
-    assert "1 columns here alone: mine" in found
+    assert "1 column here alone: mine" in found
 
 
 def test_genes_to_be_evaluated_on_must_be_new_to_the_earlier_model(

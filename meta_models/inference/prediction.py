@@ -245,6 +245,8 @@ def _check_drift(work: _Work) -> DriftReport:
             raise InputError("--strict needs a model that knows its features", drift.reason, "Train it again")
         logger.warning("The features were not compared with training: %s", drift.reason)
         return drift
+    for text in drift.doubtful:
+        logger.warning("%s", text)
     if not drift.far:
         logger.info("%d features are as in training (%d rows compared)", len(drift.features), drift.rows)
         return drift

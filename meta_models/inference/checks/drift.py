@@ -11,12 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
+from meta_models.dataset.plausibility.score_order import doubtful_scores
 from meta_models.dataset.positions import codes, require_weights
 from meta_models.inference.checks.exchanged import exchanged_columns
 from meta_models.inference.served import ServedTable
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.sketches import effective_rows, weighted_quantiles
-from meta_models.schema import GENE, WEIGHT
+from meta_models.schema import GENE, LABEL, LABEL_VALUES, WEIGHT, base_models
 
 #: Rows of a block of consecutive rows that is looked at.
 BLOCK_ROWS = 512
@@ -69,6 +70,8 @@ class DriftReport:
         Why nothing was compared.
     exchanged : tuple of pairs of str
         Score columns of one base model, each of which looks as the other one did in training.
+    doubtful : tuple of str
+        What labels of the table, where it has them, say against the scores of base models.
     """
 
     rows: int
@@ -76,6 +79,7 @@ class DriftReport:
     features: tuple[FeatureDrift, ...]
     reason: str | None = None
     exchanged: tuple[tuple[str, str], ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @property
     def far(self) -> tuple[FeatureDrift, ...]:
@@ -137,7 +141,17 @@ def check_drift(
         (drift.feature for drift in found), far, lambda name, other: not compared(name, other).alarms
     )
     found.sort(key=lambda drift: (not drift.alarms, -(drift.index or 0.0), drift.feature))
-    return DriftReport(sample.height, weighted, tuple(found), exchanged=exchanged)
+    return DriftReport(sample.height, weighted, tuple(found), exchanged=exchanged, doubtful=_doubtful(sample))
+
+
+def _doubtful(sample: pl.DataFrame) -> tuple[str, ...]:
+    """What labels, where the table has them, say of the scores of base models."""
+    if LABEL not in sample.columns:
+        return ()
+    bases, codes_of = base_models(sample.columns), {text: int(c) for text, c in LABEL_VALUES.items()}
+    classes = sample[LABEL].fill_null("").replace_strict(codes_of, default=None, return_dtype=pl.UInt8)
+    known = sample.with_columns(label=classes).drop_nulls("label")
+    return doubtful_scores(known.drop_nans([column for base in bases for column in base.columns]), bases)
 
 
 def compare(
@@ -204,12 +218,13 @@ def _explained(index: float, limit: float, sketch: FeatureSketch, median: float,
 
 
 def _sample(table: ServedTable, features: Sequence[str], rows: int, *, weighted: bool) -> pl.DataFrame:
-    """`features` (Float32), weight and gene (or block) of the rows that are looked at."""
+    """`features` (Float32), weight, label and gene (or block) of the rows that are looked at."""
     dataset = table.dataset
     named = GENE in table.passed_on
     numbers = [*features, *([WEIGHT] if weighted else [])]
+    texts = [*([GENE] if named else []), *([LABEL] if LABEL in dataset.columns else [])]
     expressions = [pl.col(name).cast(pl.Float32).fill_null(np.nan) for name in numbers]  # types differ between files
-    expressions += [pl.col(GENE).cast(pl.String)] if named else []
+    expressions += [pl.col(name).cast(pl.String) for name in texts]
     frames = (
         frame
         for block in _blocks(dataset.n_rows, rows)

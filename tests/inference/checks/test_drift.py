@@ -80,6 +80,21 @@ def test_exchanged_scores_are_the_likely_cause_in_one_line(tmp_path):
     assert drift_of(tmp_path / "c", scaled, fitted).exchanged == ()
 
 
+def test_labels_tell_of_exchanged_scores_that_are_distributed_alike(tmp_path, caplog):
+    assert drift_of(tmp_path / "a", served_frame(40)).doubtful == ()
+    swapped = served_frame(40).with_columns(*exchange("donor_score", "acceptor_score"))
+    report = drift_of(tmp_path / "b", swapped)
+    assert far(report) == []
+    assert report.doubtful[0].startswith("Columns 'donor_score' and 'acceptor_score' look exchanged")
+    odd = swapped.with_columns(splice_type=pl.lit("unknown"), donor_score=pl.lit(None, pl.Float32))
+    assert drift_of(tmp_path / "c", odd).doubtful == ()
+    assert drift_of(tmp_path / "d", swapped.drop("splice_type")).doubtful == ()
+    files = {"model": str(write_model(tmp_path)), "dataset": str(tmp_path / "b" / "table")}
+    config = PredictConfig(**files, out=tmp_path / "out.parquet")
+    run_prediction(config)
+    assert "look exchanged" in caplog.text
+
+
 def test_an_absent_kmer_counts_zero_and_is_named(tmp_path):
     report = drift_of(tmp_path, served_frame().drop("3mer_ACG"))
     assert far(report) == ["3mer_ACG"]
