@@ -76,10 +76,11 @@ def _dry_run(config: BuildConfig) -> ExitCode:
 
 
 def _log_plan(plan: Plan) -> None:
+    blocks = len(plan.blocks)
     logger.info(
-        "%d genes, %d positions in %d blocks, %d at a time; about %.0f rows of %d features",
-        sum(len(block.genes) for block in plan.blocks), sum(block.positions for block in plan.blocks),
-        len(plan.blocks), plan.processes, plan.sampling.expected_rows, len(column_names(plan.recipe)),
+        "%d genes, %d positions in %d block%s, %d at a time; about %.0f rows of %d features",
+        sum(len(block.genes) for block in plan.blocks), sum(block.positions for block in plan.blocks), blocks,
+        "s" * (blocks != 1), plan.processes, plan.sampling.expected_rows, len(column_names(plan.recipe)),
     )  # fmt: skip
 
 

@@ -74,7 +74,7 @@ class DatasetProfile:
         spread = f"{per_gene['min']:.0f} to {per_gene['max']:.0f}, mean {per_gene['mean']:.0f}"
         classes = ", ".join(f"{count:,} {name}" for name, count in self.class_counts.items())
         return (
-            f"Table: {self.source} ({self.files} files, {self.bytes_on_disk / 1e6:,.1f} MB)",
+            f"Table: {self.source} ({self.files} file{'s' * (self.files != 1)}, {self.bytes_on_disk / 1e6:,.1f} MB)",
             f"Rows: {self.rows:,} ({classes})",
             f"Genes: {self.genes:,} in {self.families:,} families; rows a gene {spread}",
             f"Features: {self.features:,} ({groups})",

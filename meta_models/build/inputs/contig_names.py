@@ -102,4 +102,4 @@ def _other(name: str) -> str:
 
 def _listed(names: Collection[str]) -> str:
     listed = ", ".join(list(names)[:_SHOWN])
-    return f"{len(names):,} names ({listed}{', ...' if len(names) > _SHOWN else ''})"
+    return f"{len(names):,} name{'s' * (len(names) != 1)} ({listed}{', ...' if len(names) > _SHOWN else ''})"
