@@ -55,7 +55,7 @@ def run_build(config: BuildConfig) -> ExitCode:
     if out.exists():
         raise InputError(f"{out} must not exist", "Found it", "Give another --out, or remove it")
     with (
-        install_signal_handlers(),
+        install_signal_handlers(resumable=True),
         parts_folder(out, keep=config.resume) as folder,
         scratch_folder(folder, "tracks") as scratch,
         make_plan(config, scratch) as plan,

@@ -14,7 +14,7 @@ from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findi
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import rank_agreement
 from meta_models.analysis.plots import style
-from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
+from meta_models.analysis.plots.features import add_colour_legend, draw_bars, draw_beeswarm, draw_dependence
 from meta_models.config import TrainingConfig
 from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
@@ -204,10 +204,7 @@ def _bar_figure(context: AnalysisContext, explained: Contributions) -> Figure:
 
 def add_group_legend(figure: Figure, groups: set[FeatureGroup]) -> None:
     """A legend of the colours of feature groups under the axes."""
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=colour, label=group.value) for group, colour in GROUP_COLOURS.items() if group in groups]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8.5)
+    add_colour_legend(figure, {group.value: colour for group, colour in GROUP_COLOURS.items() if group in groups})
 
 
 def _beeswarm_figure(context: AnalysisContext, explained: Contributions, target: SpliceClass) -> Figure:
