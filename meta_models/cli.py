@@ -88,6 +88,7 @@ class _OverRuns:
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self)
         metavar, words = ("RUN", "run folders, each PATH or NAME=PATH") if self.several else self.takes
+        parser.usage = f"%(prog)s {metavar}{f' [{metavar} ...]' if self.several else ''} [options]"
         parser.add_argument("runs", metavar=metavar, nargs="+" if self.several else 1, help=words)
         add_config_options(parser, self.kind)
         if self.fits:
@@ -127,6 +128,7 @@ class _Configured:
         """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self.work)
+        parser.usage = "%(prog)s [options]"
         add_config_options(parser, self.kind, without=self.without)
         if self.fits:
             add_learner_options(parser, chosen)

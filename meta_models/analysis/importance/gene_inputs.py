@@ -128,7 +128,7 @@ def _mutations(found: Findings, explained: list[Explained], learner: str) -> Non
             f"{FOLDER}/{learner}_mutations.png", _mutation_figure(explained[:_DRAWN_SITES], learner),
             f"Mutations around sites, {learner}",
             f"Change of the log-odds when a base within {REACH} of the site is another one; base scores stay what they "
-            "are. The letters below are the bases that are there.",
+            "are. Letters are the bases that are there.",
         )  # fmt: skip
 
 
@@ -215,5 +215,6 @@ def _mutation_figure(explained: list[Explained], learner: str) -> Figure:
         title = f"{each.site.gene_id}, position {each.site.position}: {named(each.site.target)}, {each.site.kind}"
         if each.mutations is not None:
             draw_mutations(row[0], each.mutations, each.codes, title=title)
+    axes[-1][0].set_xlabel(f"bases that are there, {REACH} on either side of the framed site")
     figure.suptitle(f"Mutations, {learner}", fontsize=11)
     return figure

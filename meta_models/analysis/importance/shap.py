@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from meta_models.analysis.attribution.contributions import Contributions, parts_of, sampled_bytes
+from meta_models.analysis.attribution.contributions import Contributions, parts_of, sampled_bytes, unexplained
 from meta_models.analysis.attribution.kmers import kmer_table
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
@@ -58,7 +58,7 @@ class ShapValues(Analysis):
         """Write importance, values, k-mer sums, stability and plots into ``shap_analysis/``."""
         parts = parts_of(context.result.model)
         if parts is None:
-            return self.not_applicable("the learner gives no contributions of features to its scores")
+            return self.not_applicable(unexplained(context.result.model))
         if context.rows is None:
             return self.not_applicable("feature values cannot be read: the run has no source of rows")
         found = Findings(context.writer)

@@ -14,13 +14,15 @@ _LETTERS = "ACGTN"
 
 
 def draw_mutations(ax: Axes, changes: NDArray[np.float32], codes: NDArray[np.uint8], *, title: str) -> Axes:
-    """Change of log-odds (n, 4) with each base, the one that is there below it; unknown positions are left white."""
+    """Change of log-odds (n, 4) with each base, the one that is there below it, the site framed; unknown is white."""
     size = float(np.nanmax(np.abs(changes), initial=1e-3))
     picture = ax.imshow(changes.T, cmap="RdBu_r", vmin=-size, vmax=size, aspect="auto", interpolation="nearest")
     reach = len(changes) // 2
     ax.set_yticks(np.arange(4), list(_LETTERS[:4]))
     ax.set_xticks(np.arange(len(codes)), [_LETTERS[code] for code in codes], fontsize=7)
-    ax.axvline(reach, color="#111827", lw=0.8, alpha=0.5)
+    for edge in (reach - 0.5, reach + 0.5):
+        ax.axvline(edge, color="#111827", lw=0.8)
+    ax.get_xticklabels()[reach].set_fontweight("bold")
     ax.grid(visible=False)
     ax.set(title=title, ylabel="mutated to")
     if ax.figure is not None:

@@ -15,6 +15,7 @@ from meta_models.learners.neural.architecture import Architecture
 _MOMENTUM = 0.1
 _EPSILON = 1e-5
 _MASKED = -1e4
+_WRONG_SIDE = -4.0
 
 
 class MaskedNorm(nn.Module):
@@ -109,15 +110,34 @@ class _BothWays(nn.Module):
     Two layers of one direction each: on a CPU the gradients of packed GRUs take the square of the length.
     """
 
-    def __init__(self, kind: type[nn.GRU | nn.LSTM], width: int, channels: int) -> None:
+    def __init__(self, kind: type[nn.GRU | nn.LSTM], channels: int, memory: int) -> None:
         super().__init__()
-        self.ahead = kind(width, channels, batch_first=True)
-        self.back = kind(width, channels, batch_first=True)
+        self.ahead = kind(channels, channels, batch_first=True)
+        self.back = kind(channels, channels, batch_first=True)
+        for cells in (self.ahead, self.back):
+            _remember(cells, memory)
 
     def forward(self, x: Tensor, order: Tensor) -> Tensor:
-        """(batch, positions, width) to (batch, positions, 2 channels); `order` (batch, positions) is the way back."""
+        """(batch, positions, channels) to twice the channels; `order` (batch, positions) is the way back."""
         back = self.back(_in_order(x, order))[0]
         return torch.cat([self.ahead(x)[0], _in_order(back, order)], 2)
+
+
+def _remember(cells: nn.GRU | nn.LSTM, memory: int) -> None:
+    """Have cells begin with memories of 1 to `memory` positions; as PyTorch makes them they forget half at each.
+
+    References
+    ----------
+    Tallec and Ollivier 2018, "Can recurrent neural networks warp time?": chrono initialisation.
+    """
+    size = cells.hidden_size
+    keep = torch.empty(size).uniform_(1, max(memory - 1, 1)).log_()
+    with torch.no_grad():
+        cells.bias_hh_l0[size : 2 * size] = 0
+        cells.bias_ih_l0[size : 2 * size] = keep  # of the forget gate of an LSTM, of the update gate of a GRU
+        if isinstance(cells, nn.LSTM):
+            cells.bias_hh_l0[:size] = 0
+            cells.bias_ih_l0[:size] = -keep
 
 
 def _in_order(x: Tensor, order: Tensor) -> Tensor:
@@ -131,8 +151,25 @@ def _backwards(mask: Tensor) -> Tensor:
     return (lengths - 1 - torch.arange(positions, device=mask.device)).remainder(positions)
 
 
+class _RecurrentBlock(nn.Module):
+    """A residual block like those of convolutions: cells that read both ways, normalised, then one of width 1."""
+
+    def __init__(self, plan: Architecture) -> None:
+        super().__init__()
+        kind = nn.GRU if plan.learner == "gru" else nn.LSTM
+        self.first_norm, self.second_norm = MaskedNorm(plan.channels), MaskedNorm(2 * plan.channels)
+        self.cells = _BothWays(kind, plan.channels, plan.reach)
+        self.narrow = nn.Conv1d(2 * plan.channels, plan.channels, 1)
+        self.dropout = nn.Dropout(plan.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor, order: Tensor) -> Tensor:
+        inner = self.cells((self.first_norm(x, mask) * mask).transpose(1, 2), order).transpose(1, 2)
+        inner = self.narrow(self.dropout(functional.gelu(self.second_norm(inner, mask))))
+        return (x + inner) * mask
+
+
 class RecurrentBody(nn.Module):
-    """A GRU or an LSTM that reads both ways from the ends of the crop's margins; what it began with stands beside.
+    """Residual blocks of GRU or LSTM cells that read both ways from the ends of the crop's margins.
 
     References
     ----------
@@ -141,20 +178,16 @@ class RecurrentBody(nn.Module):
 
     def __init__(self, plan: Architecture) -> None:
         super().__init__()
-        self.width = 3 * plan.channels
+        self.width = plan.channels
         self.front = _Front(plan)
-        kind = nn.GRU if plan.learner == "gru" else nn.LSTM
-        widths = [plan.channels, *[2 * plan.channels] * (plan.layers - 1)]
-        self.cells = nn.ModuleList(_BothWays(kind, width, plan.channels) for width in widths)
-        self.dropout = nn.Dropout(plan.dropout)
+        self.layers = nn.ModuleList(_RecurrentBlock(plan) for _ in range(plan.layers))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(batch, channels, positions) to (batch, 3 channels, positions)."""
-        x = self.front(x, mask)
-        order, out = _backwards(mask), x.transpose(1, 2)
-        for cells in self.cells:
-            out = self.dropout(cells(out, order))
-        return torch.cat([x, out.transpose(1, 2) * mask], 1)
+        """(batch, channels, positions) to the same."""
+        x, order = self.front(x, mask), _backwards(mask)
+        for layer in self.layers:
+            x = layer(x, mask, order)
+        return x
 
 
 class _LocalAttention(nn.Module):
@@ -165,7 +198,7 @@ class _LocalAttention(nn.Module):
         self.heads, self.window = heads, window
         self.project = nn.Linear(channels, 3 * channels)
         self.merge = nn.Linear(channels, channels)
-        self.distance = nn.Parameter(torch.zeros(heads, 2 * window + 1))
+        self.distance = nn.Parameter(_first_biases(heads, window))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(batch, positions, channels) to the same; `mask` is (batch, positions)."""
@@ -173,8 +206,8 @@ class _LocalAttention(nn.Module):
         padded = functional.pad(x, (0, 0, 0, -length % self.window))
         query, key, value = self._split(self.project(padded)).unbind(0)
         seen = functional.pad(mask, (0, padded.shape[1] - length))
-        score = query @ self._around(key).transpose(-1, -2) * query.shape[-1] ** -0.5
-        score = score + self._bias() + (1 - self._seen(seen)) * _MASKED
+        score = (query * query.shape[-1] ** -0.5) @ self._around(key).transpose(-1, -2)
+        score = score.add_(self._bias()).add_((1 - self._seen(seen)) * _MASKED)  # in place: the largest tensor there is
         mixed = (score.softmax(-1) @ self._around(value)).permute(0, 2, 3, 1, 4)
         return self.merge(mixed.reshape(batch, padded.shape[1], channels)[:, :length])
 
@@ -201,6 +234,20 @@ class _LocalAttention(nn.Module):
         distance = place[None] - window - place[:window, None]
         bias = self.distance[:, (distance + window).clamp(0, 2 * window)]
         return bias.masked_fill(distance.abs() > window, _MASKED)[:, None]
+
+
+def _first_biases(heads: int, window: int) -> Tensor:
+    """Biases (heads, 2 window + 1) that training begins with: heads look back and ahead by turns, each pair farther.
+
+    References
+    ----------
+    Press, Smith and Lewis 2022, "Train short, test long" (ALiBi), which has one side only and keeps them as they are.
+    """
+    away = torch.arange(-window, window + 1)
+    pair = torch.arange(heads) // 2
+    farthest = window / 2 * 4.0 ** (pair - pair.max())
+    wrong = torch.stack([away > 0, away < 0])[torch.arange(heads) % 2]
+    return -away.abs() / farthest[:, None] + _WRONG_SIDE * wrong
 
 
 class _EncoderLayer(nn.Module):

@@ -25,8 +25,9 @@ _LAYER_VALUES, _OTHER_VALUES = 16, 12
 
 
 #: Weights (as `_weights` bounds them) times positions that a core trains in a second. From 75 to 97 s for 8 epochs of a
-#: tcn, and 115 s for 6 of a GRU, on 720 genes of *C. elegans*; the others from their speed beside these.
-_WEIGHTS_A_SECOND = {"tcn": 20e9, "gru": 2.4e9, "lstm": 2.1e9, "transformer": 1.5e9}
+#: tcn, and 119 s for 8 of an LSTM, on 720 genes of *C. elegans*; 69 s of a GRU and 76 s of a Transformer where an LSTM
+#: takes 30, on 200.
+_WEIGHTS_A_SECOND = {"tcn": 20e9, "gru": 2.4e9, "lstm": 5.6e9, "transformer": 2.8e9}
 
 #: CUDA's context and the kernels of PyTorch.
 _DEVICE_PROCESS = 1_500_000_000

@@ -59,25 +59,46 @@ def test_the_margin_is_how_far_a_position_sees(name):
                 assert torch.allclose(net(moved, mask)[:, :, 50], before, atol=1e-13, rtol=0) == same
 
 
-@pytest.mark.parametrize(("kind", "layers"), [("gru", 2), ("lstm", 1)])
-def test_recurrent_layers_are_those_of_packed_sequences(kind, layers):
+@pytest.mark.parametrize("kind", [torch.nn.GRU, torch.nn.LSTM])
+def test_cells_that_read_both_ways_are_those_of_packed_sequences(kind):
     torch.manual_seed(2)
-    one = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind]
-    cells = torch.nn.ModuleList(_BothWays(one, 4 if layer else 3, 2) for layer in range(layers))
-    other = one(3, 2, layers, batch_first=True, bidirectional=True)
+    both, other = _BothWays(kind, 3, 20), kind(3, 3, batch_first=True, bidirectional=True)
     with torch.no_grad():
-        for layer, both in enumerate(cells):
-            for way, suffix in ((both.ahead, ""), (both.back, "_reverse")):
-                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-                    getattr(other, f"{name}_l{layer}{suffix}").copy_(getattr(way, f"{name}_l0"))
+        for way, suffix in ((both.ahead, ""), (both.back, "_reverse")):
+            for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+                getattr(other, name + suffix).copy_(getattr(way, name))
     x, lengths = torch.randn(3, 9, 3), torch.tensor([9, 4, 1])
     mask = (torch.arange(9) < lengths[:, None])[:, None].float()
-    found = x
-    for both in cells:
-        found = both(found, _backwards(mask))
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
     expected, _ = torch.nn.utils.rnn.pad_packed_sequence(other(packed)[0], batch_first=True, total_length=9)
-    torch.testing.assert_close(found * mask.transpose(1, 2), expected, atol=1e-6, rtol=0)
+    found = both(x, _backwards(mask)) * mask.transpose(1, 2)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.nn.GRU, torch.nn.LSTM])
+def test_cells_begin_with_memories_of_the_length_asked_for(kind):
+    torch.manual_seed(2)
+    cells = _BothWays(kind, 64, 100).ahead
+    with torch.no_grad():
+        for name in ("weight_ih_l0", "weight_hh_l0"):
+            getattr(cells, name).zero_()  # the gates are those of the biases alone
+        for name in ("bias_ih_l0", "bias_hh_l0"):
+            getattr(cells, name)[128:192] = 0  # and nothing new comes in
+        first = torch.ones(1, 1, 64)
+        state = (first * 0, first) if kind is torch.nn.LSTM else first
+        left = cells(torch.zeros(1, 1, 64), state)[1]
+    kept = (left[1] if kind is torch.nn.LSTM else left).flatten()
+    memory = 1 / (1 - kept)  # a share of 1 - 1 / T is kept of what was T positions ago
+    assert 1.99 < memory.min() < 12
+    assert 88 < memory.max() < 100.01
+
+
+def test_attention_begins_by_looking_back_and_ahead():
+    biases = _LocalAttention(8, 4, 16).distance
+    heads = biases.softmax(1) @ torch.arange(-16.0, 17.0)
+    assert heads[0] < -1
+    assert heads[2] < heads[0] - 2
+    torch.testing.assert_close(heads[1::2], -heads[::2])
 
 
 def test_norm_without_padding_is_batch_normalisation():

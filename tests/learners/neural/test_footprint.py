@@ -35,7 +35,7 @@ print(json.dumps({"measured": sampler.peak_bytes - before, "predicted": predicte
 """
 
 
-@pytest.mark.parametrize("name", ["tcn", "transformer"])
+@pytest.mark.parametrize("name", ["tcn", "lstm", "transformer"])
 def test_prediction_is_at_least_the_measured_peak(name, tmp_path):
     paths = os.pathsep.join(path for path in sys.path if path)
     ended = subprocess.run(
