@@ -181,8 +181,7 @@ def evaluate(
         if best_base is not None and best_base not in known:
             raise UsageError(f"best_base must be among {', '.join(known)}", f"Found {best_base!r}")
         require_chromosomes(positions.frame, None, dataset.info, dataset.source)
-        for seen in TrainedOn.ever_by_model(fitted.info):
-            refuse_overlap(seen, positions, dataset)
+        refuse_overlap(TrainedOn.of_model(fitted.info), positions, dataset)
         frame, weighting = _scored(fitted, source, dataset, positions, seed)
     return compare_with_bases(
         frame,

@@ -18,7 +18,7 @@ from meta_models.build.config import BuildConfig, DemoGenomeConfig
 from meta_models.command_options import Parser, add_config_options, add_learner_options, config_from, learners_in
 from meta_models.config import Configuration, TrainingConfig, UnitConfig
 from meta_models.config.sections import FORMER
-from meta_models.errors import ExitCode, MetaModelsError, UsageError
+from meta_models.errors import ExitCode, MetaModelsError, TimeUp, UsageError
 from meta_models.experiments.options import (
     CompareConfig,
     DistilConfig,
@@ -88,6 +88,7 @@ class _OverRuns:
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self)
         metavar, words = ("RUN", "run folders, each PATH or NAME=PATH") if self.several else self.takes
+        parser.usage = f"%(prog)s {metavar}{f' [{metavar} ...]' if self.several else ''} [options]"
         parser.add_argument("runs", metavar=metavar, nargs="+" if self.several else 1, help=words)
         add_config_options(parser, self.kind)
         if self.fits:
@@ -127,6 +128,7 @@ class _Configured:
         """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""
         parser = commands.add_parser(self.name, help=self.help, argument_default=argparse.SUPPRESS)
         parser.set_defaults(command=self.work)
+        parser.usage = "%(prog)s [options]"
         add_config_options(parser, self.kind, without=self.without)
         if self.fits:
             add_learner_options(parser, chosen)
@@ -179,17 +181,21 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
     try:
         require_address_space()
         return command(arguments)
+    except TimeUp as end:
+        console.complain(f"{end}\n")
+        return end.exit_code
     except MetaModelsError as error:
         console.complain(f"error: {error}\n")
         return error.exit_code
     except MemoryError as error:
         console.complain(f"error: Out of memory ({error}). Give --max-memory-gb or a smaller table.\n")
         return ExitCode.MEMORY
-    except KeyboardInterrupt:
-        resumable = (train_command, predict_command, compare_command, build_command, tune_command)
-        again = " (goes on from here with --resume)" if command in resumable else ""
-        console.complain(f"interrupted{again}\n")
-        return ExitCode.SIGINT
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != ExitCode.SIGTERM:
+            raise
+        resumable = command in (train_command, predict_command, compare_command, build_command, tune_command)
+        console.complain(console.interrupted(resumable=resumable))
+        return ExitCode.SIGTERM if isinstance(end, SystemExit) else ExitCode.SIGINT
 
 
 def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:

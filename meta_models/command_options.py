@@ -68,10 +68,13 @@ def add_config_options(
         help="YAML file of options, or the run_manifest.json of an earlier run (without its out_dir, overwrite, resume "
         "and dry_run); flags win over it",
     )
+    titles = {name: section for section, names in kind.sections_of().items() for name in names}
+    groups = {section: parser.add_argument_group(section) for section in dict.fromkeys(titles.values())}
     for name, field in kind.model_fields.items():
         if name in without or name == _SECTIONS:
             continue
-        _add_option(parser, [f"--{name.replace('_', '-')}", *_ALSO.get(name, ())], name, field)
+        group = groups[titles[name]] if name in titles else parser
+        _add_option(group, [f"--{name.replace('_', '-')}", *_ALSO.get(name, ())], name, field)
 
 
 def add_learner_options(parser: argparse.ArgumentParser, chosen: Sequence[str]) -> None:

@@ -11,6 +11,11 @@ from typing import IO, TextIO
 from meta_models.errors import WriteError
 
 
+def interrupted(*, resumable: bool) -> str:
+    """The line that a command ends with which was interrupted."""
+    return f"interrupted{' (goes on from here with --resume)' if resumable else ''}\n"
+
+
 def prepare_streams() -> None:
     """Have file names that are no text shown as escapes, where they would be an error."""
     for stream in (sys.stdout, sys.stderr):

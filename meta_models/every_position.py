@@ -55,6 +55,7 @@ class _Scored:
 
     @property
     def labels(self) -> NDArray[np.uint8]:
+        """Class of each position, (n,)."""
         return self.frame["label"].to_numpy()
 
     def of(self, name: str, *, base: bool = False) -> Floats32 | None:
@@ -90,6 +91,7 @@ def _pairs(pairs: Sequence[Pair], scored: _Scored, drawn: SiteResamples) -> tupl
     found = {name: drawn.of(values) for name, values in scores.items() if values is not None}
 
     def compared(pair: Pair) -> Pair:
+        """`pair` with its difference on every position, where both were scored there."""
         one, other = found.get(pair.one), found.get(pair.other)
         return pair if one is None or other is None else replace(pair, every=Difference.of(one.minus(other)))
 

@@ -26,6 +26,14 @@ _CHROMOSOME = re.compile(r"(?:chromosome[ _]?|chr[_]?)(?=.)", re.IGNORECASE)
 _MITOCHONDRION = {"m", "mt", "mtdna", "mito", "mitochondrion"}
 _CHLOROPLAST = {"c", "pt", "chloroplast"}
 _STRANDS = {"+": "+", "1": "+", "+1": "+", "plus": "+", "-": "-", "-1": "-", "\u2212": "-", "minus": "-"}
+#: What UCSC calls the assemblies of others, whose coordinates it keeps; and a patch release, which leaves them alone.
+_ASSEMBLIES = {
+    "hg18": "ncbi36", "hg19": "grch37", "hg38": "grch38", "hs1": "t2t-chm13v2.0", "mm9": "ncbim37", "mm10": "grcm38",
+    "mm39": "grcm39", "rn6": "rnor_6.0", "rn7": "mratbn7.2", "danrer10": "grcz10", "danrer11": "grcz11",
+    "galgal6": "grcg6a", "ce10": "ws220", "ce11": "wbcel235", "dm6": "bdgp6", "saccer3": "r64-1-1",
+    "b37": "grch37", "hs37d5": "grch37",
+}  # fmt: skip
+_PATCH = re.compile(r"(?P<id>(?:grc|ncbi)\w+?|bdgp6)\.(?:p)?\d+", re.IGNORECASE)
 #: Accessions of sequence archives, and contigs that are part of no chromosome: which chromosome it is, they don't say.
 _UNPLACED = re.compile(
     r"[A-Z]{2}_\d+(?:\.\d+)?|[A-Z]{1,6}\d{5,}(?:\.\d+)?|Un_.*|.*_random|.*_alt|.*_fix", re.IGNORECASE
@@ -77,6 +85,20 @@ def chromosome_key(chromosome: str) -> str:
 def is_unplaced(chromosome: str) -> bool:
     """Whether a name is an accession or a loose contig, of which nobody knows the chromosome without a look-up."""
     return _UNPLACED.fullmatch(chromosome_key(chromosome)) is not None
+
+
+def assembly_key(assembly: str) -> str:
+    """The normal form of the name of an assembly: ``hg38``, ``GRCh38`` and ``GRCh38.p14`` are one.
+
+    References
+    ----------
+    UCSC Genome Browser, "List of UCSC genome releases"; Genome Reference Consortium, "Patches": these "do not change
+    the chromosome coordinates".
+    """
+    name = plain(assembly).lower()
+    match = _PATCH.fullmatch(name)
+    name = match["id"] if match else name
+    return _ASSEMBLIES.get(name, name)
 
 
 def strand_key(strand: str) -> str | None:

@@ -41,7 +41,7 @@ from meta_models.reporting import (
     require_targets,
     save_report,
 )
-from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_facts
@@ -68,6 +68,7 @@ from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
 from meta_models.training.several.learners import require_units
 from meta_models.training_phase import planned, trained
+from meta_models.wording import counted
 from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
     _require_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
-    with hard_limit, install_signal_handlers(), one_blas_thread():
+    with named_limit(budget), hard_limit, install_signal_handlers(resumable=True), one_blas_thread():
         if config.dry_run or config.out_dir is None:
             return _print_plan(config, beginnings, budget)
         with (
@@ -359,8 +360,8 @@ def _screening_lines(screened: Screened, evidence: frozenset[str]) -> tuple[str,
     removed = ", ".join(screened.report.excluded) or "none"
     told = {finding.feature for finding in screened.report.suspicious()}
     reported = len(told.intersection(screened.features))
-    counts = f"{len(screened.report.excluded)} features removed ({removed}), {reported} reported and kept"
-    looked = f"Screening looked at {len(screened.genes)} genes ({SCREENED_GENES}): {counts}"
+    counts = f"{counted(len(screened.report.excluded), 'feature')} removed ({removed}), {reported} reported and kept"
+    looked = f"Screening looked at {counted(len(screened.genes), 'gene')} ({SCREENED_GENES}): {counts}"
     measured = sorted({f.feature for f in screened.report.kept_evidence()} & evidence)
     if not measured:
         return (looked,)

@@ -60,9 +60,9 @@ class EarlierGenes:
         return self.path.name
 
     @property
-    def seen(self) -> tuple[TrainedOn, ...]:
+    def seen(self) -> TrainedOn:
         """All of its genes that are trained on."""
-        return (TrainedOn.of_table(self.positions, self.dataset.info.assembly),)
+        return TrainedOn.of_table(self.positions, self.dataset.info.genome)
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -83,7 +83,8 @@ class EarlierGenes:
     def info(self) -> ModelInfo:
         """Of a model that is trained on it."""
         genes = tuple(sorted({*self.rows[GENE].cast(pl.String)}))
-        facts = {"dataset": {"name": self.name, "assembly": self.dataset.info.assembly}}
+        genome = self.dataset.info.genome
+        facts = {"dataset": {"name": self.name, "assembly": genome.assembly, "contigs": dict(genome.contigs)}}
         families = tuple(sorted(self.positions.families()))
         return ModelInfo("pretraining", genes, families, loci=self.positions.loci(), provenance=facts)
 

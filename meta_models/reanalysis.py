@@ -37,7 +37,7 @@ from meta_models.reporting import (
     require_targets,
     save_report,
 )
-from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import TrainingResult
 from meta_models.result_files import StoredResult, load_result, read_stored
@@ -100,7 +100,7 @@ def analyse_run(run_dir: Path, options: AnalysisConfig) -> ExitCode:
     for name in (SCREENING, *stored.artifacts):
         _verify(run_dir, name, manifest)
     budget = memory_budget(config.max_memory_gb)
-    with install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
+    with named_limit(budget), install_signal_handlers(), one_blas_thread(), tempfile.TemporaryDirectory() as work_dir:
         dataset = _dataset(config, options, manifest, Path(work_dir), stored.left_out)
         result = load_result(run_dir, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
         run = _Finished(

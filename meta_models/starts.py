@@ -26,6 +26,7 @@ from meta_models.result import Note
 from meta_models.run_folder import hash_file
 from meta_models.schema import GENE, BaseModel
 from meta_models.training.fitting.origin import Origin
+from meta_models.wording import counted
 
 _SHOWN = 8
 
@@ -43,9 +44,9 @@ class EarlierRun:
         return self.run.name
 
     @property
-    def seen(self) -> tuple[TrainedOn, ...]:
+    def seen(self) -> TrainedOn:
         """What its model was trained on, and what models that it went on from were."""
-        return TrainedOn.ever_by_model(self.model.info)
+        return TrainedOn.of_model(self.model.info)
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -109,23 +110,22 @@ class Beginnings:
     def _known(self, dataset: Dataset, positions: Positions) -> Iterator[tuple[str, str]]:
         families = positions.frame.select(pl.col(GENE, "family").cast(pl.String)).unique()
         for earlier in self.sources:
-            for known in earlier.seen:
-                shared = known.shared(positions, dataset.info.assembly)
-                yield from ((gene, "trained on") for gene in sorted(shared.genes))
-                of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
-                yield from ((gene, "of families that were trained on") for gene in of_families)
-                yield from ((gene, "overlapping genes that were trained on") for gene in sorted(shared.overlapping))
+            shared = earlier.seen.shared(positions, dataset.info.genome)
+            yield from ((gene, "trained on") for gene in sorted(shared.genes))
+            of_families = families.filter(pl.col("family").is_in(list(shared.families)))[GENE].sort()
+            yield from ((gene, "of families that were trained on") for gene in of_families)
+            yield from ((gene, "overlapping with what was trained on") for gene in sorted(shared.overlapping))
             yield from ((gene, "with the rows of genes that were trained on") for gene in _copies(earlier, positions))
 
     def refuse_known(self, positions: Positions, dataset: Dataset, table: str) -> None:
         """Refuse a table of genes that an earlier training knows; raises InputError."""
         for earlier in self.sources:
-            for known in earlier.seen:
-                refuse_overlap(known, positions, dataset, table=table)
+            refuse_overlap(earlier.seen, positions, dataset, table=table)
             if copies := _copies(earlier, positions):
                 raise InputError(
                     f"{table} must hold other genes than those of {earlier.name}",
-                    f"{dataset.source!r} has {len(copies)} genes with their rows: {', '.join(copies[:_SHOWN])}",
+                    f"{dataset.source!r} has {counted(len(copies), 'gene')} with their rows: "
+                    f"{', '.join(copies[:_SHOWN])}",
                     "Take them out",
                 )
 
@@ -183,7 +183,7 @@ class Beginnings:
         told = [Note("info", self._told(name, config)) for name in config.learners]
         counts = Counter(left_out.values())
         why = "; ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
-        lost = f"{len(left_out):,} genes are left out of training and of every score for its sake: {why}."
+        lost = f"Left out of training and of every score for its sake: {counted(len(left_out), 'gene')} ({why})."
         return (*told, Note("info", lost if left_out else "The earlier training saw none of these genes."))
 
     def _told(self, learner: str, config: TrainingConfig) -> str:
@@ -281,4 +281,4 @@ def _column_differences(run: FinishedRun, dataset: Dataset) -> Iterator[str]:
     theirs, ours = {record.name for record in run.stored.features}, {*dataset.features}
     for where, names in (("there", theirs - ours), ("here", ours - theirs)):
         if names:
-            yield f"{len(names)} columns {where} alone: {', '.join(sorted(names)[:_SHOWN])}"
+            yield f"{counted(len(names), 'column')} {where} alone: {', '.join(sorted(names)[:_SHOWN])}"

@@ -44,7 +44,7 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]
     if external is not None:
         positions = read_positions(external)
-        known = TrainedOn.of_table(ours, tables.dataset.info.assembly)
+        known = TrainedOn.of_table(ours, tables.dataset.info.genome)
         refuse_overlap(known, positions, external, table="--eval-dataset")
         refuse_copies(ours, positions, external.source)
         beginnings.refuse_known(positions, external, "--eval-dataset")

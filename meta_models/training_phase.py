@@ -54,7 +54,8 @@ def planned(plan: Plan, task: TrainingTask, folder: RunFolder) -> None:
         logger.info("Planned %d units, of %.2f GB at most: meta-models unit %s i/N does every N-th of them, N up to %d",
                     count, plan.predicted_peak / 1e9, folder.path, count)  # fmt: skip
     logger.info(
-        "Then the same command with --resume, without --plan-only, collects them, does what depends on them, and ends"
+        "Then the same command with --resume collects them; with --plan-only it plans what depends on them, else it"
+        " does that and ends"
     )
 
 

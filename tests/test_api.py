@@ -118,7 +118,7 @@ def test_evaluate_takes_frames_and_files_models_and_paths(run: TrainingRun, tmp_
 
 def test_evaluate_refuses_genes_of_the_training(run: TrainingRun) -> None:
     table = others().with_columns(pl.col("gene_id").str.replace("XG0003", "G0003"))
-    with pytest.raises(InputError, match=r"shares 1 genes: G0003"):
+    with pytest.raises(InputError, match=r"shares 1 gene: G0003"):
         evaluate(run.model, table)
 
 

@@ -68,7 +68,7 @@ def test_twins_change_no_fold_and_are_told_of(tmp_path: Path) -> None:
         True,
     )
     summary = " ".join((tmp_path / "run" / "training_summary.txt").read_text().split())
-    assert "40 genes are _PAR_Y copies or have one" in summary
+    assert "40 genes with a _PAR_Y copy, or one itself" in summary
     assert "over 20 families" in summary
 
 

@@ -84,5 +84,5 @@ def test_a_pool_with_a_gap_in_a_base_score_is_told_of_as_that(tmp_path: Path) ->
         write_table(tmp_path / "gap", full.with_columns(gap)),
     )
     given = {"dataset": str(table), "mine_negatives": str(pool), "oof_dataset": None}
-    with pytest.raises(InputError, match=r"every base score .* 'alt_donor_score' has 1 missing values"):
+    with pytest.raises(InputError, match=r"every base score .* 'alt_donor_score' has 1 missing value"):
         run_training(TrainingConfig.from_mapping({**options.model_dump(), **given}))

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from meta_models.names import (
+    assembly_key,
     chromosome_key,
     chromosome_keys,
     gene_key,
@@ -92,6 +93,19 @@ def test_accessions_and_loose_contigs_are_unplaced(name: str) -> None:
 @pytest.mark.parametrize("name", ["chr1", "1", "X", "MT", "2L", "III", "scaffold_12"])
 def test_chromosomes_are_placed(name: str) -> None:
     assert not is_unplaced(name)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("hg38", "GRCh38"), ("GRCh38.p14", "grch38"), ("b37", "hg19"), (" ce11", "WBcel235"),
+                 ("mm39", "GRCm39"), ("BDGP6.46", "dm6"), ("hs1", "T2T-CHM13v2.0")],
+)  # fmt: skip
+def test_one_assembly_in_two_spellings(a: str, b: str) -> None:
+    assert assembly_key(a) == assembly_key(b)
+
+
+@pytest.mark.parametrize(("a", "b"), [("hg19", "hg38"), ("ce10", "ce11"), ("rn7", "rn6"), ("Zm-B73-4.0", "Zm-B73-5.0")])
+def test_two_assemblies_stay_two(a: str, b: str) -> None:
+    assert assembly_key(a) != assembly_key(b)
 
 
 def test_strands() -> None:

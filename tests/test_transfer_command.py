@@ -84,7 +84,7 @@ def test_what_the_earlier_training_saw_is_left_out_of_every_score(old: Path, new
     assert f"On every position of all {len(scored)} genes" in summary
     told = " ".join(summary.split())
     assert f"xgboost went on from the model of the run old, which was trained on {KNOWN} genes" in told
-    assert f"{ALL - len(scored)} genes are left out of training and of every score for its sake" in told
+    assert f"Left out of training and of every score for its sake: {ALL - len(scored)} genes" in told
     left_out = json.loads((new / "training_result.json").read_text())["left_out"]
     assert set(left_out) >= known
     assert len(left_out) == ALL - len(scored)
@@ -191,7 +191,7 @@ def test_other_columns_are_told(
     assert train(tmp_path / "rows.parquet", tmp_path / "run", "--init-from", str(old)) == ExitCode.USAGE
     found = capsys.readouterr().err
     assert "columns of a built folder there alone" in found
-    assert "1 columns here alone: mine" in found
+    assert "1 column here alone: mine" in found
 
 
 def test_genes_to_be_evaluated_on_must_be_new_to_the_earlier_model(

@@ -33,6 +33,7 @@ from meta_models.run_folder import (
 from meta_models.run_folder.atomic import flush, temporary_for, write_error
 from meta_models.run_folder.parts_folder import parts_folder
 from meta_models.run_folder.units import UNITS_FOLDER
+from meta_models.wording import counted
 from meta_models.workers import run_jobs
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def run_build(config: BuildConfig) -> ExitCode:
     if out.exists():
         raise InputError(f"{out} must not exist", "Found it", "Give another --out, or remove it")
     with (
-        install_signal_handlers(),
+        install_signal_handlers(resumable=True),
         parts_folder(out, keep=config.resume) as folder,
         scratch_folder(folder, "tracks") as scratch,
         make_plan(config, scratch) as plan,
@@ -77,9 +78,9 @@ def _dry_run(config: BuildConfig) -> ExitCode:
 
 def _log_plan(plan: Plan) -> None:
     logger.info(
-        "%d genes, %d positions in %d blocks, %d at a time; about %.0f rows of %d features",
+        "%d genes, %d positions in %s, %d at a time; about %.0f rows of %d features",
         sum(len(block.genes) for block in plan.blocks), sum(block.positions for block in plan.blocks),
-        len(plan.blocks), plan.processes, plan.sampling.expected_rows, len(column_names(plan.recipe)),
+        counted(len(plan.blocks), "block"), plan.processes, plan.sampling.expected_rows, len(column_names(plan.recipe)),
     )  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 from meta_models.config.base import Configuration, PositiveInt, Scope, Share, ValueNames
 from meta_models.config.cluster import CLUSTERS, Cluster
 from meta_models.config.combination import UNFITTED
+from meta_models.config.input_output import SCORE_NAMES
 from meta_models.config.training import TrainingConfig
 from meta_models.config.unit import UnitConfig
-from meta_models.config.validation import SCORE_NAMES
 
 __all__ = [
     "CLUSTERS",

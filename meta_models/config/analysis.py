@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from meta_models.config.base import Configuration, OfAnalysis, PositiveInt
+from meta_models.config.base import (
+    Configuration,
+    OfAnalysis,
+    PositiveInt,
+)
 from meta_models.local_paths import LocalPath
 
 
 class AnalysisOptions(Configuration):
     """What is looked at when everything is trained."""
+
+    SECTION: ClassVar[str] = "analysis"
 
     analyses: OfAnalysis[tuple[str, ...]] = Field(
         ("default",),
@@ -25,9 +31,6 @@ class AnalysisOptions(Configuration):
     )
     chosen_by: OfAnalysis[str | None] = Field(
         None, description="How these options were chosen, for the report; a search says what its own figures are worth."
-    )
-    tags: OfAnalysis[tuple[Annotated[str, Field(pattern=r"^[^=]+=")], ...]] = Field(
-        (), description="Notes on the run as KEY=VALUE, which trackers of experiments are told."
     )
     plot_points: OfAnalysis[Annotated[int, Field(ge=10)]] = Field(800, description="Most points of a drawn curve.")
     shap_rows: OfAnalysis[PositiveInt] = Field(

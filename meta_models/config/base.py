@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import UsageError
-from meta_models.local_paths import read_utf8
+from meta_models.yaml_files import read_yaml
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -51,8 +53,15 @@ class Configuration(BaseModel):
     """What a command is told: frozen and validated.
 
     Each field is an option of the command (``max_depth`` is ``--max-depth``) and a key of ``--config FILE``. Unknown
-    keys are refused.
+    keys are refused. In a file options may stand under the name of their section: ``validation: {n_folds: 3}``.
+
+    Attributes
+    ----------
+    SECTION : str
+        What the options that a class adds are called together; empty where they have no name.
     """
+
+    SECTION: ClassVar[str] = ""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -66,7 +75,7 @@ class Configuration(BaseModel):
             With one line for each unknown key and each bad value.
         """
         try:
-            return cls(**values)
+            return cls(**cls.ungrouped(values))
         except ValidationError as error:
             lines = "; ".join(error_lines(error))
             raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
@@ -89,20 +98,67 @@ class Configuration(BaseModel):
             If the file cannot be read or holds no mapping.
         """
         try:
-            values = yaml.safe_load(read_utf8(path))
+            values = read_yaml(path)
         except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
             raise UsageError(f"{needed_by} needs a readable YAML file, found {path}", str(error)) from None
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
         values = values["config"] if from_run else values
         if not isinstance(values, dict):
             raise UsageError(f"{needed_by} needs keys and values, found {type(values).__name__} in {path}")
-        named = {str(key).replace("-", "_"): value for key, value in values.items()}
+        named = cls.ungrouped(_named(values))
         return {name: value for name, value in named.items() if not (from_run and name in cls.of(Scope.START))}
+
+    @classmethod
+    def sections_of(cls) -> dict[str, tuple[str, ...]]:
+        """Names of the options in each section, in the order of the fields."""
+        own = {vars(kind)["SECTION"]: kind.__annotations__ for kind in cls.__mro__ if vars(kind).get("SECTION")}
+        names = {name: [field for field in cls.model_fields if field in fields] for name, fields in own.items()}
+        return {name: tuple(found) for name, found in reversed(names.items())}
+
+    @classmethod
+    def ungrouped(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`values` with what stands under the name of a section beside the rest.
+
+        Raises
+        ------
+        UsageError
+            If a section has an option that is not of it, or one that is given beside it, too.
+        """
+        sections = cls.sections_of()
+        found = {name: value for name, value in values.items() if name not in sections}
+        for section in sections.keys() & values.keys():
+            found |= _of_section(section, values[section], sections[section], found)
+        return found
 
     @classmethod
     def of(cls, *scopes: Scope) -> tuple[str, ...]:
         """Names of the fields that are for any of `scopes`, in the order of the fields."""
         return tuple(name for name, field in cls.model_fields.items() if any(note in scopes for note in field.metadata))
+
+
+def _named(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """`values` by the names of options as fields have them."""
+    if twice := sorted(str(key) for key in values if "-" in str(key) and str(key).replace("-", "_") in values):
+        raise UsageError("Each option must stand once", f"Found {', '.join(twice)} also with '_'")
+    return {str(key).replace("-", "_"): value for key, value in values.items()}
+
+
+def _of_section(section: str, given: Any, known: Sequence[str], beside: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise UsageError(f"Section {section} must hold options", f"Found {given!r}", f"It has {', '.join(known)}")
+    named = _named(given)
+    for name in named:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"Section {section} must hold its options", f"Found {section}.{name}",
+                f"Did you mean {near[0]}" if near else f"It has {', '.join(known)}",
+            )  # fmt: skip
+        if name in beside:
+            raise UsageError(
+                f"{name} must be given once", f"Found it in section {section} and outside", "Leave one out"
+            )
+    return named
 
 
 #: Instead of what pydantic says of errors of these types.

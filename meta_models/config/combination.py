@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from meta_models.config.base import Configuration, OfModel, OfResources, PositiveInt
+from meta_models.config.base import (
+    Configuration,
+    OfModel,
+    OfResources,
+    PositiveInt,
+)
 
 #: Ways of combining members.
 Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bin", "best", "routed"]
@@ -17,7 +22,9 @@ BatchGroups = Literal["none", "chromosome", "gene-type"]
 
 
 class CombinationOptions(Configuration):
-    """How learners, sets of features and batches are combined."""
+    """How learners and sets of features are combined."""
+
+    SECTION: ClassVar[str] = "combination"
 
     variants: OfModel[tuple[str, ...]] = Field(
         (),
@@ -28,7 +35,7 @@ class CombinationOptions(Configuration):
         "weighted",
         description="How several learners are combined, by what the other folds say: mean of log-odds (voting), "
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
-        "on log-probabilities (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
+        "on log-odds (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
         "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
         "gene length and k-mers around (routed; no gain was seen).",
     )
@@ -40,6 +47,12 @@ class CombinationOptions(Configuration):
     keep_combination: OfModel[bool] = Field(
         default=False, description="Save the combination also where it is no better than its best member."
     )
+
+
+class BatchOptions(Configuration):
+    """How genes are divided into batches, and these combined."""
+
+    SECTION: ClassVar[str] = "batches"
 
     max_genes_per_batch: OfModel[PositiveInt] = Field(
         1200, description="Most genes of a batch (families are never split)."

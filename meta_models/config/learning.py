@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from meta_models.config.base import Configuration, OfModel, OfUnit, PositiveInt, Share, ValueNames
+from meta_models.config.base import (
+    Configuration,
+    OfModel,
+    OfUnit,
+    PositiveInt,
+    Share,
+    ValueNames,
+)
 from meta_models.learners.seam import LearnerConfig
 from meta_models.local_paths import LocalPath, TableName
 
@@ -17,7 +24,9 @@ Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class LearningOptions(Configuration):
-    """What is fitted, to which rows, from where on."""
+    """What is fitted, and how often."""
+
+    SECTION: ClassVar[str] = "learning"
 
     learners: OfModel[tuple[str, ...]] = Field(
         ("xgboost",),
@@ -48,15 +57,6 @@ class LearningOptions(Configuration):
     early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
-    training_weights: OfUnit[Weighting] = Field(
-        "sampling",
-        description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
-        "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
-        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
-    )
-    class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
-        None, description="What the weights of each class in training are multiplied by; their mean stays."
-    )
     second_stage: OfModel[Share | None] = Field(
         None,
         description="Train again, from the beginning, with this share of rows, those of the largest loss out of fold, "
@@ -70,6 +70,42 @@ class LearningOptions(Configuration):
         description="Train a second time, on what the first models say out of fold around each position of a built "
         "folder's genes, too; kept where the other folds gain by it. It takes about four times as many fits.",
     )
+    teacher: OfModel[LocalPath | None] = Field(
+        None,
+        description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
+        "instead of the labels, by its folds (meta-models distil sets this).",
+    )
+    seed: OfUnit[Annotated[int, Field(ge=0, lt=2**31)]] = Field(0, description="Seed of everything random.")
+
+
+class WeightOptions(Configuration):
+    """What rows count in training."""
+
+    SECTION: ClassVar[str] = "weights"
+
+    training_weights: OfUnit[Weighting] = Field(
+        "sampling",
+        description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
+        "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
+        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
+    )
+    class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
+        None, description="What the weights of each class in training are multiplied by; their mean stays."
+    )
+    thin_negatives: OfUnit[Share | None] = Field(
+        None,
+        description="Train on this share only of the negatives that no base model scores above --thin-below, weighted.",
+    )
+    thin_below: OfUnit[Annotated[float, Field(gt=0, le=1)]] = Field(
+        0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
+    )
+
+
+class MiningOptions(Configuration):
+    """Negatives that a first model finds hard."""
+
+    SECTION: ClassVar[str] = "mining"
+
     mine_negatives: OfModel[TableName | None] = Field(
         None,
         description="Table of all positions of the training genes, of which the hardest negatives are trained on, too.",
@@ -80,13 +116,12 @@ class LearningOptions(Configuration):
     mined_per_site: OfModel[Annotated[float, Field(gt=0)]] = Field(
         5.0, description="Hardest negatives taken for each site of the training genes."
     )
-    thin_negatives: OfUnit[Share | None] = Field(
-        None,
-        description="Train on this share only of the negatives that no base model scores above --thin-below, weighted.",
-    )
-    thin_below: OfUnit[Annotated[float, Field(gt=0, le=1)]] = Field(
-        0.003, description="Highest donor or acceptor score of any base model below which negatives are thinned."
-    )
+
+
+class StartOptions(Configuration):
+    """Models that learners go on from."""
+
+    SECTION: ClassVar[str] = "start"
 
     init_from: OfModel[tuple[LocalPath, ...]] = Field(
         (),
@@ -102,9 +137,4 @@ class LearningOptions(Configuration):
         (),
         description="Inputs that --init-from or --pretrain name otherwise, as HERE=THERE: keys of base models, names "
         "of evidence.",
-    )
-    teacher: OfModel[LocalPath | None] = Field(
-        None,
-        description="Folder of a finished run on the same table: the learner is fitted to its out-of-fold scores "
-        "instead of the labels, by its folds (meta-models distil sets this).",
     )

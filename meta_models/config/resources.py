@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from meta_models.config.base import Configuration, OfModel, OfResources, OfUnit, PositiveInt
+from meta_models.config.base import (
+    Configuration,
+    OfModel,
+    OfResources,
+    PositiveInt,
+)
 from meta_models.local_paths import LocalPath
 
 
 class ResourceOptions(Configuration):
     """How a run goes through the table, and on what."""
+
+    SECTION: ClassVar[str] = "resources"
 
     strategy: OfModel[str] = Field(
         "auto",
@@ -42,5 +49,3 @@ class ResourceOptions(Configuration):
         None, description="Hours after which the run ends with the unit in hand (exit code 130); --resume goes on."
     )
     device: OfResources[Literal["auto", "cpu", "cuda"]] = Field("auto", description="Device of the booster.")
-    sample_genes: OfModel[PositiveInt | None] = Field(None, description="Use so many genes only, drawn by the seed.")
-    seed: OfUnit[Annotated[int, Field(ge=0, lt=2**31)]] = Field(0, description="Seed of everything random.")

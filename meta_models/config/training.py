@@ -9,20 +9,21 @@ from pydantic import field_validator, model_validator
 
 from meta_models.config.analysis import AnalysisOptions
 from meta_models.config.base import Scope
-from meta_models.config.combination import UNFITTED, CombinationOptions
-from meta_models.config.input_output import InputOutputOptions
-from meta_models.config.learning import LearningOptions
+from meta_models.config.combination import UNFITTED, BatchOptions, CombinationOptions
+from meta_models.config.input_output import DataOptions, RunOptions, TrackingOptions
+from meta_models.config.learning import LearningOptions, MiningOptions, StartOptions, WeightOptions
 from meta_models.config.resources import ResourceOptions
 from meta_models.config.sections import flat, upgraded, with_sections
-from meta_models.config.validation import ValidationOptions
+from meta_models.config.validation import CalibrationOptions, ScreeningOptions, ValidationOptions
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
 
 
 class TrainingConfig(
-    ResourceOptions, CombinationOptions, AnalysisOptions, ValidationOptions, LearningOptions, InputOutputOptions
-):
+    TrackingOptions, ResourceOptions, AnalysisOptions, BatchOptions, CombinationOptions, StartOptions, MiningOptions,
+    WeightOptions, ScreeningOptions, CalibrationOptions, ValidationOptions, LearningOptions, RunOptions, DataOptions,
+):  # fmt: skip
     """Everything that determines a training run; options stand in the order of the classes, the last first.
 
     The effective configuration stands in ``run_manifest.json`` and can be fed back (see `read_yaml`).

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from meta_models.config.base import Configuration, OfAnalysis, OfModel, PositiveInt, Share, ValueNames
-
-SCORE_NAMES = ValueNames(("DONOR", "ACCEPTOR", "NEITHER"))
+from meta_models.config.base import (
+    Configuration,
+    OfAnalysis,
+    OfModel,
+    PositiveInt,
+    Share,
+)
 
 
 class ValidationOptions(Configuration):
-    """What is held out, calibrated and screened."""
+    """What is held out, and how sure figures are."""
+
+    SECTION: ClassVar[str] = "validation"
 
     n_folds: OfModel[Annotated[int, Field(ge=2)]] = Field(5, description="Cross-validation folds.")
     split: OfModel[Literal["gene", "chromosome"]] = Field("gene", description="What is held out together.")
+    bootstrap_samples: OfAnalysis[PositiveInt] = Field(
+        1000, description="Resamples of families behind each 95 % interval."
+    )
+
+
+class CalibrationOptions(Configuration):
+    """From scores to probabilities."""
+
+    SECTION: ClassVar[str] = "calibration"
+
     calibrate: OfModel[bool] = Field(default=True, description="Calibrate the probabilities, cross-fitted out of fold.")
     calibrate_per_class: OfModel[bool] = Field(
         default=True, description="A calibrator for each class; otherwise one for all three."
@@ -25,15 +41,12 @@ class ValidationOptions(Configuration):
         description="Calibration method: logistic regression on the score and the base models' scores (blend), on the "
         "score alone (platt), or a rising step function of the score (isotonic).",
     )
-    base_train_chroms: OfAnalysis[tuple[str, ...] | None] = Field(
-        None, description="Chromosomes the base model was trained on (default: from dataset_info.json)."
-    )
-    base_score_columns: OfModel[Annotated[tuple[str, str, str] | None, SCORE_NAMES]] = Field(
-        None, description="Main base model's donor, acceptor and neither score columns, if named otherwise."
-    )
-    bootstrap_samples: OfAnalysis[PositiveInt] = Field(
-        1000, description="Resamples of families behind each 95 % interval."
-    )
+
+
+class ScreeningOptions(Configuration):
+    """Features that leak, and which are trained on."""
+
+    SECTION: ClassVar[str] = "screening"
 
     leakage_threshold: OfModel[Annotated[float, Field(gt=0.5, le=1)]] = Field(
         0.95, description="Correlation with the label above which a feature is judged a leak."

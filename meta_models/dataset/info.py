@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe, grouped_names
@@ -18,6 +20,10 @@ from meta_models.names import chromosome_key
 from meta_models.places import TablePath
 from meta_models.schema import CLASS_NAMES
 
+#: What changes figures, of all that may stand there.
+_KNOWN, _KNOWN_OF_BASE = ("true_prevalence", "assembly"), ("chroms_train", "chroms_test")
+#: Likeness from which one name is taken for another one that was mistyped.
+_ALIKE = 0.85
 #: No class is rarer: there would be less than one position of it in any genome.
 _RAREST = 1e-12
 
@@ -50,6 +56,11 @@ class DatasetInfo:
     recipe: Recipe | None = None
     contigs: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def genome(self) -> Genome:
+        """What is known of the genome that the coordinates are of."""
+        return Genome(self.assembly, self.contigs)
+
     @cached_property
     def evidence_features(self) -> frozenset[str]:
         """Columns that the builder of the table computed from evidence: named so by its recipe, not by their names."""
@@ -73,7 +84,7 @@ def read_info(source: TablePath) -> DatasetInfo:
     if not path.is_file():
         return DatasetInfo()
     try:
-        content = json.loads(read_utf8(path))
+        content = json.loads(read_utf8(path), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must hold JSON", str(error), "Correct or remove it") from None
     if not isinstance(content, dict):
@@ -82,6 +93,8 @@ def read_info(source: TablePath) -> DatasetInfo:
     base = {"name": base} if isinstance(base, str) else base or {}
     if not isinstance(base, dict):
         raise _unfit(path, "base_model", "its name, or an object with 'name' and 'chroms_train'", base)
+    _require_known(content, _KNOWN, path)
+    _require_known(base, _KNOWN_OF_BASE, path)
     return DatasetInfo(
         name=_text(content, "name", path),
         true_prevalence=_prevalence(content.get("true_prevalence"), path),
@@ -91,7 +104,7 @@ def read_info(source: TablePath) -> DatasetInfo:
         base_test_chroms=_names(base, "chroms_test", path),
         assembly=_text(content, "assembly", path),
         recipe=_recipe(content.get("recipe"), path),
-        contigs=_contigs(content.get("genome")),
+        contigs=_contigs(content.get("genome"), path),
     )
 
 
@@ -104,7 +117,7 @@ def _text(values: dict[str, Any], key: str, path: TablePath) -> str | None:
     value = values.get(key)
     if isinstance(value, bool | list | dict):
         raise _unfit(path, key, "text", value)
-    return None if value is None else str(value)
+    return None if value is None else str(value).strip() or None
 
 
 def _names(values: dict[str, Any], key: str, path: TablePath) -> tuple[str, ...] | None:
@@ -118,11 +131,31 @@ def _names(values: dict[str, Any], key: str, path: TablePath) -> tuple[str, ...]
     return tuple(str(item) for item in items if str(item))
 
 
-def _contigs(genome: Any) -> dict[str, int]:
-    """Lengths of the contigs, as ``meta-models build`` writes them; of none where there is no such thing."""
-    told = genome.get("contigs") if isinstance(genome, dict) else None
-    lengths = {name: facts.get("length") for name, facts in (told or {}).items() if isinstance(facts, dict)}
-    return {chromosome_key(name): length for name, length in lengths.items() if type(length) is int}
+def _contigs(genome: Any, path: TablePath) -> dict[str, int]:
+    """Lengths of the contigs, alone or among other facts, as ``meta-models build`` writes them; none where not told."""
+    told = (genome.get("contigs") if isinstance(genome, dict) else None) or {}
+    facts = told if isinstance(told, dict) else {"": told}
+    lengths: dict[str, Any] = {n: each.get("length") if isinstance(each, dict) else each for n, each in facts.items()}
+    if not all(type(length) is int and length > 0 for length in lengths.values()):
+        raise _unfit(path, "genome.contigs", "lengths of contigs in bases by their names", told)
+    return {chromosome_key(name): length for name, length in lengths.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, each key of which stands there once."""
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"it has {', '.join(map(repr, twice))} twice")
+    return dict(pairs)
+
+
+def _require_known(values: Mapping[str, Any], known: Collection[str], path: TablePath) -> None:
+    """Refuse a key that nobody reads and that looks like one that is read, which is absent."""
+    for key in values:
+        absent = [name for name in known if name not in values]
+        if key not in known and (near := get_close_matches(key, absent, 1, _ALIKE)):
+            found = f"Found {key!r}, which nothing reads"
+            raise InputError(f"{path} must say {near[0]!r} by that name", found, "Rename or remove it")
 
 
 def _licences(value: Any, path: TablePath) -> tuple[str, ...]:

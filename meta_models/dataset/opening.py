@@ -124,6 +124,7 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
     """
 
     def opened(source: str | None, name: str) -> Dataset | None:
+        """The table that an option names; None where it names none."""
         if source is None:
             return None
         return open_dataset(table_path(source), work_dir=work_dir / name, base_score_columns=config.base_score_columns)

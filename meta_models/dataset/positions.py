@@ -15,6 +15,7 @@ from meta_models.dataset.genes.groups import group_genes
 from meta_models.dataset.genes.loci import merged, spans
 from meta_models.dataset.plausibility.coordinates import ignored_positions, require_whole, whole_columns
 from meta_models.dataset.plausibility.repeats import refuse_repeats
+from meta_models.dataset.plausibility.scattered import scattered_genes
 from meta_models.dataset.plausibility.score_order import doubtful_scores
 from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.reader import Dataset
@@ -34,6 +35,7 @@ from meta_models.schema import (
     BaseModel,
     SpliceClass,
 )
+from meta_models.wording import counted
 
 _SCAN_ROWS = 262_144
 _TEXT = (GENE, FAMILY, CHROM, GENE_TYPE, STRAND)
@@ -187,7 +189,8 @@ def read_positions(dataset: Dataset) -> Positions:
     weights, weighting = _weights(frame, dataset)
     kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
     frame = frame.select(*kept, weights.alias("weight"), *scores)
-    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful_scores(frame, bases), *ignored_positions(dataset))
+    doubtful = (*doubtful_scores(frame, bases), *scattered_genes(frame), *ignored_positions(dataset))
+    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful)
     groups = group_genes(frame, scores)
     return Positions(frame, weighting, bases, notes, warnings, groups.notes(), groups.of_family)
 
@@ -213,7 +216,7 @@ def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
     if missing:
         raise InputError(
             f"Column {GENE!r} of {dataset.source!r} must be filled",
-            f"Found {missing} rows without a gene (null, or a text such as 'nan')",
+            f"Found {counted(missing, 'row')} without a gene (null, or a text such as 'nan')",
             "Name the gene of every row",
         )
     for column in (c for c in (GENE, FAMILY) if c in frame.columns):
@@ -222,7 +225,7 @@ def _check_genes(frame: pl.DataFrame, dataset: Dataset) -> None:
         if twins:
             raise InputError(
                 f"Values of {column!r} in {dataset.source!r} must differ by more than blanks and Unicode forms",
-                f"Found {len(twins)} pairs that do not, such as {twins[0][0]!a} and {twins[0][1]!a}",
+                f"Found {counted(len(twins), 'pair')} of them, such as {twins[0][0]!a} and {twins[0][1]!a}",
                 "Write each in one way: they would be held out apart",
             )
 
@@ -251,10 +254,10 @@ def _labels(labels: pl.Series, dataset: Dataset) -> pl.Series:
     counts = labels.cast(pl.String).fill_null("").value_counts().sort("count", LABEL, descending=[True, False])
     unknown = counts.filter(~pl.col(LABEL).is_in(list(LABEL_VALUES)))
     if unknown.height:
-        shown = ", ".join(f"{value!r}: {count} rows" for value, count in unknown.head(20).iter_rows())
+        shown = ", ".join(f"{value!r}: {counted(count, 'row')}" for value, count in unknown.head(20).iter_rows())
         raise InputError(
             f"Column {LABEL!r} of {dataset.source!r} must hold donor, acceptor, neither (also: null, '', '0')",
-            f"Found {unknown.height} unknown labels: {shown}",
+            f"Found {counted(unknown.height, 'unknown label')}: {shown}",
             "Rename them",
         )
     mapping = {value: int(cls) for value, cls in LABEL_VALUES.items()}
@@ -281,9 +284,9 @@ def _usable_bases(frame: pl.DataFrame, dataset: Dataset) -> tuple[tuple[BaseMode
 def _score_fault(scores: pl.Series) -> str | None:
     missing = scores.null_count() + int(scores.is_nan().sum())
     if missing:
-        return f"column {scores.name!r} has {missing} missing values"
+        return f"column {scores.name!r} has {counted(missing, 'missing value')}"
     outside = int(((scores < -_TOLERANCE) | (scores > 1 + _TOLERANCE)).sum())
-    return f"column {scores.name!r} has {outside} values outside 0 to 1" if outside else None
+    return f"column {scores.name!r} has {counted(outside, 'value')} outside 0 to 1" if outside else None
 
 
 def require_weights(weights: pl.Series, source: str) -> None:
@@ -297,20 +300,21 @@ def require_weights(weights: pl.Series, source: str) -> None:
     bad = weights.null_count() + int((~weights.is_finite() | (weights <= 0)).sum())
     if bad:
         raise InputError(
-            f"Column {WEIGHT!r} of {source!r} must be positive and finite in every row", f"Found {bad} other values"
+            f"Column {WEIGHT!r} of {source!r} must be positive and finite in every row",
+            f"Found {counted(bad, 'other value')}",
         )
     high = weights.filter(weights > MAX_WEIGHT)
     if len(high):
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be 1 / probability of a row to be in it, at most {MAX_WEIGHT:g}",
-            f"Found {len(high)} larger values, the largest {high.to_numpy().max():.3g}",
+            f"Found {counted(len(high), 'larger value')}, the largest {high.to_numpy().max():.3g}",
             "Correct them: a probability that is 0 by rounding gives such weights",
         )
     low = weights.filter(weights < 1 - _TOLERANCE)
     if len(low):
         raise InputError(
             f"Column {WEIGHT!r} of {source!r} must be at least 1: 1 / probability that the row is in the table",
-            f"Found {len(low)} rows below 1, the smallest {low.to_numpy().min():.3g}",
+            f"Found {counted(len(low), 'row')} below 1, the smallest {low.to_numpy().min():.3g}",
             "Give them as they were before they were scaled to a mean or a sum; where rows of some kind were all "
             "taken, that is divided by the smallest weight",
         )

@@ -14,6 +14,7 @@ from meta_models.dataset.reading.reader import Dataset
 from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.places import place
 from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup
+from meta_models.wording import counted
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class DatasetProfile:
         spread = f"{per_gene['min']:.0f} to {per_gene['max']:.0f}, mean {per_gene['mean']:.0f}"
         classes = ", ".join(f"{count:,} {name}" for name, count in self.class_counts.items())
         return (
-            f"Table: {self.source} ({self.files} files, {self.bytes_on_disk / 1e6:,.1f} MB)",
+            f"Table: {self.source} ({counted(self.files, 'file')}, {self.bytes_on_disk / 1e6:,.1f} MB)",
             f"Rows: {self.rows:,} ({classes})",
-            f"Genes: {self.genes:,} in {self.families:,} families; rows a gene {spread}",
+            f"Genes: {self.genes:,} in {counted(self.families, 'family', 'families')}; rows a gene {spread}",
             f"Features: {self.features:,} ({groups})",
             f"Base models: {', '.join(self.base_models)}; weights: {self.weighting}",
             *([f"Left out: {'; '.join(f'{c}: {why}' for c, why in self.left_out.items())}"] if self.left_out else []),

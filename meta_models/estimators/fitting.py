@@ -58,6 +58,7 @@ def fit_rows(
     with learner.prepare(prepared_rows, config.section, resources) as prepared:
 
         def train(jobs: Sequence[FitJob], _: str) -> dict[str, Fitted]:
+            """Fit `jobs`; results by name."""
             return {job.name: prepared.fit(job, rows.labels, weights, threads=threads) for job in jobs}
 
         return fit_one_vs_rest(problem, train, held_out=held_out)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, TargetMissed, UsageError
 from meta_models.experiments.gates import GateResult, failed, gate_table, pass_gates, read_gates
 from meta_models.experiments.options import EvidenceConfig, GatesConfig
@@ -38,6 +39,8 @@ def check_gates(given: Sequence[str], options: GatesConfig) -> ExitCode:
     gates = read_gates(options.gates)
     if options.out is not None and options.out.suffix not in (".tsv", ".json"):
         raise UsageError("--out must end in .tsv or .json", f"Found {options.out}", "Name such a file")
+    if options.out is not None:
+        require_apart([Output("--out", options.out)], {}, {"--gates": options.gates})
     results = pass_gates(read_run(Path(given[0])), gates)
     for result in results:
         logger.info("%s", result.line())
@@ -56,7 +59,7 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
     Raises
     ------
     UsageError
-        If the folder holds no finished run, or ``--gates`` is wrong.
+        If the folder holds no finished run, ``--gates`` is wrong, or ``--out`` is a file of a run.
     InputError
         If a file of the run is not as it was written.
     WriteError
@@ -64,6 +67,7 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
     TargetMissed
         If a gate failed; the package was written and says so.
     """
+    require_apart([Output("--out", options.out)], {}, {"--gates": options.gates})
     run, gates = read_run(Path(given[0])), read_gates(options.gates)
     results = pass_gates(run, gates)
     atomic_write(options.out, evidence_bytes(run, results))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from meta_models.errors import UsageError
 from meta_models.experiments.comparison.measures import MEASURES, Measured
 from meta_models.finished_run import FinishedRun
+from meta_models.yaml_files import read_yaml
 
 _EXAMPLE = "- {gate: overfitting, at_most: 1.05}"
 _Bound = Annotated[float | None, Field(allow_inf_nan=False)]
@@ -109,8 +110,8 @@ def read_gates(path: Path | None) -> tuple[Gate, ...]:
     if path is None:
         return tuple(Gate(gate=name) for name in MEASURES)
     try:
-        gates = TypeAdapter(list[Gate]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        gates = TypeAdapter(list[Gate]).validate_python(read_yaml(path))
+    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"--gates needs a readable YAML file, found {path}", str(error)) from None
     except ValidationError as error:
         found = "; ".join(f"entry {'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())

@@ -33,10 +33,12 @@ class _Around(NamedTuple):
 
     @property
     def mean(self) -> Floats64:
+        """Mean of the four neighbours, (n,)."""
         return (self.m2 + self.m1 + self.p1 + self.p2) / 4
 
     @property
     def highest(self) -> Floats64:
+        """Highest of the four neighbours, (n,)."""
         return np.maximum(np.maximum(self.m2, self.m1), np.maximum(self.p1, self.p2))
 
 

@@ -14,7 +14,7 @@ from meta_models.features.inputs import N_CODE, SMALLEST, BaseTrack, Floats32, F
 from meta_models.features.layout import Layout, Part
 
 #: Bases whose log odds are computed at a time: the arrays stay in the processor's cache.
-_CACHED = 4096
+_CACHED = 8192
 
 
 class Tile:

@@ -47,7 +47,7 @@ class ChunkScorer:
 
     @cached_property
     def _seen_rows(self) -> SeenRows:
-        return SeenRows(self.model.info, self.table.dataset.info)
+        return SeenRows(self.model.info, self.table.dataset.info.genome)
 
     def expressions(self) -> list[pl.Expr]:
         """What :meth:`score` needs of the table."""

@@ -90,6 +90,7 @@ def _folds_of(oof: pl.DataFrame, genes: WholeGenes, folds: tuple[int, ...], *, b
     chromosomes = {entry.chrom: told[entry.gene_id].fold for entry in known} if by_chromosome else {}
 
     def unseen(entry: GeneEntry) -> _Told:
+        """Fold and family of a gene of which no row was trained on: those of its relatives or its chromosome."""
         dealt = folds[zlib.crc32(entry.gene_id.encode()) % len(folds)]
         return families.get(entry.family, _Told(chromosomes.get(entry.chrom, dealt), entry.family))
 
@@ -137,6 +138,7 @@ class _PackScorer:
     told: Mapping[str, _Told]
 
     def score(self, pack: tuple[Stretch, ...]) -> _Scored:
+        """Probabilities of all positions of `pack`, each gene by the model of its fold."""
         block = features_of(pack, needed(self.recipe, self.read) or self.recipe)
         counts, folds = [len(stretch.rows) for stretch in pack], [self.told[each.gene.gene_id].fold for each in pack]
         fold, scorer = np.repeat(folds, counts), self.scorer

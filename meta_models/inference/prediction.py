@@ -54,6 +54,7 @@ from meta_models.run_folder import (
 from meta_models.run_folder.parts_folder import parts_folder
 from meta_models.run_folder.writers import digest
 from meta_models.schema import WEIGHT
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Bytes of the probabilities of a row, which stand in the parts and in the output: no compression makes them smaller.
@@ -117,7 +118,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
     if config.tracks is not None:
         config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
     _require_apart(config)
-    with install_signal_handlers():
+    with install_signal_handlers(resumable=True):
         _require_free(config)
         with parts_folder(config.out, keep=config.resume) as folder, ExitStack() as stack:
             work = _prepare(config, folder, stack)
@@ -215,7 +216,7 @@ def _prepare(config: PredictConfig, folder: Path, stack: ExitStack) -> _Work:
         "base_score_columns": config.base_score_columns,
         "versions": library_versions(),
     }
-    logger.info("%d rows of %s, %d features", table.n_rows, table.dataset.source, len(model.feature_names))
+    logger.info("%s of %s, %d features", counted(table.n_rows, "row"), table.dataset.source, len(model.feature_names))
     logger.info("%s", _prior_line(prior, model))
     return _Work(config, scorer, key, prior if isinstance(prior, str) else None, workers, sizes)
 
@@ -244,6 +245,8 @@ def _check_drift(work: _Work) -> DriftReport:
             raise InputError("--strict needs a model that knows its features", drift.reason, "Train it again")
         logger.warning("The features were not compared with training: %s", drift.reason)
         return drift
+    for text in drift.doubtful:
+        logger.warning("%s", text)
     if not drift.far:
         logger.info("%d features are as in training (%d rows compared)", len(drift.features), drift.rows)
         return drift
@@ -255,10 +258,14 @@ def _check_drift(work: _Work) -> DriftReport:
         write_report(config.out, {"refused": "--strict", "drift": drift.to_dict()})
         raise InputError(
             f"With --strict the features of {work.table.dataset.source!r} must be as in training",
-            f"{len(drift.far)} of {len(drift.features)} are far: {', '.join(f.feature for f in drift.far[:20])}",
+            f"{len(drift.far)} of {len(drift.features)} are far: {_far_ones(drift)}",
             f"See {report_path(config.out)}, correct the features or leave --strict out",
         )
     return drift
+
+
+def _far_ones(drift: DriftReport) -> str:
+    return "; ".join(drift.lines()) if drift.exchanged else ", ".join(f.feature for f in drift.far[:20])
 
 
 def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
@@ -269,6 +276,7 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
     rows = seen = unsure = 0
 
     def visible() -> Iterator[pl.DataFrame]:
+        """Frames as they are written; what they hold of genes that were trained on is counted."""
         nonlocal rows, seen, unsure
         for frame in parts.frames():
             rows, seen = rows + frame.height, seen + int(frame[SEEN].sum() or 0)
@@ -297,7 +305,7 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
     told = f", {seen:,} of genes or positions trained on" if named else ""
     if named and unsure:
         told += f", {unsure:,} at positions trained on if the genome is the same, which is not known"
-    logger.info("Saved %s (%s rows%s)", config.out, f"{rows:,}", told)
+    logger.info("Saved %s (%s%s)", config.out, counted(rows, "row"), told)
 
 
 def _model_facts(model: FittedModel, sha256: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _ROW_BYTES = 380
 #: What it takes for itself.
 _FIXED_BYTES = 3_000_000
 #: A tree of 63 leaves on half of the features.
-_TREE = Pace(1.5e-3, 3e-9)
+_TREE = Pace(1.5e-3, 5e-9)
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.
 _DATASET = {
     "max_bin": 256, "min_data_in_bin": 1, "feature_pre_filter": False, "enable_bundle": False,

@@ -97,8 +97,8 @@ class LogisticPredictor(ArrayPredictor):
         return sums
 
 
-#: A fit.
-_FIT = Pace(0.1, 4e-7)
+#: A fit of a few hundred iterations.
+_FIT = Pace(0.1, 1.5e-6)
 
 
 class Logistic(ArrayLearner):

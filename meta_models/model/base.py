@@ -238,6 +238,7 @@ class FittedModel(ABC):
         """Raw and calibrated probabilities in one pass, each as :meth:`predict_proba`; equal without calibrators."""
 
         def both(matrix: Matrix) -> NDArray[np.float64]:
+            """Raw and calibrated probabilities of the rows of `matrix`."""
             scores = self.scores_of(matrix)
             return np.stack([self.normalised(scores), self.calibrated(scores, matrix)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from meta_models.dataset.genes.genome import UNKNOWN, Genome, Stretches
 from meta_models.dataset.genes.loci import Locus, merged
 from meta_models.model.base import Json, ModelInfo
 
@@ -13,9 +14,9 @@ STARTED_FROM = "started_from"
 
 
 def started_from(info: ModelInfo, earlier: ModelInfo, facts: Mapping[str, Json]) -> ModelInfo:
-    """`info` of a model that went on from another one: genes, families and stretches are those of both.
+    """`info` of a model that went on from another one: genes and families are those of both.
 
-    Stretches of another assembly are kept apart, under `STARTED_FROM`.
+    Stretches of the earlier one are kept apart, with what is known of their genome, under `STARTED_FROM`.
 
     Parameters
     ----------
@@ -24,40 +25,34 @@ def started_from(info: ModelInfo, earlier: ModelInfo, facts: Mapping[str, Json])
     facts : mapping
         What else is to be told of that: its name and its hash.
     """
-    same = _may_be_same(assembly_of(info), assembly_of(earlier))
-    told: dict[str, Json] = {**facts, "genes": len(earlier.genes), "assembly": assembly_of(earlier)}
-    if not same:
-        told["loci"] = list(earlier.loci)
-    chain = [told, *_chain(earlier)]
+    genome = genome_of(earlier)
+    lengths = {chrom: genome.contigs[chrom] for chrom in _chromosomes(earlier.loci) if chrom in genome.contigs}
+    told: dict[str, Json] = {**facts, "genes": len(earlier.genes), "assembly": genome.assembly, "contigs": lengths}
+    chain = [{**told, "loci": list(earlier.loci)}, *_chain(earlier)]
     return replace(
         info,
         genes=tuple(sorted({*info.genes, *earlier.genes})),
         families=tuple(sorted({*info.families, *earlier.families})),
-        loci=joined_loci([*info.loci, *earlier.loci]) if same else info.loci,
         provenance={**info.provenance, STARTED_FROM: chain},
     )
 
 
-def assembly_of(info: ModelInfo) -> str | None:
-    """The assembly that the stretches of a model lie on; None where it is not known."""
+def genome_of(info: ModelInfo) -> Genome:
+    """What is known of the genome of the table that a model was trained on last."""
     facts = info.provenance.get("dataset")
-    assembly = facts.get("assembly") if isinstance(facts, Mapping) else None
-    return assembly if isinstance(assembly, str) else None
+    return _genome(facts) if isinstance(facts, Mapping) else UNKNOWN
 
 
-def loci_elsewhere(info: ModelInfo) -> dict[str | None, tuple[str, ...]]:
-    """Stretches, by assembly, of models that a model went on from, where these are not among its own."""
-    found: dict[str | None, list[str]] = {}
-    for step in _chain(info):
-        assembly, loci = step.get("assembly"), step.get("loci")
-        if isinstance(loci, list | tuple):
-            found.setdefault(assembly if isinstance(assembly, str) else None, []).extend(map(str, loci))
-    return {assembly: joined_loci(loci) for assembly, loci in found.items()}
+def stretches_of(info: ModelInfo) -> tuple[Stretches, ...]:
+    """The stretches that a model and those that it went on from were trained on, by genome.
 
-
-def _chain(info: ModelInfo) -> list[Mapping[str, Json]]:
-    chain = info.provenance.get(STARTED_FROM)
-    return [step for step in chain if isinstance(step, Mapping)] if isinstance(chain, list | tuple) else []
+    Earlier versions joined those of a model that it went on from to its own where their genomes might be the same: of
+    such stretches it is not known which genome they are of.
+    """
+    chain = _chain(info)
+    told = [(_genome(step), loci) for step in chain if isinstance(loci := step.get("loci"), list | tuple)]
+    own = genome_of(info) if len(told) == len(chain) else UNKNOWN
+    return (Stretches(own, info.loci), *(Stretches(genome, joined_loci(map(str, loci))) for genome, loci in told))
 
 
 def earlier_of(infos: Iterable[ModelInfo]) -> dict[str, Json]:
@@ -74,5 +69,20 @@ def joined_loci(loci: Iterable[str]) -> tuple[str, ...]:
     return merged((locus, 0) for locus in sorted({Locus.parse(text) for text in loci}))
 
 
-def _may_be_same(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other
+def _chain(info: ModelInfo) -> list[Mapping[str, Json]]:
+    chain = info.provenance.get(STARTED_FROM)
+    return [step for step in chain if isinstance(step, Mapping)] if isinstance(chain, list | tuple) else []
+
+
+def _genome(facts: Mapping[str, Json]) -> Genome:
+    """The genome as a model file tells of it; what it does not tell is not known."""
+    assembly, contigs = facts.get("assembly"), facts.get("contigs")
+    lengths = contigs.items() if isinstance(contigs, Mapping) else ()
+    return Genome(
+        assembly if isinstance(assembly, str) else None,
+        {str(name): length for name, length in lengths if type(length) is int},
+    )
+
+
+def _chromosomes(loci: Iterable[str]) -> list[str]:
+    return sorted({Locus.parse(text).chrom for text in loci})

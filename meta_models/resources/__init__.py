@@ -20,6 +20,7 @@ from meta_models.resources.limits import (
     free_disk,
     memory_budget,
     memory_limit,
+    named_limit,
     require_address_space,
 )
 from meta_models.resources.usage import TreeMemory, kill_children, tree_memory, tree_pss
@@ -43,6 +44,7 @@ __all__ = [
     "kill_children",
     "memory_budget",
     "memory_limit",
+    "named_limit",
     "oom_kill_count",
     "require_address_space",
     "tree_memory",

@@ -37,6 +37,9 @@ _SLURM_SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 #: Room that address space needs over what is resident: thread stacks, allocator arenas, mapped libraries and files.
 ADDRESS_SPACE_MARGIN = 4 * 2**30
 
+OPTION = "--max-memory-gb"
+ADDRESS_SPACE = "RLIMIT_AS"
+
 GetRlimit = Callable[[int], tuple[int, int]]
 
 
@@ -140,15 +143,35 @@ def memory_budget(
         What this process tree holds already (default: measured).
     root, environ, getrlimit
         As in :func:`memory_limit`.
+
+    Raises
+    ------
+    MemoryBudgetError
+        If the limit of address space leaves less than this process tree holds already.
     """
     limit = memory_limit(root=root, environ=environ, getrlimit=getrlimit)
     candidates = limit.candidates
     if max_memory_gb is not None:
-        candidates = (Limit("--max-memory-gb", int(max_memory_gb * GB)), *candidates)
+        candidates = (Limit(OPTION, int(max_memory_gb * GB)), *candidates)
     least = min(candidates, key=lambda candidate: candidate.value)
     own = tree_memory().bytes if own_bytes is None else own_bytes
+    if least.source == ADDRESS_SPACE and least.value <= own:
+        raise _too_little_address_space(least.value + ADDRESS_SPACE_MARGIN, own)
     available = min(least.value, *(own + headroom for headroom in _headrooms(root)))
     return MemoryBudget(least.value, least.source, available, candidates)
+
+
+@contextmanager
+def named_limit(budget: MemoryBudget) -> Iterator[None]:
+    """Within the block an error of the memory budget says which limit it is, unless the user gave it."""
+    try:
+        yield
+    except MemoryBudgetError as error:
+        if budget.source == OPTION:
+            raise
+        reserved = f", less the {ADDRESS_SPACE_MARGIN / GB:.1f} GB of address space that the libraries reserve"
+        limit = f"{budget.source} (ulimit -v){reserved}" if budget.source == ADDRESS_SPACE else budget.source
+        raise MemoryBudgetError(error.expected, f"{error.found}. The limit is {limit}", error.action) from error
 
 
 def cpu_limit(
@@ -260,11 +283,17 @@ def require_address_space(*, getrlimit: GetRlimit = resource.getrlimit) -> None:
     """
     soft, _ = getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY and soft <= ADDRESS_SPACE_MARGIN:
-        raise MemoryBudgetError(
-            f"The libraries reserve {ADDRESS_SPACE_MARGIN / GB:.1f} GB of address space before they use any of it",
-            f"Found a limit of {soft / GB:.1f} GB (ulimit -v, RLIMIT_AS)",
-            "Raise it, or bound memory by --max-memory-gb instead",
-        )
+        raise _too_little_address_space(soft)
+
+
+def _too_little_address_space(limit: int, own: int = 0) -> MemoryBudgetError:
+    """The error where address space is short: the libraries' and `own` bytes that the process holds are needed."""
+    held = f", and the process holds {own / GB:.2f} GB at its start" if own else ""
+    return MemoryBudgetError(
+        f"The libraries reserve {ADDRESS_SPACE_MARGIN / GB:.1f} GB of address space before they use any of it{held}",
+        f"Found a limit of {limit / GB:.1f} GB (ulimit -v, RLIMIT_AS)",
+        f"Raise it, or bound memory by {OPTION} instead",
+    )
 
 
 def _rlimit_memory(getrlimit: GetRlimit) -> Iterator[Limit]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from meta_models.errors import ExitCode, MetaModelsError, TimeUp, UsageError, WriteError
+from meta_models.errors import ExitCode, InputError, MetaModelsError, TimeUp, UsageError, WriteError
 from meta_models.local_paths import printable
 from meta_models.run_folder.atomic import (
     atomic_path,
@@ -62,8 +62,9 @@ class RunFolder:
         """Make or take `path`, lock it, and keep its manifest up to the outcome of the block.
 
         Leaving the block verifies all artifacts and marks the run ``complete``; ``KeyboardInterrupt`` and
-        ``SystemExit(143)`` mark it ``interrupted``, any other error ``failed`` with its message. Temporaries are
-        removed in every case, and on opening those of runs that were killed.
+        ``SystemExit(143)`` mark it ``interrupted``, any other error ``failed`` with its message. What was
+        refused before anything was made leaves nothing. Temporaries are removed in every case, and on opening those of
+        runs that were killed.
 
         Parameters
         ----------
@@ -84,7 +85,15 @@ class RunFolder:
         WriteError
             If the folder cannot be made or written to, or an artifact is not as it was written.
         """
-        make_folder(path)
+        made = make_folder(path)
+        try:
+            yield from cls._taken(path, overwrite=overwrite, resume=resume, extend=extend)
+        finally:
+            _remove_empty(made)
+
+    @classmethod
+    def _taken(cls, path: Path, *, overwrite: bool, resume: bool, extend: bool) -> Iterator[Self]:
+        """The run folder `path`, within the block that holds its lock."""
         if not (path / LOCK_NAME).exists():
             _earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
@@ -253,8 +262,15 @@ class RunFolder:
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS
             )
             text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}".rstrip(": ")
-            self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)
+            if isinstance(error, InputError | UsageError) and not self._holds_anything():
+                (self.path / MANIFEST_NAME).unlink(missing_ok=True)
+            else:
+                self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)
             raise
+
+    def _holds_anything(self) -> bool:
+        """Whether this run, or an earlier one, has made anything but the manifest."""
+        return bool(self.earlier or self.manifest.artifacts or self.manifest.units)
 
     def _complete(self) -> None:
         self.clear_earlier()
@@ -324,8 +340,8 @@ def _continued(earlier: RunManifest | None, path: Path) -> RunManifest:
     return earlier.model_copy(update=changes)
 
 
-def make_folder(path: Path) -> None:
-    """Make the folder that ``--out-dir`` names, if it is not there.
+def make_folder(path: Path) -> tuple[Path, ...]:
+    """Make the folder that ``--out-dir`` names, if it is not there; those that were made, the innermost first.
 
     Raises
     ------
@@ -335,12 +351,21 @@ def make_folder(path: Path) -> None:
         If the file system refuses.
     """
     try:
+        absent = tuple(folder for folder in (path, *path.parents) if not folder.exists())
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         found = "Found a file there, or above it"
         raise UsageError(f"--out-dir must be a folder, got {path}", found, "Choose another --out-dir") from None
     except OSError as error:
         raise write_error(error, path) from error
+    return absent
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, up to one that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from meta_models.console import interrupted
 from meta_models.errors import ExitCode
 from meta_models.resources import kill_children
 
@@ -35,13 +36,19 @@ def at_hard_stop(clean: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def install_signal_handlers() -> Iterator[None]:
+def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
     """Within the block the first SIGTERM raises ``SystemExit(143)`` and the first SIGINT ``KeyboardInterrupt``.
 
     Python raises them between two of its own instructions: where a native call takes longer than `GRACE_SECONDS`, or
     the exception is lost in a destructor, a thread calls what `at_hard_stop` was given, kills the children of this
-    process and ends it. A second signal ends the process at once, without cleaning up: 143 or 130. Earlier handlers are
-    put back at the end. Outside the main thread, where Python allows no handlers, nothing is installed.
+    process and ends it with the line that the command would have ended with. A second signal ends the process at once,
+    without cleaning up: 143 or 130. Earlier handlers are put back at the end. Outside the main thread, where Python
+    allows no handlers, nothing is installed.
+
+    Parameters
+    ----------
+    resumable : bool
+        Whether the line says that the work goes on with ``--resume``.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,7 +64,7 @@ def install_signal_handlers() -> Iterator[None]:
 
     previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        with _watched():
+        with _watched(interrupted(resumable=resumable)):
             yield
     finally:
         for number, handler in previous.items():
@@ -65,13 +72,13 @@ def install_signal_handlers() -> Iterator[None]:
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
+def _watched(line: str) -> Iterator[None]:
     """A thread that hears of signals at once: the interpreter writes their numbers into a pipe as they arrive."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     ended = threading.Event()
     previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    thread = threading.Thread(target=_watch, args=(reader, ended), name="interrupts", daemon=True)
+    thread = threading.Thread(target=_watch, args=(reader, ended, line), name="interrupts", daemon=True)
     thread.start()
     try:
         yield
@@ -84,14 +91,14 @@ def _watched() -> Iterator[None]:
         os.close(writer)
 
 
-def _watch(reader: int, ended: threading.Event) -> None:
+def _watch(reader: int, ended: threading.Event, line: str) -> None:
     while not ended.is_set():
         number = next((byte for byte in os.read(reader, 64) if byte in _SIGNALS), None)
         if number is not None and not ended.wait(GRACE_SECONDS):
-            _end_process(number)
+            _end_process(number, line)
 
 
-def _end_process(number: int) -> NoReturn:
+def _end_process(number: int, line: str) -> NoReturn:
     """Clean up and end; after `GRACE_SECONDS` also where a cleaner waits, say for a lock that the main thread holds."""
     late = threading.Timer(GRACE_SECONDS, os._exit, [_code(number)])
     late.daemon = True
@@ -100,6 +107,7 @@ def _end_process(number: int) -> NoReturn:
         kill_children()
         for clean in reversed(_cleaners):
             clean()
+        os.write(2, line.encode())  # the main thread may hold the stream's lock
     finally:
         os._exit(_code(number))
 

@@ -57,7 +57,7 @@ def write_parquet(path: Path, table: Table, *, row_group_rows: int = ROW_GROUP_R
     """
     with open_native(path, "wb") as sink:
         rows = _write(sink, table, row_group_rows)
-    verify_parquet(path, rows)
+    verify_parquet(path, rows, batch_rows=row_group_rows)
 
 
 def parquet_bytes(table: Table) -> bytes:
@@ -80,7 +80,9 @@ def verify_parquet(path: Path, rows: int | None = None, *, batch_rows: int = ROW
     """
     try:
         with open_parquet(path, page_checksum_verification=True) as file:
-            found = sum(batch.num_rows for batch in file.iter_batches(batch_rows))
+            # One row group after another: what is read ahead of them is kept until all that was asked for has come.
+            groups = range(file.num_row_groups)
+            found = sum(batch.num_rows for group in groups for batch in file.iter_batches(batch_rows, [group]))
     except (OSError, pa.ArrowException) as error:
         raise WriteError(f"The file {path} must read back as it was written", str(error), "Check the disk") from error
     if rows is not None and found != rows:

@@ -15,7 +15,7 @@ from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
 from meta_models.places import describe_input
-from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget
+from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.resources.heap import release_memory
 from meta_models.run_folder import RunFolder, describe_environment, install_signal_handlers
@@ -59,7 +59,8 @@ def run_tune(config: TuneConfig) -> ExitCode:
     require_apart([Output("--out-dir", config.out_dir, folder=True)], named_tables(config), others)
     budget = memory_budget(config.max_memory_gb)
     with (
-        install_signal_handlers(),
+        named_limit(budget),
+        install_signal_handlers(resumable=True),
         one_blas_thread(),
         RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
         folder.scratch("input") as work_dir,
@@ -156,6 +157,7 @@ def _trials(config: TuneConfig, spaces: Spaces, ready: _Ready, folder: RunFolder
     budget = Budget(config.trials, config.n_folds, config.seed, config.pruning, seconds)
 
     def tell(trials: Sequence[Trial]) -> None:
+        """Write the trials so far."""
         folder.write_text(TRIALS, trial_table(trials, config.n_folds).write_csv())
 
     with FoldScorer(ready.task, ready.folds, room=ready.room) as scorer:

@@ -17,8 +17,8 @@ from meta_models.config.base import error_lines
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import LearnerConfig, Tune
-from meta_models.local_paths import read_utf8
 from meta_models.search.options import TuneConfig
+from meta_models.yaml_files import read_yaml
 
 #: Value of an option.
 Value: TypeAlias = "str | int | float | bool | None"
@@ -154,7 +154,7 @@ def space_text(spaces: Mapping[str, LearnerSpace]) -> str:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        content = yaml.safe_load(read_utf8(path))
+        content = read_yaml(path)
     except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"--space needs a readable YAML file, found {path}", str(error)) from None
     whole = isinstance(content, dict) and all(isinstance(options, dict) for options in content.values())

@@ -32,6 +32,9 @@ SNAPSHOT_BYTES = 12  # three scores of a row after one of the compared numbers o
 RESULT_ROW_BYTES = 220  # scores, calibration and out-of-fold table of a row while the result is assembled
 POOL_ROW_BYTES = 200  # positions of the pool, their rows in the table, three scores
 
+# With two threads 724 MB while base and meta were compared at 265,991 x 1,142, and 1,380 MB at 1,072,392: 27 and 54 MB
+# over process, rows and what analyses declare; nothing at 1,013,472 x 9.
+KEPT_SHARE = 0.35  # of the sample that sets the bins: what training leaves in the process
 CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the leaderboard for a position of whole genes
 SHARD_PROCESS = 180_000_000  # interpreter and libraries of the process of a shard: 165 at 360 rows of 6 features
 SHARD_ROW_BYTES = 40  # its labels, weights, masks and scores of a row
@@ -55,8 +58,8 @@ def fitting_peak(shape: Shape, config: TrainingConfig, resources: Resources, at_
     learned = config.learner.footprint(shape, config.section, resources)
     if at_a_time is None:
         at_a_time = 1 if resources.cache is not None else worker_count(config, resources.threads, resources.device)
-    jobs = FITTED_ROW_BYTES * shape.rows + at_a_time * learned.job
-    return _with_fits(shape, config, learned.building, learned.held + jobs)
+    building, fitted = learned.building + _sample(shape, config), learned.held + at_a_time * learned.job
+    return _with_fits(shape, config, FITTED_ROW_BYTES * shape.rows + max(building, fitted))
 
 
 def shard_peak(shape: Shape, config: TrainingConfig) -> int:
@@ -124,7 +127,9 @@ def profile_peak(
 def after_training(profile: DatasetProfile, config: TrainingConfig, threads: int, needs: AnalysisNeeds) -> int:
     """Peak in bytes of what comes after training: the tables that are scored then, and the analyses, which `needs`."""
     contenders = CONTENDER_ROW_BYTES * config.contenders * profile.scored_rows
-    return PROCESS + needs.bytes + contenders + _serving(profile, config, threads) + first_pass_bytes(profile, config)
+    kept = int(KEPT_SHARE * _sample(shape_of(profile, profile.rows, config), config))
+    serving = _serving(profile, config, threads)
+    return PROCESS + kept + needs.bytes + contenders + serving + first_pass_bytes(profile, config)
 
 
 def _serving(profile: DatasetProfile, config: TrainingConfig, threads: int) -> int:
@@ -154,8 +159,13 @@ def _held(rows: int, config: TrainingConfig) -> float:
 
 def _checking(shape: Shape, config: TrainingConfig) -> float:
     """Bytes of what checks the features and takes the sample that sets the bins, and of sketches of that sample."""
-    sample = 4.0 * min(shape.rows, sample_size(shape.features, config)) * shape.features
+    sample = _sample(shape, config)
     return max(2 * sample, sample + reading_bytes(shape.rows, shape.features))
+
+
+def _sample(shape: Shape, config: TrainingConfig) -> float:
+    """Bytes of the sample that sets the bins, which is held until the learner has made its representation."""
+    return 4.0 * min(shape.rows, sample_size(shape.features, config)) * shape.features
 
 
 def most_mined(profile: DatasetProfile, config: TrainingConfig) -> int:

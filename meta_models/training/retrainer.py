@@ -141,6 +141,7 @@ class Retrainer:
         threads = 1 if workers > 1 else self._resources.threads
 
         def work(job: FitJob) -> dict[str, bytes]:
+            """The files of one fit."""
             return encode(prepared.fit(job, labels, weights, threads=threads))
 
         with Progress("Training again", "fits").started(len(jobs)) as progress:

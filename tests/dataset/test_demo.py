@@ -138,6 +138,7 @@ def test_columns_are_those_of_the_schema(table: pl.DataFrame) -> None:
         FeatureGroup.CONTEXT: 7,
         FeatureGroup.KMER: 64,
         FeatureGroup.GENOMIC: 5,
+        FeatureGroup.EVIDENCE: 0,
         FeatureGroup.OTHER: 0,
     }
     assert all(table.schema[f"3mer_{word}"] == pl.UInt8 for word in ("AAA", "TTT"))

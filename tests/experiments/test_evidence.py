@@ -53,6 +53,22 @@ def test_report_tables_configuration_card_gates_and_hashes_and_nothing_else(
     assert provenance["artifacts"][provenance["model"]]["sha256"] == model
 
 
+@pytest.mark.parametrize("command", ["evidence", "gates"])
+@pytest.mark.parametrize("name", ["run_manifest.json", "analysis/table.tsv"])
+def test_no_file_of_a_run_and_no_input_is_replaced(
+    run_dir: Path, gates: str, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (run_dir / name).read_bytes()
+    assert main([command, str(run_dir), "--gates", gates, "--out", str(run_dir / name)]) == 2
+    (run_dir / "link.json").symlink_to(gates)
+    assert main([command, str(run_dir), "--gates", gates, "--out", str(run_dir / "link.json")]) == 2
+    (run_dir / "link.json").unlink()
+    first, second = capsys.readouterr().err.splitlines()
+    assert f"must not replace a file of a run. It is {name} of" in first
+    assert "It is what --gates reads" in second
+    assert (run_dir / name).read_bytes() == before
+
+
 def test_the_same_run_gives_the_same_bytes(run_dir: Path, gates: str, tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
         assert pack(run_dir, gates, tmp_path / name) == 0

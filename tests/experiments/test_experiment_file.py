@@ -97,7 +97,7 @@ def test_a_file_without_a_matrix_is_one_run(tmp_path: Path) -> None:
         (SHARED + "matrix: {n_folds: [5, 1]}", "this one is not: n_folds 1"),
         ("dataset: table", "must have a name"),
         ("name: a\nmatrix: {seed: [1, 2]}", "--dataset must name the table"),
-        (SHARED + "description: [1]", "description must be text"),
+        ("name: a\ndataset: table\ndescription: [1]", "description must be text"),
         ("name: a\ntags: [b]", "tags a mapping"),
         ("- 1", "An experiment needs keys and values"),
         ("a: [", "An experiment needs a readable YAML file"),

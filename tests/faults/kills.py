@@ -43,6 +43,8 @@ class Kill:
         Exit code of the run that went on.
     differing : tuple of str
         Files that are not those of the undisturbed run.
+    last : str
+        Line that the process ended with.
     """
 
     strategy: str
@@ -56,6 +58,7 @@ class Kill:
     resumed: int
     reused: int
     differing: tuple[str, ...]
+    last: str
 
     @property
     def good(self) -> bool:
@@ -66,7 +69,8 @@ class Kill:
     @property
     def in_order(self) -> bool:
         """Whether a run that was interrupted ended as it should."""
-        return self.code in (130, 143) and self.seconds < self.limit and self.state == "interrupted" and not self.left
+        told = self.last == "interrupted (goes on from here with --resume)" and self.state == "interrupted"
+        return self.code in (130, 143) and self.seconds < self.limit and told and not self.left
 
 
 class Target:
@@ -101,9 +105,10 @@ class Target:
         assert isinstance(units, dict)
         reused = sum(bool(record["reused"]) for record in units.values())
         code, seconds = (None, 0.0) if ended is None else (ended.code, ended.seconds)
+        last = "" if ended is None else "".join(ended.output.splitlines()[-1:])
         return Kill(
             self.name, phase, delay, code, seconds, self.limit, state, left, again.code, reused,
-            tuple(sorted(differing)),
+            tuple(sorted(differing)), last,
         )  # fmt: skip
 
 

@@ -40,10 +40,23 @@ def test_a_disturbed_ensemble_goes_on_to_the_same_bytes(target: Target, number: 
 
 
 def test_what_counts_as_good() -> None:
-    good = Kill("single", "training", 0.1, 143, 0.5, 2.0, "interrupted", (), 0, 2, ())
+    good = Kill(
+        "single",
+        "training",
+        0.1,
+        143,
+        0.5,
+        2.0,
+        "interrupted",
+        (),
+        0,
+        2,
+        (),
+        "interrupted (goes on from here with --resume)",
+    )
     assert good.good
     for change in (
         {"seconds": 2.5}, {"state": "running"}, {"left": (".tmp-1-0-x",)}, {"resumed": 4}, {"differing": ("a",)},
-        {"code": 1},
+        {"code": 1}, {"last": ""},
     ):  # fmt: skip
         assert not Kill(**{**good.__dict__, **change}).good

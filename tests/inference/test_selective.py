@@ -86,6 +86,6 @@ def test_an_unknown_label_is_refused(tmp_path):
 
 def test_a_missing_weight_is_refused(tmp_path):
     frame = served_frame().with_columns(sampling_weight=pl.when(pl.int_range(pl.len()) > 0).then(2.0))
-    with pytest.raises(InputError, match="Found 1 other values"):
+    with pytest.raises(InputError, match="Found 1 other value"):
         predict(tmp_path, frame)
     assert not list(tmp_path.glob("out*"))

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from meta_models.resources import cpu_count, cpu_limit, free_disk, memory_budget, memory_limit, oom_kill_count
+from meta_models.errors import MemoryBudgetError
+from meta_models.resources import (
+    cpu_count,
+    cpu_limit,
+    free_disk,
+    memory_budget,
+    memory_limit,
+    named_limit,
+    oom_kill_count,
+)
 
 MB = 2**20
 PHYSICAL = 64 * 2**30
@@ -44,11 +53,9 @@ class Tree:
         self._flush()
         return memory_limit(root=self.root, environ=environ or {}, getrlimit=rlimit)
 
-    def budget(self, gigabytes=None, own_bytes=0):
+    def budget(self, gigabytes=None, own_bytes=0, rlimit=lambda which: NO_RLIMIT):
         self._flush()
-        return memory_budget(
-            gigabytes, root=self.root, environ={}, getrlimit=lambda which: NO_RLIMIT, own_bytes=own_bytes
-        )
+        return memory_budget(gigabytes, root=self.root, environ={}, getrlimit=rlimit, own_bytes=own_bytes)
 
     def cpus(self, threads=None, environ=None, affinity=64):
         self._flush()
@@ -168,6 +175,38 @@ def test_slurm_zero_and_malformed_are_no_limit(tree, value):
 def test_of_address_space_what_libraries_reserve_is_no_memory(tree):
     limit = tree.limit(rlimit=lambda asked: (6 * 2**30, 9 * 2**30) if asked == resource.RLIMIT_AS else NO_RLIMIT)
     assert (limit.bytes, limit.source) == (2 * 2**30, "RLIMIT_AS")
+
+
+def address_space(size):
+    return lambda asked: (size, size) if asked == resource.RLIMIT_AS else NO_RLIMIT
+
+
+def test_too_little_address_space_is_named_and_not_called_a_budget(tree):
+    with pytest.raises(MemoryBudgetError) as error:
+        tree.budget(own_bytes=180_000_000, rlimit=address_space(2**32 + 10_000_000))
+    assert str(error.value) == (
+        "The libraries reserve 4.3 GB of address space before they use any of it, and the process holds 0.18 GB at its "
+        "start. Found a limit of 4.3 GB (ulimit -v, RLIMIT_AS). Raise it, or bound memory by --max-memory-gb instead."
+    )
+    assert tree.budget(own_bytes=180_000_000, rlimit=address_space(2**32 + 190_000_000)).bytes == 190_000_000
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "rlimit", "told"),
+    [
+        (1, address_space(2**32 + 500_000_000), "The limit is RLIMIT_AS (ulimit -v), less the 4.3 GB of address space"),
+        (None, lambda which: NO_RLIMIT, "The limit is physical memory."),
+        (1, lambda which: NO_RLIMIT, None),
+    ],
+)
+def test_an_error_of_the_budget_says_which_limit_it_is_unless_the_user_gave_it(tree, gigabytes, rlimit, told):
+    def fails():
+        with named_limit(tree.budget(gigabytes, rlimit=rlimit)):
+            raise MemoryBudgetError("It must fit", "It needs more", "Do this")
+
+    with pytest.raises(MemoryBudgetError) as error:
+        fails()
+    assert told in str(error.value) if told else str(error.value) == "It must fit. It needs more. Do this."
 
 
 @pytest.mark.parametrize("name", ["RLIMIT_RSS", "RLIMIT_DATA"])

@@ -162,6 +162,30 @@ def test_a_run_that_ended_before_it_had_made_anything_is_no_obstacle(out):
         ends(InputError("never"))
 
 
+@pytest.mark.parametrize("error", [InputError("no such table"), UsageError("no such option")])
+def test_what_is_refused_before_anything_was_made_leaves_nothing(tmp_path, error):
+    def refused(path):
+        with RunFolder.open(path) as folder:
+            folder.update(seeds={"seed": 1})
+            raise error
+
+    (tmp_path / "there" / "empty").mkdir(parents=True)
+    for name in ("a/b/c", "there/run", "there/empty"):
+        with pytest.raises(type(error)):
+            refused(tmp_path / name)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["there", "there/empty"]
+
+
+def test_a_fault_before_anything_was_made_leaves_its_manifest(out):
+    def fails():
+        with RunFolder.open(out):
+            raise RuntimeError("what")
+
+    with pytest.raises(RuntimeError):
+        fails()
+    assert manifest(out).error == "RuntimeError: what"
+
+
 def test_not_empty(out):
     out.mkdir(parents=True)
     (out / "notes.txt").write_text("mine")

@@ -98,7 +98,7 @@ def parts_of(model: object) -> tuple[Part, ...] | None:
     if not isinstance(model, FittedModel):
         return None
     parts = tuple(_weighted_parts(model, np.ones(3), np.arange(len(model.feature_names))))
-    return parts if all(map(_explains, parts)) else None
+    return parts if all(_gives(part.predictor) for part in parts) else None
 
 
 def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: NDArray[np.intp]) -> Iterator[Part]:
@@ -111,9 +111,15 @@ def _weighted_parts(model: FittedModel, weights: NDArray[np.float64], columns: N
             yield from _weighted_parts(member, weights * share, columns[own])
 
 
-def _explains(part: Part) -> bool:
-    nothing = np.empty((0, part.predictor.n_inputs), np.float32)
-    return part.predictor.contributions(nothing) is not None
+def unexplained(model: object) -> str:
+    """The learners behind `model` that give no contributions, in words."""
+    singles = model.singles if isinstance(model, FittedModel) else ()
+    silent = dict.fromkeys(single.learner for single in singles if not _gives(single.predictor))
+    return f"{', '.join(silent) or 'the model'}: no contributions of features to the scores are known"
+
+
+def _gives(predictor: Predictor) -> bool:
+    return predictor.contributions(np.empty((0, predictor.n_inputs), np.float32)) is not None
 
 
 def parts_by_fold(result: TrainingResult) -> dict[int, tuple[Part, ...]]:

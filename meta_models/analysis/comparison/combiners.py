@@ -80,6 +80,7 @@ def cross_fitted_logistic(
     """
 
     def of_fold(held_out: int) -> Floats | None:
+        """Scores of one fold, of which nothing was fitted on."""
         rest, here = fold != held_out, fold == held_out
         of_rest = None if weight is None else weight[rest]
         model = fit_logistic(labels[rest], [s[rest] for s in bases], of_rest, max_rows=max_rows, seed=seed)

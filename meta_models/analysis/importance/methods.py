@@ -16,7 +16,7 @@ from meta_models.analysis.importance.permutation import permutation_obstacle, pe
 from meta_models.analysis.importance.shap import GROUP_COLOURS, add_group_legend
 from meta_models.analysis.importance.stability import spearman
 from meta_models.analysis.plots import style
-from meta_models.analysis.plots.features import draw_bars
+from meta_models.analysis.plots.features import add_colour_legend, draw_bars
 from meta_models.config import TrainingConfig
 from meta_models.schema import CLASSES, SITE_CLASSES, FeatureGroup, SpliceClass
 
@@ -61,12 +61,7 @@ class Importance(Analysis):
                 )
             with style.style():
                 figure = _permutation_figure(permuted.table)
-                found.draw(
-                    f"{FOLDER}/permutation_importance.png",
-                    figure,
-                    "Permutation importance",
-                    f"{permuted.how} {_TOGETHER}",
-                )
+                found.draw(f"{FOLDER}/permutation_importance.png", figure, "Permutation importance", permuted.how)
         with style.style():
             for target in SITE_CLASSES:
                 title = f"Importance for {target.label}, by method"
@@ -191,9 +186,6 @@ def _methods_figure(table: pl.DataFrame, target: SpliceClass) -> Figure:
     return figure
 
 
-_TOGETHER = "Blue: one feature; purple: features that are correlated, permuted together."
-
-
 def _short(names: str) -> str:
     """The first of several features, and how many more there are."""
     first, *more = names.split(" + ")
@@ -208,4 +200,5 @@ def _permutation_figure(table: pl.DataFrame) -> Figure:
         colours = [style.PURPLE if alone > 1 else style.BLUE for alone in top["count"]]
         names = [_short(name) for name in top["features"]]
         draw_bars(ax, names, top[column].to_numpy(), colours, title=target.label, x_label="loss of AP when permuted")
+    add_colour_legend(figure, {"one feature": style.BLUE, "several features, permuted together": style.PURPLE})
     return figure

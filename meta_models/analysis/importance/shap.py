@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from meta_models.analysis.attribution.contributions import Contributions, parts_of, sampled_bytes
+from meta_models.analysis.attribution.contributions import Contributions, parts_of, sampled_bytes, unexplained
 from meta_models.analysis.attribution.kmers import kmer_table
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.importance.stability import rank_agreement
 from meta_models.analysis.plots import style
-from meta_models.analysis.plots.features import draw_bars, draw_beeswarm, draw_dependence
+from meta_models.analysis.plots.features import add_colour_legend, draw_bars, draw_beeswarm, draw_dependence
 from meta_models.config import TrainingConfig
 from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.schema import CHROM, CLASSES, GENE, POSITION, SITE_CLASSES, FeatureGroup, SpliceClass
@@ -58,7 +58,7 @@ class ShapValues(Analysis):
         """Write importance, values, k-mer sums, stability and plots into ``shap_analysis/``."""
         parts = parts_of(context.result.model)
         if parts is None:
-            return self.not_applicable("the learner gives no contributions of features to its scores")
+            return self.not_applicable(unexplained(context.result.model))
         if context.rows is None:
             return self.not_applicable("feature values cannot be read: the run has no source of rows")
         found = Findings(context.writer)
@@ -204,10 +204,7 @@ def _bar_figure(context: AnalysisContext, explained: Contributions) -> Figure:
 
 def add_group_legend(figure: Figure, groups: set[FeatureGroup]) -> None:
     """A legend of the colours of feature groups under the axes."""
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=colour, label=group.value) for group, colour in GROUP_COLOURS.items() if group in groups]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8.5)
+    add_colour_legend(figure, {group.value: colour for group, colour in GROUP_COLOURS.items() if group in groups})
 
 
 def _beeswarm_figure(context: AnalysisContext, explained: Contributions, target: SpliceClass) -> Figure:

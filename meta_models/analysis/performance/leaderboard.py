@@ -9,7 +9,7 @@ import polars as pl
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.result import TrainingResult
-from meta_models.standings import Difference, LeaderboardRecord, Standing
+from meta_models.standings import POPULATIONS, Difference, LeaderboardRecord, Standing
 
 #: Columns that differ between equal runs: they stand in the report, the summary and on the terminal.
 _MEASURED = ("seconds", "rows_per_second")
@@ -43,9 +43,8 @@ class Leaderboard(Analysis):
         found = Findings(context.writer)
         table = standings_table(record)
         file = found.write("leaderboard.tsv", table.drop(_MEASURED))
-        shown = table.drop(name for name in table.columns if table[name].null_count() == table.height)
         caption = _CAPTION.format(_TITLES[record.population])
-        found.tables.append(ReportTable("Leaderboard", shown, caption, file))
+        found.tables.append(ReportTable("Leaderboard", _known(table), caption, file))
         if record.weights_by_fold:
             weights = weights_table(record)
             file = found.write("combination_weights.tsv", weights)
@@ -53,20 +52,25 @@ class Leaderboard(Analysis):
         if record.pairs:
             pairs = pairs_table(record)
             file = found.write("member_differences.tsv", pairs)
-            found.tables.append(ReportTable("Differences between members", pairs, _PAIRS, file))
+            found.tables.append(ReportTable("Differences between members", _known(pairs), _PAIRS, file))
         for name, reason in record.failed.items():
             found.warn(f"The member {name} could not be fitted: {reason}")
-        for line in difference_lines(record):
+        for line in difference_lines(record, measured=False):
             found.tell(line)
         return self.done(found, f"saved: {record.saved}")
 
 
+def _known(table: pl.DataFrame) -> pl.DataFrame:
+    """The columns in which anything is known."""
+    return table.drop(name for name in table.columns if table[name].null_count() == table.height)
+
+
 def standings_table(record: LeaderboardRecord) -> pl.DataFrame:
-    """One row for each member, the combination and each base model."""
+    """One row for each member, the combination and each base model; what they are ranked by comes first."""
     rows = [{"rank": rank, **asdict(row)} for rank, row in enumerate(record.standings, 1)]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    every = [name for name in table.columns if name.startswith("every")]
-    return table.select(*_FIRST, *every, pl.exclude(*_FIRST, *every))
+    figures = [name for prefix in POPULATIONS[:-1] for name in table.columns if name.startswith(prefix)]
+    return table.select(*_FIRST, *figures, pl.exclude(*_FIRST, *figures))
 
 
 def weights_table(record: LeaderboardRecord) -> pl.DataFrame:
@@ -110,10 +114,13 @@ def _line(row: Standing, population: str) -> str:
     return ", ".join([f"{row.name}: {shown}", *known])
 
 
-def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
-    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member."""
+def difference_lines(record: LeaderboardRecord, *, measured: bool = True) -> tuple[str, ...]:
+    """Combined minus best member, and whether that is a gain; student minus teacher; nothing of a lone member.
+
+    With `measured` speeds, too, which differ between equal runs.
+    """
     if not record.method:
-        return _price_lines(record)
+        return _price_lines(record, measured=measured)
     said = f"Combined minus the best member ({record.opponent})"
     lines = [f"{said}: {_difference(record.difference, record.lower, record.upper)}"]
     if record.every is not None:
@@ -121,7 +128,7 @@ def difference_lines(record: LeaderboardRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
+def _price_lines(record: LeaderboardRecord, *, measured: bool) -> tuple[str, ...]:
     """What a student loses, and what it gains in size and speed; nothing where there is no teacher."""
     rows = {row.name: row for row in record.standings}
     lines = []
@@ -130,15 +137,15 @@ def _price_lines(record: LeaderboardRecord) -> tuple[str, ...]:
             if own is not None:
                 interval = _difference(own.value, own.lower, own.upper, verdict=False)
                 lines.append(f"{pair.one} minus {pair.other}{where}: {interval}")
-        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other])}")
+        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other], measured=measured)}")
     return tuple(lines)
 
 
-def _cost(student: Standing, teacher: Standing) -> str:
+def _cost(student: Standing, teacher: Standing, *, measured: bool) -> str:
     found = []
     if student.size_bytes and teacher.size_bytes:
         found.append(f"{student.size_bytes / teacher.size_bytes:.2g} of the size")
-    if student.rows_per_second and teacher.rows_per_second:
+    if measured and student.rows_per_second and teacher.rows_per_second:
         found.append(f"{student.rows_per_second / teacher.rows_per_second:.2g} times as fast")
     return ", ".join(found) or "sizes and speeds were not measured"
 

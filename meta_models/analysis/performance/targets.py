@@ -13,8 +13,8 @@ from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, Evaluatio
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.errors import UsageError
-from meta_models.local_paths import read_utf8
 from meta_models.metrics import METRICS
+from meta_models.yaml_files import read_yaml
 
 _EXAMPLE = "- {metric: average_precision, target: donor, stratum: all, at_least: 0.9}"
 
@@ -87,8 +87,8 @@ def read_targets(path: Path) -> tuple[Target, ...]:
         If the file cannot be read or an entry is wrong.
     """
     try:
-        return tuple(TypeAdapter(list[Target]).validate_python(yaml.safe_load(read_utf8(path))))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        return tuple(TypeAdapter(list[Target]).validate_python(read_yaml(path)))
+    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"--targets needs a readable YAML file, found {path}", str(error)) from None
     except ValidationError as error:
         found = "; ".join(f"entry {'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())

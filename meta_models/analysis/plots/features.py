@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Floats32 = NDArray[np.float32]
 #: Values of which a quarter lies so far below the high end get a logarithmic axis.
 _MANY_DECADES = 100.0
 #: Ticks of a logarithmic axis besides 0.
 _TICKS = 4
+#: Room of such an axis from 0 to the power of ten where it begins, in decades.
+_DECADES_TO_0 = 0.2
+#: Share of the axis that the number beside 0 takes.
+_NUMBER = 0.12
 
 
 def draw_bars(
@@ -30,6 +35,14 @@ def draw_bars(
     ax.set(title=title, xlabel=x_label, ylim=(len(names) - 0.4, -0.6))
     ax.grid(visible=False, axis="y")
     return ax
+
+
+def add_colour_legend(figure: Figure, colours: Mapping[str, str]) -> None:
+    """What each colour stands for, under the axes."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8.5)
 
 
 def draw_beeswarm(
@@ -77,7 +90,7 @@ def draw_dependence(
     if smallest is None:
         ax.locator_params(axis="x", nbins=4)  # distances have six digits
     else:
-        ax.set_xscale("symlog", linthresh=smallest, linscale=0.2)
+        ax.set_xscale("symlog", linthresh=smallest, linscale=_DECADES_TO_0)
         ticks = _decades(smallest, float(np.nanmax(feature)))
         ax.set_xticks(ticks, [plain(tick) for tick in ticks])
         ax.set_xlim(left=0)
@@ -97,9 +110,12 @@ def _smallest_of_many_decades(values: Floats32) -> float | None:
 
 def _decades(smallest: float, largest: float) -> list[float]:
     """0 and about `_TICKS` powers of ten up to `largest`: as many as there is room to name."""
-    powers = np.arange(np.log10(smallest), np.floor(np.log10(largest)) + 0.5)
+    least = np.log10(smallest)
+    powers = np.arange(least, np.floor(np.log10(largest)) + 0.5)
     step = -(-len(powers) // _TICKS)
-    return [0.0, *(10.0 ** powers[::-1][::step][::-1]).tolist()]
+    named = powers[::-1][::step][::-1]
+    width = np.log10(largest) - least + _DECADES_TO_0
+    return [0.0, *(10.0 ** named[named - least + _DECADES_TO_0 > _NUMBER * width]).tolist()]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.model import FittedModel
 from meta_models.result import Note, TrainingResult
 from meta_models.schema import GENE
+from meta_models.wording import counted
 
 WHOLE_GENES = "On every position of the training genes"
 #: What rows are called where they are all positions of some genes.
@@ -140,14 +141,15 @@ class ReportInput:
         for fit in result.fits:
             if fit.fold < 0 and fit.rounds:
                 rounds.setdefault(fit.of, []).append(fit.rounds)
-        counted = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items())
-        trained = f"{counted} (limit {config.rounds_limit})" if counted else "not applicable"
+        spans = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items())
+        trained = f"{spans} (limit {config.rounds_limit})" if spans else "not applicable"
         held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
         ensemble = result.ensemble
         scored = () if ensemble is None else (f"Ensemble scored by {ensemble.cv} ({ensemble.cv_reason})",)
+        size = f"{counted(oof.height, 'row')}, {counted(features, 'feature')}"
         return (
             f"Strategy: {result.strategy} ({result.strategy_reason})",
-            f"Trained on {genes:,} genes in {families:,} families, {oof.height:,} rows, {features:,} features",
+            f"Trained on {counted(genes, 'gene')} in {counted(families, 'family', 'families')}, {size}",
             *whole_gene_lines(result.model),
             *scored,
             f"Split: {len(result.folds)} folds by {config.split}, held-out genes {held_out}; seed {config.seed}",

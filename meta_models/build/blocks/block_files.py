@@ -81,6 +81,7 @@ def write_block(
     recipe = assembler.recipe
 
     def drawn() -> Iterator[Drawn]:
+        """What is drawn of each gene, which is written and counted on its way."""
         for model in block.genes:
             found = draw(assembler.gene(model), plan)
             writer.add(found.gene)

@@ -65,6 +65,7 @@ def scan_blocks(blocks: Sequence[Block], assembler: Assembler, edges: tuple[floa
     empty = Scan(StrataCounts(0, (0,) * (len(edges) + 1)))
 
     def scan_block(block: Block) -> Scan:
+        """Counts of the genes of one block."""
         return sum((_scan_gene(gene, assembler, edges) for gene in block.genes), start=empty)
 
     found = run_shares(blocks, scan_block, [block.positions for block in blocks], processes=processes)

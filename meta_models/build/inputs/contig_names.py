@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meta_models.build.inputs.text_lines import TextLines
 from meta_models.errors import InputError
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 _PREFIX = "chr"
@@ -102,4 +103,4 @@ def _other(name: str) -> str:
 
 def _listed(names: Collection[str]) -> str:
     listed = ", ".join(list(names)[:_SHOWN])
-    return f"{len(names):,} names ({listed}{', ...' if len(names) > _SHOWN else ''})"
+    return f"{counted(len(names), 'name')} ({listed}{', ...' if len(names) > _SHOWN else ''})"

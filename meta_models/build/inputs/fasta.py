@@ -92,6 +92,7 @@ class _Index:
         self._path, self._data, self._size = path, data, len(data)
 
     def contigs(self) -> dict[str, _Contig]:
+        """The contigs by name, in the order of the file."""
         found: dict[str, _Contig] = {}
         at = self._first_header()
         while at < self._size:

@@ -110,6 +110,7 @@ class _Unpacked(gzip.GzipFile):
         self._packed = file
 
     def close(self) -> None:
+        """Close the packed file, too."""
         super().close()
         self._packed.close()
 

@@ -25,14 +25,16 @@ _LETTERS = "ACGTN"
 class Bases(Protocol):
     """A genome: the codes (A 0, C 1, G 2, T 3, N 4) of a half-open range, N outside the contig."""
 
-    def fetch(self, contig: str, start0: int, end0: int) -> Codes: ...  # noqa: D102
+    def fetch(self, contig: str, start0: int, end0: int) -> Codes:
+        """Codes of the bases from `start0` up to `end0`, 0-based."""
 
 
 class HasExons(Protocol):
     """A transcript."""
 
     @property
-    def exons(self) -> Positions: ...  # noqa: D102
+    def exons(self) -> Positions:
+        """First and last bases of the exons, (n, 2), in ascending order."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class _Sites:
     owner: Positions
 
     def within(self, start: int, end: int) -> slice:
+        """The sites from `start` to `end`, both inclusive."""
         low, high = np.searchsorted(self.position, [start, end + 1])
         return slice(int(low), int(high))
 

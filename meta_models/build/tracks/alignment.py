@@ -19,6 +19,7 @@ from meta_models.build.inputs.genome import A, C, G, Genome, T, reverse_compleme
 from meta_models.build.inputs.regions import Region
 from meta_models.build.scores.base import ScoreSource
 from meta_models.build.scores.checks import SCORES
+from meta_models.build.tracks.score_cache import ScoreCache
 from meta_models.build.tracks.shifts import Shifts
 from meta_models.errors import InputError
 
@@ -128,9 +129,9 @@ def measure_shift(source: ScoreSource, genome: Genome, regions: Iterable[Region]
     InputError
         If a score is none.
     """
-    found = {(score, strand): _Strongest() for strand in "+-" for score in range(2)}
+    found, cache = {(score, strand): _Strongest() for strand in "+-" for score in range(2)}, ScoreCache()
     for region, strand in ((region, strand) for region in regions for strand in "+-"):
-        scores = np.nan_to_num(source.fetch(region.contig, region.start, region.end, strand, region.gene_id))
+        scores = cache.fetch(source, region.contig, region.start, region.end, strand, region.gene_id or "")
         codes = _sense(genome, region, strand)
         for score in range(2):
             found[score, strand].add(scores[:, score], codes)

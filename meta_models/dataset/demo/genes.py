@@ -76,10 +76,12 @@ class _Layout:
 
     @property
     def donors(self) -> NDArray[np.int64]:
+        """Last base of each exon but the last one."""
         return self.last[:-1]
 
     @property
     def acceptors(self) -> NDArray[np.int64]:
+        """First base of each exon but the first one."""
         return self.first[1:]
 
 

@@ -139,6 +139,7 @@ def genes_from_arrow(table: pa.Table, recipe: Recipe, *, inputs: bool) -> Iterat
     narrow = table.select([*NARROW, LABELS, ELSEWHERE, *([SEQUENCE] if inputs else [])]).to_pylist()
 
     def tracks(columns: dict[str, tuple[str, ...]], row: int) -> dict[str, NDArray[np.float32]]:
+        """The tracks of row `row`, (positions, columns) each."""
         return {key: np.stack([_list(wide[name], row) for name in names], axis=1) for key, names in columns.items()}
 
     for row, values in enumerate(narrow):

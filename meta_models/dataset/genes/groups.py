@@ -15,16 +15,17 @@ from meta_models.dataset.genes.loci import overlapping, spans
 from meta_models.dataset.plausibility.copies import copied_genes
 from meta_models.names import gene_key, is_par_copy
 from meta_models.schema import GENE
+from meta_models.wording import counted
 
 FAMILY_NAME = "family"
 Pairs = NDArray[np.int64]
 Codes = NDArray[np.int64]
 #: Why genes are one group, in the order in which it is told: what is said of so many genes.
-TWO_FAMILIES = "stand in several families"
-PAR_COPIES = "are _PAR_Y copies or have one"
-SAME_ID = "have ids of one gene in several versions or spellings"
-OVERLAP = "overlap another gene on the same strand"
-COPIES = "hold the rows of another gene"
+TWO_FAMILIES = "in several families"
+PAR_COPIES = "with a _PAR_Y copy, or one itself"
+SAME_ID = "with ids of one gene in several versions or spellings"
+OVERLAP = "overlapping another one on its strand"
+COPIES = "with the rows of another one"
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class GeneGroups:
         if not self.of_family:
             return ()
         families, groups = len(self.of_family), len(set(self.of_family.values()))
-        why = "; ".join(f"{count:,} genes {reason}" for reason, count in self.reasons.items())
-        joined = f"{families:,} families (a gene without one is its own) are {groups:,} group{'s' * (groups > 1)}"
+        why = "; ".join(f"{counted(count, 'gene')} {reason}" for reason, count in self.reasons.items())
+        joined = f"{families:,} families (a gene without one is its own) are {counted(groups, 'group')}"
         return (f"{joined} of genes that are held out, screened and resampled as one: {why}.",)
 
 
@@ -63,6 +64,7 @@ class _Genes:
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> _Genes:
+        """Codes of the genes and families that `frame` names."""
         return cls(*coded(frame[GENE]), *coded(frame[FAMILY_NAME]))
 
     @property

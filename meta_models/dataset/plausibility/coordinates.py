@@ -8,6 +8,7 @@ from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.schema import GENOMIC_POSITION, POSITION
+from meta_models.wording import counted
 
 WHOLE = (POSITION, GENOMIC_POSITION)
 _SCAN_ROWS = 1_000_000
@@ -41,7 +42,7 @@ def require_whole(dataset: Dataset) -> None:
         if found:
             raise InputError(
                 f"Column {column!r} of {dataset.source!r} must hold whole numbers (null where it is not known)",
-                f"Found {len(found)} other values, such as {found[0]}",
+                f"Found {counted(len(found), 'other value')}, such as {found[0]}",
                 "Correct them, or make them null",
             )
 

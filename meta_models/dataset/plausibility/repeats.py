@@ -13,6 +13,7 @@ from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.schema import CHROM, GENE, GENOMIC_POSITION, POSITION, STRAND, TEXT
+from meta_models.wording import counted
 
 #: Pairs of rows of which every column is compared.
 MOST_COMPARED = 1_000
@@ -67,12 +68,13 @@ def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str])
         return ()
     twice = _twice(dataset, rows, [*key, "label", *scores])
     if twice.count and (where or _beyond_chance(dataset, rows, twice, scores)):
+        again = f"{'about ' if twice.stands_for > 1 else ''}{counted(twice.count, 'row')} again"
         raise InputError(
             f"Each row of {dataset.source!r} must stand in it once",
-            f"Found {'about ' if twice.stands_for > 1 else ''}{twice.count} rows again, {_files(dataset, twice.pairs)}",
+            f"Found {again}, {_files(dataset, twice.pairs)}",
             "Keep one of each",
         )
-    return (f"{repeated} rows repeat the position of another row of their gene.",) if where else ()
+    return (f"{counted(repeated, 'row')} at the position of another row of their gene.",) if where else ()
 
 
 def _place(frame: pl.DataFrame) -> str | None:

@@ -31,6 +31,7 @@ from meta_models.schema import (
     REQUIRED_COLUMNS,
     BaseModel,
 )
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,9 @@ def _check(dataset: Dataset, required: Sequence[str]) -> None:
             "Add them, or rename columns" + (", or give --base-score-columns" if scores else ""),
         )
     if dataset.n_rows == 0:
-        raise InputError(f"The table {dataset.source!r} must have rows", f"Found 0 in {len(dataset.files)} files")
+        raise InputError(
+            f"The table {dataset.source!r} must have rows", f"Found 0 in {counted(len(dataset.files), 'file')}"
+        )
     for column in (c for c in MAIN_BASE.columns if c in required):
         if dataset.kind(column) is not Kind.NUMERIC:
             found = f"Found the type {dataset.dtype(column)}{_first_text(dataset, column)}"

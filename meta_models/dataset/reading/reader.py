@@ -254,6 +254,7 @@ class Dataset:
         columns = self._on_disk(expressions, file)
 
         def plan(rows: pl.LazyFrame) -> pl.LazyFrame:
+            """Named columns, and the expressions over them."""
             return self._named(rows, file).select(expressions)
 
         with reading(file.origin):

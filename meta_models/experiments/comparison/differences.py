@@ -162,6 +162,7 @@ def fold_figures(
     """Mean average precision of donor and acceptor in every fold, (folds,); NaN where there is none."""
 
     def of(mine: NDArray[np.bool_]) -> float:
+        """Mean of both classes in one fold; NaN where a class is missing."""
         weights = None if weight is None else weight[mine]
         parts = [sound_average_precision(labels[mine] == c, scores[mine, c], weights).value for c in SITE_CLASSES]
         return float(np.mean([np.nan if part is None else part for part in parts]))

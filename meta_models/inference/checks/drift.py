@@ -11,11 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
+from meta_models.dataset.plausibility.score_order import doubtful_scores
 from meta_models.dataset.positions import codes, require_weights
+from meta_models.inference.checks.exchanged import exchanged_columns
 from meta_models.inference.served import ServedTable
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.sketches import effective_rows, weighted_quantiles
-from meta_models.schema import GENE, WEIGHT
+from meta_models.schema import GENE, LABEL, LABEL_VALUES, WEIGHT, base_models
 
 #: Rows of a block of consecutive rows that is looked at.
 BLOCK_ROWS = 512
@@ -66,12 +68,18 @@ class DriftReport:
         Those far from training first, then by index.
     reason : str or None
         Why nothing was compared.
+    exchanged : tuple of pairs of str
+        Score columns of one base model, each of which looks as the other one did in training.
+    doubtful : tuple of str
+        What labels of the table, where it has them, say against the scores of base models.
     """
 
     rows: int
     weighted: bool
     features: tuple[FeatureDrift, ...]
     reason: str | None = None
+    exchanged: tuple[tuple[str, str], ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @property
     def far(self) -> tuple[FeatureDrift, ...]:
@@ -79,7 +87,12 @@ class DriftReport:
         return tuple(feature for feature in self.features if feature.alarms)
 
     def lines(self) -> tuple[str, ...]:
-        """For the log: one line for each feature that is far, at most 20."""
+        """For the log: the likely cause, or one line for each feature that is far, at most 20."""
+        if self.exchanged:
+            return tuple(
+                f"{a!r} and {b!r} look exchanged: each is distributed as the other one was in training"
+                for a, b in self.exchanged
+            )
         shown = [f"{f.feature}: {'; '.join(f.alarms)}" for f in self.far]
         return (*shown[:20], *([f"and {len(shown) - 20} more features"] if len(shown) > 20 else []))
 
@@ -113,25 +126,32 @@ def check_drift(
     sample = _sample(table, known, rows, weighted=weighted)
     if weighted:
         require_weights(sample[WEIGHT], table.dataset.source)
-    weights = sample[WEIGHT].to_numpy() if weighted else np.ones(sample.height)
-    genes = sample["cluster"].to_numpy()
-    found = []
-    for name in (n for n in model.feature_names if n in sketches):
+    genes, weights = sample["cluster"].to_numpy(), sample[WEIGHT].to_numpy() if weighted else np.ones(sample.height)
+
+    def compared(name: str, with_sketch_of: str) -> FeatureDrift:
         values = sample[name].to_numpy() if name in sample.columns else np.zeros(sample.height, np.float32)
-        found.append(
-            compare(
-                name,
-                sketches[name],
-                values,
-                weights=weights,
-                genes=genes,
-                psi_alarm=psi_alarm,
-                missing_alarm=missing_alarm,
-                absent=name in table.absent,
-            )
-        )
+        return compare(
+            name, sketches[with_sketch_of], values, weights=weights, genes=genes, psi_alarm=psi_alarm,
+            missing_alarm=missing_alarm, absent=name in table.absent,
+        )  # fmt: skip
+
+    found = [compared(name, name) for name in model.feature_names if name in sketches]
+    far = {drift.feature for drift in found if drift.alarms}
+    exchanged = exchanged_columns(
+        (drift.feature for drift in found), far, lambda name, other: not compared(name, other).alarms
+    )
     found.sort(key=lambda drift: (not drift.alarms, -(drift.index or 0.0), drift.feature))
-    return DriftReport(sample.height, weighted, tuple(found))
+    return DriftReport(sample.height, weighted, tuple(found), exchanged=exchanged, doubtful=_doubtful(sample))
+
+
+def _doubtful(sample: pl.DataFrame) -> tuple[str, ...]:
+    """What labels, where the table has them, say of the scores of base models."""
+    if LABEL not in sample.columns:
+        return ()
+    bases, codes_of = base_models(sample.columns), {text: int(c) for text, c in LABEL_VALUES.items()}
+    classes = sample[LABEL].fill_null("").replace_strict(codes_of, default=None, return_dtype=pl.UInt8)
+    known = sample.with_columns(label=classes).drop_nulls("label")
+    return doubtful_scores(known.drop_nans([column for base in bases for column in base.columns]), bases)
 
 
 def compare(
@@ -198,12 +218,13 @@ def _explained(index: float, limit: float, sketch: FeatureSketch, median: float,
 
 
 def _sample(table: ServedTable, features: Sequence[str], rows: int, *, weighted: bool) -> pl.DataFrame:
-    """`features` (Float32), weight and gene (or block) of the rows that are looked at."""
+    """`features` (Float32), weight, label and gene (or block) of the rows that are looked at."""
     dataset = table.dataset
     named = GENE in table.passed_on
     numbers = [*features, *([WEIGHT] if weighted else [])]
+    texts = [*([GENE] if named else []), *([LABEL] if LABEL in dataset.columns else [])]
     expressions = [pl.col(name).cast(pl.Float32).fill_null(np.nan) for name in numbers]  # types differ between files
-    expressions += [pl.col(GENE).cast(pl.String)] if named else []
+    expressions += [pl.col(name).cast(pl.String) for name in texts]
     frames = (
         frame
         for block in _blocks(dataset.n_rows, rows)

@@ -8,16 +8,18 @@ from typing import Self
 
 import polars as pl
 
+from meta_models.dataset.genes.genome import Genome, Stretches
 from meta_models.dataset.genes.groups import coded
-from meta_models.dataset.genes.loci import genes_within, spans
+from meta_models.dataset.genes.loci import Locus, genes_within, spans
 from meta_models.dataset.plausibility.copies import copied_genes
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.model import ModelInfo
-from meta_models.model.origin import assembly_of, loci_elsewhere
+from meta_models.model.origin import stretches_of
 from meta_models.names import gene_key, gene_key_set
 from meta_models.schema import GENE
+from meta_models.wording import counted
 
 _SHOWN = 5
 
@@ -31,38 +33,34 @@ class TrainedOn:
     genes : frozenset of str
         Normal forms of their ids.
     families : frozenset of str
-    loci : tuple of str
-        Stretches of the genome of the assembly `assembly`; empty where they are not known.
+    stretches : tuple of Stretches
+        Stretches of genomes; empty where they are not known.
     """
 
     genes: frozenset[str]
     families: frozenset[str]
-    loci: tuple[str, ...]
-    assembly: str | None
+    stretches: tuple[Stretches, ...] = ()
 
     @classmethod
-    def of_table(cls, positions: Positions, assembly: str | None) -> Self:
-        """All genes of a training table."""
+    def of_table(cls, positions: Positions, genome: Genome) -> Self:
+        """All genes of a training table, which are of `genome`."""
         genes = gene_key_set(texts(positions.frame[GENE]))
-        return cls(frozenset(genes), frozenset(positions.families()), positions.loci(), assembly)
+        return cls(frozenset(genes), frozenset(positions.families()), (Stretches(genome, positions.loci()),))
 
     @classmethod
     def of_model(cls, info: ModelInfo) -> Self:
-        """The genes that a model names."""
-        return cls(frozenset(gene_key_set(info.genes)), frozenset(info.families), info.loci, assembly_of(info))
+        """The genes that a model names, those of models that it went on from included."""
+        return cls(frozenset(gene_key_set(info.genes)), frozenset(info.families), stretches_of(info))
 
-    @classmethod
-    def ever_by_model(cls, info: ModelInfo) -> tuple[Self, ...]:
-        """The same, and stretches of other assemblies that models saw which it went on from."""
-        earlier = (cls(frozenset(), frozenset(), loci, assembly) for assembly, loci in loci_elsewhere(info).items())
-        return (cls.of_model(info), *earlier)
+    def within(self, placed: Sequence[tuple[Locus, int]], genome: Genome) -> set[int]:
+        """Codes of the genes of `placed` that share positions with it where `genome` is, or may be, the same."""
+        return {code for known in self.stretches for code in genes_within(placed, known.maybe_in(genome))}
 
-    def shared(self, positions: Positions, assembly: str | None) -> Shared:
-        """What a table of `assembly` shares with it; positions only where the assembly is, or may be, the same."""
+    def shared(self, positions: Positions, genome: Genome) -> Shared:
+        """What a table of `genome` shares with it."""
         codes, names = coded(positions.frame[GENE])
         genes = {gene for gene in names if gene_key(gene) in self.genes}
-        same = self.assembly is None or assembly is None or self.assembly == assembly
-        within = genes_within(spans(positions.frame, pl.Series(codes)), self.loci) if same else set()
+        within = self.within(spans(positions.frame, pl.Series(codes)), genome)
         return Shared(genes, self.families & positions.families(), {names[code] for code in within})
 
 
@@ -98,11 +96,11 @@ def refuse_overlap(known: TrainedOn, positions: Positions, dataset: Dataset, *, 
     InputError
         With the number of what is shared, and some of their names.
     """
-    shared = known.shared(positions, dataset.info.assembly)
-    _refuse(shared.genes, "genes", dataset.source, table)
-    _refuse(shared.families, "gene families", dataset.source, table)
-    what = "genes that overlap those trained on, on the same strand"
-    _refuse(shared.overlapping, what, dataset.source, table)
+    shared = known.shared(positions, dataset.info.genome)
+    _refuse(shared.genes, "gene", "genes", dataset.source, table)
+    _refuse(shared.families, "gene family", "gene families", dataset.source, table)
+    strand = "those trained on, on the same strand"
+    _refuse(shared.overlapping, f"gene that overlaps {strand}", f"genes that overlap {strand}", dataset.source, table)
 
 
 def refuse_copies(trained: Positions, positions: Positions, source: str) -> None:
@@ -114,8 +112,8 @@ def refuse_copies(trained: Positions, positions: Positions, source: str) -> None
         With the number of such genes, and some of their names.
     """
     scores = [c for base in trained.bases if base in positions.bases for c in base.columns]
-    _refuse(copies_of(trained.frame, positions.frame, scores), "genes with the rows of those trained on", source,
-            "--eval-dataset")  # fmt: skip
+    copies, of = copies_of(trained.frame, positions.frame, scores), "with the rows of those trained on"
+    _refuse(copies, f"gene {of}", f"genes {of}", source, "--eval-dataset")
 
 
 def copies_of(trained: pl.DataFrame, frame: pl.DataFrame, scores: Sequence[str]) -> set[str]:
@@ -138,11 +136,11 @@ def copies_of(trained: pl.DataFrame, frame: pl.DataFrame, scores: Sequence[str])
     return {theirs[1][code - first] for code in pairs["b"]}
 
 
-def _refuse(shared: set[str] | frozenset[str], what: str, source: str, table: str) -> None:
+def _refuse(shared: set[str] | frozenset[str], one: str, several: str, source: str, table: str) -> None:
     if shared:
         raise InputError(
             f"{table} must hold other genes and gene families than those trained on",
-            f"{source!r} shares {len(shared)} {what}: {', '.join(sorted(shared)[:_SHOWN])}",
+            f"{source!r} shares {counted(len(shared), one, several)}: {', '.join(sorted(shared)[:_SHOWN])}",
             "Take them out of one of the tables (where genomes differ, say so: 'assembly' in dataset_info.json)",
         )
 

@@ -24,6 +24,7 @@ from meta_models.run_folder import atomic_path
 from meta_models.run_folder.atomic import write_error
 from meta_models.run_folder.native_files import plain_name
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Digits after the point of probabilities in bedGraph.
@@ -118,7 +119,7 @@ def write_tracks(
     except OSError as error:
         raise write_error(error, folder) from error
     if rows.left_out:
-        logger.warning("%d rows without chromosome or position are not in the tracks", rows.left_out)
+        logger.warning("Not in the tracks, for want of chromosome or position: %s", counted(rows.left_out, "row"))
     written = track_files(folder, formats)
     for path in written:
         if path.suffix == ".bedGraph":

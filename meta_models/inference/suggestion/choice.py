@@ -11,11 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from meta_models.dataset.genes.loci import genes_within, spans
+from meta_models.dataset.genes.genome import Genome
+from meta_models.dataset.genes.loci import Locus, spans
 from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import MEASURES, Candidate
 from meta_models.names import gene_key
 from meta_models.schema import CHROM, GENOMIC_POSITION, STRAND
+from meta_models.wording import counted
 
 #: Rows in common, and their share of those by which the smaller gene is known, from which genes are copies.
 _LEAST_SHARED, _LEAST_SHARE = 5, 0.5
@@ -48,13 +50,12 @@ class Suggestion:
         order = sorted(self.above.items(), key=lambda item: -item[1])
         shown = [item for item in order if item[1] >= _NOTABLE] or order[:1]
         words = [f"{name.replace('_', ' ')} above {100 * share:.3g} %" for name, share in shown]
-        return "; ".join([*words, *([f"stands for {self.relatives} relatives"] if self.relatives else [])])
+        return "; ".join([*words, *([f"stands for {counted(self.relatives, 'relative')}"] if self.relatives else [])])
 
 
-def unknown_ones(candidates: Sequence[Candidate], known: TrainedOn, assembly: str | None) -> tuple[list[bool], str]:
-    """Which candidates tell the model something new, and what was left out, in words."""
-    same = known.assembly is None or assembly is None or known.assembly == assembly
-    within = _within(candidates, known.loci) if same else set()
+def unknown_ones(candidates: Sequence[Candidate], known: TrainedOn, genome: Genome) -> tuple[list[bool], str]:
+    """Which candidates, genes of `genome`, tell the model something new, and what was left out, in words."""
+    within = known.within(_placed(candidates), genome)
     why = [_why_known(candidate, known, overlaps=at in within) for at, candidate in enumerate(candidates)]
     counts = Counter(reason for reason in why if reason)
     return [not reason for reason in why], "; ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
@@ -134,8 +135,8 @@ def _why_known(candidate: Candidate, known: TrainedOn, *, overlaps: bool) -> str
     return "overlap genes that were trained on" if overlaps else ""
 
 
-def _within(candidates: Sequence[Candidate], loci: tuple[str, ...]) -> set[int]:
+def _placed(candidates: Sequence[Candidate]) -> list[tuple[Locus, int]]:
     places = [(at, *place) for at, candidate in enumerate(candidates) for place in candidate.places]
     schema = {"at": pl.Int64, CHROM: pl.String, STRAND: pl.String, GENOMIC_POSITION: pl.Int64}
     frame = pl.DataFrame(places, schema, orient="row")
-    return genes_within(spans(frame, frame["at"]), loci)
+    return spans(frame, frame["at"])

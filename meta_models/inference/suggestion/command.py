@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.dataset.built import is_built
+from meta_models.dataset.genes.genome import UNKNOWN, Genome
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.chunks import rows_of_chunk
 from meta_models.dataset.reading.read_ahead import shares, side_by_side
@@ -28,6 +29,7 @@ from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
 from meta_models.run_folder import atomic_path, install_signal_handlers, scratch_folder
 from meta_models.schema import CHROM, FAMILY, GENE
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Why a measure is missing.
@@ -54,10 +56,10 @@ def run_suggestion(config: SuggestConfig) -> ExitCode:
         scratch = stack.enter_context(scratch_folder(config.out.parent, "genes"))
         table = _open(table_path(config.dataset), model, scratch)
         candidates = assess(model, table, cpu_limit(config.threads).count)
-        suggested = suggest(candidates, model, config.by, config.n, assembly=table.dataset.info.assembly)
+        suggested = suggest(candidates, model, config.by, config.n, genome=table.dataset.info.genome)
         with atomic_path(config.out) as temporary:
             _frame(suggested).write_csv(temporary, separator="\t", float_precision=6)
-    logger.info("Saved %s (%d genes by %s)", config.out, len(suggested), config.by)
+    logger.info("Saved %s (%s by %s)", config.out, counted(len(suggested), "gene"), config.by)
     return ExitCode.DONE
 
 
@@ -81,7 +83,7 @@ def assess(model: FittedModel, table: ServedTable, threads: int) -> list[Candida
 
 
 def suggest(
-    candidates: Sequence[Candidate], model: FittedModel, by: str, n: int, *, assembly: str | None = None
+    candidates: Sequence[Candidate], model: FittedModel, by: str, n: int, *, genome: Genome = UNKNOWN
 ) -> list[Suggestion]:
     """The `n` genes that would teach `model` most, or as many as there are.
 
@@ -89,7 +91,7 @@ def suggest(
     ----------
     by : str
         A measure, its words joined by ``-``, or ``all``.
-    assembly : str, optional
+    genome : Genome, optional
         What the places of the candidates are positions of.
 
     Raises
@@ -105,7 +107,7 @@ def suggest(
             if name == measure:
                 raise UsageError(f"--by {by} cannot be told", _WITHOUT[name], "Take another --by")
             logger.info("No %s: %s", name, _WITHOUT[name])
-    new, left_out = unknown_ones(candidates, TrainedOn.of_model(model.info), assembly)
+    new, left_out = unknown_ones(candidates, TrainedOn.of_model(model.info), genome)
     if left_out:
         logger.info("Left out of %d genes: %s", len(candidates), left_out)
     remaining = [candidate for candidate, is_new in zip(candidates, new, strict=True) if is_new]

@@ -40,7 +40,7 @@ _FIXED_BYTES = 8_000_000
 
 
 #: A pass.
-_PASS = Pace(0.05, 8e-8)
+_PASS = Pace(0.05, 1.2e-7)
 
 
 class StochasticGradientDescent(ArrayLearner):

@@ -52,13 +52,14 @@ def device_bytes(shape: Shape) -> int:
 
 
 def _paged(shape: Shape, job: int, predictor: int) -> Footprint:
-    """While pages are made, the chunks of one, the page and the last one's quantised form are held; then three."""
+    """While pages are made, the chunks of one, the page and two in quantised form are held; then three, if so many."""
     cells = shape.rows * shape.features
-    page = min(PAGE_BYTES, 4 * cells)
-    quantised = BYTES_PER_VALUE / 4 * page
-    # 0.42 GB over that of the process at 600,000 x 300 (benchmarks/memory.py, float32): reading alone takes 0.1 GB.
-    building = reading_bytes(shape.rows, shape.features) + 2 * page + quantised
-    return Footprint(int(3 * quantised), int(building), job, predictor, int(DISK_BYTES_PER_VALUE * cells))
+    two, share = min(2 * PAGE_BYTES, 4 * cells), BYTES_PER_VALUE / 4
+    # Beside process, rows and the sample that sets the bins: 0.42 GB at 600,000 x 300, 0.43 at 265,991 x 1,142 and 0.43
+    # to 0.47 at 1,072,392 x 1,142, of which reading takes 0.1 GB.
+    building = reading_bytes(shape.rows, shape.features) + (1 + share) * two
+    held, disk = share * min(3 * PAGE_BYTES, 4 * cells), DISK_BYTES_PER_VALUE * cells
+    return Footprint(int(held), int(building), job, predictor, int(disk))
 
 
 def _histograms(shape: Shape, config: XGBoostConfig, resources: Resources) -> float:

@@ -22,6 +22,7 @@ from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import BUDGET_SHARE
+from meta_models.wording import counted
 from meta_models.workers import Ended, Executor
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class BatchRun:
         genes = self.missing_genes
         shown = ", ".join(genes[:_SHOWN_GENES]) + (", ..." if len(genes) > _SHOWN_GENES else "")
         why = "; ".join(f"{failed.batch.name}: {failed.reason}" for failed in self.failed)
-        return f"{len(genes):,} genes were not trained on ({why}): {shown}"
+        return f"Not trained on: {counted(len(genes), 'gene')} ({why}): {shown}"
 
 
 def train_batches(task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> BatchRun:

@@ -29,6 +29,7 @@ def write_rows(path: Path, rows: Dataset | GeneTable, columns: dict[str, str]) -
     schema = pa.schema([(name, pa.float32()) for name in columns.values()])
 
     def batches() -> Iterator[pa.RecordBatch]:
+        """The rows as record batches, chunk by chunk."""
         for chunk in rows.iter_matrix(tuple(columns)):
             arrays = [pa.array(values, from_pandas=True) for values in np.ascontiguousarray(chunk.T)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -49,6 +50,7 @@ def cut_to_table(first: FittedProblem, fit: FittedProblem) -> FittedProblem:
     """`fit` with the out-of-fold scores of the rows of `first` only, which stand before all further ones."""
 
     def cut(job: FitJob, fitted: Fitted) -> Fitted:
+        """`fitted` with scores of the rows of `first` alone."""
         return replace(fitted, scores=fitted.scores[: int(job.score.sum())]) if job.fold != FINAL else fitted
 
     fitted = {job.name: cut(job, fit.fitted[job.name]) for job in (*first.held_out, *first.final)}

@@ -112,9 +112,9 @@ class TrainingTask:
         """Raise TimeUp where the time that was given is over."""
         if self.ends_at is not None and time.monotonic() >= self.ends_at:
             raise TimeUp(
-                f"The run must end within --max-hours {self.config.max_hours:g}",
-                "Units are left to be done",
-                "Run it again with --resume: what was finished is kept",
+                f"Stopped: the time of --max-hours {self.config.max_hours:g} is over",
+                "What was finished is kept",
+                "Run it again with --resume to do the rest",
             )
 
     def portable(self) -> Self:

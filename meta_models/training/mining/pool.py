@@ -15,6 +15,7 @@ from meta_models.errors import InputError
 from meta_models.names import known_as
 from meta_models.schema import GENE, GENOMIC_POSITION, POSITION
 from meta_models.training.fitting.pool import Pool
+from meta_models.wording import counted
 
 _ROW, _LABEL = "table_row", "table_label"
 
@@ -120,7 +121,8 @@ def _require_genes(pool: Pool, wanted: pl.Series, found: pl.Series) -> None:
     if missing.len():
         raise InputError(
             "--mine-negatives must hold all positions of the training genes",
-            f"{pool.dataset.source!r} lacks {missing.len()} of {wanted.len()} genes: {', '.join(missing.head(5))}",
+            f"{pool.dataset.source!r} lacks {missing.len()} of {counted(wanted.len(), 'gene')}: "
+            f"{', '.join(missing.head(5))}",
             "Give the table that the training table was sampled from",
         )
 

@@ -125,6 +125,7 @@ class _Larger:
     def make(
         cls, task: TrainingTask, pool: Pool, matched: MatchedPool, folds: Folds, mined: NDArray[np.int64], number: int
     ) -> _Larger:
+        """The table with what was mined in round `number`."""
         path = pool.work_dir / f"mined-{number}.parquet"
         write_rows(path, _chosen(matched, mined), columns_on_disk(task))
         frame = task.positions.frame

@@ -31,6 +31,7 @@ class _Blocks:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         return len(self._rows), len(self._names)
 
     def read(self, columns: Sequence[int]) -> NDArray[np.float32]:

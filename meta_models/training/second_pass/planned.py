@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from functools import partial
 
@@ -14,8 +13,6 @@ from meta_models.training.second_pass.pairs import fit_pairs
 from meta_models.training.second_pass.train import fit_fold, fit_second, uncalibrated
 from meta_models.training.several.learners import require_units
 from meta_models.training.strategies.single_model import SingleModelStrategy
-
-logger = logging.getLogger(__name__)
 
 
 def plan_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFolder, plan: UnitPlan) -> bool:
@@ -36,7 +33,6 @@ def plan_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFol
     first = unless_recorded(lambda: strategy.train(task))
     pairs = unless_recorded(lambda: fit_pairs(strategy, task, folds))
     if first is None or pairs is None:
-        logger.info("The units of the second pass depend on these: once they are done, --resume --plan-only plans them")
         return False
     columns = compute_columns(task, folds, genes, uncalibrated(first), pairs)
     each = [partial(fit_fold, strategy, task, folds, columns, fold) for fold in range(folds.n_folds)]

@@ -104,6 +104,7 @@ def fit_ensemble(
     info = replace(info, provenance={**info.provenance, **provenance})
 
     def build(calibrators: tuple[Calibrator, ...] | None) -> EnsembleMetaModel:
+        """The ensemble with its calibrators."""
         members = _with_batches(ensemble.models, record)
         return ensemble.combination.model(members, info, _info_of(task, ensemble, trained)).with_calibrators(
             calibrators

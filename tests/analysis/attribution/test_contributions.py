@@ -11,9 +11,11 @@ from meta_models.analysis.attribution.contributions import (
     parts_of,
     require_memory,
     spread_sample,
+    unexplained,
 )
 from meta_models.errors import MemoryBudgetError
 from meta_models.learners.xgboost.missing import fill_missing
+from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.model.combinations import Voting, Weighted
 from meta_models.schema import CLASSES, SpliceClass
@@ -42,6 +44,20 @@ def test_the_installed_shap_and_xgboost_agree() -> None:
     values = explainer.shap_values(features)
     ours = contributions_to(parts_of(model), target, features)
     assert np.allclose(values, ours, atol=1e-4)
+
+
+class Silent(BoosterPredictor):
+    def contributions(self, matrix, *, approximate=False):
+        return None
+
+
+def test_learners_that_explain_nothing_are_named() -> None:
+    single = trained().model
+    silent = SingleModel(Silent(single.predictor.boosters), single.feature_names, info=single.info, learner="svm")
+    model = EnsembleMetaModel([single, silent], info=single.info)
+    assert parts_of(model) is None
+    assert unexplained(model) == "svm: no contributions of features to the scores are known"
+    assert parts_of(single) is not None
 
 
 def test_an_ensemble_is_the_weighted_sum_of_its_members() -> None:

@@ -7,9 +7,14 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from meta_models.analysis.performance.leaderboard import leaderboard_lines, standings_table, weights_table
+from meta_models.analysis.performance.leaderboard import (
+    difference_lines,
+    leaderboard_lines,
+    standings_table,
+    weights_table,
+)
 from meta_models.result_files import unmeasured
-from meta_models.standings import LeaderboardRecord, Standing
+from meta_models.standings import Difference, LeaderboardRecord, Pair, Standing
 
 FIRST = Standing("tcn", "member", 0.9, 0.8, 0.85, 0.7, 0.6, 0.65, 0.01, 0.75, 2_000_000, 12.5, 40_000.0)
 BASE = Standing("spliceai", "base", 0.5, 0.4, 0.45, 0.3, 0.2, 0.25, None)
@@ -52,8 +57,20 @@ def test_nothing_is_said_of_a_single_learner() -> None:
     assert lines(None) == ""
 
 
+def test_a_student_is_told_with_its_speed_but_where_equal_runs_say_the_same() -> None:
+    teacher = replace(FIRST, name="teacher", role="teacher", size_bytes=8_000_000, rows_per_second=10_000.0)
+    pair = Pair("tcn", "teacher", Difference(-0.01, -0.02, -0.005))
+    record = replace(RECORD, method="", standings=(FIRST, teacher), pairs=(pair,))
+    assert difference_lines(record)[-1] == "tcn beside teacher: 0.25 of the size, 4 times as fast"
+    said = difference_lines(record, measured=False)
+    assert said[-1] == "tcn beside teacher: 0.25 of the size"
+    assert said == difference_lines(unmeasured(record))
+
+
 def test_tables() -> None:
     table = standings_table(unmeasured(RECORD))
     assert table["rank"].to_list() == [1, 2]
+    kinds = [name.split("_")[0] for name in table.columns if name.endswith("_mean")]
+    assert kinds == ["every", "weighted", "table"]
     assert table["seconds"].null_count() == table["rows_per_second"].null_count() == 2
     assert weights_table(RECORD).equals(pl.DataFrame({"fold": [0, 1], "tcn": [1.0, 0.5]}))

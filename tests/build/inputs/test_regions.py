@@ -49,7 +49,7 @@ def test_regions_are_named_as_the_genome_and_lie_in_it() -> None:
     assert [r.contig for r in place_regions(regions, {"chr1": 20}, what="r")] == ["chr1", "chr1"]
     with pytest.raises(InputError, match="Found 1 that do not, the first: b ends at 20, chr1 at 19"):
         place_regions(regions, {"chr1": 19}, what="r")
-    with pytest.raises(InputError, match=r"Found 1 names \(2\)"):
+    with pytest.raises(InputError, match=r"Found 1 name \(2\)"):
         place_regions((*regions, Region("2", 0, 1, "+", "c")), {"chr1": 20}, what="r")
 
 

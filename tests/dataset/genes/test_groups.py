@@ -57,7 +57,7 @@ def test_overlapping_spans_on_a_strand_are_one_group_across_families(tmp_path: P
     assert together(positions) == {frozenset({"G0002", "G0005"})}
     assert positions.group_of == {"G0002": "G0002", "G0005": "G0002"}
     assert "2 families" in positions.joined[0]
-    assert "2 genes overlap another gene on the same strand" in positions.joined[0]
+    assert "2 genes overlapping another one on its strand" in positions.joined[0]
     assert set(positions.families()) == set(frame["gene_id"])
 
 
@@ -90,8 +90,8 @@ def test_versions_and_copies_on_y_are_one_gene(tmp_path: Path) -> None:
     }  # fmt: skip
     positions = read(tmp_path, renamed(make_frame(12), **names))
     assert together(positions) == {frozenset(list(names.values())[:2]), frozenset(list(names.values())[2:])}
-    assert "2 genes are _PAR_Y copies or have one" in positions.joined[0]
-    assert "2 genes have ids of one gene" in positions.joined[0]
+    assert "2 genes with a _PAR_Y copy, or one itself" in positions.joined[0]
+    assert "2 genes with ids of one gene" in positions.joined[0]
     assert set(names.values()) <= set(positions.frame["gene_id"].cast(pl.String))  # shown as they are
 
 
@@ -100,7 +100,7 @@ def test_copies_by_content_are_one_group(tmp_path: Path) -> None:
     copy = frame.filter(GENE == "G0003").with_columns(gene_id=pl.lit("Z"), feature_0=pl.lit(0, pl.Float32))
     positions = read(tmp_path, pl.concat([frame, copy]))
     assert together(positions) == {frozenset({"G0003", "Z"})}
-    assert "2 genes hold the rows of another gene" in positions.joined[0]
+    assert "2 genes with the rows of another one" in positions.joined[0]
 
 
 def test_a_gene_in_two_families_joins_them(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_gene_in_two_families_joins_them(tmp_path: Path) -> None:
     positions = read(tmp_path, make_frame(12).with_columns(gene_family=family))
     assert together(positions) == {frozenset({"G0001", "G0002"})}
     assert positions.groups().cast(pl.String).n_unique() == 11
-    assert "1 genes stand in several families" in positions.joined[0]
+    assert "1 gene in several families" in positions.joined[0]
 
 
 def test_reasons_chain(tmp_path: Path) -> None:

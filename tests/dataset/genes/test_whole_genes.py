@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from built_genes import RECIPE, made_up_gene, write_genes
 
-from meta_models.dataset.genes.folder import GeneFolder, whole_genes
+from meta_models.dataset.genes import whole_genes
+from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.genes.whole_genes import choose_whole_genes
 from meta_models.errors import InputError
 

@@ -26,7 +26,7 @@ def table(folder: Path, value: float | None, column: str = "position") -> Path:
 def test_other_values_are_refused_by_column_count_and_example(tmp_path: Path, value: float, column: str) -> None:
     text = refusal(table(tmp_path, value, column))
     assert f"Column {column!r}" in text
-    assert f"Found 1 other values, such as {value}" in text
+    assert f"Found 1 other value, such as {value}" in text
 
 
 def test_null_and_whole_floats_are_fine(tmp_path: Path) -> None:

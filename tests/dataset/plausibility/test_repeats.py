@@ -64,13 +64,13 @@ def test_other_types_and_a_row_number_hide_nothing(tmp_path: Path) -> None:
 
 
 def test_one_row_twice_is_enough_where_places_are_known(tmp_path: Path) -> None:
-    assert "Found 1 rows again" in refusal(written(tmp_path / "t", a=pl.concat([FRAME, FRAME[7:8]])))
+    assert "Found 1 row again" in refusal(written(tmp_path / "t", a=pl.concat([FRAME, FRAME[7:8]])))
 
 
 def test_many_rows_are_counted_though_not_all_are_compared(tmp_path: Path) -> None:
     frame = make_frame(n_genes=100, rows=30)
     other = frame.with_columns(pl.col("feature_1").cast(pl.Float64))
-    assert "Found about 3000 rows again" in refusal(written(tmp_path / "t", a=frame, b=other))
+    assert "Found about 3,000 rows again" in refusal(written(tmp_path / "t", a=frame, b=other))
 
 
 def test_other_values_at_a_place_are_told_of(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_other_values_at_a_place_are_told_of(tmp_path: Path) -> None:
     folder = written(tmp_path / "t", a=FRAME, b=FRAME[:30].with_columns(pl.col("feature_0") + 1))
     assert refusal(folder) == ""
     positions = read_positions(open_dataset(folder, work_dir=tmp_path))
-    assert positions.warnings == ("30 rows repeat the position of another row of their gene.",)
+    assert positions.warnings == ("30 rows at the position of another row of their gene.",)
 
 
 def test_transcripts_with_equal_features_are_no_repeats(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from finished_runs import make_oof, write_run
 from meta_models.analysis.comparison.evaluate import evaluate
 from meta_models.cli import main
 from meta_models.errors import UsageError, WriteError
-from meta_models.experiments.tracking.command import command as tracking
+from meta_models.experiments.tracking import command as tracking
 from meta_models.experiments.tracking.tracked import TrackedRun, tracked
 from meta_models.finished_run import read_run
 from meta_models.run_folder import RunFolder

@@ -57,6 +57,44 @@ def test_a_changed_feature_is_named_alone(tmp_path, change, why):
     assert report.features[0].feature == "feature_1"
 
 
+def exchange(*names):
+    return pl.col(names[0]).alias(names[1]), pl.col(names[1]).alias(names[0])
+
+
+def test_exchanged_scores_are_the_likely_cause_in_one_line(tmp_path):
+    def scores(frame):  # those of acceptors are lower
+        return frame.with_columns(acceptor_score=pl.col("acceptor_score") * 0.5)
+
+    sample = scores(served_frame()).select(pl.col(FEATURES[:-1]).cast(pl.Float32)).to_numpy()
+    genes = served_frame()["gene_id"].rank("dense").to_numpy()
+    told = sketch_features(sample, FEATURES[:-1], ["float"] * 6, weights=np.ones(len(sample)), genes=genes)
+    fitted = model().with_info(replace(model().info, sketches=told))
+    assert drift_of(tmp_path / "a", scores(served_frame(seed=5)), fitted).far == ()
+    swapped = scores(served_frame(seed=5)).with_columns(*exchange("donor_score", "acceptor_score"))
+    report = drift_of(tmp_path / "b", swapped, fitted)
+    assert report.exchanged == (("donor_score", "acceptor_score"),)
+    assert len(report.lines()) == 1
+    assert "'donor_score' and 'acceptor_score' look exchanged" in report.lines()[0]
+    assert far(report) == ["acceptor_score", "donor_score"]
+    scaled = scores(served_frame(seed=5)).with_columns(pl.col("donor_score") / 4, pl.col("acceptor_score") / 4)
+    assert drift_of(tmp_path / "c", scaled, fitted).exchanged == ()
+
+
+def test_labels_tell_of_exchanged_scores_that_are_distributed_alike(tmp_path, caplog):
+    assert drift_of(tmp_path / "a", served_frame(40)).doubtful == ()
+    swapped = served_frame(40).with_columns(*exchange("donor_score", "acceptor_score"))
+    report = drift_of(tmp_path / "b", swapped)
+    assert far(report) == []
+    assert report.doubtful[0].startswith("Columns 'donor_score' and 'acceptor_score' look exchanged")
+    odd = swapped.with_columns(splice_type=pl.lit("unknown"), donor_score=pl.lit(None, pl.Float32))
+    assert drift_of(tmp_path / "c", odd).doubtful == ()
+    assert drift_of(tmp_path / "d", swapped.drop("splice_type")).doubtful == ()
+    files = {"model": str(write_model(tmp_path)), "dataset": str(tmp_path / "b" / "table")}
+    config = PredictConfig(**files, out=tmp_path / "out.parquet")
+    run_prediction(config)
+    assert "look exchanged" in caplog.text
+
+
 def test_an_absent_kmer_counts_zero_and_is_named(tmp_path):
     report = drift_of(tmp_path, served_frame().drop("3mer_ACG"))
     assert far(report) == ["3mer_ACG"]

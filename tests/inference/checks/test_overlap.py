@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from tables import make_frame, write_table
 
+from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.positions import Positions, read_positions
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.reading.reader import Dataset
@@ -43,7 +45,7 @@ def other(**columns: pl.Expr) -> pl.DataFrame:
 
 def test_unrelated_genes_are_let_through(tmp_path: Path, trained: Positions) -> None:
     dataset, positions = opened(tmp_path, other())
-    refuse_overlap(TrainedOn.of_table(trained, None), positions, dataset)
+    refuse_overlap(TrainedOn.of_table(trained, Genome()), positions, dataset)
     refuse_copies(trained, positions, dataset.source)
 
 
@@ -51,16 +53,16 @@ def test_unrelated_genes_are_let_through(tmp_path: Path, trained: Positions) -> 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"gene_id": GENE.replace({"XG0001": "gene:G0003"})}, "shares 1 genes: gene:G0003"),
-        ({"gene_family": GENE.replace({"XG0001": "G0003"})}, "shares 1 gene families: G0003"),
+        ({"gene_id": GENE.replace({"XG0001": "gene:G0003"})}, "shares 1 gene: gene:G0003"),
+        ({"gene_family": GENE.replace({"XG0001": "G0003"})}, "shares 1 gene family: G0003"),
         ({"chrom": pl.lit("1"), "genomic_position": pl.col("genomic_position") + 2929},
-         "shares 1 genes that overlap those trained on, on the same strand: XG0001"),
+         "shares 1 gene that overlaps those trained on, on the same strand: XG0001"),
     ],
 )  # fmt: skip
 def test_what_is_shared_is_named(
     tmp_path: Path, trained: Positions, columns: dict[str, pl.Expr], message: str, kept: str
 ) -> None:
-    known = TrainedOn.of_table(trained, None)
+    known = TrainedOn.of_table(trained, Genome())
     if kept == "model":
         genes = tuple(sorted(set(trained.frame["gene_id"].cast(pl.String))))
         known = TrainedOn.of_model(ModelInfo("single_model", genes, genes, loci=trained.loci()))
@@ -72,17 +74,40 @@ def test_what_is_shared_is_named(
 def test_positions_of_another_genome_are_other_positions(tmp_path: Path, trained: Positions) -> None:
     dataset, positions = opened(tmp_path, other(chrom=pl.lit("1"), genomic_position=pl.col("position") + 3000))
     human = replace(dataset, info=replace(dataset.info, assembly="GRCh38"))
-    refuse_overlap(TrainedOn.of_table(trained, "WBcel235"), positions, human)
+    refuse_overlap(TrainedOn.of_table(trained, Genome("WBcel235")), positions, human)
     with pytest.raises(InputError, match="'assembly' in dataset_info"):
-        refuse_overlap(TrainedOn.of_table(trained, None), positions, human)
+        refuse_overlap(TrainedOn.of_table(trained, Genome()), positions, human)
     info = ModelInfo("single_model", ("A",), loci=trained.loci(), provenance={"dataset": {"assembly": "WBcel235"}})
     refuse_overlap(TrainedOn.of_model(info), positions, human)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "refused"),
+    [(Genome(contigs={"1": 90}), Genome(contigs={"1": 90}), True),
+     (Genome(contigs={"1": 90}), Genome("x", {"1": 91}), False), (Genome("x", {"1": 90}), Genome("y", {"1": 90}), True),
+     (Genome(contigs={"2": 7}), Genome(contigs={"1": 91}), True), (Genome("hg38"), Genome("GRCh38.p13"), True),
+     (Genome("hg19"), Genome("GRCh38"), False)],
+)  # fmt: skip
+def test_lengths_of_contigs_tell_genomes_apart_as_they_do_for_rows(
+    tmp_path: Path, trained: Positions, ours: Genome, theirs: Genome, refused: bool
+) -> None:
+    dataset, positions = opened(tmp_path, other(chrom=pl.lit("1"), genomic_position=pl.col("position") + 3000))
+    table = replace(dataset, info=replace(dataset.info, assembly=theirs.assembly, contigs=theirs.contigs))
+    told = {"dataset": {"assembly": ours.assembly, "contigs": ours.contigs}}
+    for known in (
+        TrainedOn.of_table(trained, ours),
+        TrainedOn.of_model(ModelInfo("single_model", ("A",), loci=trained.loci(), provenance=told)),
+        TrainedOn.of_model(ModelInfo("single_model", ("A",), provenance={
+            "started_from": [{"loci": trained.loci(), **told["dataset"]}]})),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match="overlap those trained on") if refused else nullcontext():
+            refuse_overlap(known, positions, table)
 
 
 def test_copies_under_other_names_and_without_coordinates(tmp_path: Path, trained: Positions) -> None:
     copies = FRAME.filter(GENE.is_in(["G0002", "G0004"])).with_columns(gene_id="Y" + GENE).drop("genomic_position")
     dataset, positions = opened(tmp_path, pl.concat([other().drop("genomic_position").select(copies.columns), copies]))
-    refuse_overlap(TrainedOn.of_table(trained, None), positions, dataset)
+    refuse_overlap(TrainedOn.of_table(trained, Genome()), positions, dataset)
     with pytest.raises(InputError, match="shares 2 genes with the rows of those trained on: YG0002, YG0004"):
         refuse_copies(trained, positions, dataset.source)
 

@@ -148,7 +148,7 @@ def test_rows_without_coordinates_are_left_out_and_counted(tmp_path, caplog):
         chrom=pl.when(pl.col("gene_id") == "G0003").then(None).otherwise(pl.col("chrom"))
     )
     rows, _ = predict(tmp_path, frame, track_formats=("bedgraph",))
-    assert "60 rows without chromosome or position" in caplog.text
+    assert "Not in the tracks, for want of chromosome or position: 60 rows" in caplog.text
     assert rows.height == frame.height
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from meta_models.dataset.genes.genome import Genome, Stretches
 from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.suggestion.candidates import Candidate
 from meta_models.inference.suggestion.choice import choose, scores_of, unknown_ones
@@ -54,15 +55,15 @@ def test_all_is_the_mean_rank_of_the_measures():
 
 
 def test_what_the_model_knows_is_left_out_and_counted():
-    known = TrainedOn(frozenset({"a"}), frozenset({"f"}), ("1:+:100-200",), "one")
+    known = TrainedOn(frozenset({"a"}), frozenset({"f"}), (Stretches(Genome("one"), ("1:+:100-200",)),))
     here, there = ("chr1", "+", 150), ("chr1", "+", 400)
     genes = [
         gene("a", 1.0), gene("b", 1.0, "f"), gene("c", 1.0, places=[here, there]), gene("d", 1.0, places=[there]),
     ]  # fmt: skip
-    new, words = unknown_ones(genes, known, "one")
+    new, words = unknown_ones(genes, known, Genome("one"))
     assert new == [False, False, False, True]
     assert words == ("1 are of families that were trained on; 1 overlap genes that were trained on; 1 were trained on")
-    assert unknown_ones(genes, known, "another assembly")[0] == [False, False, True, True]
+    assert unknown_ones(genes, known, Genome("another"))[0] == [False, False, True, True]
 
 
 def test_reasons_name_the_measures_that_stand_out():

@@ -104,6 +104,18 @@ def test_stacking_is_held_back_by_its_ridge_alike_however_much_negatives_count()
     assert sizes[1] > 0.5 * sizes[0]
 
 
+def test_stacking_is_the_softmax_of_a_line_in_log_odds() -> None:
+    stack = simulated((1.0, 1.5))
+    fitted = fit_combination(stack, "stacking", OPTIONS)
+    assert isinstance(fitted, Stacking)
+    by_member = fitted.coef.reshape(3, 2, 3)
+    np.testing.assert_allclose(by_member.sum(axis=2), 0, atol=1e-12)  # what all classes gain alike changes nothing
+    odds = np.log(stack.members[:, :, 1:] / stack.members[:, :, :1]).astype(np.float64)
+    margins = np.einsum("kmc,mnc->nk", by_member[:, :, 1:], odds) + fitted.intercept
+    expected = np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(stack.combined(fitted), expected, rtol=1e-5)
+
+
 def test_greedy_selection_is_the_one_that_every_step_shows_to_be_best() -> None:
     """Against a plain implementation: all that can be added, by average precision."""
     stack = simulated((1.0, 1.2, 3.0))

@@ -252,7 +252,7 @@ def test_units_that_pass_their_memory_limit_stop_themselves(tmp_path: Path, monk
     task = ensemble_task(tmp_path, make_frame(n_genes=12), max_genes_per_batch=6, ensemble_cv="refit")
     with pytest.raises(UnitsFailed, match="out of memory: The process tree reached") as error:
         BatchEnsembleTrainingStrategy().train(task)
-    assert "12 genes were not trained on (batch-00a: out of memory" in str(error.value)
+    assert "Not trained on: 12 genes (batch-00a: out of memory" in str(error.value)
 
 
 def test_finished_units_are_reused_and_give_the_same(tmp_path: Path, frame: pl.DataFrame) -> None:

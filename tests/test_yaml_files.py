@@ -1,0 +1,45 @@
+"""YAML files: a key that stands there twice is no way to say which of the two is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meta_models.analysis.performance.targets import read_targets
+from meta_models.config import TrainingConfig
+from meta_models.errors import UsageError
+from meta_models.experiments.gates import read_gates
+from meta_models.yaml_files import read_yaml
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "file.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    "text", ["n_folds: 2\nn_folds: 3\n", "xgboost: {max_depth: 4, max_depth: 5}\n", "- {a: 1}\n- {b: 1, 'b': 2}\n"]
+)
+def test_a_key_twice_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="stands there twice"):
+        read_yaml(written(tmp_path, text))
+
+
+def test_what_is_merged_may_be_given_anew(tmp_path: Path) -> None:
+    text = "base: &base {a: 1, b: 2}\nmine:\n  <<: *base\n  a: 3\n"
+    assert read_yaml(written(tmp_path, text))["mine"] == {"a": 3, "b": 2}
+
+
+def test_each_file_of_the_user_is_read_so(tmp_path: Path) -> None:
+    config = written(tmp_path, "n_folds: 2\nn_folds: 3\n")
+    with pytest.raises(UsageError, match="'n_folds' stands there twice"):
+        TrainingConfig.read_yaml(config)
+    with pytest.raises(UsageError, match="Found n-folds also with '_'"):
+        TrainingConfig.read_yaml(written(tmp_path, "n_folds: 2\nn-folds: 3\n"))
+    gate = "- {gate: seeds_set, gate: calibration}\n"
+    for read in (read_gates, read_targets):
+        with pytest.raises(UsageError, match="'gate' stands there twice"):
+            read(written(tmp_path, gate))
