@@ -48,7 +48,8 @@ def _plan(payload: bytes) -> Architecture:
     try:
         return Architecture.model_validate_json(payload)
     except ValidationError as error:
-        raise MalformedModel(f"{NET} that describes no net: {str(error)[:300]}") from None
+        found = "; ".join(" ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors(include_url=False))
+        raise MalformedModel(f"{NET} that describes no net: {found[:300]}") from None
 
 
 def _net(plan: Architecture, payload: bytes) -> GeneNet:

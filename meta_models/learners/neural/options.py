@@ -100,7 +100,13 @@ class RecurrentConfig(FrontedConfig):
 
     layers: Annotated[int, Field(ge=1, le=4, description="Recurrent layers."), Tune(1, 2)] = 1
     context: Annotated[
-        int, Field(ge=0, le=8192, description="Positions on either side of a crop from which the net reads.")
+        int,
+        Field(
+            ge=0,
+            le=8192,
+            description="Positions on either side of a crop from which the net reads; the longest memory "
+            "that cells begin with.",
+        ),
     ] = 128
     crop: Annotated[
         int, Field(ge=16, le=65_536, description="Positions of a crop, without its margins: a part of the model.")
