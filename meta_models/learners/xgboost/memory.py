@@ -55,8 +55,8 @@ def _paged(shape: Shape, job: int, predictor: int) -> Footprint:
     """While pages are made, the chunks of one, the page and two in quantised form are held; then three, if so many."""
     cells = shape.rows * shape.features
     two, share = min(2 * PAGE_BYTES, 4 * cells), BYTES_PER_VALUE / 4
-    # Beside process, rows and the sample that sets the bins: 0.42 GB at 600,000 x 300, 0.43 at 265,991 x 1,142 and 0.43
-    # to 0.47 at 1,072,392 x 1,142, of which reading takes 0.1 GB.
+    # Beside process, rows and the sample that sets the bins, two threads: 0.31 GB at 400,000 x 300, 0.41 at 265,991 x
+    # 1,142, 0.43 at 1,072,392 x 1,142; reading alone takes 0.1 GB.
     building = reading_bytes(shape.rows, shape.features) + (1 + share) * two
     held, disk = share * min(3 * PAGE_BYTES, 4 * cells), DISK_BYTES_PER_VALUE * cells
     return Footprint(int(held), int(building), job, predictor, int(disk))

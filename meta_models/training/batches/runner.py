@@ -74,7 +74,7 @@ class BatchRun:
         genes = self.missing_genes
         shown = ", ".join(genes[:_SHOWN_GENES]) + (", ..." if len(genes) > _SHOWN_GENES else "")
         why = "; ".join(f"{failed.batch.name}: {failed.reason}" for failed in self.failed)
-        return f"Not trained on: {counted(len(genes), 'gene')} ({why}): {shown}"
+        return f"{counted(len(genes), 'gene')} not trained on ({why}): {shown}"
 
 
 def train_batches(task: TrainingTask, batches: Sequence[Batch], folds: Folds | None, memory: BatchMemory) -> BatchRun:

@@ -224,7 +224,7 @@ def test_a_unit_that_is_killed_is_trained_as_two_halves(tmp_path: Path, frame: p
 
 def test_a_half_that_fails_ends_the_run_with_the_genes_that_are_missing(tmp_path: Path, frame: pl.DataFrame) -> None:
     task = ensemble_task(tmp_path, frame)
-    with killing("batch-01", "batch-01b") as killed, pytest.raises(UnitsFailed, match="were not trained on") as error:
+    with killing("batch-01", "batch-01b") as killed, pytest.raises(UnitsFailed, match="not trained on") as error:
         BatchEnsembleTrainingStrategy().train(task)
     assert killed == ["batch-01", "batch-01b"]
     assert error.value.exit_code == 4
@@ -240,7 +240,7 @@ def test_a_half_that_fails_ends_the_run_with_the_genes_that_are_missing(tmp_path
     assert len(record.missing_genes) + len(result.model.info.genes) == 40
     assert all(gene in str(error.value) for gene in record.missing_genes)
     warning = next(note for note in result.notes if note.level == "warning")
-    assert warning.text.startswith(f"INCOMPLETE ENSEMBLE: {len(record.missing_genes)} genes were not trained on")
+    assert warning.text.startswith(f"INCOMPLETE ENSEMBLE: {len(record.missing_genes)} genes not trained on")
     assert np.isfinite(result.oof.select(RAW).to_numpy()).all()  # scored by all members: none has seen them
     assert record.members_by_fold[4] == 4
 
@@ -252,7 +252,7 @@ def test_units_that_pass_their_memory_limit_stop_themselves(tmp_path: Path, monk
     task = ensemble_task(tmp_path, make_frame(n_genes=12), max_genes_per_batch=6, ensemble_cv="refit")
     with pytest.raises(UnitsFailed, match="out of memory: The process tree reached") as error:
         BatchEnsembleTrainingStrategy().train(task)
-    assert "Not trained on: 12 genes (batch-00a: out of memory" in str(error.value)
+    assert "12 genes not trained on (batch-00a: out of memory" in str(error.value)
 
 
 def test_finished_units_are_reused_and_give_the_same(tmp_path: Path, frame: pl.DataFrame) -> None:
