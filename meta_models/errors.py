@@ -51,7 +51,8 @@ class MetaModelsError(Exception):
         super().__init__(expected, found, action)
 
     def __str__(self) -> str:
-        return " ".join(part.rstrip(".") + "." for part in (self.expected, self.found, self.action) if part)
+        parts = (part.rstrip(".") for part in (self.expected, self.found, self.action) if part)
+        return " ".join(part if part.endswith("?") else f"{part}." for part in parts)
 
 
 class UsageError(MetaModelsError):

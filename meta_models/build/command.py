@@ -14,9 +14,12 @@ from typing import Any
 from meta_models import __version__
 from meta_models.build.blocks.block_files import GeneCounts, write_block
 from meta_models.build.blocks.planning import Block
-from meta_models.build.config import BuildConfig
+from meta_models.build.config import AUTO, NONE, BuildConfig
 from meta_models.build.description import dataset_info, describe_inputs, describe_plan, genes_table, report
+from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.plan import Plan, make_plan
+from meta_models.build.scores.spec import parse_score_spec
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import column_names
@@ -53,8 +56,9 @@ def run_build(config: BuildConfig) -> ExitCode:
     if config.out is None or config.dry_run:
         return _dry_run(config)
     out = config.out
+    _require_apart(config, out)
     if out.exists():
-        raise InputError(f"{out} must not exist", "Found it", "Give another --out, or remove it")
+        raise InputError(f"{out} must not exist", "Found it", "Give another --out")
     with (
         install_signal_handlers(resumable=True),
         parts_folder(out, keep=config.resume) as folder,
@@ -68,6 +72,15 @@ def run_build(config: BuildConfig) -> ExitCode:
         _finish(blocks, dataset_info(plan, inputs, genes), genes, out)
     logger.info("Saved %s", out)
     return ExitCode.DONE
+
+
+def _require_apart(config: BuildConfig, out: Path) -> None:
+    """Before anything is written: the folder neither holds nor is what is read."""
+    others = {"--genome": config.genome, "--annotation": config.annotation, "--chrom-map": config.chrom_map}
+    others |= {"--families": None if config.families in (AUTO, NONE) else Path(config.families)}
+    others |= {f"--scores {spec}": parse_score_spec(spec).path for spec in config.scores}
+    others |= {f"--evidence {file}": file for spec in config.evidence for file in evidence_files(spec)}
+    require_apart([Output("--out", out, folder=True)], {}, others)
 
 
 def _dry_run(config: BuildConfig) -> ExitCode:

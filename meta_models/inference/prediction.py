@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.scores import parse_score_spec
 from meta_models.cluster import dask_farm
 from meta_models.dataset.outputs import Output, require_apart
@@ -162,6 +163,7 @@ def _require_apart(config: PredictConfig) -> None:
     others = {"--model": resolve(config.model), "--chrom-sizes": config.chrom_sizes, "--genome": config.genome}
     others |= {"--annotation": config.annotation, "--regions": config.regions, "--chrom-map": config.chrom_map}
     others |= {f"--scores {spec}": parse_score_spec(spec).path for spec in config.scores}
+    others |= {f"--evidence {file}": file for spec in config.evidence for file in evidence_files(spec)}
     require_apart(outputs, {} if config.dataset is None else {"--dataset": table_path(config.dataset)}, others)
 
 

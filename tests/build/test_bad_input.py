@@ -163,14 +163,15 @@ BAD: dict[str, tuple[Change, str]] = {
     "a tenth of the genes not covered": (
         scored(keep=~(ON_CHR1 & (pl.col("position") % 2 == 0))), r"must cover 99% of the bases of genes.*They cover",
     ),
-    "the folder is there": (out_exists, r"out must not exist"),
+    "the folder is there": (out_exists, r"out must not exist\. Found it\. Give another --out\.$"),
     "too few genes": (first_genes(7), r"At least 10 genes must be built.*Found 7"),
     "no gene of the type": (lambda *_: {"gene-types": "snoRNA"}, r"must have genes of type snoRNA.*protein_coding \("),
     "no sites left": (lambda *_: {"min-intron": "1000000"}, r"Each class must have.*none of donor and acceptor"),
     "an unknown gene": (lambda *_: {"genes": "nobody"}, r"--genes must name genes.*nobody"),
     "families that are none": (lambda place, _: {"families": str(place.genome)}, r"a gene id and its family on"),
     "no genome": (lambda *_: {"genome": "nowhere.fa"}, r"nowhere\.fa must be readable"),
-    "no scores": (lambda *_: {"scores": "main=nowhere"}, r"nowhere"),
+    "no scores": (lambda *_: {"scores": "main=nowhere"}, r"at nowhere.*No such file or folder exists"),
+    "no annotation": (lambda *_: {"annotation": "no.gtf"}, r"no\.gtf must be readable\. It does not exist\."),
 }  # fmt: skip
 
 
@@ -237,3 +238,20 @@ def test_out_must_be_named(place: Place, capsys: pytest.CaptureFixture[str]) -> 
     arguments = ["--genome", place.genome, "--annotation", place.annotation, "--scores", f"main={place.scores()}"]
     assert main(["build", *map(str, arguments)]) == 2
     assert "--out DIR" in capsys.readouterr().err
+
+
+def test_the_folder_of_the_inputs_is_no_output(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = [
+        "--genome",
+        str(place.genome),
+        "--annotation",
+        str(place.annotation),
+        "--scores",
+        f"main={place.scores()}",
+    ]
+    for out, found in ((place.folder, "It holds "), (place.genome, "It is what --genome reads")):
+        assert main(["build", *inputs, "--out", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert re.search(rf"--out {out} must lie apart from what is read\. {found}", said), said
+        assert "remove" not in said
+    assert place.genome.is_file()

@@ -42,6 +42,11 @@ def test_its_table_is_opened_through_either_folder_with_its_info(built: Path, tm
     assert whole.info.true_prevalence == master.info.true_prevalence == (0.98, 0.01, 0.01)
 
 
+def test_its_genes_are_no_table(built: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"Give the built folder itself: {built}\.$"):
+        open_dataset(built / "genes", work_dir=tmp_path / "w")
+
+
 def test_other_folders_stay_as_they_are(tmp_path: Path, demo_table: Path) -> None:
     assert table_of(demo_table) == demo_table
     assert read_info(tmp_path).true_prevalence is None

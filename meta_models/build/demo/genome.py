@@ -140,7 +140,7 @@ def run_demo_genome(config: DemoGenomeConfig) -> ExitCode:
         If it cannot be written.
     """
     if config.out.exists():
-        raise InputError(f"{config.out} must not exist", "Found it", "Give another --out, or remove it")
+        raise InputError(f"{config.out} must not exist", "Found it", "Give another --out")
     genome = simulate(config.n_genes, config.seed)
     work = temporary_for(config.out)
     try:

@@ -32,8 +32,7 @@ def open_evidence(spec: str) -> EvidenceSource:
     InputError
         If the files are not as their kind should be.
     """
-    match = _SPEC.fullmatch(spec)
-    paths = tuple(Path(path) for path in match["paths"].split(",")) if match else ()
+    match, paths = _SPEC.fullmatch(spec), evidence_files(spec)
     kind = (match["kind"] or _detected(paths)) if match else None
     if match is None or kind is None or kind.lower() not in EVIDENCE_KINDS:
         raise UsageError(
@@ -42,6 +41,12 @@ def open_evidence(spec: str) -> EvidenceSource:
             f"Found {spec!r}",
         )
     return EVIDENCE_KINDS[kind.lower()](match["name"], paths)
+
+
+def evidence_files(spec: str) -> tuple[Path, ...]:
+    """The files that `spec` names; none where it is not written as evidence is."""
+    match = _SPEC.fullmatch(spec)
+    return tuple(Path(path) for path in match["paths"].split(",")) if match else ()
 
 
 def _detected(paths: tuple[Path, ...]) -> str | None:

@@ -111,7 +111,7 @@ class _Index:
             end = self._find(b"\n", at)
             line = self._data[at : min(end, at + 100)].strip()
             if line and line[:1] not in b"#;":
-                raise self._error(at, "a FASTA header, >NAME", ascii(line), "Is this a FASTA file?")
+                raise self._error(at, "a FASTA header, >NAME", _text(line), "Is this a FASTA file?")
             at = end + 1
         if at >= self._size:
             raise InputError(f"The genome {self._path} must hold sequences", "Found none")
@@ -121,10 +121,10 @@ class _Index:
         try:
             words = self._data[start + 1 : end].decode("utf-8").split(maxsplit=1)
         except UnicodeDecodeError as error:
-            raise self._error(start, "a name in UTF-8", ascii(self._data[start:end])) from error
+            raise self._error(start, "a name in UTF-8", _text(self._data[start:end])) from error
         if not words or "\r" in self._data[start:end].rstrip(b"\r").decode("utf-8"):
             action = "Give each sequence a name; lines must end with a line feed"
-            raise self._error(start, "a FASTA header, >NAME", ascii(self._data[start:end]), action)
+            raise self._error(start, "a FASTA header, >NAME", _text(self._data[start:end]), action)
         return words[0]
 
     def _contig(self, start: int, stop: int) -> _Contig:
@@ -168,7 +168,7 @@ class _Index:
                 line_start, "as many bases as on the first line of the sequence", str(length), _ONE_LENGTH
             )
         column = at - line_start + 1
-        return self._error(at, f"a nucleotide (IUPAC letter or -) in column {column:,}", ascii(byte))
+        return self._error(at, f"a nucleotide (IUPAC letter or -) in column {column:,}", _text(byte))
 
     def _find(self, what: bytes, start: int) -> int:
         """Where `what` comes next, or the end of the file."""
@@ -179,3 +179,8 @@ class _Index:
         blocks = range(0, at, _BLOCK)
         line = 1 + sum(self._data[k : min(k + _BLOCK, at)].count(b"\n") for k in blocks)
         return InputError(f"{self._path}, line {line:,}: expected {expected}", f"Found: {shown(found)}", action)
+
+
+def _text(raw: bytes) -> str:
+    """Bytes of the file for a message; what is no UTF-8 is shown as escapes."""
+    return raw.decode("utf-8", "backslashreplace")

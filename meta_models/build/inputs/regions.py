@@ -76,13 +76,18 @@ def place_regions(
     placed = tuple(region._replace(contig=matched[region.contig]) for region in regions)
     beyond = [region for region in placed if region.end > lengths[region.contig]]
     if beyond:
-        first = beyond[0]
+        first, lines = beyond[0], {_line_name(region) for region in beyond}
         raise InputError(
             f"{what}: regions must lie within their contig",
-            f"Found {len(beyond):,} that do not, the first: {first.gene_id} ends at {first.end:,},"
+            f"Found {len(lines):,} that do not, the first: {first.gene_id} ends at {first.end:,},"
             f" {first.contig} at {lengths[first.contig]:,}",
         )
     return placed
+
+
+def _line_name(region: Region) -> str:
+    """The name of the line that a region comes from: a line without a strand is two regions."""
+    return (region.gene_id or "").removesuffix("(+)").removesuffix("(-)")
 
 
 def _parsed(lines: TextLines, number: int, line: str) -> Iterator[Region]:

@@ -54,13 +54,18 @@ class TextLines:
             with open_bytes(self.path) as file:
                 yield from self._lines(file)
         except (OSError, EOFError, zlib.error) as error:
-            raise InputError(
-                f"The file {self.path} must be readable to its end", f"Found after line {self.total:,}: {error}"
-            ) from error
+            raise self._unreadable(error) from error
 
     def error(self, number: int, expected: str, found: str, action: str = "") -> InputError:
         """The error for line `number`: what it must hold, and what it holds."""
         return InputError(f"{self.path}, line {number:,}: expected {expected}", f"Found: {shown(found)}", action)
+
+    def _unreadable(self, error: Exception) -> InputError:
+        if isinstance(error, FileNotFoundError):
+            return InputError(f"The file {self.path} must be readable", "It does not exist", "Correct the path")
+        return InputError(
+            f"The file {self.path} must be readable to its end", f"Found after line {self.total:,}: {error}"
+        )
 
     def _lines(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         while raw := file.readline(MAX_LINE):
@@ -83,7 +88,9 @@ class TextLines:
             return raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             action = "Is this a text file? Save it as UTF-8"
-            raise self.error(self.total, "UTF-8 text", ascii(raw[:_SHOWN]), action) from error
+            raise self.error(
+                self.total, "UTF-8 text", raw[:_SHOWN].decode("utf-8", "backslashreplace"), action
+            ) from error
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -88,6 +88,11 @@ def _detected(path: Path) -> str:
     kinds = _kinds_of_file(path) if path.is_file() else _kinds_of_folder(path)
     if len(kinds) == 1:
         return kinds[0]
+    if not kinds and not path.exists():
+        raise InputError(
+            f"Scores must be at {path}, or in four files whose names begin so", "No such file or folder exists",
+            "Correct the path",
+        )  # fmt: skip
     found = f"files of the kinds {', '.join(kinds)} at {path}" if kinds else f"no such files at {path}"
     choices = (
         "bigwig or bedgraph (four files: donor and acceptor, plus and minus), openspliceai (the folder of its predict),"

@@ -234,11 +234,11 @@ def _shifted(alignment: Alignment, told: Sequence[Measured]) -> InputError:
 
 def _nowhere(alignment: Alignment, wrong: Sequence[Measured]) -> InputError:
     m = wrong[0]
-    at_most = f"at no shift in more than {max(m.shares):.2f} of {m.count}"
+    most, span = round(max(m.shares) * m.count), f"{SHIFTS[0]:+d} to {SHIFTS[-1]:+d}"
     return InputError(
         f"{alignment.what}: the strongest {m.score} scores of strand {m.strand} must be next to"
         f" {'GT or GC' if m.score == SCORES[0] else 'AG'}",
-        f"Found it {at_most}. {_diagnosis(alignment, m)}",
+        f"Found at most {most} of {m.count} there, whatever shift was tried ({span}). {_diagnosis(alignment, m)}",
     )
 
 

@@ -24,6 +24,11 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 INFO_FILE = "dataset_info.json"
 #: Folders that ``meta-models build`` writes side by side: whole genes, and the table of sampled rows.
 GENES_FOLDER, MASTER_FOLDER = "genes", "master"
+#: Ends of names of what tables are built from.
+_NO_TABLES = {
+    "a genome": (".fa", ".fasta", ".fna"), "an annotation": (".gtf", ".gff", ".gff3"),
+    "a track of scores": (".bw", ".bigwig", ".bedgraph", ".bg", ".npz"), "regions": (".bed",), "variants": (".vcf",),
+}  # fmt: skip
 _SHOWN = 20
 #: Folders that tell what wrote a table.
 _LAKES = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
@@ -206,7 +211,17 @@ def _refuse_same(path: TablePath, first: TablePath) -> None:
 def _require_table_suffix(path: TablePath) -> None:
     if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
         wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)
-        raise InputError(f"A table file must end in one of {wanted}", f"Found {str(path)!r}", "Rename it")
+        what = next((what for what, ends in _NO_TABLES.items() if _plain_name(path).endswith(ends)), None)
+        raise InputError(
+            f"A table file must end in one of {wanted}",
+            f"Found {str(path)!r}{f', {what}: it is no table' if what else ''}",
+            "meta-models build makes a table of a genome, an annotation and scores" if what else "Rename it",
+        )
+
+
+def _plain_name(path: TablePath) -> str:
+    """The name of a file without the end that says how it is packed."""
+    return path.name.lower().removesuffix(".gz").removesuffix(".bgz")
 
 
 def _is_text(path: TablePath) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_models.dataset.built import table_of
+from meta_models.dataset.built import is_built, table_of
 from meta_models.dataset.info import read_info
 from meta_models.dataset.reading.convert import convert_text
 from meta_models.dataset.reading.files import (
+    GENES_FOLDER,
     TEXT_SUFFIXES,
     Kind,
     TableFile,
@@ -65,6 +66,9 @@ def open_dataset(
     InputError
         If the files are not a table as the contract says.
     """
+    if source.name == GENES_FOLDER and is_built(source.parent):
+        found = f"{source} holds the whole genes of a built folder"
+        raise InputError("A table must have a row a position", found, f"Give the built folder itself: {source.parent}")
     source = table_of(source)
     paths = discover(source)
     text = str(paths[0]).lower().endswith(TEXT_SUFFIXES)

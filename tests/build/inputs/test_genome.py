@@ -95,6 +95,7 @@ def test_gzip_is_refused_with_the_commands_that_mend_it(tmp_path: Path) -> None:
         (b"", "empty file"),
         (b"\n\n# nothing\n", "Found none"),
         (b"ACGT\n", "line 1: expected a FASTA header"),
+        (b"chr1\tdemo\tgene\n", r"Found: 'chr1\\tdemo\\tgene'\. Is this a FASTA file\?$"),
         (b"\n>\nACGT\n", "line 2: expected a FASTA header"),
         (b">a\nAC\n>b\nA\n>a\nAC\n", "line 5: expected a name that no contig before has"),
         (b">a\nACGT\nAC\nACGT\n", "line 3: expected as many bases as on the first line"),

@@ -53,6 +53,12 @@ def test_regions_are_named_as_the_genome_and_lie_in_it() -> None:
         place_regions((*regions, Region("2", 0, 1, "+", "c")), {"chr1": 20}, what="r")
 
 
+def test_a_line_without_a_strand_counts_once(tmp_path: Path) -> None:
+    regions = read_regions(written(tmp_path, "a.bed", b"c\t0\t30\nc\t0\t9\tg\t0\t+\nc\t0\t30\th\t0\t-\n"))
+    with pytest.raises(InputError, match=r"Found 2 that do not, the first: c:1-30\(\+\) ends at 30, c at 20"):
+        place_regions(regions, {"c": 20}, what="r")
+
+
 NUMBER = st.sampled_from(["0", "1", "7", "20", "-1", "x", "5.0", "99999999999999999999"])
 BED = texts(
     [st.sampled_from(["c", "chr2", ""]), st.sampled_from(["0", "1", "3"]), st.sampled_from(["4", "7", "2"]) | NUMBER,

@@ -134,3 +134,17 @@ def test_latin1_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(make_frame(n_genes=3).write_csv().encode().replace(b"G0001", b"G\xe4\xf6"))
     with pytest.raises(InputError, match=r"table\.csv"):
         open_dataset(path, work_dir=tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("g.fa.gz", "'.*g.fa.gz', a genome: it is no table. meta-models build makes"),
+        ("a.gtf", "an annotation: it is no table"),
+        ("table.txt", "Rename it"),
+    ],
+)
+def test_what_is_no_table_is_told_so(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(InputError, match=words):
+        discover(tmp_path / name)
