@@ -34,11 +34,31 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, but what a command does not know is its own error: the whole program cannot tell more."""
         known, unknown = super().parse_known_args(args, namespace)
+        if excess := [word for word in unknown if not word.startswith("-")]:
+            self._refuse_excess([*(args or [])], excess[0])
         if unknown:
             near = [name for word in unknown for name in get_close_matches(word, self._option_string_actions, n=1)]
             meant = f" (did you mean {' '.join(near)}?)" if near else ""
             self.error(f"there is no option {' '.join(unknown)}{meant}")
         return known, unknown
+
+    def _refuse_excess(self, args: Sequence[str], word: str) -> None:
+        """Say which option a word too many stands behind: most often a pattern that the shell has expanded."""
+        flags = [flag for flag in args[: args.index(word)] if flag.startswith("--")] if word in args else []
+        if flags and flags[-1] not in self._option_string_actions:
+            return
+        what = f"{flags[-1]} takes fewer values" if flags else f"{self.prog} takes fewer names"
+        self.error(f"{what}, found {word} behind, too; put a pattern of names in quotes")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse's, with the nearest name where one is near."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = get_close_matches(str(value), [str(name) for name in action.choices or ()], n=1)
+            if near:
+                raise argparse.ArgumentError(action, f"there is no {value!r} (did you mean {near[0]}?)") from error
+            raise
 
     def error(self, message: str) -> NoReturn:
         """End with the message alone: the usage of ``train`` fills a screen."""

@@ -309,6 +309,21 @@ def test_options_are_taken_by_their_whole_names(tmp_path: Path, capsys: pytest.C
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "there is no 'trian' (did you mean train?)"),
+        (["predict", "--model", "a.pkl", "b.pkl", "--out", "c.tsv"], "--model takes fewer values, found b.pkl behind"),
+        (["verify-model", "a.pkl", "b.pkl"], "meta-models verify-model takes fewer names, found b.pkl behind"),
+    ],
+)
+def test_what_was_meant_is_said(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["frobnicate"], [], ["train", "--device", "best"], ["verify-model"]])
 def test_what_is_no_command_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -77,7 +77,7 @@ class Configuration(BaseModel):
         try:
             return cls(**cls.ungrouped(values))
         except ValidationError as error:
-            lines = "; ".join(error_lines(error))
+            lines = "; ".join(error_lines(error, cls.names()))
             raise UsageError("The configuration must be valid", lines, "See --help for the options") from None
 
     @classmethod
@@ -127,8 +127,22 @@ class Configuration(BaseModel):
         sections = cls.sections_of()
         found = {name: value for name, value in values.items() if name not in sections}
         for section in sections.keys() & values.keys():
-            found |= _of_section(section, values[section], sections[section], found)
+            named = _of_section(section, values[section], sections[section], found)
+            if odd := [name for name in named if name not in sections[section]]:
+                raise _misplaced(section, odd[0], sections[section], cls.homes())
+            found |= named
         return found
+
+    @classmethod
+    def homes(cls) -> dict[str, str]:
+        """The section that each option may stand in."""
+        return {name: section for section, names in cls.sections_of().items() for name in names}
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Every key that a mapping of options may have."""
+        homes = cls.homes()
+        return tuple(dict.fromkeys((*cls.model_fields, *homes, *homes.values())))
 
     @classmethod
     def of(cls, *scopes: Scope) -> tuple[str, ...]:
@@ -147,33 +161,46 @@ def _of_section(section: str, given: Any, known: Sequence[str], beside: Mapping[
     if not isinstance(given, Mapping):
         raise UsageError(f"Section {section} must hold options", f"Found {given!r}", f"It has {', '.join(known)}")
     named = _named(given)
-    for name in named:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"Section {section} must hold its options", f"Found {section}.{name}",
-                f"Did you mean {near[0]}" if near else f"It has {', '.join(known)}",
-            )  # fmt: skip
-        if name in beside:
-            raise UsageError(
-                f"{name} must be given once", f"Found it in section {section} and outside", "Leave one out"
-            )
+    if twice := [name for name in named if name in beside]:
+        raise UsageError(
+            f"{twice[0]} must be given once", f"Found it in section {section} and outside", "Leave one out"
+        )
     return named
+
+
+def _misplaced(section: str, name: str, known: Sequence[str], homes: Mapping[str, str]) -> UsageError:
+    """The error for an option under the name of a section that has none of that name."""
+    near = get_close_matches(name, known, n=1)
+    action = f"Did you mean {near[0]}" if near else f"It has {', '.join(known)}"
+    if name in homes:
+        action = f"{name} belongs to {homes[name]}: write it there, or beside the sections"
+    return UsageError(f"Section {section} must hold its options", f"Found {section}.{name}", action)
 
 
 #: Instead of what pydantic says of errors of these types.
 _MESSAGES = {"extra_forbidden": "there is no such option", "missing": "must be given"}
 
 
-def error_lines(error: ValidationError, section: str = "") -> list[str]:
+def error_lines(error: ValidationError, known: Sequence[str], section: str = "") -> list[str]:
     """One line for each bad value: the key, the flag that is derived from it, what is wrong and what was found.
 
     Parameters
     ----------
+    known : sequence of str
+        The keys that there are: the nearest is named for one that there is not.
     section : str
         Name of the section that the keys belong to.
     """
-    return [f"{_option(e, section) or 'configuration'}: {_message(e)}{_found(e)}" for e in error.errors()]
+    return [
+        ": ".join(filter(None, [_option(e, section), f"{_message(e)}{_meant(e, known)}{_found(e)}"]))
+        for e in error.errors()
+    ]
+
+
+def _meant(error: Any, known: Sequence[str]) -> str:
+    """The nearest key to one that there is not."""
+    near = get_close_matches(str(error["loc"][-1]), known, n=1) if error["type"] == "extra_forbidden" else []
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _message(error: Any) -> str:

@@ -97,4 +97,4 @@ def _section(name: str, given: Any) -> LearnerConfig:
     try:
         return kind(**_plain(given))
     except ValidationError as error:
-        raise ValueError("; ".join(error_lines(error, name))) from None
+        raise ValueError("; ".join(error_lines(error, tuple(kind.model_fields), name))) from None

@@ -13,7 +13,7 @@ from meta_models.config.combination import UNFITTED, BatchOptions, CombinationOp
 from meta_models.config.input_output import DataOptions, RunOptions, TrackingOptions
 from meta_models.config.learning import LearningOptions, MiningOptions, StartOptions, WeightOptions
 from meta_models.config.resources import ResourceOptions
-from meta_models.config.sections import flat, upgraded, with_sections
+from meta_models.config.sections import FORMER, flat, upgraded, with_sections
 from meta_models.config.validation import CalibrationOptions, ScreeningOptions, ValidationOptions
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
@@ -28,6 +28,16 @@ class TrainingConfig(
 
     The effective configuration stands in ``run_manifest.json`` and can be fed back (see `read_yaml`).
     """
+
+    @classmethod
+    def homes(cls) -> dict[str, str]:
+        """The section that each option may stand in; of options of learners those that may stand at the top, too."""
+        return dict.fromkeys(LEARNERS[FORMER].Config.model_fields, FORMER) | super().homes()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Every key that a mapping of options may have."""
+        return (*super().names(), *LEARNERS)
 
     @property
     def learner(self) -> Learner:

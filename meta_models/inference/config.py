@@ -100,7 +100,7 @@ class PredictConfig(Configuration):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.out.name.lower().endswith(OUTPUT_SUFFIXES):
-            raise ValueError(f"out must end in one of {', '.join(OUTPUT_SUFFIXES)}")
+            raise ValueError(f"--out must end in one of {', '.join(OUTPUT_SUFFIXES)}, found {self.out}")
         if self.prevalence is not None and not math.isclose(sum(self.prevalence), 1, abs_tol=1e-3):
             raise ValueError(f"prevalence must sum to 1, its sum is {sum(self.prevalence):g}")
         if self.only_uncertain is not None and self.only_uncertain[0] > self.only_uncertain[1]:

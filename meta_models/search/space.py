@@ -232,7 +232,8 @@ def _section(section: LearnerConfig, values: Mapping[str, Value], name: str) -> 
     try:
         return type(section)(**{**given, **values})
     except ValidationError as error:
-        raise UsageError("--space must keep to what the options may be", "; ".join(error_lines(error, name))) from None
+        lines = error_lines(error, tuple(type(section).model_fields), name)
+        raise UsageError("--space must keep to what the options may be", "; ".join(lines)) from None
 
 
 def _unknown(expected: str, found: str, names: Any) -> UsageError:

@@ -44,7 +44,12 @@ def test_flags_win_over_a_section(tmp_path: Path, capsys: pytest.CaptureFixture[
     ("values", "words"),
     [
         ({"validation": {"n_fold": 3}}, r"Found validation\.n_fold\. Did you mean n_folds"),
-        ({"validation": {"motifs": "on"}}, r"Found validation\.motifs\. It has n_folds, split, bootstrap_samples"),
+        ({"validation": {"zzz": "on"}}, r"Found validation\.zzz\. It has n_folds, split, bootstrap_samples"),
+        ({"validation": {"motifs": "on"}}, r"Found validation\.motifs\. motifs belongs to learning: write it there"),
+        ({"validation": {"max_depth": 4}}, r"Found validation\.max_depth\. max_depth belongs to xgboost: write it"),
+        ({"validaton": {"n_folds": 3}}, r"valid\. validaton: there is no such option \(did you mean validation\?\)"),
+        ({"xgbost": {"max_depth": 3}}, r"valid\. xgbost: there is no such option \(did you mean xgboost\?\)"),
+        ({"xgboost": {"max_dpth": 4}}, r"valid\. xgboost\.max_dpth: .*\(did you mean max_depth\?\)"),
         ({"validation": 3}, "Section validation must hold options. Found 3"),
         ({"validation": {"n_folds": 3}, "n_folds": 3}, "n_folds must be given once"),
         ({"validation": {"n_folds": 1}}, r"--n-folds"),

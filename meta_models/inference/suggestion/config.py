@@ -37,5 +37,5 @@ class SuggestConfig(Configuration):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.out.name.lower().endswith(".tsv"):
-            raise ValueError("out must end in .tsv")
+            raise ValueError(f"--out must end in .tsv, found {self.out}")
         return self
