@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from meta_models.dataset.genes.groups import group_genes
 from meta_models.dataset.genes.loci import merged, spans
 from meta_models.dataset.plausibility.coordinates import ignored_positions, require_whole, whole_columns
+from meta_models.dataset.plausibility.percent import ends, percent_hint
 from meta_models.dataset.plausibility.repeats import refuse_repeats
 from meta_models.dataset.plausibility.scattered import scattered_genes
 from meta_models.dataset.plausibility.score_order import doubtful_scores
@@ -274,8 +275,9 @@ def _usable_bases(frame: pl.DataFrame, dataset: Dataset) -> tuple[tuple[BaseMode
             usable.append(base)
         elif base.key == "":
             raise InputError(
-                f"The base scores of {dataset.source!r} must be probabilities in every row", fault, "Correct the column"
-            )
+                f"The base scores of {dataset.source!r} must be probabilities in every row", fault,
+                percent_hint(*ends(frame.select(base.columns).to_numpy())) or "Correct the column",
+            )  # fmt: skip
         else:
             notes.append(f"Base model {base.name!r} is no opponent: {fault}.")
     return tuple(usable), tuple(notes)

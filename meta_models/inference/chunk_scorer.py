@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from meta_models.dataset.plausibility.percent import ends, percent_hint
 from meta_models.dataset.positions import require_weights
 from meta_models.errors import InputError
 from meta_models.inference.checks.seen import SEEN, SeenRows
@@ -95,7 +96,7 @@ class ChunkScorer:
                 raise InputError(
                     f"The base scores of {self.table.dataset.source!r} must be probabilities in every row",
                     f"Found {bad} of {chunk.height} rows with a missing or other value in {name!r}",
-                    "Correct the column",
+                    percent_hint(*ends(frame.to_numpy())) or "Correct the column",
                 )
         return frame.to_numpy().clip(0, 1)
 

@@ -24,7 +24,9 @@ class PredictConfig(Configuration):
     # ---- input and output
     model: LocalName = Field(description="Model file, or a pattern that exactly one file matches.")
     dataset: TableName | None = Field(
-        None, description="Parquet/CSV/TSV file or folder; labels and gene ids may be absent. Or --genome and --scores."
+        None,
+        description="Parquet/CSV/TSV file or folder, or 'demo' for the built-in table; labels and gene ids may be "
+        "absent. Or --genome and --scores.",
     )
     out: LocalPath = Field(description="File to write: .parquet, .tsv or .tsv.gz.")
     tracks: LocalPath | None = Field(

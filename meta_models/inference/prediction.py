@@ -14,6 +14,8 @@ import polars as pl
 from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.scores import parse_score_spec
 from meta_models.cluster import dask_farm
+from meta_models.dataset.demo import write_demo_table
+from meta_models.dataset.opening import is_built_in
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.read_ahead import shares
 from meta_models.dataset.reading.reader import Dataset
@@ -191,9 +193,10 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
         return open_genome_rows(config, model, stack, scratch)
     if model.gene_columns:
         return open_built_rows(table_path(config.dataset), model)
+    built_in = is_built_in(config.dataset) and not Path(config.dataset).exists()
+    source = write_demo_table(folder / "demo") if built_in else table_path(config.dataset)
     columns = config.base_score_columns
-    work_dir = folder / "input"
-    return open_served(table_path(config.dataset), model.feature_names, work_dir=work_dir, base_score_columns=columns)
+    return open_served(source, model.feature_names, work_dir=folder / "input", base_score_columns=columns)
 
 
 def _prepare(config: PredictConfig, folder: Path, stack: ExitStack) -> _Work:
@@ -252,10 +255,7 @@ def _check_drift(work: _Work) -> DriftReport:
     if not drift.far:
         logger.info("%d features are as in training (%d rows compared)", len(drift.features), drift.rows)
         return drift
-    logger.warning(
-        "%d of %d features are far from training (%d rows compared):\n  %s",
-        len(drift.far), len(drift.features), drift.rows, "\n  ".join(drift.lines()),
-    )  # fmt: skip
+    _tell_far(drift, config)
     if config.strict:
         write_report(config.out, {"refused": "--strict", "drift": drift.to_dict()})
         raise InputError(
@@ -264,6 +264,21 @@ def _check_drift(work: _Work) -> DriftReport:
             f"See {report_path(config.out)}, correct the features or leave --strict out",
         )
     return drift
+
+
+def _tell_far(drift: DriftReport, config: PredictConfig) -> None:
+    """The features that are far; in one line where the table has too few genes to say so, unless that is asked."""
+    if drift.few and not drift.exchanged and not config.strict:
+        logger.info(
+            "Not judged whether features are as in training: %s of %s are too few (what differs: %s)",
+            counted(drift.rows, "row"), counted(drift.groups, "gene, region or block", "genes, regions or blocks"),
+            report_path(config.out),
+        )  # fmt: skip
+        return
+    logger.warning(
+        "%d of %d features are far from training (%d rows compared):\n  %s",
+        len(drift.far), len(drift.features), drift.rows, "\n  ".join(drift.lines()),
+    )  # fmt: skip
 
 
 def _far_ones(drift: DriftReport) -> str:
@@ -304,9 +319,9 @@ def _write(work: _Work, parts: Parts, drift: DriftReport, folder: Path) -> None:
                 "drift": drift.to_dict(),
             },
         )
-    told = f", {seen:,} of genes or positions trained on" if named else ""
+    told = f"; the model was trained on the gene or the position of {seen:,} of them" if named else ""
     if named and unsure:
-        told += f", {unsure:,} at positions trained on if the genome is the same, which is not known"
+        told += f", and if the genome is the same, which is not known, on that of {unsure:,} more"
     logger.info("Saved %s (%s%s)", config.out, counted(rows, "row"), told)
 
 

@@ -60,7 +60,7 @@ def choose_prior(info: ModelInfo, given: Shares | None, of_table: Shares | None)
             )
         return PriorCorrection(info.prevalence, given, "--prevalence")
     if of_table is None:
-        return "neither --prevalence nor true_prevalence in dataset_info.json"
+        return "give --prevalence NEITHER DONOR ACCEPTOR for them, the shares of the classes where they are to be right"
     if not known or info.prevalence is None:
         return "the model file does not say at which class shares it was calibrated"
     return PriorCorrection(info.prevalence, of_table, "true_prevalence in dataset_info.json")

@@ -133,7 +133,7 @@ def test_what_a_table_may_lack_is_not_needed() -> None:
     assert by_code["shap"].status is Status.NOT_APPLICABLE
     assert "source of rows" in by_code["shap"].reason
     assert by_code["importance"].status is Status.PASSED
-    for absent in ("chromosomes", "gene types", "GC content", "no text column"):
+    for absent in ("chromosomes", "gene types", "GC content", "text column 'sequence'"):
         assert absent in by_code["base-vs-meta"].reason
 
 

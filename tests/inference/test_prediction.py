@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from served_tables import FEATURES, PREVALENCE, model, served_frame, write_model, write_served
+from tables import write_table
 
 from meta_models.cli import main
 from meta_models.errors import InputError, UsageError
@@ -314,3 +315,19 @@ def test_parts_are_removed_while_nobody_else_can_begin(place, tmp_path, monkeypa
     predict(place)
     assert "units" in seen
     assert not list(tmp_path.glob(".*parts"))
+
+
+def test_the_built_in_table_is_taken_as_train_takes_it(place, tmp_path, monkeypatch, capsys):
+    """The model lacks its features, which is told of the table that was made; a file of that name goes before it."""
+    monkeypatch.chdir(tmp_path)
+    arguments = ["predict", "--model", place["model"], "--dataset", "demo", "--out", "a.tsv"]
+    assert main(arguments) == 3
+    assert "feature_0" in capsys.readouterr().err
+    write_table(tmp_path / "demo", served_frame())
+    assert main(arguments) == 0
+
+
+def test_percent_are_told(place, tmp_path):
+    frame = served_frame().with_columns(pl.col("donor_score") * 100)
+    with pytest.raises(InputError, match=r"value in 'donor_score'\. They look like percent: divide them by 100"):
+        predict(other_table(place, tmp_path, frame))

@@ -67,8 +67,8 @@ def absent_strata(strata: Iterable[str]) -> tuple[str, ...]:
         "gene type": f"gene types: the table has none, or only one with {LEAST_GENES} genes or more",
         "nt from a gene end": "distance to the gene's ends: no such features were kept, or rows cannot be read",
         "GC ": "GC content: no such feature was kept, or rows cannot be read",
-        CANONICAL: "canonical and other sites: the table has no text column 'sequence' with the position amidst, "
-        "and k-mer counts of a window cannot tell which bases stand at a site",
+        CANONICAL: "canonical and other sites: they are told by a text column 'sequence' in the table of rows, the "
+        "position in its middle; sequences of whole genes beside it and k-mer counts are not looked at",
     }
     return tuple(reason for key, reason in reasons.items() if not any(key in name for name in names))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.dataset.plausibility.percent import ends, percent_hint
 from meta_models.errors import InputError
 
 #: What arithmetic and rounding may add to a score, and to the sum of donor and acceptor.
@@ -45,7 +46,7 @@ def checked(scores: NDArray[np.float32], *, what: str, contig: str, start: int) 
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         where = f"{SCORES[column]} {scores[row, column]:.6g} at {contig}:{start + row + 1:,}"
-        raise out_of_range(what, int(wrong.sum()), where, negative=bool((scores[wrong] < 0).any()))
+        raise out_of_range(what, int(wrong.sum()), where, *ends(scores))
     if above.any():
         row = int(above.argmax())
         pair = " + ".join(f"{name} {score:.4g}" for name, score in zip(SCORES, scores[row], strict=True))
@@ -53,9 +54,10 @@ def checked(scores: NDArray[np.float32], *, what: str, contig: str, start: int) 
     return np.clip(scores, 0, 1, out=scores)
 
 
-def out_of_range(what: str, count: int, first: str, *, negative: bool) -> InputError:
+def out_of_range(what: str, count: int, first: str, lowest: float, highest: float) -> InputError:
     """The error for scores outside [0, 1]; `first` names the first one and its place."""
-    action = "Negative values look like log-odds or delta scores of variants: give probabilities" if negative else ""
+    negative = "Negative values look like log-odds or delta scores of variants: give probabilities"
+    action = negative if lowest < -ROUNDING else percent_hint(max(lowest, 0.0), highest)
     return InputError(
         f"{what}: each score must be a probability from 0 to 1", f"Found {count:,} others, the first: {first}", action
     )
@@ -83,7 +85,7 @@ class ScoreTally:
         self._what = what
         self._counts = dict.fromkeys(("missing", "range", "sum", "neither"), 0)
         self._first: dict[str, str] = {}
-        self._negative = False
+        self._lowest, self._highest = np.inf, -np.inf
 
     @property
     def wrong(self) -> bool:
@@ -100,7 +102,8 @@ class ScoreTally:
             found = {"missing": np.isnan(scores).any(axis=1), "range": outside, "sum": total > 1 + SUM_ROUNDING}
             if neither is not None:
                 found["neither"] = ~(np.abs(total + neither - 1) <= NEITHER_ROUNDING)
-        self._negative |= bool((scores < -ROUNDING).any())
+        lowest, highest = ends(scores)
+        self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
         for kind, rows in found.items():
             self._counts[kind] += int(rows.sum())
             if rows.any() and kind not in self._first:
@@ -116,7 +119,7 @@ class ScoreTally:
             Values outside [0, 1] before missing ones, these before sums.
         """
         if "range" in self._first:
-            raise out_of_range(self._what, self._counts["range"], self._first["range"], negative=self._negative)
+            raise out_of_range(self._what, self._counts["range"], self._first["range"], self._lowest, self._highest)
         if "missing" in self._first:
             expected = f"{self._what}: each score must be a number"
             raise InputError(expected, f"Found {self._counts['missing']:,} NaN, the first: {self._first['missing']}")

@@ -18,6 +18,7 @@ from meta_models.inference.served import ServedTable
 from meta_models.model import FeatureSketch, FittedModel
 from meta_models.model.sketches import effective_rows, weighted_quantiles
 from meta_models.schema import GENE, LABEL, LABEL_VALUES, WEIGHT, base_models
+from meta_models.wording import counted
 
 #: Rows of a block of consecutive rows that is looked at.
 BLOCK_ROWS = 512
@@ -26,6 +27,9 @@ _FLOOR = 1e-4
 #: A feature is far only if its index is larger than chance gives with this probability.
 _CHANCE = 1e-3
 _SCALE = 10.0
+#: With fewer genes (regions, blocks) than that, and fewer rows, a table says too little of its features' distribution.
+LEAST_GROUPS, LEAST_ROWS = 10, 10_000
+_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class DriftReport:
         Score columns of one base model, each of which looks as the other one did in training.
     doubtful : tuple of str
         What labels of the table, where it has them, say against the scores of base models.
+    groups : int
+        Genes (or regions) that the rows are of; blocks of 512 rows where the table names none.
     """
 
     rows: int
@@ -80,6 +86,12 @@ class DriftReport:
     reason: str | None = None
     exchanged: tuple[tuple[str, str], ...] = ()
     doubtful: tuple[str, ...] = ()
+    groups: int = 0
+
+    @property
+    def few(self) -> bool:
+        """Whether too few genes and rows were looked at to say that a feature is far from training."""
+        return self.groups < LEAST_GROUPS and self.rows < LEAST_ROWS
 
     @property
     def far(self) -> tuple[FeatureDrift, ...]:
@@ -87,14 +99,15 @@ class DriftReport:
         return tuple(feature for feature in self.features if feature.alarms)
 
     def lines(self) -> tuple[str, ...]:
-        """For the log: the likely cause, or one line for each feature that is far, at most 20."""
+        """For the log: the likely cause, or one line for each feature that is far, at most 5."""
         if self.exchanged:
             return tuple(
                 f"{a!r} and {b!r} look exchanged: each is distributed as the other one was in training"
                 for a, b in self.exchanged
             )
         shown = [f"{f.feature}: {'; '.join(f.alarms)}" for f in self.far]
-        return (*shown[:20], *([f"and {len(shown) - 20} more features"] if len(shown) > 20 else []))
+        more = counted(len(shown) - _LINES, "feature").replace(" ", " more ")
+        return (*shown[:_LINES], *([f"and {more}"] if len(shown) > _LINES else []))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -141,7 +154,8 @@ def check_drift(
         (drift.feature for drift in found), far, lambda name, other: not compared(name, other).alarms
     )
     found.sort(key=lambda drift: (not drift.alarms, -(drift.index or 0.0), drift.feature))
-    return DriftReport(sample.height, weighted, tuple(found), exchanged=exchanged, doubtful=_doubtful(sample))
+    doubtful, groups = _doubtful(sample), sample["cluster"].n_unique()
+    return DriftReport(sample.height, weighted, tuple(found), exchanged=exchanged, doubtful=doubtful, groups=groups)
 
 
 def _doubtful(sample: pl.DataFrame) -> tuple[str, ...]:

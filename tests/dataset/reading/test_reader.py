@@ -102,6 +102,7 @@ def test_unknown_labels_are_listed_with_counts(tmp_path: Path) -> None:
             "donor_score",
         ),
         ((pl.col("acceptor_score") * 7).alias("acceptor_score"), "outside 0 to 1"),
+        ((pl.col("acceptor_score") * 100).alias("acceptor_score"), "outside 0 to 1. They look like percent: divide"),
         (pl.lit(0.0).alias("sampling_weight"), "sampling_weight"),
     ],
 )

@@ -9,7 +9,7 @@ from served_tables import model, served_frame, write_model, write_served
 
 from meta_models.cli import main
 from meta_models.errors import InputError
-from meta_models.inference.checks.drift import check_drift, stability_index
+from meta_models.inference.checks.drift import DriftReport, FeatureDrift, check_drift, stability_index
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
 from meta_models.inference.served import open_served
@@ -245,3 +245,23 @@ def test_a_weight_that_is_none_is_refused(tmp_path, weight):
     weighted = model().with_info(replace(model().info, weighting="sampling_weight"))
     with pytest.raises(InputError, match=r"'sampling_weight' .* must be positive and finite in every row"):
         drift_of(tmp_path, frame, weighted)
+
+
+def test_a_table_of_few_genes_is_not_judged(tmp_path, caplog):
+    write_model(tmp_path)
+    few = served_frame(9, 60).with_columns(pl.col("feature_1") * 100)
+    with caplog.at_level("INFO"):
+        drift = predict(tmp_path, few)
+    assert (drift["groups"], drift["far"]) == (9, ["feature_1"])
+    assert "Not judged whether features are as in training: 540 rows of 9 genes, regions or blocks" in caplog.text
+    assert "far from training" not in caplog.text
+
+
+def test_five_features_are_shown_at_most():
+    def lines(count):
+        each = [FeatureDrift(f"f{k}", 1.0, 0.25, 0.0, 0.0, 0.0, 0.0, ("why",)) for k in range(count)]
+        return DriftReport(100, weighted=False, features=tuple(each)).lines()
+
+    assert lines(5) == tuple(f"f{k}: why" for k in range(5))
+    assert lines(6)[4:] == ("f4: why", "and 1 more feature")
+    assert lines(31)[5:] == ("and 26 more features",)
