@@ -154,7 +154,7 @@ def autogluon(folder: Path) -> float | None:
 
 def trainer(folder: Path, more: list[str]) -> float | None:
     """This package's command; its own figure is its headline."""
-    run = folder / "run"
+    run = Path(tempfile.mkdtemp(dir=folder)) / "run"
     options = [
         "--dataset",
         str(folder / "train"),
