@@ -73,7 +73,8 @@ class RunFolder:
         overwrite : bool
             Replace an earlier run. Until :meth:`clear_earlier` it stays as it was, whatever ends the block.
         resume : bool
-            Keep the units. The run stays as it was until one of them is looked up; artifacts stay until they are rewritten; those that are not go when the run completes.
+            Keep the units. Until one of them is looked up the run stays as it was, whatever ends the block; artifacts
+            stay until they are rewritten; those that are not go when the run completes.
         extend : bool
             Add to an earlier run: its manifest goes on, and all its artifacts stay; see :meth:`supersede`.
 
