@@ -171,6 +171,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "families that are none": (lambda place, _: {"families": str(place.genome)}, r"a gene id and its family on"),
     "no genome": (lambda *_: {"genome": "nowhere.fa"}, r"nowhere\.fa must be readable"),
     "no scores": (lambda *_: {"scores": "main=nowhere"}, r"at nowhere.*No such file or folder exists"),
+    "no table": (lambda *_: {"scores": "main=table:no.parquet"}, r"Parquet file\. It does not exist\.$"),
     "no annotation": (lambda *_: {"annotation": "no.gtf"}, r"no\.gtf must be readable\. It does not exist\."),
 }  # fmt: skip
 

@@ -99,7 +99,8 @@ def parquet_rows(path: Path) -> Iterator[Rows]:
                 yield from _of_batch(path, batch, first)
                 first += batch.num_rows
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InputError(f"{path} must be a readable Parquet file", f"Found: {error}") from error
+        found = f"Found: {error}" if path.exists() else "It does not exist"
+        raise InputError(f"{path} must be a readable Parquet file", found) from error
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,13 @@ def test_too_few_positions_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptu
     assert "the donor scores of strand + reach 0.1 at 5 positions only: their shift was not checked" in caplog.text
 
 
+def test_another_genome_is_told_with_counts(tmp_path: Path) -> None:
+    genome, source, regions = tiny(tmp_path, 20, donor=0, acceptor=14)
+    words = r"must be next to GT or GC\. Found at most 0 of 20 there, whatever shift was tried \(-3 to \+3\)\."
+    with genome, source, pytest.raises(InputError, match=words):
+        require_aligned([measure_shift(source, genome, regions)])
+
+
 def test_a_shift_names_the_option(tmp_path: Path) -> None:
     genome, source, regions = tiny(tmp_path, 20, donor=3, acceptor=14)
     with genome, source, pytest.raises(InputError) as error:
