@@ -255,6 +255,8 @@ def test_a_table_of_few_genes_is_not_judged(tmp_path, caplog):
     assert (drift["groups"], drift["far"]) == (9, ["feature_1"])
     assert "Not judged whether features are as in training: 540 rows of 9 genes, regions or blocks" in caplog.text
     assert "far from training" not in caplog.text
+    assert "(540 rows; the model was trained on the gene or the position of 540 of them)" in caplog.text
+    assert "no corrected_*: give --prevalence NEITHER DONOR ACCEPTOR" in caplog.text
 
 
 def test_five_features_are_shown_at_most():
