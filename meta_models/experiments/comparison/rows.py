@@ -184,7 +184,8 @@ def _unlike(one: pl.Series, other: pl.Series) -> NDArray[np.bool_]:
 def _far(one: pl.Series, other: pl.Series) -> NDArray[np.bool_]:
     """Where two columns of scores differ by more than rounding."""
     left, right = (series.to_numpy().astype(np.float64) for series in (one, other))
-    return ~np.isclose(left, right, rtol=0, atol=_ROUNDING, equal_nan=True)
+    near: NDArray[np.bool_] = np.isclose(left, right, rtol=0, atol=_ROUNDING, equal_nan=True)
+    return ~near
 
 
 def _require_labels(aligned: Sequence[pl.DataFrame], names: Sequence[str]) -> None:
