@@ -47,7 +47,7 @@ class ReportInput:
     Attributes
     ----------
     title : str
-        Of the report: what the table is called.
+        Of the report: what the run and its table are called.
     run : AnalysisRun
         Outcomes, their seconds and the evaluation.
     whole_genes : EvaluationTable or None
