@@ -71,6 +71,8 @@ class _OverRuns:
         Whether it takes more than one run.
     fits : bool
         Whether it takes options of learners.
+    milestones : bool
+        Whether its milestones alone are shown, as those of `train` are, but with ``--verbose``.
     takes : tuple of (str, str)
         What the argument is called, and what it is, where it takes one.
     """
@@ -81,6 +83,7 @@ class _OverRuns:
     work: str
     several: bool = False
     fits: bool = False
+    milestones: bool = False
     takes: tuple[str, str] = ("RUN", "folder of the run")
 
     def add_to(self, commands: Any, chosen: Sequence[str]) -> None:
@@ -97,7 +100,9 @@ class _OverRuns:
     def __call__(self, arguments: argparse.Namespace) -> ExitCode:
         """Do the work."""
         options = config_from(arguments, self.kind)
-        _set_up_logging(sys.stdout, everything=True, units=False)
+        chosen = options.model_dump(include={"verbose", "resume"})
+        everything = chosen.get("verbose", False) or not self.milestones
+        _set_up_logging(sys.stdout, everything=everything, units=chosen.get("resume", False))
         module, _, function = self.work.partition(":")
         work: Callable[..., ExitCode] = getattr(importlib.import_module(module), function)
         return work(arguments.runs, options)
@@ -141,7 +146,7 @@ _OVER_RUNS = (
     ),
     _OverRuns(
         "distil", "fit one small model to the out-of-fold scores of a finished run", DistilConfig,
-        "meta_models.experiments.distil:distil_run", fits=True,
+        "meta_models.experiments.distil:distil_run", fits=True, milestones=True,
     ),
     _OverRuns(
         "experiment", "run or resume the variants of a file, and compare them", ExperimentConfig,

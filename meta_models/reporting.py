@@ -119,7 +119,7 @@ def _report_input(sources: ReportSources, folder: RunFolder) -> ReportInput:
         folder.verify(name)
     config, lines = sources.result.config, folder.manifest.lines
     return ReportInput(
-        title=config.dataset,
+        title=f"{folder.path.resolve().name}: {config.dataset}",
         result=sources.result,
         run=sources.analyses,
         model_file=sources.model_file,

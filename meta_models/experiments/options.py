@@ -88,6 +88,7 @@ class DistilConfig(Configuration):
     resume: bool = Field(default=False, description="Reuse the finished units of an earlier run in --out-dir.")
     analyses: tuple[str, ...] | None = Field(None, description="Analyses to run, as those of train.")
     threads: PositiveInt | None = Field(None, description="CPU threads.")
+    verbose: bool = Field(default=False, description="Log details.")
     max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(None, description="Memory budget in GB.")
 
     @model_validator(mode="before")

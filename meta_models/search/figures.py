@@ -78,6 +78,8 @@ def _draw_history(ax: Axes, trials: Sequence[Trial], winner: Trial) -> None:
 
 
 def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Trial], winner: Trial) -> None:
+    from meta_models.analysis.plots.logarithmic import alike, round_ticks
+
     domain = next(p.domain for p in space.parameters if p.name == name)
     for state, face in ((TrialState.COMPLETE, style.BLUE), (TrialState.PRUNED, "none")):
         mine = [t for t in trials if name in t.values and t.state is state]
@@ -88,9 +90,9 @@ def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Tria
     if isinstance(domain, Choices):
         ax.set_xticks(range(len(domain.values)), [str(value) for value in domain.values])
     elif domain.log:
-        ticks = np.geomspace(domain.low, domain.high, 3)
+        ticks = round_ticks(domain.low, domain.high)
         ax.set_xscale("log")
-        ax.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        ax.set_xticks(ticks, alike(ticks))
         ax.minorticks_off()
     ax.set(title=name)
     _limit(ax, trials)

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.analysis.comparison.evaluate import best_base_overall
-from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.comparison.table import TABLE, EvaluationTable
 from meta_models.choice import SINGLE
 from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.genes.whole_genes import choose_whole_genes
@@ -78,6 +78,8 @@ class KeptOut:
     ----------
     where : str
         What of their genes was scored.
+    rows : str
+        What rows that no weight is known of are: ``"table"``, or ``"every position"`` of the genes.
     genes, families : int
     differences : tuple of Difference
         Default first, winner second; mean average precision of the headline's population stands first.
@@ -88,6 +90,7 @@ class KeptOut:
     """
 
     where: str
+    rows: str
     genes: int
     families: int
     differences: tuple[Difference, ...]
@@ -161,9 +164,10 @@ def judge(
     config = task.config
     rows = shared_rows([_weighted(frame) for frame, _ in frames], list(results))
     differences = differences_to(rows, 0, Comparison(config.bootstrap_samples, config.seed))[1]
-    frame, where = frames[1]
+    frame, (where, called) = frames[1]
     return KeptOut(
         where=where,
+        rows=called,
         genes=len(split.genes),
         families=rows.n_families,
         differences=tuple(differences),
@@ -178,8 +182,8 @@ def _trained(task: TrainingTask, name: str, learner: str, section: LearnerConfig
     return STRATEGIES[SINGLE].train(replace(own, config=config, units=task.units.within(f"kept-out-{name}")))
 
 
-def _scored(split: Split, result: TrainingResult, task: TrainingTask) -> tuple[pl.DataFrame, str]:
-    """The rows kept out with their scores, at every position where the genes are known, and what they are called."""
+def _scored(split: Split, result: TrainingResult, task: TrainingTask) -> tuple[pl.DataFrame, tuple[str, str]]:
+    """The rows kept out with their scores, at every position where genes are known; two names of them, long first."""
     dataset, positions = split.kept
     config = task.config
     path = table_path(config.dataset)
@@ -187,10 +191,10 @@ def _scored(split: Split, result: TrainingResult, task: TrainingTask) -> tuple[p
         folder = BuiltFolder.open(path).genes
         genes = choose_whole_genes(folder, config.whole_genes, only=split.genes, budget=task.budget, seed=config.seed)
         frame = score_genes(result.model, genes, result.bases, task.threads)
-        return frame, f"{genes.title[0].lower()}{genes.title[1:]} kept out"
+        return frame, (f"{genes.title[0].lower()}{genes.title[1:]} kept out", "every position")
     frame = score_table(result.model, dataset, positions, task.threads)
     weighted = positions.weighting != "none"
-    return frame, "on the rows of the table" + (", weighted to all positions" if weighted else "")
+    return frame, ("on the rows of the table" + (", weighted to all positions" if weighted else ""), TABLE)
 
 
 def _weighted(frame: pl.DataFrame) -> pl.DataFrame:

@@ -40,7 +40,7 @@ class SearchOutcome:
 
     @property
     def default(self) -> Trial:
-        """The default options of the first learner."""
+        """The options that the search started from, those given and else the defaults, of the first learner."""
         return self.trials[0]
 
     @property
@@ -61,14 +61,16 @@ class SearchOutcome:
         """One sentence."""
         main = self.kept_out.headline
         if self.winner == self.default:
-            return f"The search found nothing better than the default options of {self.winner.learner}."
+            return f"The search found nothing better than the options of {self.winner.learner} that it started from."
         if main.difference is None or main.lower is None:
             return f"Whether the search helped cannot be told: {main.reason}."
         if self.helped is None:
             return "The search is not shown to have helped: on the families kept out of it the interval includes 0."
         if self.helped:
-            return "The search helped: its winner beats the default options on the families kept out of it."
-        return "The search did harm: its winner is WORSE than the default options on the families kept out of it."
+            return "The search helped: its winner beats the options it started from on the families kept out of it."
+        return (
+            "The search did harm: its winner is WORSE than the options it started from on the families kept out of it."
+        )
 
     def note(self) -> str:
         """What the report of the winner, trained on all genes, must say of its own figures."""
@@ -109,8 +111,8 @@ class SearchOutcome:
         if main.lower is not None and main.upper is not None:
             between = f"95 % {main.lower:+.4f} to {main.upper:+.4f}"
         return (
-            f"{start}: mean average precision {main.b:.4f}{bounds}, the default {self.default.learner} {main.a:.4f}, "
-            f"difference {main.difference:+.4f} ({between})."
+            f"{start}: mean average precision {main.b:.4f}{bounds}, the {self.default.learner} it started from "
+            f"{main.a:.4f}, difference {main.difference:+.4f} ({between})."
         )
 
     def _chance(self) -> Iterator[str]:
@@ -136,8 +138,8 @@ class SearchOutcome:
         return (
             f"Chosen: trial {self.winner.number}, {self.winner.learner}, mean average precision "
             f"{shown(self.winner.value)} over {self.config.n_folds} folds of the {self.genes:,} genes of the search "
-            f"({self.families:,} families), where the default {self.default.learner} has {shown(self.default.value)}. "
-            "That figure chose it, and flatters it."
+            f"({self.families:,} families), where the {self.default.learner} it started from has "
+            f"{shown(self.default.value)}. That figure chose it, and flatters it."
         )
 
     def _counts(self) -> str:

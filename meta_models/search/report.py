@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 import yaml
 
-from meta_models.analysis.comparison.table import shown
+from meta_models.analysis.comparison.table import TABLE, shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.report.html import data_uri, render_page
 from meta_models.run_folder import RunFolder
@@ -77,10 +77,11 @@ def _chosen(outcome: SearchOutcome) -> str:
 
 
 def _comparison(outcome: SearchOutcome) -> pl.DataFrame:
-    names = {"a": "default", "b": "winner", "a_lower": "default_lower", "a_upper": "default_upper",
+    names = {"a": "start", "b": "winner", "a_lower": "start_lower", "a_upper": "start_upper",
              "b_lower": "winner_lower", "b_upper": "winner_upper"}  # fmt: skip
     rows = [asdict(difference) for difference in outcome.kept_out.differences]
-    return pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
+    frame = pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
+    return frame.with_columns(pl.col("population").replace({TABLE: outcome.kept_out.rows}))
 
 
 def _shares(outcome: SearchOutcome) -> dict[str, dict[str, float]]:
@@ -105,7 +106,7 @@ def _pictures(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]])
         caption = (
             "What of the difference between the best tenth of the trials and the rest each option accounts for "
             "(PED-ANOVA), each learner's options summing to 1. An option that matters need not have a value that is "
-            "better than the default."
+            "better than the one that the search started from."
         )
         pictures.append(Picture("Which options matter", caption, importance_png(shares), "search_importance.png"))
     mine = [trial for trial in trials if trial.learner == winner.learner and trial.value is not None]
@@ -149,7 +150,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
     verdict = "NOT above chance. " if kept.above_chance is False else ""
     figures = (
         Figure(shown(main.b), "winner"),
-        Figure(shown(main.a), f"default {outcome.default.learner}"),
+        Figure(shown(main.a), f"{outcome.default.learner} it started from"),
         Figure(shown(main.difference, "+"), interval),
     )
     lines = (f"{kept.genes:,} genes, {kept.where}", _chance_line(kept.chance))
@@ -157,7 +158,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
         f"In the search, over {outcome.config.n_folds} folds: flattering, for it chose the winner",
         "unknown",
         f"Best of {len(outcome.trials)} trials",
-        (Figure(shown(outcome.winner.value), "winner"), Figure(shown(outcome.default.value), "default, trial 0")),
+        (Figure(shown(outcome.winner.value), "winner"), Figure(shown(outcome.default.value), "start, trial 0")),
         (f"{outcome.genes:,} genes", _chance_line(outcome.chance)),
     )  # fmt: skip
     title = "On the families kept out of the search: the figure to believe"
@@ -169,13 +170,13 @@ def _chance_line(chance: Chance) -> str:
 
 
 def _chosen_table(outcome: SearchOutcome) -> ReportTable:
-    section, default = outcome.section, outcome.spaces[outcome.winner.learner].base
+    section, start = outcome.section, outcome.spaces[outcome.winner.learner].base
     rows = [
-        (name, str(value), str(getattr(default, name)), name in outcome.winner.values)
+        (name, str(value), str(getattr(start, name)), name in outcome.winner.values)
         for name, value in section.model_dump(mode="json").items()
     ]
-    schema = {"option": pl.String, "chosen": pl.String, "default": pl.String, "searched": pl.Boolean}
-    caption = f"Of {outcome.winner.learner}."
+    schema = {"option": pl.String, "chosen": pl.String, "start": pl.String, "searched": pl.Boolean}
+    caption = f"Of {outcome.winner.learner}; start: the options that were given, the defaults of all others."
     return ReportTable("Chosen options", pl.DataFrame(rows, schema=schema, orient="row"), caption, CHOSEN)
 
 
@@ -188,7 +189,10 @@ def _trials_table(outcome: SearchOutcome) -> ReportTable:
 
 def _comparison_table(outcome: SearchOutcome) -> ReportTable:
     chosen = _comparison(outcome).select(
-        "population", "metric", "target", "default", "winner", "difference", "lower", "upper", "families", "reason"
+        "population", "metric", "target", "start", "winner", "difference", "lower", "upper", "families", "reason"
     )
-    caption = f"Winner and default, trained on the genes of the search. Against base models: {EVALUATION}.tsv."
+    caption = (
+        "Winner and start (the options given, the defaults of all others), trained on the genes of the search. "
+        f"Against base models: {EVALUATION}.tsv."
+    )
     return ReportTable("On the families kept out", chosen, caption, COMPARISON)

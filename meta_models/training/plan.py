@@ -17,7 +17,7 @@ from meta_models.resources import CpuLimit, MemoryBudget
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.devices import CPU, CUDA, choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
-from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost
+from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost, whole_fits
 from meta_models.training.selection import choose_strategy
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
@@ -124,13 +124,15 @@ class Plan:
     def _seconds(self, own: TrainingConfig) -> float | None:
         """About what all fits of a learner take on one core: a share of the genes less in each fold, all in the last.
 
+        Of two passes those of both, and of the models between them that leave two folds out.
+
         None where it is not known, as of fits on a GPU. Each variant is taken to have all features.
         """
         if self.device.name in own.learner.traits.devices and self.device.name != CPU:
             return None
         seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
         variants = len(self.config.variants_of(own.learners[0]))
-        return None if seconds is None else seconds * self.config.n_folds * variants
+        return None if seconds is None else seconds * whole_fits(own) * variants
 
     def _cache_bytes(self, strategy: TrainingStrategy) -> int:
         """Most bytes of a cache: learners are trained one after another."""

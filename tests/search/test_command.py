@@ -85,6 +85,8 @@ def test_a_search_leaves_its_trials_two_figures_and_the_winner(searched: Path) -
     assert len(kept_out) == found["kept_out"]["genes"]
     for name in ("search.html", "search_summary.txt", "search_history.png", "kept_out_evaluation.tsv"):
         assert (searched / name).stat().st_size > 100, name
+    kept = pl.read_csv(searched / "kept_out_comparison.tsv", separator="\t")
+    assert (kept["start"][0], kept["winner"][0]) == (headline["a"], headline["b"])
     text = (searched / "search_summary.txt").read_text()
     assert "8 trials" in text
     assert f"{found['search']['value']:.4f}" in text

@@ -17,6 +17,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Shape
 from meta_models.resources import cpu_limit, memory_budget
 from meta_models.training.plan import Plan, make_plan
+from meta_models.training.second_pass.requirements import whole_fits
 
 
 def plan_of(table: Path, tmp_path: Path, **options: Any) -> Plan:
@@ -51,3 +52,9 @@ def test_of_a_gpu_no_time_is_told(demo_table: Path, tmp_path: Path) -> None:
     plan = replace(plan_of(demo_table, tmp_path, learners=("xgboost",)), device=Choice("cuda", "there is one"))
     assert plan.time_line() == "Fits: how long they take is not known before"
     assert "predicted_cpu_seconds" not in plan.to_dict()["learners"]["xgboost"]
+
+
+def test_the_fits_of_two_passes_are_those_of_both_and_of_the_models_between() -> None:
+    """Of 4 folds: 4 of 3/4 of the rows and 1 of all in each pass, which make 4 of all; between them 6 of half."""
+    once, twice = (TrainingConfig(dataset="table", n_folds=4, second_pass=given) for given in (False, True))
+    assert (whole_fits(once), whole_fits(twice)) == (4, 4 + 4 + 6 * 0.5)

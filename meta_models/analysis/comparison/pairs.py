@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from meta_models.analysis.comparison.notes import weight_notes
 from meta_models.analysis.comparison.replicates import ALL, MEAN, Figures, Key, Rows
-from meta_models.metrics import METRICS, HeavyRows, Interval, design_error, interval_of
+from meta_models.metrics import METRICS, Interval, design_error, interval_of
 from meta_models.metrics.bootstrap import FEW_FAMILIES
 from meta_models.schema import SITE_CLASSES
 
@@ -42,7 +43,7 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
     of_base = _interval(key, base) if one.value is not None else None
     of_meta = _interval(key, meta) if two.value is not None else None
     between = _difference_interval(key, base, meta, families) if paired else None
-    notes = _weight_notes({"base": base.effects(key), "meta": meta.effects(key)})
+    notes = weight_notes({"base": base.effects(key), "meta": meta.effects(key)})
     if between is not None and between.reason is not None:
         notes.append(f"no interval: {between.reason}")
     designs = {name: _design_interval(key, rows, figures) for name, figures in (("base", base), ("meta", meta))}
@@ -72,19 +73,6 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
         "rows": len(rows.labels),
         "note": "; ".join(notes),
     }
-
-
-def _weight_notes(effects: Mapping[str, Mapping[str, HeavyRows]]) -> list[str]:
-    """What a reader must know of the weights behind the figures of both scorers."""
-    found = {f"{who}, {name}": heavy for who, classes in effects.items() for name, heavy in classes.items()}
-    notes = [f"{name}: {heavy.text}" for name, heavy in found.items() if heavy.few]
-    coarse = {name: heavy.single_row for name, heavy in found.items() if heavy.coarse}
-    if coarse:
-        notes.append(
-            f"weights are large for so few sites ({'; '.join(coarse)}): one more sampled negative at the median site "
-            f"would take up to {max(coarse.values()):.3f} from the average precision, so its true value may be lower"
-        )
-    return notes
 
 
 def _bounds(prefix: str, interval: Interval | None) -> dict[str, float | None]:

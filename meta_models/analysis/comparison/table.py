@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from meta_models.analysis.comparison.notes import in_short
+
 #: Populations: the rows as they are, and the rows weighted to the positions they stand for.
 TABLE, GENOMIC = "table", "genomic"
 #: The stratum that always exists.
@@ -173,7 +175,7 @@ class Headline:
         parts += [self._figures(row, "best base model", row.stratum, rows=rows) for row in self.parted]
         parts += self.stratum_texts
         if self.row.note:
-            parts.append(f"Note: {self.row.note}.")
+            parts.append(f"Note: {in_short(self.row.note)}.")
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from meta_models.analysis.comparison.fold_metrics import shown_folds
+from meta_models.analysis.comparison.notes import in_short
 from meta_models.analysis.comparison.strata import absent_strata
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
@@ -57,6 +58,8 @@ class BaseVersusMeta(Analysis):
         csv = found.write("gene_cv_metrics.csv", folds)
         won = headline.beats and not headline.winning_combiners
         (found.tell if won else found.warn)(headline.sentence())
+        if in_short(headline.row.note) != headline.row.note:
+            found.tell(f"In numbers: {headline.row.note}.")
         _warn_of_worse(found, evaluation)
         _warn_of_rows(found, context.result)
         found.tables.append(_headline_table(evaluation, tsv))

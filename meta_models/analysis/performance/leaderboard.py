@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.result import TrainingResult
-from meta_models.standings import POPULATIONS, Difference, LeaderboardRecord, Standing
+from meta_models.standings import POPULATIONS, Difference, LeaderboardRecord, Pair, Standing
 
 #: Columns that differ between equal runs: they stand in the report, the summary and on the terminal.
 _MEASURED = ("seconds", "rows_per_second")
@@ -19,7 +20,7 @@ _CAPTION = (
     "Out of fold, the best first by {}: average precision on every position of whole genes (every, where these were "
     "scored), on the rows of the table with their weights (weighted: what to expect on all positions), and on these "
     "rows as they are (table), which flatters and may rank otherwise. Size is that of the model file, seconds are "
-    "those of training, rows per second those of prediction."
+    "those of training, rows per second those of prediction (the fastest of three passes where it reads rows)."
 )
 _WEIGHTS = "What each member counts in the combination of a fold, as the other folds say; mean of the classes."
 _PAIRS = (
@@ -90,14 +91,19 @@ def pairs_table(record: LeaderboardRecord) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def leaderboard_lines(result: TrainingResult) -> tuple[str, ...]:
-    """The standings for the summary and the terminal; nothing where there is no leaderboard."""
+def leaderboard_lines(result: TrainingResult, *, titled: bool = True) -> tuple[str, ...]:
+    """The standings for the summary and the terminal; nothing where there is no leaderboard.
+
+    Without `titled` they stand under a heading of their own, and their warnings elsewhere.
+    """
     record = result.leaderboard
     if record is None:
         return ()
-    title = f"Leaderboard (AP of donor, acceptor, mean on {_TITLES[record.population]}; mean on the table)"
+    columns = f"AP of donor, acceptor, mean on {_TITLES[record.population]}; mean on the table"
+    title = f"Leaderboard ({columns})" if titled else columns
     lines = [f"{rank}. {_line(row, record.population)}" for rank, row in enumerate(record.standings, 1)]
-    return (title, *lines, *difference_lines(record), f"Saved: {record.saved}")
+    warnings = [f"WARNING: {text}" for text in copy_warnings(record)] if titled else []
+    return (title, *lines, *difference_lines(record), *warnings, f"Saved: {record.saved}")
 
 
 def _line(row: Standing, population: str) -> str:
@@ -130,23 +136,58 @@ def difference_lines(record: LeaderboardRecord, *, measured: bool = True) -> tup
 
 def _price_lines(record: LeaderboardRecord, *, measured: bool) -> tuple[str, ...]:
     """What a student loses, and what it gains in size and speed; nothing where there is no teacher."""
-    rows = {row.name: row for row in record.standings}
     lines = []
-    for pair in (pair for pair in record.pairs if rows[pair.other].role == "teacher"):
+    for pair, student, teacher in _copies(record):
         for own, where in ((pair.difference, ""), (pair.every, ", on every position")):
             if own is not None:
                 interval = _difference(own.value, own.lower, own.upper, verdict=False)
                 lines.append(f"{pair.one} minus {pair.other}{where}: {interval}")
-        lines.append(f"{pair.one} beside {pair.other}: {_cost(rows[pair.one], rows[pair.other], measured=measured)}")
+        lines.append(f"{pair.one} beside {pair.other}: {_cost(student, teacher, measured=measured)}")
     return tuple(lines)
+
+
+def copy_warnings(record: LeaderboardRecord, *, measured: bool = True) -> tuple[str, ...]:
+    """What a student was made for and is not: smaller, faster, as good as its teacher; one sentence for each student.
+
+    With `measured` its speed, too, which differs between equal runs.
+    """
+    found = (tuple(_failings(*copy, measured=measured)) for copy in _copies(record))
+    return tuple(f"The copy {', '.join(failings)}." for failings in found if failings)
+
+
+def _failings(pair: Pair, student: Standing, teacher: Standing, *, measured: bool) -> Iterator[str]:
+    size = student.size_bytes / teacher.size_bytes if student.size_bytes and teacher.size_bytes else None
+    speed = _speed_of(student, teacher) if measured else None
+    if size is not None and size >= 1:
+        yield f"is NOT smaller than its teacher ({size:.2g} times its size)"
+    if speed is not None and speed <= 1:
+        yield f"is NOT faster than its teacher ({speed:.2g} times its speed)"
+    difference = pair.every or pair.difference
+    if difference.upper is not None and difference.upper < 0:
+        interval = _difference(difference.value, difference.lower, difference.upper, verdict=False)
+        yield f"is WORSE than its teacher ({interval})"
+
+
+def _copies(record: LeaderboardRecord) -> Iterator[tuple[Pair, Standing, Standing]]:
+    """Each pair of a student and its teacher, and their standings."""
+    rows = {row.name: row for row in record.standings}
+    for pair in record.pairs:
+        if pair.other in rows and rows[pair.other].role == "teacher":
+            yield pair, rows[pair.one], rows[pair.other]
+
+
+def _speed_of(student: Standing, teacher: Standing) -> float | None:
+    """How many times as fast the student is; None where that was not measured."""
+    own, others = student.rows_per_second, teacher.rows_per_second
+    return own / others if own and others else None
 
 
 def _cost(student: Standing, teacher: Standing, *, measured: bool) -> str:
     found = []
     if student.size_bytes and teacher.size_bytes:
         found.append(f"{student.size_bytes / teacher.size_bytes:.2g} of the size")
-    if measured and student.rows_per_second and teacher.rows_per_second:
-        found.append(f"{student.rows_per_second / teacher.rows_per_second:.2g} times as fast")
+    if measured and (speed := _speed_of(student, teacher)) is not None:
+        found.append(f"{speed:.2g} times as fast")
     return ", ".join(found) or "sizes and speeds were not measured"
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import floor, log10
 
 import polars as pl
 
+from meta_models.analysis.comparison.notes import in_short
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable, Headline, shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable, Status
 from meta_models.analysis.report.input import ReportInput
@@ -19,6 +22,8 @@ from meta_models.metrics import METRICS
 SHOWN_ROWS = 200
 #: Rows of a table on paper.
 PRINTED_ROWS = 25
+#: Decimal places of figures, and the most that small ones get; from `_LARGE` on they have one.
+_DECIMALS, _MOST_DECIMALS, _LARGE = 4, 8, 10.0
 _TEMPLATE = "report.html.j2"
 
 
@@ -85,7 +90,8 @@ def render_page(package: str, template: str, filters: Mapping[str, Callable[...,
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"page_table": page_table, **filters}
-    return environment.get_template(template).render(printed_rows=PRINTED_ROWS, **values)
+    page = environment.get_template(template).render(printed_rows=PRINTED_ROWS, **values)
+    return re.sub(r"(?<=\d) %", "\u00a0%", page)  # a number and its sign stay on one line
 
 
 def data_uri(picture: Picture) -> str:
@@ -164,7 +170,7 @@ def _card(title: str, headline: Headline, rows: str) -> Card:
         shown(row.difference, "+"),
         interval,
         f"Mean average precision of donor and acceptor, {headline.where(rows)}",
-        (*headline.combiner_texts, *_beside(headline), *([f"Note: {row.note}."] if row.note else [])),
+        (*headline.combiner_texts, *_beside(headline), *([f"Note: {in_short(row.note)}."] if row.note else [])),
     )
 
 
@@ -186,7 +192,8 @@ def page_table(table: ReportTable) -> PageTable:
     """The first rows of a table as text and sort keys."""
     frame = table.frame.head(SHOWN_ROWS)
     numeric = tuple(dtype.is_numeric() for dtype in frame.dtypes)
-    rows = tuple(tuple(_cell(value) for value in row) for row in frame.iter_rows())
+    places = [_decimals(column) if column.dtype.is_float() else 0 for column in frame.iter_columns()]
+    rows = tuple(tuple(map(_cell, row, places)) for row in frame.iter_rows())
     caption = table.caption
     if table.frame.height > SHOWN_ROWS:
         caption += f" Shown: {SHOWN_ROWS} of {table.frame.height:,} rows."
@@ -195,7 +202,21 @@ def page_table(table: ReportTable) -> PageTable:
     return PageTable(table.title, caption.strip(), tuple(frame.columns), numeric, rows)
 
 
-def _cell(value: object) -> Cell:
+def _decimals(column: pl.Series) -> int:
+    """Decimal places of all numbers of a column: none of whole numbers, one of large ones, else four and more."""
+    known = column.filter(column.is_finite()).abs()
+    if known.is_empty() or known.equals(known.round()):
+        return 0
+    top = float(known.to_numpy().max())
+    return 1 if top >= _LARGE else min(_MOST_DECIMALS, max(_DECIMALS, _DECIMALS - 1 - floor(log10(top))))
+
+
+def _number(value: float, places: int) -> str:
+    """`value` with so many decimal places; as it is where these would leave less than a digit of it."""
+    return f"{value:,.{places}f}" if value == 0 or abs(value) >= 10.0 ** (1 - places) else f"{value:.{_DECIMALS}g}"
+
+
+def _cell(value: object, places: int) -> Cell:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Cell("–")
     if isinstance(value, bool):
@@ -203,7 +224,7 @@ def _cell(value: object) -> Cell:
     if isinstance(value, int):
         return Cell(f"{value:,}", float(value))
     if isinstance(value, float):
-        return Cell(f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}", value)
+        return Cell(_number(value, places), value)
     return Cell(str(value))
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.outcome import Status
+from meta_models.analysis.performance.leaderboard import copy_warnings
 from meta_models.analysis.runner import AnalysisRun
 from meta_models.learners.registry import LEARNERS
 from meta_models.model import FittedModel
@@ -46,7 +47,7 @@ class ReportInput:
     Attributes
     ----------
     title : str
-        Of the report: what the table is called.
+        Of the report: what the run and its table are called.
     run : AnalysisRun
         Outcomes, their seconds and the evaluation.
     whole_genes : EvaluationTable or None
@@ -101,9 +102,14 @@ class ReportInput:
             lines.append("Base and meta-model were not compared: see the analyses below.")
         return tuple(lines)
 
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings of training, failed analyses and findings, without the headline, each once."""
-        texts = [note.text for note in self.result.notes if note.level == "warning"]
+    def warnings(self, *, measured: bool = False) -> tuple[str, ...]:
+        """Warnings of a copy, of training, failed analyses and findings, without the headline, each once.
+
+        With `measured` those of its speed, too, which differ between equal runs.
+        """
+        board = self.result.leaderboard
+        texts = [] if board is None else [*copy_warnings(board, measured=measured)]
+        texts += [note.text for note in self.result.notes if note.level == "warning"]
         texts += [
             f"The analysis '{outcome.title}' failed ({outcome.reason}); its artifacts are missing or incomplete."
             for outcome in self.run.failed

@@ -27,10 +27,10 @@ def render_summary(report: ReportInput) -> str:
     """The summary as plain text; what matters most stands first."""
     sections = [
         ("", [*report.verdict()]),
-        ("Warnings", [f"! {text}" for text in report.warnings()] or ["none"]),
+        ("Warnings", [f"! {text}" for text in report.warnings(measured=True)] or ["none"]),
         ("Dataset", [*report.profile]),
         ("Training", [*report.training_lines(), *(note.text for note in report.notes())]),
-        ("Leaderboard", [*leaderboard_lines(report.result)]),
+        ("Leaderboard", [*leaderboard_lines(report.result, titled=False)]),
         ("Ensemble", [*ensemble_lines(report.result), *measured_lines(report.result)]),
         ("FEATURE CONSISTENCY", [*consistency_lines(report.result)]),
         ("Plan", [*report.plan]),

@@ -55,12 +55,20 @@ def render_comparison(tables: Sequence[TableComparison], across: AcrossTables | 
         __package__,
         _TEMPLATE,
         {"data_uri": data_uri},
+        title=_title(tables),
         parts=[_part(table) for table in tables],
         across=None if across is None else _rank_table(across),
         across_lines=() if across is None else rank_lines(across),
         samples=options.bootstrap_samples,
         seed=options.seed,
     )
+
+
+def _title(tables: Sequence[TableComparison]) -> str:
+    """The runs by name; of several tables, the tables."""
+    if len(tables) > 1:
+        return f"Runs on {', '.join(table.table for table in tables)}"
+    return f"{', '.join(run.run for run in tables[0].runs)} against {tables[0].control}"
 
 
 def rank_lines(across: AcrossTables) -> tuple[str, ...]:

@@ -12,12 +12,14 @@ from scipy import sparse
 
 from meta_models.errors import InputError
 from meta_models.result import CALIBRATED, probability_columns
-from meta_models.schema import CLASS_NAMES, GENE, POSITION
+from meta_models.schema import CHROM, CLASS_NAMES, GENE, GENOMIC_POSITION, POSITION, STRAND, base_models
 
 Scores = NDArray[np.float32]
 #: Names of genes in a message.
 _SHOWN = 3
 _KEY, _PLACE = "key", "place"
+#: Base scores further apart than this are of other positions, or of another base model: tables round to four digits.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
     Raises
     ------
     InputError
-        If the runs have no gene or no row in common, or give shared rows other labels.
+        If the runs have no gene or no row in common, or give shared rows other coordinates, labels or base scores:
+        names of genes may be the same by chance.
     """
     _require_genes(tables, names)
     keyed = [_keyed(table, name) for table, name in zip(_placed(tables, names), names, strict=True)]
@@ -82,6 +85,8 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
         )
     aligned = [table[where] for table, where in zip(tables, places, strict=True)]
     labels = aligned[0]["label"].to_numpy()
+    for other, name in zip(aligned[1:], names[1:], strict=True):
+        _require_same_rows(aligned[0], other, (names[0], name))
     _require_labels(aligned, names)
     weight, reason = _weight(aligned, tables)
     families, joined = _families(aligned)
@@ -148,6 +153,39 @@ def _common_places(keyed: Sequence[pl.DataFrame]) -> list[NDArray[np.int64]]:
         joined = joined.join(table.rename({_KEY: str(number)}), on=[GENE, _PLACE], how="inner")
     joined = joined.sort("0")
     return [joined[str(number)].to_numpy() for number in range(len(keyed))]
+
+
+def _require_same_rows(one: pl.DataFrame, other: pl.DataFrame, names: tuple[str, str]) -> None:
+    """Refuse rows of one gene and place that lie elsewhere, or that a base model scored otherwise."""
+    shared = [name for name in one.columns if name in other.columns]
+    bases = [column for base in base_models(shared) for column in base.columns]
+    apart = {
+        "coordinates": [
+            _unlike(one[name], other[name]) for name in (CHROM, STRAND, GENOMIC_POSITION) if name in shared
+        ],
+        "base scores": [_far(one[name], other[name]) for name in bases],
+    }
+    counts = {what: int(np.any(found, axis=0).sum()) for what, found in apart.items() if found}
+    if any(counts.values()):
+        found = " and ".join(f"{count:,} have other {what}" for what, count in counts.items() if count)
+        raise InputError(
+            "Rows of one gene and position must be the same position in every run",
+            f"Of the {one.height:,} rows that {names[0]} and {names[1]} seem to share, {found}: they were trained on "
+            "different tables whose genes have the same names, or on scores of other base models",
+            "Compare runs of one table",
+        )
+
+
+def _unlike(one: pl.Series, other: pl.Series) -> NDArray[np.bool_]:
+    """Where two columns differ, of whatever type."""
+    return one.cast(pl.String).ne_missing(other.cast(pl.String)).to_numpy()
+
+
+def _far(one: pl.Series, other: pl.Series) -> NDArray[np.bool_]:
+    """Where two columns of scores differ by more than rounding."""
+    left, right = (series.to_numpy().astype(np.float64) for series in (one, other))
+    near: NDArray[np.bool_] = np.isclose(left, right, rtol=0, atol=_ROUNDING, equal_nan=True)
+    return ~near
 
 
 def _require_labels(aligned: Sequence[pl.DataFrame], names: Sequence[str]) -> None:

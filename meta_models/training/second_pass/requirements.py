@@ -65,6 +65,12 @@ def _other_ways(config: TrainingConfig) -> Iterator[tuple[str, str]]:
         yield f"Found {option}, and its first pass is trained without any two folds", "Leave one of them out"
 
 
+def whole_fits(config: TrainingConfig) -> float:
+    """How many fits of all rows the fits of a run come to: each leaves out the rows of a fold, or of two."""
+    folds, pairs = config.n_folds, (config.n_folds - 1) * (config.n_folds - 2) / 2
+    return 2 * folds + pairs if config.second_pass else folds
+
+
 def second_pass_cost(profile: DatasetProfile, config: TrainingConfig) -> dict[str, int]:
     """Fits of the whole run beside those of one pass, and positions times models that are scored between the two."""
     folds, classes = config.n_folds, 3 if config.learner.traits.targets == "each" else 1

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from meta_models.analysis.performance.leaderboard import (
+    copy_warnings,
     difference_lines,
     leaderboard_lines,
     standings_table,
@@ -65,6 +66,20 @@ def test_a_student_is_told_with_its_speed_but_where_equal_runs_say_the_same() ->
     said = difference_lines(record, measured=False)
     assert said[-1] == "tcn beside teacher: 0.25 of the size"
     assert said == difference_lines(unmeasured(record))
+
+
+def test_a_copy_that_is_no_smaller_faster_or_as_good_is_warned_of() -> None:
+    teacher = replace(FIRST, name="teacher", role="teacher", size_bytes=1_000_000, rows_per_second=80_000.0)
+    pair = Pair("tcn", "teacher", Difference(-0.001, -0.02, 0.01), Difference(-0.02, -0.03, -0.01))
+    record = replace(RECORD, method="", standings=(FIRST, teacher), pairs=(pair,))
+    worse = "is WORSE than its teacher (-0.0200 AP (95 % -0.0300 to -0.0100))"
+    larger = "The copy is NOT smaller than its teacher (2 times its size)"
+    slower = "is NOT faster than its teacher (0.5 times its speed)"
+    assert copy_warnings(record) == (f"{larger}, {slower}, {worse}.",)
+    assert copy_warnings(record, measured=False) == (f"{larger}, {worse}.",) == copy_warnings(unmeasured(record))
+    assert f"WARNING: {larger}" in lines(record)
+    good = replace(teacher, size_bytes=3_000_000, rows_per_second=10_000.0)
+    assert copy_warnings(replace(record, standings=(FIRST, good), pairs=(replace(pair, every=None),))) == ()
 
 
 def test_tables() -> None:

@@ -10,8 +10,9 @@ import pytest
 from browser import needs_chromium, probed
 from simulated_run import context_of, finished_run, trained, unrendered
 
-from meta_models.analysis.framework.outcome import Outcome, Status
+from meta_models.analysis.framework.outcome import Outcome, ReportTable, Status
 from meta_models.analysis.report import ArtifactCheck, ReportInput, render_report, render_summary
+from meta_models.analysis.report.html import page_table
 from meta_models.analysis.runner import AnalysisRun, run_analyses
 from meta_models.result import CALIBRATED, TrainingResult, probability_columns
 from meta_models.schema import BaseModel
@@ -217,3 +218,18 @@ def test_without_calibration_nothing_is_said_to_be_calibrated() -> None:
     assert sorted(set(table["scores"]) - set(context.scores.opponents)) == ["meta, not calibrated"]
     assert outcome.tables[0].caption == "Out of fold. Smaller is better."
     assert [note.text for note in outcome.findings] == ["The probabilities were not calibrated (calibrate is off)."]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.97, 0.84, 0.9566, 0.0], ["0.9700", "0.8400", "0.9566", "0.0000"]),
+        ([143470.0, 12.0, None], ["143,470", "12", "–"]),
+        ([50.31, 1234.5, 0.9566], ["50.3", "1,234.5", "0.9566"]),
+        ([0.00106, 0.000951], ["0.001060", "0.000951"]),
+        ([0.9, 2e-5], ["0.9000", "2e-05"]),
+    ],
+)
+def test_numbers_of_a_column_have_as_many_decimal_places(values: list[float], texts: list[str]) -> None:
+    table = page_table(ReportTable("t", pl.DataFrame({"x": values})))
+    assert [row[0].text for row in table.rows] == texts

@@ -57,11 +57,25 @@ def test_without_positions_the_place_within_the_gene_tells_the_row() -> None:
         (make_oof().with_columns(pl.col("position") + 100), "rows in common. Found none in the genes"),
         (make_oof().with_columns(label=pl.lit(0, pl.UInt8)), r"60 of 600 rows differ .* gene G000 \(donor, neither\)"),
         (pl.concat([make_oof(), make_oof().head(1)]), "two rows of one position in the run run1"),
+        (
+            make_oof().with_columns(donor_score=pl.lit(0.5, pl.Float32)),
+            "600 rows .* 600 have other base scores: .* diff",
+        ),
+        (
+            make_oof().with_columns(chrom=pl.lit("chr1")),
+            "600 rows that run0 and run1 seem to share, 300 have other coor",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(two: pl.DataFrame, words: str) -> None:
     with pytest.raises(InputError, match=words):
         shared(make_oof(), two)
+
+
+def test_another_table_of_the_same_positions_is_no_other_table() -> None:
+    """Rounded base scores and codes of another type do not make rows others; columns of one run are not compared."""
+    other = make_oof(seed=2).with_columns(pl.col("donor_score").round(3), pl.col("chrom").cast(pl.Categorical))
+    assert len(shared(make_oof(), other.with_columns(genomic_position=pl.lit(1))).labels) == 600
 
 
 def test_weights_that_are_the_same_are_kept_and_others_are_not() -> None:
