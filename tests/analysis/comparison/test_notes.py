@@ -18,8 +18,8 @@ def test_the_numbers_stand_in_the_note_and_plain_words_where_it_is_short() -> No
     assert "base acceptor: a few heavy rows decide: 1.5 effective" in note
     assert "(meta donor, meta acceptor): one more sampled negative at the median site would take up to 0.365" in note
     assert in_short(note) == (
-        "few of the rows that were drawn stand for very many positions, so this figure may be too high; only 9 families: "
-        "the interval is likely to be too narrow"
+        "few of the rows that were drawn stand for very many positions, so this figure may be too high; "
+        "only 9 families: the interval is likely to be too narrow"
     )
 
 
