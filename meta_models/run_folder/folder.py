@@ -73,7 +73,8 @@ class RunFolder:
         overwrite : bool
             Replace an earlier run. Until :meth:`clear_earlier` it stays as it was, whatever ends the block.
         resume : bool
-            Keep the units. Artifacts stay until they are rewritten; those that are not go when the run completes.
+            Keep the units. Until one of them is looked up the run stays as it was, whatever ends the block; artifacts
+            stay until they are rewritten; those that are not go when the run completes.
         extend : bool
             Add to an earlier run: its manifest goes on, and all its artifacts stay; see :meth:`supersede`.
 
@@ -140,7 +141,7 @@ class RunFolder:
         return sum(path.stat().st_size for path in files if path.is_file())
 
     def update(self, **changes: Any) -> None:
-        """Replace fields of the manifest and rewrite it; before :meth:`clear_earlier` only what is in memory.
+        """Replace fields of the manifest and rewrite it; only what is in memory while an earlier run is as it was.
 
         Raises
         ------
@@ -150,8 +151,12 @@ class RunFolder:
             If the manifest cannot be written.
         """
         self.manifest = RunManifest.model_validate({**dict(self.manifest), **changes})
-        if not self._spares_earlier:
+        if not self._earlier_stands():
             self.manifest.write(self.path)
+
+    def _earlier_stands(self) -> bool:
+        """Whether an earlier run is untouched: none of its files was replaced, none of its units looked up."""
+        return self._spares_earlier or (self.earlier is not None and not self._holds_anything())
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -262,15 +267,15 @@ class RunFolder:
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS
             )
             text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}".rstrip(": ")
-            if isinstance(error, InputError | UsageError) and not self._holds_anything():
+            if isinstance(error, InputError | UsageError) and self.earlier is None and not self._holds_anything():
                 (self.path / MANIFEST_NAME).unlink(missing_ok=True)
             else:
                 self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)
             raise
 
     def _holds_anything(self) -> bool:
-        """Whether this run, or an earlier one, has made anything but the manifest."""
-        return bool(self.earlier or self.manifest.artifacts or self.manifest.units)
+        """Whether this run has made, or taken over, anything but the manifest."""
+        return bool(self.manifest.artifacts or self.manifest.units)
 
     def _complete(self) -> None:
         self.clear_earlier()

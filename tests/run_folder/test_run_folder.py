@@ -339,6 +339,20 @@ def test_resume_keeps_units_and_replaces_artifacts_at_the_end(finished):
     assert "files verified" in found.units["fold_0"].reason
 
 
+@pytest.mark.parametrize("error", [InputError("a table", "none"), KeyboardInterrupt(), RuntimeError()])
+def test_resume_that_ends_before_a_unit_is_looked_up_leaves_the_run_as_it_was(finished, error):
+    before = (finished / "run_manifest.json").read_bytes()
+
+    def resumed():
+        with RunFolder.open(finished, resume=True) as folder, folder.phase("reading"):
+            folder.update(config={"dataset": "another"})
+            raise error
+
+    with pytest.raises(type(error)):
+        resumed()
+    assert (finished / "run_manifest.json").read_bytes() == before
+
+
 def test_resume_that_fails_still_knows_the_old_artifacts(finished):
     with pytest.raises(RuntimeError), RunFolder.open(finished, resume=True):
         raise RuntimeError
