@@ -9,6 +9,7 @@ from meta_models.metrics import HeavyRows
 _SEPARATOR = "; "
 #: What the clauses begin with, or hold, that are said in plain words.
 _COARSE, _FEW = "weights are large for so few sites", "a few heavy rows decide"
+_UNTOLD = "what the sampling of the negatives adds to the uncertainty cannot be told"
 _PLAIN = "few of the rows that were drawn stand for very many positions, so this figure may be too high"
 
 
@@ -30,7 +31,13 @@ def weight_notes(effects: Mapping[str, Mapping[str, HeavyRows]]) -> list[str]:
     return notes
 
 
+def untold(who: str, reason: str) -> str:
+    """Clause on the figure of a scorer whose error by the sampling of negatives is not known."""
+    return f"{who}-model: {_UNTOLD}, {reason}"
+
+
 def in_short(note: str) -> str:
     """`note`, clauses joined by ``"; "``, with those on weights as one in plain words."""
-    clauses = (_PLAIN if _COARSE in clause or _FEW in clause else clause for clause in note.split(_SEPARATOR))
+    of_weights = (_COARSE, _FEW, _UNTOLD)
+    clauses = (_PLAIN if any(map(clause.__contains__, of_weights)) else clause for clause in note.split(_SEPARATOR))
     return _SEPARATOR.join(dict.fromkeys(clauses))

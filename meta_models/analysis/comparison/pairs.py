@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meta_models.analysis.comparison.notes import weight_notes
+from meta_models.analysis.comparison.notes import untold, weight_notes
 from meta_models.analysis.comparison.replicates import ALL, MEAN, Figures, Key, Rows
 from meta_models.metrics import METRICS, Interval, design_error, interval_of
 from meta_models.metrics.bootstrap import FEW_FAMILIES
@@ -48,11 +48,7 @@ def _cells(key: Key, rows: Rows, base: Figures, meta: Figures) -> dict[str, Any]
         notes.append(f"no interval: {between.reason}")
     designs = {name: _design_interval(key, rows, figures) for name, figures in (("base", base), ("meta", meta))}
     known = ((name, found.reason) for name, found in designs.items() if found is not None)
-    notes += [
-        f"{name}-model: what the sampling of the negatives adds to the uncertainty cannot be told, {reason}"
-        for name, reason in known
-        if reason is not None
-    ]
+    notes += [untold(name, reason) for name, reason in known if reason is not None]
     if between is not None and between.reason is None and families < FEW_FAMILIES:
         notes.append(f"only {families} families: the interval is likely to be too narrow")
     return {

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: Ends that are round numbers but for floating point count as these.
 _SLACK = 1e-9
+#: First digits of round numbers, the roundest first.
+_DIGITS = ((1,), (1, 2, 5), tuple(range(1, 10)))
 #: Numbers from and up to which figures are written out.
 _PLAIN = (1e-3, 1e4)
 
@@ -26,7 +28,8 @@ class PlainLogFormatter(LogFormatter):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The number beside the tick at `x`, or nothing."""
-        return super().__call__(x, pos) and alike([x, *self.axis.get_view_interval()])[0]
+        ends = () if self.axis is None else self.axis.get_view_interval()
+        return super().__call__(x, pos) and alike([x, *ends])[0]
 
 
 def plain(value: float) -> str:
@@ -43,9 +46,7 @@ def alike(values: Sequence[float]) -> list[str]:
 def round_ticks(low: float, high: float, most: int = 3) -> list[float]:
     """Round numbers from `low` to `high`, both above 0, spread evenly over a logarithmic axis."""
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
-    choices = [
-        [digit * 10.0**power for power in powers for digit in digits] for digits in ((1,), (1, 2, 5), range(1, 10))
-    ]
+    choices = [[digit * 10.0**of for of in powers for digit in digits] for digits in _DIGITS]
     within = [[tick for tick in ticks if low * (1 - _SLACK) <= tick <= high * (1 + _SLACK)] for ticks in choices]
     found = next((ticks for ticks in within if len(ticks) >= 2), [low, high])
     step = ceil(len(found) / most)

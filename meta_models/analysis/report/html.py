@@ -91,7 +91,12 @@ def render_page(package: str, template: str, filters: Mapping[str, Callable[...,
     )
     environment.filters |= {"page_table": page_table, **filters}
     page = environment.get_template(template).render(printed_rows=PRINTED_ROWS, **values)
-    return re.sub(r"(?<=\d) %", "\u00a0%", page)  # a number and its sign stay on one line
+    return re.sub(r"(?<=\d) %(?: (?=[+-]\d))?", _unbroken, page)
+
+
+def _unbroken(sign: re.Match[str]) -> str:
+    """A percent sign, which stays on the line of its number and of an interval that follows it."""
+    return sign[0].replace(" ", "\u00a0")
 
 
 def data_uri(picture: Picture) -> str:

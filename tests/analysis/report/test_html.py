@@ -233,3 +233,9 @@ def test_without_calibration_nothing_is_said_to_be_calibrated() -> None:
 def test_numbers_of_a_column_have_as_many_decimal_places(values: list[float], texts: list[str]) -> None:
     table = page_table(ReportTable("t", pl.DataFrame({"x": values})))
     assert [row[0].text for row in table.rows] == texts
+
+
+def test_a_percent_sign_stays_with_its_number_and_interval(report: ReportInput) -> None:
+    page = render_report(report)
+    assert re.search("95\u00a0%\u00a0[+-]0", page)
+    assert not re.search(r"\d %", page)
