@@ -49,7 +49,7 @@ def test_genes_stand_one_after_another(folders: tuple[EarlierGenes, ...]) -> Non
 
 def test_all_genes_are_seen(folders: tuple[EarlierGenes, ...]) -> None:
     assert len(folders[0].info.genes) == 10
-    assert folders[0].seen[0].genes
+    assert len(folders[0].seen.genes) == 10
 
 
 def test_what_is_no_built_folder_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ _ENOUGH = b"\0"
 _cleaners: list[Callable[[], object]] = []
 
 
+class Interrupt(KeyboardInterrupt):
+    """Raised by SIGINT. A class of its own, for the interpreter remembers that a plain one left code that was compiled
+    from text (many libraries do this while they are imported), and ends ``python -m`` by a signal, whoever caught it.
+    """
+
+
 @contextmanager
 def at_hard_stop(clean: Callable[[], object]) -> Iterator[None]:
     """Within the block, `clean` is called before a process ends that could not end in order.
@@ -60,7 +66,7 @@ def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
         if len(received) > 1:
             os._exit(_code(number))
         gc.freeze()  # the interpreter's end then looks for no cycles, which takes it about a second
-        raise SystemExit(_code(number)) if number == signal.SIGTERM else KeyboardInterrupt
+        raise SystemExit(_code(number)) if number == signal.SIGTERM else Interrupt
 
     previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:

@@ -147,3 +147,17 @@ def test_outside_the_main_thread_nothing_is_installed():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_an_interrupt_of_code_from_text_ends_a_module_with_its_own_code(tmp_path):
+    (tmp_path / "interrupted_module.py").write_text(
+        "import os, signal, sys, time\n"
+        "from meta_models.run_folder import install_signal_handlers\n"
+        "try:\n"
+        "    with install_signal_handlers():\n"
+        "        exec('os.kill(os.getpid(), signal.SIGINT); time.sleep(60)')\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(130)\n"
+    )
+    found = subprocess.run([sys.executable, "-m", "interrupted_module"], cwd=tmp_path, check=False)
+    assert found.returncode == 130
