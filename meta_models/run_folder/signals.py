@@ -23,8 +23,10 @@ _cleaners: list[Callable[[], object]] = []
 
 
 class Interrupt(KeyboardInterrupt):
-    """Raised by SIGINT. A class of its own, for the interpreter remembers that a plain one left code that was compiled
-    from text (many libraries do this while they are imported), and ends ``python -m`` by a signal, whoever caught it.
+    """What SIGINT raises within the block.
+
+    The interpreter remembers that a plain one left code that was compiled from text, as many libraries do while they
+    are imported, and then ends ``python -m`` by a signal, whoever caught it. It leaves the block as a plain one.
     """
 
 
@@ -72,6 +74,8 @@ def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
     try:
         with _watched(interrupted(resumable=resumable)):
             yield
+    except Interrupt:
+        raise KeyboardInterrupt from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
