@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from meta_models.cli import build_parser
-from meta_models.command_options import learners_in
+from meta_models.cli.options import learners_in
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")])
