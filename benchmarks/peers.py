@@ -144,7 +144,7 @@ def autogluon(folder: Path) -> float | None:
     families = pl.read_parquet(folder / "train" / "rows.parquet", columns=["gene_family"])["gene_family"].cast(
         pl.String
     )
-    folds = [zlib.crc32(f"fold of {family}".encode()) % AUTOGLUON_FOLDS for family in families]
+    folds = [zlib.crc32(f"fold of {family}".encode()) % AUTOGLUON_FOLDS for family in families.cast(pl.String)]
     import pandas as pd
 
     table = pd.DataFrame(x, columns=list(names)).assign(label=y, weight=weights, group=folds)
