@@ -9,8 +9,8 @@ from meta_models.dataset.demo import write_demo_table
 table = write_demo_table(Path("demo_table"), n_genes=80)
 run = meta_models.train(dataset=str(table), out_dir="results/quickstart", n_estimators=60, analyses=["base-vs-meta"])
 print(run.headline.sentence())
-figures = run.evaluation.to_frame().filter(metric="average_precision", stratum="all")  # each with its interval
-print(figures["target", "meta", "base_model", "base", "difference"])
+figures = run.evaluation.to_frame().filter(metric="average_precision", stratum="all", population="genomic")
+print(figures["target", "meta", "base_model", "base", "difference", "lower", "upper"])  # over families, 95 %
 print(run.oof().head())  # one row per position, scored by a model that never saw its gene
 
 # Load the model (nothing in its file is run) and evaluate it on every position of genes that it was not trained on.

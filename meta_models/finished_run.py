@@ -13,6 +13,9 @@ from meta_models.errors import InputError, UsageError
 from meta_models.result_files import OOF_FILE, StoredResult, read_stored
 from meta_models.run_folder import MANIFEST_NAME, RunManifest, RunState, hash_file, read_artifact
 
+#: What tells the folder of another command by the configuration in its manifest.
+_HOLDERS = {"tune_share": "a search", "experiment": "an experiment"}
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -60,6 +63,11 @@ class FinishedRun:
             raise InputError(f"{path} must be as the run wrote it", "Found none, or other content", "Train again")
         return path.read_bytes()
 
+    def require_unaltered(self) -> None:
+        """See that every artifact is as the run wrote it; raises InputError with the first that is not."""
+        for name in self.manifest.artifacts:
+            self.read(name)
+
     def has(self, name: str) -> bool:
         """Whether the run wrote an artifact of that name."""
         return name in self.manifest.artifacts
@@ -81,6 +89,7 @@ def read_run(path: Path, name: str = "") -> FinishedRun:
     manifest = RunManifest.read(path) if path.is_dir() else None
     if manifest is None:
         raise UsageError(f"{path} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
+    _require_trained(path, manifest)
     if manifest.state is not RunState.COMPLETE:
         raise UsageError(
             f"The run in {path} must be complete",
@@ -88,3 +97,13 @@ def read_run(path: Path, name: str = "") -> FinishedRun:
             "Finish it with train --resume",
         )
     return FinishedRun(name or path.resolve().name, path, manifest, read_stored(path))
+
+
+def _require_trained(path: Path, manifest: RunManifest) -> None:
+    """Refuse the folder of a command that keeps its runs in folders below."""
+    kind = next((kind for key, kind in _HOLDERS.items() if key in manifest.config), None)
+    if kind is None:
+        return
+    runs = sorted(str(file.parent) for file in path.rglob(MANIFEST_NAME) if file.parent != path)
+    action = f"Name a run in it: {', '.join(runs[:3])}" if runs else "Name a run folder"
+    raise UsageError(f"{path} must be the folder of a run", f"Found that of {kind}", action)

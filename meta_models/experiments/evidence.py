@@ -68,6 +68,7 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
         If a gate failed; the package was written and says so.
     """
     require_apart([Output("--out", options.out)], {}, {"--gates": options.gates})
+    require_apart([Output("--out", options.out)], {}, {"RUN": Path(given[0])})
     run, gates = read_run(Path(given[0])), read_gates(options.gates)
     results = pass_gates(run, gates)
     atomic_write(options.out, evidence_bytes(run, results))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.comparison.compare import compared, comparison_files, lines_of
 from meta_models.experiments.comparison.outcome import TableComparison
@@ -16,7 +17,8 @@ from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
 from meta_models.finished_run import FinishedRun, read_run
 from meta_models.resources.blas import one_blas_thread
-from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
+from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, RunState, install_signal_handlers
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 VARIANTS, RECORD, COMPARISON = "experiment.tsv", "experiment.json", "comparison"
@@ -36,10 +38,13 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
     experiment = read_experiment(Path(given[0]), options.max_variants)
     for line in _plan(experiment):
         logger.info("%s", line)
-    if options.dry_run:
-        return ExitCode.DONE
+    _require_control(experiment, options.control)
     earlier = _earlier(options.out_dir)
     going_on = earlier and not options.overwrite
+    if going_on:
+        _require_same(experiment, options.out_dir)
+    if options.dry_run:
+        return ExitCode.DONE
     with (
         install_signal_handlers(),
         one_blas_thread(),
@@ -60,7 +65,7 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
 
 def _plan(experiment: Experiment) -> list[str]:
     count = len(experiment.variants)
-    merged = f" ({experiment.merged} combinations differ from them in nothing)" if experiment.merged else ""
+    merged = f" ({counted(experiment.merged, 'more combination')} the same as these)" if experiment.merged else ""
     lines = [f"Experiment {experiment.name}: {count} run{'s' if count != 1 else ''}{merged}"]
     return [*lines, *(f"  {v.name}: {', '.join(shown(v.values)) or 'nothing differs'}" for v in experiment.variants)]
 
@@ -74,6 +79,27 @@ def _earlier(path: Path) -> bool:
             "Choose another --out-dir",
         )  # fmt: skip
     return manifest is not None
+
+
+def _require_control(experiment: Experiment, control: str | None) -> None:
+    names = [variant.name.rpartition("/")[2] for variant in experiment.variants]
+    if control is not None and control not in {*names, *(variant.name for variant in experiment.variants)}:
+        raise UsageError("--control must name one of the runs", f"Found {control!r}, not among {', '.join(names)}")
+
+
+def _require_same(experiment: Experiment, folder: Path) -> None:
+    """Refuse to replace finished runs that had other options."""
+    for variant in experiment.variants:
+        path = folder / variant.name
+        earlier = RunManifest.read(path) if path.is_dir() else None
+        if earlier is None or earlier.state is not RunState.COMPLETE:
+            continue
+        if differences := TrainingConfig.from_mapping(dict(variant.options)).differences(earlier.config):
+            raise UsageError(
+                f"The finished run in {path} must have the options of the file",
+                f"Found {', '.join(differences)}",
+                "Give another --out-dir, or --overwrite to run all of them again",
+            )
 
 
 def _run_all(experiment: Experiment, folder: Path, *, overwrite: bool) -> dict[str, str]:
@@ -94,7 +120,7 @@ def _compare(
 ) -> dict[str, float | None]:
     """Compare those that finished; the mean average precision of each, by its name."""
     if len(runs) < 2 or (experiment.several_tables and len({run.name.rpartition("/")[2] for run in runs}) < 2):
-        logger.info("Nothing to compare: %d runs of %d tables", len(runs), 1 if not experiment.several_tables else 2)
+        logger.info("Nothing to compare: %s finished", counted(len(runs), "run"))
         return {}
     how = CompareConfig(
         out=folder.path / COMPARISON, across_tables=experiment.several_tables, control=options.control,

@@ -23,7 +23,7 @@ NAME, DESCRIPTION, TAGS, MATRIX = "name", "description", "tags", "matrix"
 _OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "dry_run", "plan_only")
 #: What a learner may be called by; the last is what it was called.
 _LEARNERS = ("learner", "learners", "family")
-_FOREIGN = re.compile(r"[^A-Za-z0-9.]+")
+_FOREIGN = re.compile(r"[^A-Za-z0-9.-]+")
 _LONGEST = 40
 
 
@@ -80,10 +80,14 @@ def read_experiment(path: Path, most: int) -> Experiment:
         If the file cannot be read, a key or a value is wrong, or the matrix has none or too many combinations.
     """
     values = TrainingConfig.read_yaml(path, "An experiment")
-    name, matrix = values.pop(NAME, None), values.pop(MATRIX, {})
+    name, matrix = values.pop(NAME, path.stem), values.pop(MATRIX, None)
     description, tags = values.pop(DESCRIPTION, ""), values.pop(TAGS, {})
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"The experiment in {path} must have a name", f"Found {name!r}", "Such as 'name: depth'")
+    if matrix == {}:
+        expected = "matrix must hold a list of values for each option that differs"
+        raise UsageError(expected, "Found none", "Leave it out for a single run")
+    matrix = {} if matrix is None else matrix
     if not isinstance(description, str) or not _are_tags(tags):
         raise UsageError("description must be text, and tags a mapping of names to values", f"Found {tags!r:.60}")
     for key, value in values.items():

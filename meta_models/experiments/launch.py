@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -48,10 +49,8 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
     make_folder(out_dir.parent)
     file = out_dir.parent / f"{out_dir.name}.config.json"
     atomic_write(file, json_bytes(dict(options)))
-    module = "meta_models.training.run_gene_cv_sigmoid"
-    command = [sys.executable, "-m", module, "--config", str(file), "--out-dir", str(out_dir)]
     logger.info("Training %s in %s", name, out_dir)
-    code = exit_code(command)
+    code = exit_code(["--config", str(file), "--out-dir", str(out_dir)])
     manifest = RunManifest.read(out_dir) if code in (ExitCode.DONE, ExitCode.TARGET_MISSED) else None
     if manifest is None:
         raise _failed(name, code)
@@ -92,12 +91,13 @@ def _is_of(manifest: RunManifest, options: Mapping[str, Any]) -> bool:
     return all(path.is_file() and describe_input(path).sha256 == sha256 for path, sha256 in read)
 
 
-def exit_code(command: Sequence[str]) -> int:
-    """That of `command`. Signals that arrive meanwhile are handed on to it, and end this process after it.
+def exit_code(options: Sequence[str]) -> int:
+    """That of ``train`` with `options`; signals that arrive meanwhile are handed on, and end this process after it.
 
     It has a session of its own, where those of a terminal or of a whole group do not reach it: a second one would end
-    it at once.
+    it at once. Where this process is killed, it is killed, too.
     """
+    command = [sys.executable, "-m", "meta_models.experiments.child_run", str(os.getpid()), *options]
     started: list[subprocess.Popen[bytes]] = []
     told: list[int] = []
 
@@ -136,5 +136,5 @@ def _failed(name: str, code: int) -> MetaModelsError:
     return kind(
         f"The run {name} must finish",
         f"It ended with exit code {code}",
-        "See its message above, and run again with --resume or --overwrite",
+        "See its message above, and give the command again, with --resume where it has that",
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import polars as pl
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.opening import named_tables, open_training_table
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
 from meta_models.finished_run import FinishedRun, read_run
-from meta_models.pipeline.reporting import PAGE, SUMMARY
+from meta_models.pipeline.reporting import CARD, PAGE, SUMMARY
 from meta_models.pipeline.run import run_training
 from meta_models.places import describe_input, require_inputs, table_path
 from meta_models.run_folder import (
@@ -43,20 +44,23 @@ def reproduce_run(given: list[str], options: ReproduceConfig) -> ExitCode:
     Raises
     ------
     UsageError
-        If the folder holds no finished run of this version, or ``--out-dir`` is not empty.
+        If the folder holds no finished run of this version, or ``--out-dir`` is not empty, or lies in it.
     InputError
-        If a table is not what the run was trained on.
+        If a table is not what the run was trained on, or a file of the run not what it wrote.
     TargetMissed
         If a file that should be the same is another one, or the run misses its targets again.
     """
     run = read_run(Path(given[0]))
     config = _config(run, options)
+    require_apart([Output("--out-dir", options.out_dir, folder=True)], named_tables(config), {"RUN": run.path})
+    run.require_unaltered()
     _require_inputs(run, config)
     for line in differences_from(run.manifest.environment, options.threads):
         logger.warning("%s", line)
     missed = _train(config)
     again = read_run(options.out_dir)
-    frame = compare_artifacts(run.manifest.artifacts, again.manifest.artifacts)
+    renamed = table_path(config.dataset).name != table_path(run.config["dataset"]).name
+    frame = compare_artifacts(run.manifest.artifacts, again.manifest.artifacts, {CARD} if renamed else frozenset())
     with RunFolder.open(options.out_dir, extend=True) as folder:
         folder.write_text(OUTCOME, frame.write_csv(separator="\t"))
     _judge(frame)
@@ -65,12 +69,20 @@ def reproduce_run(given: list[str], options: ReproduceConfig) -> ExitCode:
     return ExitCode.DONE
 
 
-def compare_artifacts(first: Mapping[str, ArtifactRecord], again: Mapping[str, ArtifactRecord]) -> pl.DataFrame:
-    """One row per file of either run, sorted: ``file``, ``status``, ``sha256``, ``sha256_again``."""
+def compare_artifacts(
+    first: Mapping[str, ArtifactRecord], again: Mapping[str, ArtifactRecord], varying: Set[str] = frozenset()
+) -> pl.DataFrame:
+    """One row per file of either run, sorted: ``file``, ``status``, ``sha256``, ``sha256_again``.
+
+    Parameters
+    ----------
+    varying : set of str
+        Files that differ as expected, beside those of `VARYING`: the card, where the table has another name.
+    """
     rows = []
     for name in sorted({*first, *again} - {OUTCOME}):
         one, two = (records[name].sha256 if name in records else None for records in (first, again))
-        rows.append((name, _status(name, one, two), one, two))
+        rows.append((name, _status(name, one, two, VARYING | varying), one, two))
     return pl.DataFrame(rows, schema=_COLUMNS, orient="row")
 
 
@@ -121,10 +133,10 @@ def _require_inputs(run: FinishedRun, config: TrainingConfig) -> None:
                 raise InputError(f"{path} ({flag}) must be as the run read it", "Found other content", "Restore it")
 
 
-def _status(name: str, one: str | None, two: str | None) -> str:
+def _status(name: str, one: str | None, two: str | None, varying: Set[str]) -> str:
     if one == two:
         return EQUAL
-    if name in VARYING:
+    if name in varying:
         return VARIES
     return ADDED if one is None else MISSING if two is None else DIFFERENT
 

@@ -14,6 +14,7 @@ from meta_models.model.inputs import resolve_columns
 from meta_models.pipeline.starts import Beginnings
 from meta_models.result import Note
 from meta_models.schema import GENE
+from meta_models.training.fitting.folds import require_enough_groups
 from meta_models.training.mining.pool import require_features
 from meta_models.training.several.contestants import require_groups
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings) -> tuple[Note, ...]:
     """See that ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some, and all variants are there.
+
+    And that there are as many groups of genes as folds.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
         If it is not so.
     """
     require_groups(config, tables.dataset)
+    require_enough_groups(tables.positions, config)
     beginnings.require_same_inputs(tables, config)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]

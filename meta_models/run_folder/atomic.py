@@ -21,6 +21,8 @@ from meta_models.run_folder.signals import at_hard_stop
 
 logger = logging.getLogger(__name__)
 
+#: The lock of a folder that a run, or units of it, are at work in.
+LOCK_NAME = ".lock"
 _TEMPORARY = re.compile(r"\.tmp-\d+-[0-9a-f]{8}-.+", re.DOTALL)
 
 #: Errors of a full, read-only or limited file system: they are about writing, whatever file they name.
@@ -141,13 +143,14 @@ def require_space(path: Path, need: int) -> None:
 def remove_temporaries(folder: Path) -> list[Path]:
     """Remove what dead writers left anywhere below `folder`; only names of :func:`temporary_for` are touched.
 
-    Call it while no writer is alive: with the folder's lock held. What it removes is for the caller to tell: at a hard
+    Call it while no writer is alive: with the folder's lock held. A folder below that has a lock of its own is left to
+    those who take that. What it removes is for the caller to tell: at a hard
     stop the lock of logging may be with a thread that never gives it back.
     """
     found = []
     for here, folders, files in os.walk(folder):
         names = [name for name in (*folders, *files) if is_temporary(name)]
-        folders[:] = [name for name in folders if name not in names]
+        folders[:] = [name for name in folders if name not in names and not (Path(here) / name / LOCK_NAME).exists()]
         found += [Path(here) / name for name in names]
     for path in found:
         _remove(path)
@@ -183,12 +186,16 @@ def write_error(error: OSError | PolarsError, path: Path, need: int | None = Non
     """The error that tells a user why `path` was not written, how much was needed and how much is free."""
     number = _errno(error)
     reason = os.strerror(number) if number else str(error)
+    if number == errno.ENOENT and not path.parent.exists():
+        return WriteError(
+            f"The file {path} must be writable", "Found no such folder", "Make it, or choose another place"
+        )
     size = f"; at least {need:,} bytes are needed" if need else ""
     try:
         size += f", {free_disk(path):,} bytes are free" if need or number in _FULL else ""
     except OSError:
         logger.debug("The free space at %s cannot be read", path)
-    action = "Free space there or choose another --out-dir" if number in _STORAGE_ERRORS else "Choose another --out-dir"
+    action = "Free space there or choose another place" if number in _STORAGE_ERRORS else "Choose another place"
     return WriteError(f"The file {path} must be writable", f"Found: {reason}{size}", action)
 
 

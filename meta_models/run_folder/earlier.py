@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from meta_models.errors import UsageError
-from meta_models.run_folder.atomic import is_temporary, write_error
-from meta_models.run_folder.lock import HOLDER_NAME, LOCK_NAME
+from meta_models.run_folder.atomic import LOCK_NAME, is_temporary, write_error
+from meta_models.run_folder.lock import HOLDER_NAME
 from meta_models.run_folder.manifest import MANIFEST_NAME, RunManifest, RunState
 
 

@@ -13,13 +13,14 @@ from typing import Any, Self
 from meta_models.errors import ExitCode, InputError, MetaModelsError, TimeUp, UsageError, WriteError
 from meta_models.local_paths import printable
 from meta_models.run_folder.atomic import (
+    LOCK_NAME,
     atomic_path,
     remove_temporaries,
     sha256_of,
     write_error,
 )
 from meta_models.run_folder.earlier import continued, earlier_run, make_folder, prune, remove_empty, started
-from meta_models.run_folder.lock import LOCK_NAME, FolderLock
+from meta_models.run_folder.lock import FolderLock
 from meta_models.run_folder.manifest import MANIFEST_NAME, ArtifactRecord, RunManifest, RunState, UnitRecord, now
 from meta_models.run_folder.scratch import scratch_folder
 from meta_models.run_folder.signals import at_hard_stop

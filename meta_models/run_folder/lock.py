@@ -15,11 +15,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from meta_models.errors import UsageError
-from meta_models.run_folder.atomic import write_error
+from meta_models.run_folder.atomic import LOCK_NAME, write_error
 
 logger = logging.getLogger(__name__)
 
-LOCK_NAME = ".lock"
 HOLDER_NAME = ".lock-holder.json"
 
 

@@ -31,7 +31,7 @@ from meta_models.search.proposals import require_optuna
 from meta_models.search.report import PAGE, TRIALS, save_search
 from meta_models.search.space import LearnerSpace, read_space
 from meta_models.search.study import Budget, Scorer, search
-from meta_models.search.trials import Trial, trial_table, winner_of
+from meta_models.search.trials import Trial, start_of, trial_table, winner_of
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
@@ -69,6 +69,7 @@ def run_tune(config: TuneConfig) -> ExitCode:
         folder.scratch("input") as work_dir,
         PeakSampler(budget.bytes, on_hard_stop=folder.fail),
     ):
+        _require_same(config, folder)
         with farm_of(config, folder, budget) as farm:
             outcome = _searched(config, spaces, folder, work_dir, budget, farm)
         release_memory()
@@ -78,6 +79,22 @@ def run_tune(config: TuneConfig) -> ExitCode:
             _train_winner(outcome, folder)
     logger.info("Report: %s", config.out_dir / PAGE)
     return ExitCode.DONE
+
+
+def _require_same(config: TuneConfig, folder: RunFolder) -> None:
+    """Refuse to go on with a search that was another one: what it had found would be lost, and the figure chosen."""
+    earlier = folder.earlier
+    if not config.resume or earlier is None:
+        return
+    trials = earlier.config.get("trials", 0)
+    same = config.model_copy(update={"trials": max(config.trials, trials)})
+    differences = same.differences({**earlier.config, "trials": same.trials})
+    differences += (f"--trials {config.trials} (was {trials})",) if config.trials < trials else ()
+    if differences:
+        raise UsageError(
+            "--resume goes on with the same search, with as many trials or more", f"Found {', '.join(differences)}",
+            "Give another --out-dir, or --overwrite to search anew",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ def _searched(
         raise UnitsFailed("A trial must be fitted", f"All failed, the first: {trials[0].reason}", "Correct that")
     chosen = {
         name: (trial.learner, spaces[trial.learner].section(trial.values))
-        for name, trial in ((DEFAULT, trials[0]), (WINNER, winner))
+        for name, trial in ((DEFAULT, start_of(trials, len(spaces))), (WINNER, winner))
     }
     with folder.phase("families kept out"):
         kept_out = judge(ready.split, ready.task, chosen, folder)

@@ -8,11 +8,18 @@ from dataclasses import asdict, dataclass
 from meta_models.analysis.comparison.table import shown
 from meta_models.experiments.comparison.differences import better
 from meta_models.learners.seam import LearnerConfig
+from meta_models.metrics.bootstrap import FEW_FAMILIES
 from meta_models.search.chance import Chance
 from meta_models.search.kept_out import KeptOut
 from meta_models.search.options import TuneConfig
 from meta_models.search.space import LearnerSpace
-from meta_models.search.trials import Trial, counts
+from meta_models.search.trials import Trial, counts, start_of
+from meta_models.wording import counted
+
+_SCALES = (
+    "Trials are compared by scores that are not calibrated; the figures on the families kept out are of calibrated "
+    "ones, as those of any run: the two need not be near one another."
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ class SearchOutcome:
 
     @property
     def default(self) -> Trial:
-        """The options that the search started from, those given and else the defaults, of the first learner."""
-        return self.trials[0]
+        """What the search started from: the best of its learners with the options given and else the defaults."""
+        return start_of(self.trials, len(self.spaces))
 
     @property
     def section(self) -> LearnerConfig:
@@ -55,7 +62,10 @@ class SearchOutcome:
 
     def lines(self) -> tuple[str, ...]:
         """What the search found, the most important first."""
-        return (self.verdict(), self._kept_out(), *self._chance(), self._base(), self._own(), self._counts())
+        return (
+            self.verdict(), self._kept_out(), *self._few(), *self._chance(), self._base(), self._own(), _SCALES,
+            self._counts(),
+        )  # fmt: skip
 
     def verdict(self) -> str:
         """One sentence."""
@@ -114,6 +124,11 @@ class SearchOutcome:
             f"{start}: mean average precision {main.b:.4f}{bounds}, the {self.default.learner} it started from "
             f"{main.a:.4f}, difference {main.difference:+.4f} ({between})."
         )
+
+    def _few(self) -> Iterator[str]:
+        families = self.kept_out.families
+        if families < FEW_FAMILIES:
+            yield f"Only {counted(families, 'family', 'families')} kept out: the intervals are likely to be too narrow."
 
     def _chance(self) -> Iterator[str]:
         kept = self.kept_out

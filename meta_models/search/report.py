@@ -142,7 +142,7 @@ def _page(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]], pic
 
 
 def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
-    kept, main = outcome.kept_out, outcome.kept_out.headline
+    kept, main, start = outcome.kept_out, outcome.kept_out.headline, outcome.default
     interval = f"no interval: {main.reason}"
     if main.lower is not None and main.upper is not None:
         interval = f"95 % {main.lower:+.4f} to {main.upper:+.4f}, {main.families:,} families"
@@ -158,7 +158,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
         f"In the search, over {outcome.config.n_folds} folds: flattering, for it chose the winner",
         "unknown",
         f"Best of {len(outcome.trials)} trials",
-        (Figure(shown(outcome.winner.value), "winner"), Figure(shown(outcome.default.value), "start, trial 0")),
+        (Figure(shown(outcome.winner.value), "winner"), Figure(shown(start.value), f"start, trial {start.number}")),
         (f"{outcome.genes:,} genes", _chance_line(outcome.chance)),
     )  # fmt: skip
     title = "On the families kept out of the search: the figure to believe"
@@ -175,8 +175,8 @@ def _chosen_table(outcome: SearchOutcome) -> ReportTable:
         (name, str(value), str(getattr(start, name)), name in outcome.winner.values)
         for name, value in section.model_dump(mode="json").items()
     ]
-    schema = {"option": pl.String, "chosen": pl.String, "start": pl.String, "searched": pl.Boolean}
-    caption = f"Of {outcome.winner.learner}; start: the options that were given, the defaults of all others."
+    schema = {"option": pl.String, "chosen": pl.String, "without a search": pl.String, "searched": pl.Boolean}
+    caption = f"Of {outcome.winner.learner}; without a search: as given, and the default where it was not given."
     return ReportTable("Chosen options", pl.DataFrame(rows, schema=schema, orient="row"), caption, CHOSEN)
 
 
@@ -192,7 +192,8 @@ def _comparison_table(outcome: SearchOutcome) -> ReportTable:
         "population", "metric", "target", "start", "winner", "difference", "lower", "upper", "families", "reason"
     )
     caption = (
-        "Winner and start (the options given, the defaults of all others), trained on the genes of the search. "
+        "Winner and start (the best learner with the options given, the defaults of all others), trained on the genes "
+        "of the search. "
         f"Against base models: {EVALUATION}.tsv."
     )
     return ReportTable("On the families kept out", chosen, caption, COMPARISON)

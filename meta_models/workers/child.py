@@ -21,13 +21,20 @@ MEMORY_EXPECTED, MEMORY_ADVICE = (
 )
 
 
-def die_with(parent: int) -> None:
-    """End this process when `parent` ends, however it does, and leave interrupts to it."""
+def die_with(parent: int, *, interrupts: bool = False) -> None:
+    """End this process when `parent` ends, however it does.
+
+    Parameters
+    ----------
+    interrupts : bool
+        Whether it heeds interrupts; they are left to the parent otherwise.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(ExitCode.UNITS_FAILED)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not interrupts:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def answer(connection: Connection, name: object, work: Callable[[Any], Any], argument: Any) -> None:

@@ -17,8 +17,8 @@ from meta_models.run_folder import RunManifest
 QUICK = "n_folds: 2\nxgboost: {n_estimators: 3}\nbootstrap_samples: 5\nanalyses: [features]\nscreening_min_genes: 5\n"
 
 
-def in_this_process(command: list[str]) -> int:
-    return main(["train", *command[3:]])
+def in_this_process(options: list[str]) -> int:
+    return main(["train", *options])
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,33 @@ def test_a_variant_that_fails_does_not_cost_the_others(
     assert found["state"].to_list() == ["complete", "failed", "complete"]
     assert "Every variant must finish. Failed: n_folds-40" in capsys.readouterr().err
     assert (tmp_path / "out" / "comparison" / "comparison.html").is_file()
+
+
+def test_finished_runs_are_not_replaced_by_others(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"dataset: {table}\n{QUICK}matrix: {{xgboost.max_depth: [2, 3]}}\n"
+    assert experiment(tmp_path, text) == 0
+    assert json.loads((tmp_path / "out" / "experiment.json").read_text())["name"] == "experiment"
+    before = started(tmp_path / "out")
+    other = text.replace("n_folds: 2", "n_folds: 3")
+    for more in ([], ["--dry-run"]):
+        assert experiment(tmp_path, other, *more) == 2
+        assert "Found --n-folds 3 (was 2). Give another --out-dir, or --overwrite" in capsys.readouterr().err
+    assert started(tmp_path / "out") == before
+
+
+def test_a_control_that_is_none_is_found_before_anything_starts(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"dataset: {table}\n{QUICK}matrix: {{xgboost.learning_rate: [1.0e-2, 0.2]}}\n"
+    assert experiment(tmp_path, text, "--control", "nope") == 2
+    assert "learning_rate-0.01, learning_rate-0.2" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert experiment(tmp_path, text.replace("[1.0e-2, 0.2]", "[1.0e-5]"), "--dry-run") == 0
+    assert "  learning_rate-1e-05: xgboost.learning_rate 1e-05" in capsys.readouterr().out
+    assert experiment(tmp_path, f"dataset: {table}\n{QUICK}matrix: {{}}\n", "--dry-run") == 2
+    assert "Leave it out for a single run" in capsys.readouterr().err
 
 
 def test_several_tables_are_compared_across(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_file_without_a_matrix_is_one_run(tmp_path: Path) -> None:
         (SHARED + "matrix: {learner: [xgboost, xgbost]}", r"this one is not: learner xgbost.*Perhaps 'xgboost'"),
         (SHARED + "matrix: {xgboost.max_depth: [4, 99]}", r"this one is not: xgboost.max_depth 99.*less than or equal"),
         (SHARED + "matrix: {n_folds: [5, 1]}", "this one is not: n_folds 1"),
-        ("dataset: table", "must have a name"),
+        ("name: 3\ndataset: table", "must have a name"),
         ("name: a\nmatrix: {seed: [1, 2]}", "--dataset must name the table"),
         ("name: a\ndataset: table\ndescription: [1]", "description must be text"),
         ("name: a\ntags: [b]", "tags a mapping"),

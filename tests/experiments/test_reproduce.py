@@ -58,6 +58,21 @@ def test_a_run_that_comes_out_otherwise_ends_with_5_and_names_the_files(
     assert statuses(tmp_path / "again")["model_multiclass.pkl"] == "different"
 
 
+def test_a_table_that_was_moved_under_another_name(run_dir: Path, table: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(table, tmp_path / "moved")
+    assert main(["reproduce", str(run_dir), "--out-dir", str(tmp_path / "again"), "--dataset", str(moved)]) == 0
+    assert statuses(tmp_path / "again")["model_card.md"] == "different as expected"
+
+
+def test_a_run_that_was_altered_is_refused(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = shutil.copytree(run_dir, tmp_path / "run")
+    with (run / "leakage_screening.csv").open("a") as file:
+        file.write("one more line\n")
+    assert main(["reproduce", str(run), "--out-dir", str(tmp_path / "again")]) == 3
+    assert "leakage_screening.csv must be as the run wrote it" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
+
+
 def test_another_table_is_refused_before_anything_is_trained(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +85,9 @@ def test_another_table_is_refused_before_anything_is_trained(
 
 def test_a_folder_in_use_is_refused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", str(run_dir), "--out-dir", str(run_dir)]) == 2
-    assert "must be empty or absent" in capsys.readouterr().err
+    assert "must lie apart from what is read" in capsys.readouterr().err
+    assert main(["reproduce", str(run_dir), "--out-dir", str(run_dir / "again")]) == 2
+    assert "must lie apart from what is read" in capsys.readouterr().err
 
 
 def test_files_are_compared_by_their_hashes() -> None:

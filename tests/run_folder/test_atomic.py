@@ -146,7 +146,7 @@ def test_errors_that_are_not_about_writing_pass(tmp_path):
 
 
 def test_folder_that_is_gone(tmp_path):
-    with pytest.raises(WriteError, match="No such file"):
+    with pytest.raises(WriteError, match="Found no such folder"):
         atomic_write(tmp_path / "gone" / "a", b"")
 
 
@@ -165,6 +165,15 @@ def test_require_space(tmp_path):
     require_space(tmp_path, 1)
     with pytest.raises(WriteError, match="needs 1,000,000,000,000,000,000 bytes"):
         require_space(tmp_path / "later", 10**18)
+
+
+def test_temporaries_below_another_lock_are_left(tmp_path):
+    for folder in ("mine", "theirs"):
+        (tmp_path / folder).mkdir()
+        temporary_for(tmp_path / folder / "file").write_text("")
+    (tmp_path / "theirs" / ".lock").write_text("")
+    assert [path.parent.name for path in remove_temporaries(tmp_path)] == ["mine"]
+    assert len(list((tmp_path / "theirs").glob(".tmp-*"))) == 1
 
 
 def test_only_our_temporaries_are_removed(tmp_path):

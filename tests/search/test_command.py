@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,8 +31,8 @@ QUICK = ["--n-folds", "3", "--xgboost.n-estimators", "8", "--bootstrap-samples",
          "--screening-min-genes", "5", "--analyses", "base-vs-meta"]  # fmt: skip
 
 
-def in_this_process(command: list[str]) -> int:
-    return main(["train", *command[3:]])
+def in_this_process(options: list[str]) -> int:
+    return main(["train", *options])
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +130,23 @@ def test_the_same_search_gives_the_same_files_also_where_it_goes_on_with_more_tr
     assert tune(table, tmp_path / "out", *both, "--trials", 8) == 2  # a folder that is not empty
     assert tune(table, tmp_path / "out", *both, "--trials", 8, "--resume") == 0
     assert hashes(tmp_path / "out") == {k: v for k, v in hashes(searched).items() if k != "winner.config.json"}
+
+
+def test_a_search_goes_on_with_its_own_options_alone(
+    searched: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else one could draw seeds until the figure is good, and lose what was found before."""
+    out = shutil.copytree(searched, tmp_path / "out")
+    before = hashes(out)
+    both = ["--learner", "xgboost", "logistic", "--resume"]
+    assert tune(table, out, *both, "--trials", 8, "--seed", 5) == 2
+    assert "Found --seed 5 (was 0). Give another --out-dir, or --overwrite" in capsys.readouterr().err
+    assert tune(table, out, *both, "--trials", 3) == 2
+    assert "Found --trials 3 (was 8)" in capsys.readouterr().err
+    assert hashes(out) == before
+    manifest = RunManifest.read(out)
+    assert manifest is not None
+    assert manifest.state is RunState.COMPLETE
 
 
 def test_a_search_that_is_killed_goes_on_to_the_same_trials(searched: Path, table: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from meta_models.search.trials import Trial, TrialState, counts, gives_up, trial_table, winner_of
+from meta_models.search.trials import Trial, TrialState, counts, gives_up, start_of, trial_table, winner_of
 
 COMPLETE, PRUNED, FAILED = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED
 
@@ -35,6 +35,13 @@ def test_the_best_complete_trial_wins_and_the_first_of_equals() -> None:
     assert winner_of(trials) is trials[0]
     assert winner_of([trial(0, state=FAILED)]) is None
     assert counts(trials) == "4 trials: 3 complete, 1 pruned, 0 failed"
+
+
+def test_a_search_starts_from_the_best_learner_whatever_their_order() -> None:
+    good, bad = trial(0, 0.9, 0.8), trial(1, 0.7, 0.6)
+    assert start_of([good, bad, trial(2, 0.95, 0.95)], 2) == good
+    assert start_of([bad, good, trial(2, 0.95, 0.95)], 2) == good
+    assert start_of([trial(0, state=FAILED), bad], 1).state is FAILED
 
 
 def test_the_table_has_a_row_a_trial_and_a_column_an_option() -> None:

@@ -188,7 +188,12 @@ def _notes_on_runs(runs: Sequence[FinishedRun]) -> list[str]:
         for library, version in run.manifest.versions.items():
             versions.setdefault(library, set()).add(version)
     other = [f"{library} {', '.join(sorted(found))}" for library, found in sorted(versions.items()) if len(found) > 1]
-    return [f"The runs were made with other versions: {'; '.join(other)}."] if other else []
+    told = [f"The runs were made with other versions: {'; '.join(other)}."] if other else []
+    chosen = [run.name for run in runs if run.config.get("chosen_by")]
+    return [
+        *told,
+        *(f"{name} has options that a search chose on genes of this table: its figures flatter it." for name in chosen),
+    ]
 
 
 def _table_name(run: FinishedRun) -> str:

@@ -65,6 +65,21 @@ def make_folds(positions: Positions, config: TrainingConfig) -> Folds:
     return split_groups(positions.labels, groups, config, genes=positions.codes(GENE), unit=unit)
 
 
+def require_enough_groups(positions: Positions, config: TrainingConfig) -> None:
+    """InputError where there are fewer groups than folds; it costs nothing, and is known before anything is made."""
+    _require_enough(*held_together(positions, config), config)
+
+
+def _require_enough(groups: NDArray[np.int64], unit: str, config: TrainingConfig) -> None:
+    n_groups = len(np.unique(groups))
+    if n_groups < config.n_folds:
+        raise InputError(
+            f"--n-folds {config.n_folds} needs at least {config.n_folds} {unit}",
+            f"Found {n_groups}",
+            "Give a larger table or fewer folds",
+        )
+
+
 def split_groups(
     labels: NDArray[np.integer],
     groups: NDArray[np.int64],
@@ -92,13 +107,7 @@ def split_groups(
     InputError
         If there are fewer groups than folds, or a class is absent, altogether or without a fold.
     """
-    n_groups = len(np.unique(groups))
-    if n_groups < config.n_folds:
-        raise InputError(
-            f"--n-folds {config.n_folds} needs at least {config.n_folds} {unit}",
-            f"Found {n_groups}",
-            "Give a larger table or fewer folds",
-        )
+    _require_enough(groups, unit, config)
     require_classes(labels, labels, classes, "the table")
     of_row = np.empty(len(labels), np.int16)
     for fold, (_, held_out) in enumerate(_stratified(config.n_folds, labels, groups, config.seed)):

@@ -29,8 +29,8 @@ FIGURES = ("wall_seconds", "training_seconds", "training_seconds_per_100k_rows",
 TRAIN = {"n_estimators": 3, "n_folds": 2, "max_genes_per_batch": 8, "bootstrap_samples": 5, "analyses": ("features",)}
 
 
-def in_this_process(command: list[str]) -> int:
-    return main(["train", *command[3:]])
+def in_this_process(options: list[str]) -> int:
+    return main(["train", *options])
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def test_a_finished_comparison_is_not_begun_again(
     compared: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare-strategies", "--dataset", str(table), "--out-dir", str(compared)]) == 2
-    assert "--resume or --overwrite" in capsys.readouterr().err
+    assert "Use --resume to go on with an earlier run, --overwrite to start it again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "whom", "code"), [(signal.SIGTERM, os.kill, 143), (signal.SIGINT, os.killpg, 130)])
