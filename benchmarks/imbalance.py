@@ -37,6 +37,7 @@ FORMS = {
     "class-weights 1 30 30": ["--class-weights", "1", "30", "30"],
     "thin-negatives .3": ["--thin-negatives", ".3"],
     "second-stage .2": ["--second-stage", ".2"],
+    "focal loss": ["--loss", "focal"],
     "lightgbm": ["--learners", "lightgbm"],
     "lightgbm, focal loss": ["--learners", "lightgbm", "--lightgbm.loss", "focal"],
 }
