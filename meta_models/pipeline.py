@@ -67,6 +67,7 @@ from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
 from meta_models.training.several.learners import require_units
+from meta_models.training.stages.requirements import require_stages
 from meta_models.training_phase import planned, trained
 from meta_models.wording import counted
 from meta_models.workers import HERE, Farm
@@ -89,6 +90,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
         logger.info("%s", chosen)
     require_learnable(config)
     require_possible(config)
+    require_stages(config)
     if config.targets is not None:
         read_targets(config.targets)
     if config.teacher is not None:
@@ -135,7 +137,7 @@ def _require_apart(config: TrainingConfig) -> None:
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
     named = {f"--init-from {path}": path for path in config.init_from}
     named |= {f"--pretrain {path}": path for path in config.pretrain}
-    others = {"--targets": config.targets, "--teacher": config.teacher, **named}
+    others = {"--targets": config.targets, "--teacher": config.teacher, "--stages": config.stages, **named}
     require_apart(outputs, named_tables(config), others)
 
 
@@ -310,6 +312,7 @@ def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: Tra
     named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
+        "stages": [] if config.stages is None else [config.stages],
         **beginnings.files,
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
