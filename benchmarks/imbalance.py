@@ -1,6 +1,7 @@
 """What the ways of meeting rare classes do: every position out of fold, with calibration on the rows as they are.
 
-    python benchmarks/imbalance.py --built BUILT [--forms sampling balanced] [--tsv RESULTS.tsv] [--runs DIR] [-- OPTIONS OF TRAIN]
+    python benchmarks/imbalance.py --built BUILT [--forms sampling balanced] [--tsv RESULTS.tsv] [--runs DIR]
+        [-- OPTIONS OF TRAIN]
     python benchmarks/imbalance.py --summary RESULTS.tsv [RESULTS.tsv ...]
 
 BUILT is a folder of ``meta-models build``. Each form is a run of ``meta-models train`` with the same folds, seed and

@@ -14,10 +14,11 @@ from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
 from meta_models.schema import GENE
+from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.pairs import pair_obstacles
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.stages.file import Stage, read_stages
-from meta_models.training.stages.rows import StageRows, stage_rows
+from meta_models.training.stages.rows import StageRows, require_classes, stage_rows
 
 
 def require_stages(config: TrainingConfig) -> None:
@@ -58,18 +59,24 @@ def check_stages(config: TrainingConfig, dataset: Dataset, positions: Positions)
     UsageError
         If a column is not in the table, or differs within a gene where a learner is trained on whole genes.
     InputError
-        If a stage has no rows.
+        If a stage has no rows, or none of some class.
     """
     stages = () if config.stages is None else stage_rows(read_stages(config.stages), dataset)
-    if config.reads_genes:
-        for number, stage in enumerate(stages, 1):
+    for number, stage in enumerate(stages, 1):
+        require_classes(positions.labels, stage.stratum, stage, number, "the table")
+        if config.reads_genes:
             _require_whole(number, stage, positions)
     return stages
 
 
-def planned_stages(task: TrainingTask) -> tuple[StageRows, ...]:
-    """Those of a task; see `check_stages`."""
-    return check_stages(task.config, task.dataset, task.positions)
+def planned_stages(task: TrainingTask, folds: Folds) -> tuple[StageRows, ...]:
+    """Those of a task, see `check_stages`; each has rows of every class outside of each fold, as its columns say."""
+    stages = check_stages(task.config, task.dataset, task.positions)
+    for fold in range(folds.n_folds):
+        for number, stage in enumerate(stages, 1):
+            outside = stage.stratum & ~folds.held_out(fold)
+            require_classes(task.positions.labels, outside, stage, number, f"fold {fold}")
+    return stages
 
 
 def _require_whole(number: int, stage: StageRows, positions: Positions) -> None:

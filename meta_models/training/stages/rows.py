@@ -14,7 +14,7 @@ from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError, UsageError
 from meta_models.model.calibrators import normalise
-from meta_models.schema import SpliceClass
+from meta_models.schema import CLASSES, SpliceClass
 from meta_models.training.stages.file import Plain, Span, Stage
 
 Bools = NDArray[np.bool_]
@@ -92,6 +92,18 @@ def stage_rows(stages: Sequence[Stage], dataset: Dataset) -> tuple[StageRows, ..
         _require_column(name, dataset)
     columns = _columns(names, dataset)
     return tuple(StageRows(stage, _stratum(number, stage, columns, dataset)) for number, stage in enumerate(stages, 1))
+
+
+def require_classes(labels: NDArray[np.integer], rows: Bools, stage: StageRows, number: int, whose: str) -> None:
+    """Raise InputError where the `rows` (n_rows,) of a stage lack a class, and no others are trained on beside them."""
+    counts = np.bincount(labels[rows], minlength=len(CLASSES))
+    if rows.any() and (counts.min() > 0 or stage.stage.others):
+        return
+    raise InputError(
+        f"--stages: stage {number} needs rows of every class to train on",
+        f"Of {whose} it has {', '.join(f'{count:,} {c.label}' for c, count in zip(CLASSES, counts, strict=True))}",
+        "Take more rows, or keep the others with a lower weight (others: 0.25)",
+    )
 
 
 def _require_column(name: str, dataset: Dataset) -> None:

@@ -14,10 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meta_models.dataset.positions import codes
-from meta_models.errors import InputError
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.learners.seam.start import Start
 from meta_models.metrics import Gain, SiteResamples
@@ -29,7 +27,7 @@ from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.pairs import FitJobs, Pair, fit_pairs
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.stages.rows import Bools, FirstScores, Floats, StageRows
+from meta_models.training.stages.rows import Bools, FirstScores, Floats, StageRows, require_classes
 from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
@@ -106,7 +104,8 @@ def _rows_of(
             said = FirstScores.of(scores, task.positions.labels)
         for number, stage in enumerate(stages):
             rows[number][job.fold] = stage.chosen(job.train, said)
-            require_classes(task.positions.labels, rows[number][job.fold], stage, number + 1, job)
+            whose = "the final model" if job.fold == FINAL else f"fold {job.fold}"
+            require_classes(task.positions.labels, rows[number][job.fold], stage, number + 1, whose)
     return rows
 
 
@@ -121,19 +120,6 @@ def scores_without(
             mine = np.flatnonzero(held_out)[:, None], np.array(job.targets)
             scores[mine] = fitted.scores[held_out[job.score], :, -1]
     return scores
-
-
-def require_classes(labels: NDArray[np.integer], rows: Bools, stage: StageRows, number: int, job: FitJob) -> None:
-    """Raise InputError where the `rows` (n_rows,) of a stage lack a class, and no others are trained on beside them."""
-    counts = np.bincount(labels[rows], minlength=len(CLASSES))
-    if rows.any() and (counts.min() > 0 or stage.stage.others):
-        return
-    whose = "the final model" if job.fold == FINAL else f"fold {job.fold}"
-    raise InputError(
-        f"--stages: stage {number} needs rows of every class to train on",
-        f"Of {whose} it has {', '.join(f'{count:,} {c.label}' for c, count in zip(CLASSES, counts, strict=True))}",
-        "Take more rows, or keep the others with a lower weight (others: 0.25)",
-    )
 
 
 def _start(task: TrainingTask, fit: FittedProblem, fold: int) -> Start:

@@ -60,7 +60,8 @@ class SingleModelStrategy(TrainingStrategy):
         return profile_peak(profile, config, resources, needs)
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
-        folds, stages = self.folds(task), planned_stages(task)
+        folds = self.folds(task)
+        stages = planned_stages(task, folds)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
