@@ -24,8 +24,8 @@ from pydantic import (
 from meta_models.errors import UsageError
 from meta_models.yaml_files import read_yaml
 
-#: More is no plan: each stage trains all folds again.
-MOST_STAGES = 8
+#: Each trains all folds again, and a model file holds all of them (`continued.MOST_STEPS`).
+MOST_STAGES = 4
 _EXAMPLE = "- {hardest: 0.2} or - {where: {gene_type: protein_coding}, others: 0.25}"
 _Bound = Annotated[float | None, Field(allow_inf_nan=False)]
 _Share = Annotated[float, Field(gt=0, le=1, strict=True)]

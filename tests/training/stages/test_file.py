@@ -46,7 +46,7 @@ def test_a_stage_says_in_words_what_it_looks_at() -> None:
         ("- {where: {a: 1}, others: 1}", "stage 1, others: Input should be less than 1"),
         ("- {others: 0.5}", "stage 1: give hardest, loss, score or where"),
         ("hardest: 0.2", "the file: Input should be a valid list"),
-        ("[]", "needs 1 to 8 stages. .* has 0"),
+        ("[]", "needs 1 to 4 stages. .* has 0"),
         ("- {hardest: 0.2, hardest: 0.3}", "the key 'hardest' stands there twice"),
     ],
 )
