@@ -60,7 +60,7 @@ class LearningOptions(Configuration):
     stages: OfModel[LocalPath | None] = Field(
         None,
         description="YAML list of later stages, each trained on some rows (hardest, loss, score, where) from where the "
-        "stage before ended; kept where the other folds gain by it.",
+        "stage before ended; kept where the other folds gain by it (as many rounds more on all rows gained as much).",
     )
     second_pass: OfModel[bool] = Field(
         default=False,
