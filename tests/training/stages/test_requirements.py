@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tables import make_frame
+from tables import make_frame, write_table
 from training_tasks import make_task
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError, UsageError
 from meta_models.learners.registry import LEARNERS
+from meta_models.pipeline.run import run_training
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.stages.requirements import (
     check_stages,
@@ -95,6 +96,14 @@ def test_a_class_that_is_absent_outside_of_a_fold_is_told_before_training(tmp_pa
     codes = np.arange(len(of_row))
     with pytest.raises(InputError, match=r"Of fold 0 it has .* 0 donor"):
         planned_stages(task, Folds(of_row, codes, codes))
+
+
+def test_a_run_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table", make_frame(12, 20))
+    options = {"dataset": str(table), "out_dir": str(tmp_path / "run"), "threads": 1}
+    with pytest.raises(InputError, match=r"Column 'chrom' of .* has none: it holds 'chr1', 'chr2'"):
+        run_training(config(tmp_path, "- where: {chrom: chr9}", **options))
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_plan_knows_what_stages_cost(tmp_path: Path) -> None:
