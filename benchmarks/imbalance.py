@@ -1,6 +1,7 @@
 """What the ways of meeting rare classes do: every position out of fold, with calibration on the rows as they are.
 
-    python benchmarks/imbalance.py --built BUILT [--forms sampling balanced] [--tsv RESULTS.tsv] [-- OPTIONS OF TRAIN]
+    python benchmarks/imbalance.py --built BUILT [--forms sampling balanced] [--tsv RESULTS.tsv] [--runs DIR]
+        [-- OPTIONS OF TRAIN]
     python benchmarks/imbalance.py --summary RESULTS.tsv [RESULTS.tsv ...]
 
 BUILT is a folder of ``meta-models build``. Each form is a run of ``meta-models train`` with the same folds, seed and
@@ -14,10 +15,12 @@ sampling weights, whatever the training weighed.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,9 @@ import polars as pl
 from meta_models.metrics import log_loss
 from meta_models.result import CALIBRATED, RAW, probability_columns
 
+#: Stands for the folder among the options of a form.
+BUILT = "BUILT"
+#: Options by form; what stands behind ``--stages`` is written into a file.
 FORMS = {
     "sampling": [],
     "none": ["--training-weights", "none"],
@@ -36,7 +42,12 @@ FORMS = {
     "class-weights 1 3 3": ["--class-weights", "1", "3", "3"],
     "class-weights 1 30 30": ["--class-weights", "1", "30", "30"],
     "thin-negatives .3": ["--thin-negatives", ".3"],
-    "second-stage .2": ["--second-stage", ".2"],
+    "mined negatives": ["--mine-negatives", BUILT],
+    "stage: hardest .2": ["--stages", "- hardest: 0.2"],
+    "stage: hardest .2, others .25": ["--stages", "- {hardest: 0.2, others: 0.25}"],
+    "stage: score .01 to .99": ["--stages", "- score: {at_least: 0.01, at_most: 0.99}"],
+    "stage: all rows again": ["--stages", "- hardest: 1.0"],
+    "focal loss": ["--loss", "focal"],
     "lightgbm": ["--learners", "lightgbm"],
     "lightgbm, focal loss": ["--learners", "lightgbm", "--lightgbm.loss", "focal"],
 }
@@ -47,11 +58,20 @@ COLUMNS = ("form", "ap", "lower", "upper", "f1", "ece", "log_loss", "raw_loss", 
 ALL = {"population": "table", "stratum": "all", "base_model": "best base"}
 
 
+def options_of(built: Path, form: str, folder: Path) -> list[str]:
+    """The options of a form, whose file of stages is written into `folder`."""
+    options = [str(built) if option == BUILT else option for option in FORMS[form]]
+    if "--stages" in options:
+        (folder / "stages.yaml").write_text(f"{options[-1]}\n", encoding="utf-8")
+        options[-1] = str(folder / "stages.yaml")
+    return options
+
+
 def measure(built: Path, form: str, folder: Path, more: list[str]) -> dict[str, object]:
-    """Train in one form; its figures."""
-    run = folder / form.replace(" ", "_")
+    """Train in one form, into a folder inside `folder`; its figures."""
+    run, options = folder / re.sub(r"\W+", "_", form), options_of(built, form, folder)
     command = [sys.executable, "-m", "meta_models", "train", "--dataset", str(built), "--out-dir", str(run)]
-    subprocess.run([*command, *ALWAYS, *FORMS[form], *more], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, *ALWAYS, *options, *more], check=True, stdout=subprocess.DEVNULL)
     whole = pl.read_csv(run / "oof_dataset_evaluation.tsv", separator="\t").filter(**ALL)
     precision = whole.filter(metric="average_precision", target="mean").row(0, named=True)
     of_sites = whole.filter(pl.col("target").is_in(["donor", "acceptor"]))
@@ -98,6 +118,7 @@ def main() -> None:
     parser.add_argument("--built", type=Path)
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--tsv", type=Path)
+    parser.add_argument("--runs", type=Path, help="folder in which the runs are kept, for meta-models compare")
     parser.add_argument("--summary", type=Path, nargs="+")
     parser.add_argument("train", nargs="*", help="options of train, after --")
     given = parser.parse_args()
@@ -106,7 +127,7 @@ def main() -> None:
     else:
         rows = []
         for form in given.forms:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() if given.runs is None else nullcontext(given.runs) as folder:
                 rows.append(measure(given.built, form, Path(folder), given.train))
             results = pl.DataFrame(rows)
             if given.tsv:

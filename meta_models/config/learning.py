@@ -57,13 +57,10 @@ class LearningOptions(Configuration):
     early_stopping_share: OfModel[Annotated[float, Field(gt=0, le=0.5)]] = Field(
         0.1, description="Share of a fold's training genes that only decide when to stop."
     )
-    second_stage: OfModel[Share | None] = Field(
+    stages: OfModel[LocalPath | None] = Field(
         None,
-        description="Train again, from the beginning, with this share of rows, those of the largest loss out of fold, "
-        "counting --second-stage-weight times as much; taken where the other folds gain by it.",
-    )
-    second_stage_weight: OfModel[Annotated[float, Field(gt=1)]] = Field(
-        4.0, description="How much more the hardest rows count in the second stage."
+        description="YAML list of later stages, each trained on some rows (hardest, loss, score, where) from where the "
+        "stage before ended; kept where the other folds gain by it (as many rounds more on all rows gained as much).",
     )
     second_pass: OfModel[bool] = Field(
         default=False,

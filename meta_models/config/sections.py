@@ -48,9 +48,12 @@ def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str,
 def upgraded(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """`values`; where they are all that a former version knew, by the names that they have now.
 
-    ``ensemble_method: voting`` was the mean of probabilities before `combine` stood beside it.
+    ``ensemble_method: voting`` was the mean of probabilities before `combine` stood beside it. What `stages` does was
+    ``second_stage``, which goes where it was not used.
     """
     whole = {"dataset", "analyses", "ensemble_cv", "seed"} <= values.keys()
+    if whole and "second_stage" in values and values["second_stage"] is None:
+        values = {name: value for name, value in values.items() if not name.startswith("second_stage")}
     if whole and "combine" not in values and values.get("ensemble_method") == "voting":
         return {**values, "ensemble_method": "mean"}
     return values

@@ -153,8 +153,11 @@ class TrainingConfig(
     def _check_teacher(self) -> None:
         if self.teacher is None:
             return
-        if self.members > 1 or self.mine_negatives is not None or self.strategy != "single_model":
-            raise ValueError("teacher needs one learner, --strategy single_model, and no mine_negatives or variants")
+        further = self.mine_negatives is not None or self.stages is not None
+        if self.members > 1 or further or self.strategy != "single_model":
+            raise ValueError(
+                "teacher needs one learner, --strategy single_model, and no mine_negatives, stages or variants"
+            )
         name = self.learners[0]
         if name not in LEARNERS or LEARNERS[name].traits.inputs == "genes":
             raise ValueError(f"teacher needs a learner of rows by its name, found {name}")
@@ -168,8 +171,8 @@ class TrainingConfig(
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
             raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
-        if self.mine_negatives is not None and self.second_stage is not None:
-            raise ValueError("second_stage and mine_negatives exclude one another: each says what is hard")
+        if self.mine_negatives is not None and self.stages is not None:
+            raise ValueError("stages and mine_negatives exclude one another: each says what is hard")
         if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
             raise ValueError(
                 f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"

@@ -13,7 +13,7 @@ from meta_models.pipeline.run import run_training
 
 #: What of the teacher's configuration is not the student's: how it was made, and what was looked at in particular.
 _OWN = (
-    "learners", "sections", "variants", "strategy", "train_all_genes", "mine_negatives", "mining_rounds",
+    "learners", "sections", "variants", "strategy", "train_all_genes", "mine_negatives", "mining_rounds", "stages",
     "max_features", "out_dir", "overwrite", "resume", "dry_run", "track", "targets", "verbose", "max_hours",
 )  # fmt: skip
 

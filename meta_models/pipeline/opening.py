@@ -30,7 +30,7 @@ def require_outputs_apart(config: TrainingConfig) -> None:
     outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
     named = {f"--init-from {path}": path for path in config.init_from}
     named |= {f"--pretrain {path}": path for path in config.pretrain}
-    others = {"--targets": config.targets, "--teacher": config.teacher, **named}
+    others = {"--targets": config.targets, "--teacher": config.teacher, "--stages": config.stages, **named}
     require_apart(outputs, named_tables(config), others)
 
 
@@ -70,6 +70,7 @@ def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: Tra
     named: dict[str, list[TablePath]] = {
         "dataset": [] if is_built_in(config.dataset) else [beside],
         "targets": [] if config.targets is None else [config.targets],
+        "stages": [] if config.stages is None else [config.stages],
         **beginnings.files,
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}

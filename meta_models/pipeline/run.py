@@ -59,6 +59,7 @@ from meta_models.training.plan import Plan, require_possible
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
+from meta_models.training.stages.requirements import require_stages
 from meta_models.wording import counted
 from meta_models.workers import Farm
 
@@ -80,6 +81,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
         logger.info("%s", chosen)
     require_learnable(config)
     require_possible(config)
+    require_stages(config)
     if config.targets is not None:
         read_targets(config.targets)
     if config.teacher is not None:

@@ -17,6 +17,7 @@ from meta_models.schema import GENE
 from meta_models.training.fitting.folds import require_enough_groups
 from meta_models.training.mining.pool import require_features
 from meta_models.training.several.contestants import require_groups
+from meta_models.training.stages.requirements import check_stages
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
     """
     require_groups(config, tables.dataset)
     require_enough_groups(tables.positions, config)
+    check_stages(config, tables.dataset, tables.positions)
     beginnings.require_same_inputs(tables, config)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
     found = [*(Note("warning", text) for text in ours.warnings), *(Note("info", text) for text in ours.joined)]

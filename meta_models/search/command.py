@@ -37,6 +37,7 @@ from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.screening.table import screen_table
+from meta_models.training.stages.requirements import require_stages
 from meta_models.workers import Farm
 
 logger = logging.getLogger(__name__)
@@ -53,12 +54,13 @@ def run_tune(config: TuneConfig) -> ExitCode:
     """
     require_optuna()
     require_learnable(config)
+    require_stages(config)
     selected(config)
     require_one_meaning(config.dataset)
     spaces = read_space(config)
     if config.out_dir is None:
         raise UsageError("--out-dir must name the folder of the search", "It is missing", "Give --out-dir DIR")
-    others = {"--space": config.space, "--targets": config.targets}
+    others = {"--space": config.space, "--targets": config.targets, "--stages": config.stages}
     require_apart([Output("--out-dir", config.out_dir, folder=True)], named_tables(config), others)
     budget = memory_budget(config.max_memory_gb)
     with (

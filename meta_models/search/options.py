@@ -16,7 +16,7 @@ from meta_models.local_paths import LocalPath
 NOT_SEARCHED = (
     "eval_dataset", "oof_dataset", "dry_run", "track", "mine_negatives", "mining_rounds", "mined_per_site",
     "max_features", "variants", "teacher", "plan_only", "combine", "optimiser", "keep_combination",
-    "train_all_genes", "strategy", "max_hours", "chosen_by", "second_stage", "second_stage_weight",
+    "train_all_genes", "strategy", "max_hours", "chosen_by",
     "second_pass", "init_from", "init_inputs", "pretrain",
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ from meta_models.training.fitting.rounds import CANDIDATES
 from meta_models.training.screening.table import HELD_BYTES
 
 MARGIN_BYTES = 4 * len(CLASSES)  # of a row: what an earlier model says of it, where boosters go on from that
+STAGE_BYTES = MARGIN_BYTES + 4 + 8  # of a row and a fold: margins, weights, and masks and scores of pairs of folds
 MOTIF_WIDTH = len(MOTIF_SCORES)  # columns of a fold
 PROCESS = 250_000_000  # interpreter and libraries; 50 MB less where other processes share them
 # Peak of the phase "reading" over PROCESS, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 280 at 2,000,000 x 16
@@ -152,9 +153,9 @@ def _with_other_phases(training: int, profile: DatasetProfile, config: TrainingC
 def _held(rows: int, config: TrainingConfig) -> float:
     """Bytes of the process and of its rows."""
     snapshots = CANDIDATES if config.rounds == "cross-validation" else 0
-    heavier = 4 * (config.n_folds + 1) if config.second_stage is not None else 0  # weights of the rows in each fold
+    staged = STAGE_BYTES * (config.n_folds + 1) if config.stages is not None else 0
     begun = MARGIN_BYTES * bool(config.init_from)
-    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots + heavier + begun) * rows
+    return PROCESS + (ROW_BYTES + SNAPSHOT_BYTES * snapshots + staged + begun) * rows
 
 
 def _checking(shape: Shape, config: TrainingConfig) -> float:

@@ -19,6 +19,7 @@ from meta_models.training.devices import CPU, CUDA, choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
 from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost, whole_fits
 from meta_models.training.selection import choose_strategy
+from meta_models.training.stages.requirements import stage_cost, stage_fits
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
 #: Bytes a row of three float32 scores in the units and of six probabilities, which no compression makes smaller.
@@ -132,7 +133,7 @@ class Plan:
             return None
         seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
         variants = len(self.config.variants_of(own.learners[0]))
-        return None if seconds is None else seconds * whole_fits(own) * variants
+        return None if seconds is None else seconds * (whole_fits(own) + stage_fits(own)) * variants
 
     def _cache_bytes(self, strategy: TrainingStrategy) -> int:
         """Most bytes of a cache: learners are trained one after another."""
@@ -158,6 +159,7 @@ class Plan:
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
             **({"second_pass": second_pass_cost(self.profile, self.config)} if self.config.second_pass else {}),
+            **({} if self.config.stages is None else {"stages": stage_cost(self.config)}),
             "memory_budget": {"bytes": self.budget.bytes, "source": self.budget.source},
             "threads": {"count": self.cpus.count, "source": self.cpus.source},
             "device": {"name": self.device.name, "reason": self.device.reason},
@@ -198,7 +200,7 @@ def make_plan(
     }
     peaks = {name: max(found.values()) + combining_bytes(profile, config) for name, found in by_learner.items()}
     choice = choose_strategy(profile, config, peaks, budget.bytes)
-    if config.max_features is not None and not STRATEGIES[choice.name].chooses_features:
+    if config.max_features is not None and not STRATEGIES[choice.name].trains_folds:
         raise UsageError(
             "--max-features needs a strategy whose models are scored fold by fold",
             f"{choice.name} was chosen ({choice.reason})",
@@ -206,6 +208,12 @@ def make_plan(
         )
     if config.second_pass:
         require_second_pass(config, STRATEGIES[choice.name])
+    if config.stages is not None and not STRATEGIES[choice.name].trains_folds:
+        raise UsageError(
+            "--stages goes with one model, whose folds are trained together",
+            f"{choice.name} was chosen ({choice.reason})",
+            "Take --strategy single_model, or leave --stages out",
+        )
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)

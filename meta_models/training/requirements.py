@@ -43,8 +43,6 @@ def _weighted(config: TrainingConfig) -> Iterator[str]:
         yield f"--training-weights {config.training_weights}"
     if config.class_weights is not None:
         yield "--class-weights"
-    if config.second_stage is not None:
-        yield "--second-stage"
 
 
 def _require_genes(config: TrainingConfig, learner: Learner) -> None:

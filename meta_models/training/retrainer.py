@@ -72,7 +72,8 @@ class Retrainer:
         motifs = " Motif scores are left out." if self._config.motifs != "off" and self._has_codes else ""
         twice = " The first pass is that of the run." if self._result.columns else ""
         anew = " They begin anew, not with the models of --init-from." if run.goes_on else ""
-        return f"{again}{fewer}.{mined}{motifs}{narrowed}{twice}{anew}"
+        staged = " Later stages are left out." if run.stages is not None else ""
+        return f"{again}{fewer}.{mined}{motifs}{narrowed}{twice}{anew}{staged}"
 
     @property
     def _has_codes(self) -> bool:

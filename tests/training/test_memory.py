@@ -100,3 +100,6 @@ def test_a_student_is_fitted_to_copies_of_rows_too(profile: DatasetProfile, tmp_
 def test_margins_of_an_earlier_model_are_held(profile: DatasetProfile) -> None:
     begun = FEW.model_copy(update={"init_from": (Path("run"),)})
     assert profile_peak(profile, begun, 1) - profile_peak(profile, FEW, 1) == 12 * REFERENCE["rows"]
+    staged = FEW.model_copy(update={"stages": Path("stages.yaml")})
+    more = 24 * (FEW.n_folds + 1) * REFERENCE["rows"]
+    assert profile_peak(profile, staged, 1) - profile_peak(profile, FEW, 1) == more

@@ -40,7 +40,6 @@ def test_a_built_folder_is_what_learners_of_genes_need(built: Path) -> None:
         ({"training_weights": "balanced"}, "gru cannot weight them"),
         ({"training_weights": "oversampling"}, "gru cannot weight them"),
         ({"class_weights": (1, 2, 2)}, "--class-weights needs"),
-        ({"second_stage": 0.1}, "--second-stage needs"),
         ({"mine_negatives": "all"}, "there is nothing to mine"),
         ({"max_features": "auto"}, "not features that could be chosen among"),
         ({"variants": ("base", "all")}, "not groups of features"),

@@ -49,7 +49,7 @@ class Suggestion:
         """In words: the measures that stand out, the highest first."""
         order = sorted(self.above.items(), key=lambda item: -item[1])
         shown = [item for item in order if item[1] >= _NOTABLE] or order[:1]
-        words = [f"{name.replace('_', ' ')} above {100 * share:.3g} %" for name, share in shown]
+        words = [f"{name.replace('_', ' ')} above {100 * share:.3g} % of the others" for name, share in shown]
         return "; ".join([*words, *([f"stands for {counted(self.relatives, 'relative')}"] if self.relatives else [])])
 
 

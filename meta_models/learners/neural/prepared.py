@@ -22,6 +22,7 @@ from meta_models.learners.neural.running import one_thread
 from meta_models.learners.neural.state import course_bytes, resume
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.learners.seam.genes import GenePrepared, TrainingGenes
+from meta_models.learners.seam.start import start_of
 
 #: Crops that are scored before their rows are taken from them: bounds memory.
 _SCORED_CROPS = 256
@@ -54,7 +55,8 @@ class NetPrepared(GenePrepared):
         config = self.config if not job.stages else self.config.model_copy(update={"epochs": job.stages[-1]})
         watched = drawn_crops(parts.score, config.watched_share, self.genes.seed)
         task = Task(
-            self.cache, crops, parts.train, parts.stop, watched, config, self.genes.seed, self.device, self.genes.start
+            self.cache, crops, parts.train, parts.stop, watched, config, self.genes.seed, self.device,
+            start_of(self.genes.starts, job.fold),
         )  # fmt: skip
         with one_thread():
             course = self._trained(task, state, keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from meta_models.learners.seam.fitted import Fitted
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from meta_models.learners.seam.course import Course
-    from meta_models.learners.seam.start import Start
+    from meta_models.learners.seam.start import Starts
     from meta_models.learners.seam.tables import FeatureTable
 
 
@@ -33,15 +33,15 @@ class TrainingRows:
         landmarks. Labels were not looked at.
     seed : int
         Seed of everything random.
-    start : Start or None
-        The model of another run whose margins fits begin at: learners get these with their jobs.
+    starts : mapping of int or None to Start
+        The models whose margins fits begin at, by folds: learners get these with their jobs.
     """
 
     table: FeatureTable
     features: tuple[str, ...]
     sample: Matrix
     seed: int = 0
-    start: Start | None = None
+    starts: Starts = field(default_factory=dict)
 
     def chunks(self, rows: int | None = None) -> Iterator[Matrix]:
         """C-ordered float32 chunks (rows, n_features) in row order, NaN where missing; may be asked for again."""

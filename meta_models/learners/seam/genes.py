@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from meta_models.learners.seam.fit import FitJob, Prepared
 from meta_models.learners.seam.fitted import Fitted
 from meta_models.learners.seam.predictor import Matrix, Predictor
-from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.start import Starts
 
 N_CODE = 4
 """The code of an unknown base; A, C, G and T are 0 to 3."""
@@ -139,8 +139,8 @@ class TrainingGenes:
         Number of the gene in `genes`, and 0-based position in it on the sense strand, of each row of the table.
     seed : int
         Seed of everything random.
-    start : Start or None
-        The model of another run that fits go on from.
+    starts : mapping of int or None to Start
+        The models that fits go on from, by folds.
     """
 
     genes: Iterable[LabelledGene]
@@ -151,7 +151,7 @@ class TrainingGenes:
     gene_of_row: NDArray[np.int64]
     position_of_row: NDArray[np.int64]
     seed: int = 0
-    start: Start | None = None
+    starts: Starts = field(default_factory=dict)
 
 
 class GenePredictor(Predictor):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class Start:
         for name, data in sorted(self.files.items()):
             digest.update(name.encode() + hashlib.sha256(data).digest())
         return digest.hexdigest()
+
+
+#: What fits go on from, by their folds; under None that of all others.
+Starts: TypeAlias = Mapping[int | None, Start]
+
+
+def start_of(starts: Starts, fold: int) -> Start | None:
+    """What a fit of `fold` goes on from; None where it begins anew."""
+    return starts.get(fold, starts.get(None))
 
 
 def more_rounds(rounds: int) -> str:

@@ -49,7 +49,7 @@ def training_genes(task: TrainingTask) -> TrainingGenes:
     InputError
         If the table has rows of other genes.
     """
-    return replace(genes_of_rows(_genes_of(task).folder, task.positions.frame, task.config.seed), start=task.start)
+    return replace(genes_of_rows(_genes_of(task).folder, task.positions.frame, task.config.seed), starts=task.starts)
 
 
 def genes_of_rows(folder: GeneFolder, frame: pl.DataFrame, seed: int) -> TrainingGenes:

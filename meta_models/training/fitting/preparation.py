@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
 from meta_models.learners.seam.genes import TrainingGenes
-from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.start import Starts
 from meta_models.learners.seam.tables import FeatureTable
 from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
-from meta_models.training.fitting.start_margins import with_start
+from meta_models.training.fitting.start_margins import with_starts
 
 
 class Preparation:
@@ -55,12 +55,12 @@ class Preparation:
             self._rows = None
             prepared = self._stack.enter_context(self.learner.prepare(rows, self._config, self.resources))
             prepared = prepared if columns is None else WithMotifs(prepared, columns)
-            self._prepared = prepared if began is None else with_start(self.learner, *began, prepared)
+            self._prepared = prepared if began is None else with_starts(self.learner, *began, prepared)
         return self._prepared
 
 
-def _beginning(rows: TrainingRows | TrainingGenes) -> tuple[FeatureTable, tuple[str, ...], Start] | None:
+def _beginning(rows: TrainingRows | TrainingGenes) -> tuple[FeatureTable, tuple[str, ...], Starts] | None:
     """What margins are taken from that fits begin at; None where they begin anew. The sample of rows is not held."""
-    if not isinstance(rows, TrainingRows) or rows.start is None:
+    if not isinstance(rows, TrainingRows) or not rows.starts:
         return None
-    return rows.table, rows.features, rows.start
+    return rows.table, rows.features, rows.starts

@@ -37,7 +37,7 @@ def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows | TrainingGenes:
     """The features of `task`, or its genes, as its learner gets them."""
     if task.config.learner.traits.inputs == "genes":
         return training_genes(task)
-    return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed, task.start)
+    return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed, task.starts)
 
 
 def highest_scores(task: TrainingTask) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import TimeUp
 from meta_models.learners.seam import Resources
-from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.start import Starts
 from meta_models.places import describe_input
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
@@ -79,6 +79,8 @@ class TrainingTask:
         The genes of the table, where a learner reads them whole.
     origins : mapping of str to Origin
         What learners go on from, by their names; a learner that is not named begins anew.
+    begun : mapping of int to Start
+        In a later stage: what the stage before made of each fold.
     left_out : tuple of str
         Genes that are not in the table, since what is gone on from knows them; sorted.
     farm : Farm
@@ -105,6 +107,7 @@ class TrainingTask:
     pool: Pool | None = None
     trained: TrainedGenes | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    begun: Starts = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     farm: Farm = HERE
 
@@ -133,9 +136,9 @@ class TrainingTask:
         return self.origins.get(self.config.learners[0])
 
     @property
-    def start(self) -> Start | None:
-        """What the learner is given to go on from."""
-        return None if self.origin is None else self.origin.start
+    def starts(self) -> Starts:
+        """What the fits of each fold are given to go on from: the stage before, or the model of another run."""
+        return self.begun or ({} if self.origin is None else {None: self.origin.start})
 
     @property
     def training_weights(self) -> NDArray[np.float32] | None:

@@ -15,6 +15,7 @@ from meta_models.choice import DISTRIBUTED, EXTERNAL
 from meta_models.config import Scope, TrainingConfig
 from meta_models.learners.continued import restore_served
 from meta_models.learners.seam import FitJob, Fitted, Learner
+from meta_models.learners.seam.start import start_of
 from meta_models.training.fitting.motif_columns import motif_obstacle
 from meta_models.training.fitting.task import TrainingTask
 
@@ -67,7 +68,7 @@ def unit_key(task: TrainingTask, job: FitJob) -> dict[str, object]:
         "options": unit_options(task.config),
         "device": task.device,
         **({} if task.trained is None or learner.traits.inputs != "genes" else {"genes": list(task.trained.hashes)}),
-        **({} if task.start is None else {"start": task.start.sha256}),
+        **({} if (start := start_of(task.starts, job.fold)) is None else {"start": start.sha256}),
         "kept": _kept(task),
         "versions": library_versions(task.config),
     }

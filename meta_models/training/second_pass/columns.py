@@ -28,8 +28,8 @@ from meta_models.run_folder import UnitHit, UnitStore
 from meta_models.schema import GENE, POSITION
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
+from meta_models.training.fitting.pairs import Pair
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.training.second_pass.pairs import Pair
 
 Floats32 = NDArray[np.float32]
 

@@ -9,8 +9,7 @@ from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.run_folder import Recording, UnitPlan, unless_recorded
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.second_pass.columns import compute_columns
-from meta_models.training.second_pass.pairs import fit_pairs
-from meta_models.training.second_pass.train import fit_fold, fit_second, uncalibrated
+from meta_models.training.second_pass.train import fit_fold, fit_second, pair_models, uncalibrated
 from meta_models.training.several.learners import require_units
 from meta_models.training.strategies.single_model import SingleModelStrategy
 
@@ -31,7 +30,7 @@ def plan_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFol
     require_units(strategy, "--plan-only")
     task, folds = replace(task, farm=Recording(plan, "")), strategy.folds(task)
     first = unless_recorded(lambda: strategy.train(task))
-    pairs = unless_recorded(lambda: fit_pairs(strategy, task, folds))
+    pairs = unless_recorded(lambda: pair_models(strategy, task, folds))
     if first is None or pairs is None:
         return False
     columns = compute_columns(task, folds, genes, uncalibrated(first), pairs)

@@ -9,11 +9,9 @@ from meta_models.dataset.built import is_built
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.errors import UsageError
 from meta_models.places import table_path
+from meta_models.training.fitting.pairs import pair_obstacles
 from meta_models.training.strategies.base import TrainingStrategy
 from meta_models.training.strategies.single_model import SingleModelStrategy
-
-#: With fewer there are no genes outside two of them.
-LEAST_FOLDS = 3
 
 
 def require_second_pass(config: TrainingConfig, strategy: TrainingStrategy) -> SingleModelStrategy:
@@ -53,16 +51,13 @@ def _other_ways(config: TrainingConfig) -> Iterator[tuple[str, str]]:
     """Other ways of training that look at genes of more than one fold."""
     odd = {
         "--mine-negatives": config.mine_negatives is not None,
-        "--second-stage": config.second_stage is not None,
+        "--stages": config.stages is not None,
         "--variants": bool(config.variants),
         "--teacher": config.teacher is not None,
-        "--max-features": config.max_features is not None,
-        "--rounds cross-validation": config.rounds == "cross-validation",
     }
-    if config.n_folds < LEAST_FOLDS:
-        yield f"Found --n-folds {config.n_folds}: a model trained without two of them has none left", "Give 3 or more"
     for option in (option for option, given in odd.items() if given):
         yield f"Found {option}, and its first pass is trained without any two folds", "Leave one of them out"
+    yield from pair_obstacles(config)
 
 
 def whole_fits(config: TrainingConfig) -> float:

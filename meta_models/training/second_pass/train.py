@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from meta_models.dataset.genes.folder import GeneFolder
+from meta_models.learners.continued import join_served
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.metrics import Gain
-from meta_models.model import FittedModel
+from meta_models.model import FittedModel, ModelInfo, SingleModel
 from meta_models.model.first_pass import FirstPass
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
 from meta_models.training.fitting.folds import Folds
@@ -28,11 +29,11 @@ from meta_models.training.fitting.one_vs_rest import (
     way_of_rounds,
     whole_jobs,
 )
+from meta_models.training.fitting.pairs import Pair, fit_pairs
 from meta_models.training.fitting.problem import audit_task, task_problem
 from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.second_pass.columns import FirstPassColumns, compute_columns
-from meta_models.training.second_pass.pairs import fit_pairs
 from meta_models.training.several.joining import alone
 from meta_models.training.several.leaderboard import compare
 from meta_models.training.strategies.base import StrategyFit
@@ -56,7 +57,7 @@ def train_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFo
     """
     first, started = strategy.train(task), time.monotonic()
     folds = strategy.folds(task)
-    columns = compute_columns(task, folds, genes, uncalibrated(first), fit_pairs(strategy, task, folds))
+    columns = compute_columns(task, folds, genes, uncalibrated(first), pair_models(strategy, task, folds))
     fit = fit_second(strategy, task, folds, columns)
     passes = {**uncalibrated(first), FINAL: first.model.with_calibrators(None)}
     wide = columns.task(task, FINAL)
@@ -68,6 +69,25 @@ def train_twice(strategy: SingleModelStrategy, task: TrainingTask, genes: GeneFo
 def uncalibrated(first: TrainingResult) -> dict[int, FittedModel]:
     """The first-pass model of each fold, as the second pass sees it."""
     return {fold: model.with_calibrators(None) for fold, model in first.fold_models.items()}
+
+
+def pair_models(strategy: SingleModelStrategy, task: TrainingTask, folds: Folds) -> dict[Pair, FittedModel]:
+    """The uncalibrated first-pass model of each two folds, trained on the genes of all others.
+
+    Raises
+    ------
+    InputError
+        If a class is absent outside of two folds.
+    """
+    learner, info = task.config.learner, ModelInfo(strategy=strategy.name, genes=())
+    pairs = fit_pairs(task, folds, strategy.fit_jobs, "--second-pass")
+    predictors = {
+        pair: join_served(learner, [fitted.predictor for _, fitted in of_pair]) for pair, of_pair in pairs.items()
+    }
+    return {
+        pair: SingleModel(predictor, task.features, learner=learner.name, info=info)
+        for pair, predictor in predictors.items()
+    }
 
 
 def fit_second(

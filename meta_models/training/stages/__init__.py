@@ -1,1 +1,1 @@
-"""Training again with what the first training tells of its rows."""
+"""Later stages of training, on some of the rows, each from where the one before it ended; see `stages.train`."""

@@ -106,8 +106,8 @@ class TrainingStrategy(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     model_file: ClassVar[str]
-    #: Whether ``--max-features`` is possible: models that are scored out of fold, each on features of its own.
-    chooses_features: ClassVar[bool] = False
+    #: Whether it trains the models of all folds together, so that ``--max-features`` and ``--stages`` are possible.
+    trains_folds: ClassVar[bool] = False
     #: Whether the models of the folds are kept, so that other positions of the training genes can be scored by them.
     keeps_fold_models: ClassVar[bool] = False
     #: Whether its units can be done by processes apart, on other machines perhaps.

@@ -11,7 +11,7 @@ from meta_models.choice import Choice
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.errors import UnitsFailed, UsageError
+from meta_models.errors import UnitsFailed
 from meta_models.learners.seam import Resources
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.result import Note
@@ -90,10 +90,6 @@ class BatchEnsembleTrainingStrategy(TrainingStrategy):
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         config = task.config
-        if config.second_stage is not None:
-            raise UsageError(
-                "--second-stage goes with one model", "Batches were chosen", "Give --strategy single_model"
-            )
         memory = self._memory(task.profile, config, task.resources, task.budget)
         packing = make_batches(task.positions, config, row_cap=memory.row_cap)
         cv = choose_ensemble_cv(config, len(packing.batches))

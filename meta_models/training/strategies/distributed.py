@@ -45,7 +45,7 @@ class DistributedStrategy(SingleModelStrategy):
 
     name: ClassVar[str] = DISTRIBUTED
     title: ClassVar[str] = "Distributed Model"
-    chooses_features: ClassVar[bool] = False
+    trains_folds: ClassVar[bool] = False
     needs_cluster: ClassVar[bool] = True
 
     def obstacle(self, config: TrainingConfig) -> str:
@@ -145,6 +145,8 @@ def _obstacles(config: TrainingConfig) -> Iterator[str]:
         yield f"{learner.name} is fitted to rows that one process holds"
     if config.mine_negatives is not None:
         yield "--mine-negatives adds rows to the table between fits"
+    if config.stages is not None:
+        yield "--stages begin with scores of all rows, which one process computes"
     if config.second_pass:
         yield "--second-pass trains on columns that this process computes"
     if config.goes_on:

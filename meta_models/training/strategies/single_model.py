@@ -30,7 +30,8 @@ from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak
 from meta_models.training.mining.rounds import train_mined
-from meta_models.training.stages.second import train_second
+from meta_models.training.stages.requirements import planned_stages
+from meta_models.training.stages.train import Staged, Training, train_stages
 from meta_models.training.strategies.base import StrategyFit, TrainingStrategy
 
 
@@ -40,7 +41,7 @@ class SingleModelStrategy(TrainingStrategy):
     name: ClassVar[str] = "single_model"
     title: ClassVar[str] = "Single Model"
     model_file: ClassVar[str] = "model_multiclass.pkl"
-    chooses_features: ClassVar[bool] = True
+    trains_folds: ClassVar[bool] = True
     keeps_fold_models: ClassVar[bool] = True
     #: Whether all fits go over the rows together.
     streamed: ClassVar[bool] = False
@@ -60,17 +61,18 @@ class SingleModelStrategy(TrainingStrategy):
 
     def _fit(self, task: TrainingTask) -> StrategyFit:
         folds = self.folds(task)
+        stages = planned_stages(task, folds)
         audit = audit_task(task)
         missing, sketches, rows = audit.missing, sketch_audit(task, audit), [task_rows(task, audit)]
         del audit  # a sample of rows, which is not to lie beside what is prepared
         fit = self._train(task, folds, rows.pop(), as_it_is)
         mined = None if task.pool is None else train_mined(task, task.pool, folds, fit, self._train_round)
         fit = fit if mined is None else mined.fit
-        share = task.config.second_stage
-        staged = None if share is None else train_second(task, folds, fit, self._train_round, share)
-        fit = fit if staged is None else staged.fit
+        training = Training(self._train_round, self.fit_jobs)
+        staged = train_stages(task, folds, fit, stages, training) if stages else Staged(fit)
+        fit = staged.fit
         release_memory()
-        notes = (*(() if mined is None else mined.notes), *(() if staged is None else (staged.note,)))
+        notes = (*(() if mined is None else mined.notes), *staged.notes)
         told = self.told(task, folds, fit, missing, sketches)
         return replace(told, notes=notes, mining=() if mined is None else mined.records)
 

@@ -69,6 +69,6 @@ def test_what_the_model_knows_is_left_out_and_counted():
 def test_reasons_name_the_measures_that_stand_out():
     genes = [gene(name, value) for name, value in zip("abcde", range(5), strict=True)]
     found = {s.candidate.gene_id: s.reasons for s in choose(genes, *scores_of(genes, "uncertainty"), 5)}
-    assert found["e"] == "uncertainty above 100 %"
-    assert found["a"] == "distance above 100 %"
-    assert found["c"] == "uncertainty above 50 %"
+    assert found["e"] == "uncertainty above 100 % of the others"
+    assert found["a"] == "distance above 100 % of the others"
+    assert found["c"] == "uncertainty above 50 % of the others"

@@ -34,7 +34,7 @@ def config(name: str, **options: object) -> object:
 def fit(
     name: str, world: Genes, start: Start | None = None, *, state: bytes | None = None, **options: object
 ) -> Fitted:
-    genes = world.training(start=start)
+    genes = world.training(starts={} if start is None else {None: start})
     with LEARNERS[name].prepare(genes, config(name, **options), Resources()) as ready:
         return ready.fit(job(genes), world.row_labels(genes), None, threads=1, state=state)
 
@@ -68,7 +68,7 @@ def test_the_rate_is_a_share_of_the_learners(starts: dict[str, Start]) -> None:
 
 
 def test_scales_are_those_of_the_earlier_net(starts: dict[str, Start]) -> None:
-    genes = NEW.training(start=starts["tcn"])
+    genes = NEW.training(starts={None: starts["tcn"]})
     with LEARNERS["tcn"].prepare(genes, config("tcn"), Resources()) as ready:
         crops = ready.crops
         everything = np.ones(len(crops.gene), bool)

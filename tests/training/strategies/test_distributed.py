@@ -27,6 +27,7 @@ DISTRIBUTED = STRATEGIES["distributed"]
         ({"second_pass": True}, "--second-pass trains on columns"),
         ({"init_from": ("earlier",)}, "--init-from and --pretrain begin with scores of all rows"),
         ({"pretrain": ("other",)}, "--init-from and --pretrain begin with scores of all rows"),
+        ({"stages": "stages.yaml"}, "--stages begin with scores of all rows"),
         ({"max_features": 20}, "--max-features tries short boosters on rows that one process holds"),
         ({"device": "cuda"}, "--device cuda holds all rows on one GPU"),
         ({"trees_per_round": 2}, "--trees-per-round draws rows for each tree"),
