@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
-from meta_models.dataset.reading.chunks import SCAN_BYTES, rows_of_chunk
+from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, rows_of_chunk
 from meta_models.dataset.reading.files import (
     Kind,
     TableFile,
@@ -27,6 +27,7 @@ from meta_models.errors import InputError
 from meta_models.places import Stretch, TablePath, place
 from meta_models.schema import (
     METADATA,
+    SEQUENCE,
     TEXT,
     BaseModel,
     FeatureGroup,
@@ -204,7 +205,9 @@ class Dataset:
     def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
         """Most rows that one scan of `expressions` covers."""
         columns = {name for expression in expressions for name in expression.meta.root_names()}
-        return max(1024, SCAN_BYTES // max(1, sum(_width(self.dtype(column)) for column in columns)))
+        wide = {SEQUENCE: BASES_BYTES}
+        widths = [wide.get(column) or _width(self.dtype(column)) for column in columns]
+        return max(1024, SCAN_BYTES // max(1, sum(widths)))
 
     def _runs_in(self, rows: slice, most: int) -> Iterator[Run]:
         """Runs of rows in use within `rows`, in order; files that this run wrote are verified first."""

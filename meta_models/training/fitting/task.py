@@ -77,6 +77,8 @@ class TrainingTask:
         All positions of the training genes, where negatives are to be mined.
     trained : TrainedGenes or None
         The genes of the table, where a learner reads them whole.
+    window : int
+        Bases of the column ``sequence``, where a learner of genes reads windows of it; 0 where none does.
     origins : mapping of str to Origin
         What learners go on from, by their names; a learner that is not named begins anew.
     left_out : tuple of str
@@ -104,6 +106,7 @@ class TrainingTask:
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
     trained: TrainedGenes | None = None
+    window: int = 0
     origins: Mapping[str, Origin] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     farm: Farm = HERE
@@ -145,6 +148,12 @@ class TrainingTask:
         return row_weights(
             config.training_weights, self.positions.labels, sampling, of_classes=config.class_weights, seed=config.seed
         )
+
+    @property
+    def fit_weights(self) -> NDArray[np.float32] | None:
+        """`training_weights`, where the learner can do something with them."""
+        traits = self.config.learner.traits
+        return self.training_weights if traits.weights or (self.window and traits.windows) else None
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""
