@@ -189,6 +189,13 @@ class Dataset:
             first += len(chunk)
         return values
 
+    def read_text_rows(self, rows: NDArray[np.int64], column: str) -> pl.Series:
+        """The text in `column` of the rows in use with the (sorted, unique) numbers `rows`, (len(rows),)."""
+        mask = np.zeros(self.n_rows, bool)
+        mask[rows] = True
+        text = pl.col(column).cast(pl.String)
+        return pl.concat(self.with_rows(mask).iter_frames([text], TEXT_ROWS))[column]
+
     def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
         """`expressions` over the text column `column`, for all rows in use; None where there is no such column."""
         if column not in self.columns or self.kind(column) is not Kind.STRING:

@@ -93,8 +93,8 @@ class Architecture(BaseModel):
         return self.margin + (self.crop - 1 if whole_crop else 0)
 
     def of_windows(self, window: int) -> Architecture:
-        """The same net for windows of so many bases around rows."""
-        return Architecture.model_validate({**self.model_dump(), "window": window})
+        """The same net for windows around rows of so many bases, or as many as it sees."""
+        return Architecture.model_validate({**self.model_dump(), "window": min(window, 2 * self._sight + 1)})
 
     @model_validator(mode="after")
     def _sound(self) -> Architecture:
