@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, reading_bytes
+from meta_models.learners.neural.batches import PADDED_TO
 from meta_models.learners.neural.crops import TILE
 from meta_models.learners.neural.gene_cache import NUMBER_BYTES, POSITION_BYTES
 from meta_models.learners.neural.options import NeuralConfig
@@ -91,7 +92,7 @@ def fit_seconds(shape: Shape, config: NeuralConfig) -> float:
     """Seconds of one core, about: every crop is taken to have a site, as most have where genes are small."""
     plan = config.architecture((), ())
     if shape.window:
-        span = 2 * plan.of_windows(shape.window).margin + 1
+        span = -(-(2 * plan.of_windows(shape.window).margin + 1) // PADDED_TO) * PADDED_TO
         read = (shape.sites + config.siteless_share * (shape.rows - shape.sites)) * span
         return config.epochs * read * _weights(config, shape) / 4 / _WEIGHTS_A_SECOND[plan.learner]
     read = shape.inner + 2 * plan.margin * (shape.genes + shape.inner / plan.crop)
