@@ -214,6 +214,9 @@ def test_a_table_without_windows_is_refused_with_both_ways_in(table: Path, tmp_p
     frame = pl.read_parquet(table / "*.parquet").drop("sequence")
     without = str(write_windows(tmp_path / "without", frame))
     told = refused(capsys, 2, "train", "--dataset", without, "--dry-run", "--learner", "tcn")
+    out = tmp_path / "run"
+    assert told == refused(capsys, 2, "train", "--dataset", without, "--out-dir", str(out), "--learner", "tcn")
+    assert not out.exists()
     assert "windows over neighbouring rows of a sampled table learn how it was sampled" in told
     assert "has genes/, or a table whose column 'sequence'" in told
 
