@@ -56,7 +56,7 @@ def _facts(learner: Learner, package: str | None) -> str:
         learner.title,
         _read(traits),
         "one class against the rest" if traits.targets == "each" else "all classes at once",
-        "weights" if traits.weights else "no weights",
+        "weights" if traits.weights else "weights of windows" if traits.windows else "no weights",
         *(["early stopping"] if traits.stopping else []),
         *(["table on disk"] if traits.on_disk else []),
         *(["streamed"] if traits.streamed else []),
