@@ -59,25 +59,30 @@ def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> F
     return Footprint(
         held=held,
         building=held + gene,
-        job=LIBRARY + _activations(config) + _TRAINED_COPIES * _weights(config) + 2 * scores,
+        job=LIBRARY + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config) + 2 * scores,
         predictor=LIBRARY + _weights(config) + 4 * TILE * config.channels * _SCORING_VALUES,
         disk=cache if resources.cache else 0,
     )
 
 
 def _window_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> Footprint:
-    """The cache; what is read beside it while it is made; a batch in which each column is as long as a window."""
+    """The cache; what is read beside it while it is made; a batch in which each column is as long as a window.
+
+    A predictor is explained, too: with the gradients of a tile.
+    """
     span = 2 * config.architecture((), ()).of_windows(shape.window).margin + 1
     cache = shape.rows * (span + NUMBER_BYTES * shape.features)
     held = shape.rows * _WINDOW_ROW_BYTES + (0 if resources.cache else cache)
     scan = min(shape.rows, SCAN_BYTES // (BASES_BYTES + 4 * shape.features)) * 2 * shape.window
-    wide = max(TILE, config.batch, span) * shape.features * _WIDE_BYTES
+    tile = max(TILE, span)
+    wide = max(tile, config.batch) * shape.features * _WIDE_BYTES
+    scoring = max(4 * tile * config.channels * _SCORING_VALUES, _activations(config, tile))
     return Footprint(
         held=held,
         building=held + int(reading_bytes(shape.rows, shape.features + shape.window) + scan),
-        job=LIBRARY + _activations(config, span) + _TRAINED_COPIES * _weights(config, shape) + wide
+        job=LIBRARY + _activations(config, max(config.batch, span)) + _TRAINED_COPIES * _weights(config, shape) + wide
         + 2 * len(CLASSES) * 4 * shape.rows,
-        predictor=LIBRARY + _weights(config, shape) + 4 * max(TILE, span) * config.channels * _SCORING_VALUES + wide,
+        predictor=LIBRARY + _weights(config, shape) + scoring + wide,
         disk=cache if resources.cache else 0,
     )  # fmt: skip
 
@@ -101,15 +106,15 @@ def fit_seconds(shape: Shape, config: NeuralConfig) -> float:
 
 def device_bytes(config: NeuralConfig) -> int:
     """Predicted peak of a GPU's memory: it sees one batch at a time."""
-    return _DEVICE_PROCESS + _activations(config) + _TRAINED_COPIES * _weights(config)
+    return _DEVICE_PROCESS + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config)
 
 
-def _activations(config: NeuralConfig, span: int = 0) -> int:
-    """Bytes of a batch, of one piece of `span` positions at least. Attention needs values of each pair that attends."""
+def _activations(config: NeuralConfig, positions: int) -> int:
+    """Bytes of a batch of so many positions. Attention needs some values of each pair of positions that attend."""
     plan = config.architecture((), ())
     values = plan.channels * ((plan.front + plan.layers) * _LAYER_VALUES + _OTHER_VALUES)
     pairs = 4 * 3 * plan.reach * plan.heads * plan.layers
-    return 4 * max(config.batch, span) * (values + pairs)
+    return 4 * positions * (values + pairs)
 
 
 def _weights(config: NeuralConfig, shape: Shape | None = None) -> int:
