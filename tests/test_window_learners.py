@@ -58,7 +58,8 @@ def train(dataset: Path, out: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def run(table: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
-    return train(table, out, "--learner", "tcn", *_TINY, "--eval-dataset", str(others), "--oof-dataset", str(table))
+    asked = ["--eval-dataset", str(others), "--oof-dataset", str(table), *_FEW, "gene-inputs", "shap", "importance"]
+    return train(table, out, "--learner", "tcn", *_TINY, *asked)
 
 
 def hashes(folder: Path) -> dict[str, str]:
