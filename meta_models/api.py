@@ -199,7 +199,7 @@ def _scored(
 ) -> tuple[pl.DataFrame, str]:
     """The rows of the table with probabilities; of a model that reads whole genes every position of a built folder."""
     threads = cpu_count(None)
-    if not (model.gene_columns and is_built(source)):
+    if model.window or not (model.gene_columns and is_built(source)):
         return score_table(model, dataset, positions, threads), positions.weighting
     budget = memory_budget(None).bytes
     whole = choose_whole_genes(BuiltFolder.open(source).genes, "auto", only=None, budget=budget, seed=seed)

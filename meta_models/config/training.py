@@ -56,8 +56,13 @@ class TrainingConfig(
 
     @property
     def reads_genes(self) -> bool:
-        """Whether one of the learners reads whole genes."""
-        return any(LEARNERS[name].traits.inputs == "genes" for name in self.learners)
+        """Whether one of the learners reads whole genes, or windows around rows in their place."""
+        return bool(self.gene_learners)
+
+    @property
+    def gene_learners(self) -> tuple[str, ...]:
+        """Those of the learners that read whole genes, or windows around rows in their place."""
+        return tuple(name for name in self.learners if LEARNERS[name].traits.inputs == "genes")
 
     @property
     def goes_on(self) -> bool:

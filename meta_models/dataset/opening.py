@@ -21,6 +21,7 @@ from meta_models.dataset.profile import DatasetProfile, profile_dataset
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.thinning import thin_negatives
+from meta_models.dataset.windows import has_windows, needs_genes, window_of
 from meta_models.errors import UsageError
 from meta_models.places import TablePath, table_path
 from meta_models.schema import GENE
@@ -72,6 +73,8 @@ class Tables:
         Genes of a built folder that are scored at every position, in place of `whole_genes` and of `external`.
     trained : GeneFolder or None
         The genes of the training table, where a learner reads them whole.
+    window : int
+        Bases of its column ``sequence``, where a learner of genes reads windows of that; 0 where none does.
     left_out : mapping of str to str
         Genes that were left out of the training table, and why.
     """
@@ -84,6 +87,7 @@ class Tables:
     genes: WholeGenes | None = None
     external_genes: WholeGenes | None = None
     trained: GeneFolder | None = None
+    window: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def profile(self) -> DatasetProfile:
@@ -93,8 +97,9 @@ class Tables:
         scored = max([scored, *whole])
         pool_rows = self.pool.n_rows if self.pool is not None else 0
         return profile_dataset(
-            self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored, trained=self.trained
-        )
+            self.dataset, self.positions, pool_rows=pool_rows, scored_rows=scored, trained=self.trained,
+            window=self.window,
+        )  # fmt: skip
 
 
 def named_tables(config: TrainingConfig) -> dict[str, TablePath]:
@@ -132,22 +137,41 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
     table = open_training_table(config, work_dir, left_out)
     dataset, positions = table.dataset, table.positions
     genes = _whole_genes(config, positions, budget)
+    whole_genes = None if genes is not None else opened(config.oof_dataset, "oof")
+    external = opened(config.eval_dataset, "eval")
     return Tables(
         dataset,
         positions,
         pool=_mined_genes(config, positions) or opened(config.mine_negatives, "pool"),
-        whole_genes=None if genes is not None else opened(config.oof_dataset, "oof"),
-        external=opened(config.eval_dataset, "eval"),
+        whole_genes=whole_genes,
+        external=external,
         genes=genes,
         external_genes=_external_genes(config, budget),
         trained=trained_genes(config),
+        window=_window(config, dataset, whole_genes, external),
         left_out=table.left_out,
     )
 
 
 def trained_genes(config: TrainingConfig) -> GeneFolder | None:
     """The genes of the training table, where a learner reads them whole."""
-    return BuiltFolder.open(table_path(config.dataset)).genes if config.reads_genes else None
+    path = table_path(config.dataset)
+    return BuiltFolder.open(path).genes if config.reads_genes and is_built(path) else None
+
+
+def _window(config: TrainingConfig, dataset: Dataset, *scored: Dataset | None) -> int:
+    """Bases of the windows of the training table, where a learner of genes reads them; those `scored` have as many."""
+    if not config.reads_genes or is_built(table_path(config.dataset)):
+        return 0
+    window = 0
+    for table in (dataset, *scored):
+        if table is None:
+            continue
+        if not has_windows(table):
+            raise needs_genes(config.gene_learners[0], table.source)
+        found = window_of(table, window)
+        window = window or found
+    return window
 
 
 def _mined_genes(config: TrainingConfig, positions: Positions) -> GeneTable | None:

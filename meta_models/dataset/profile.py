@@ -37,7 +37,9 @@ class DatasetProfile:
         Whether it was built with the base codes that motif scores are computed from.
     gene_positions, gene_inner, gene_tracks : int
         Positions of the genes with and without their flanks, and tracks of numbers at each, where learners read whole
-        genes.
+        genes; or windows around rows: each counts as a gene of one position.
+    window : int
+        Bases of these windows; 0 where none are read.
     """
 
     source: str
@@ -63,6 +65,7 @@ class DatasetProfile:
     gene_positions: int = 0
     gene_inner: int = 0
     gene_tracks: int = 0
+    window: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -86,11 +89,11 @@ class DatasetProfile:
 
 def profile_dataset(
     dataset: Dataset, positions: Positions, *, pool_rows: int = 0, scored_rows: int = 0,
-    trained: GeneFolder | None = None,
+    trained: GeneFolder | None = None, window: int = 0,
 ) -> DatasetProfile:  # fmt: skip
     """Summarise a table whose narrow columns were read, beside a pool and a table to be scored of so many rows.
 
-    `trained` holds its genes, where learners read them whole.
+    `trained` holds its genes, where learners read them whole; `window` are the bases of the windows that they read.
     """
     genes = positions.codes(GENE)
     per_gene = np.bincount(genes)
@@ -125,6 +128,7 @@ def profile_dataset(
         scored_rows=scored_rows,
         base_codes=dataset.info.recipe is not None and set(MOTIF_COLUMNS) <= set(dataset.features),
         **({} if trained is None else _of_genes(trained, positions)),
+        **(_of_windows(window, dataset, positions) if window else {}),
     )
 
 
@@ -135,6 +139,12 @@ def _of_genes(genes: GeneFolder, positions: Positions) -> dict[str, int]:
     flanks = 2 * genes.recipe.flank * len(lengths)
     tracks = _gene_tracks(genes.recipe)
     return {"gene_positions": sum(lengths) + flanks, "gene_inner": sum(lengths), "gene_tracks": tracks}
+
+
+def _of_windows(window: int, dataset: Dataset, positions: Positions) -> dict[str, int]:
+    """Bases of all windows, and the tracks of rows: the third score of a base model is none."""
+    rows, tracks = dataset.n_rows, len(dataset.features) - len(positions.bases)
+    return {"gene_positions": rows * window, "gene_inner": rows, "gene_tracks": tracks, "window": window}
 
 
 def _gene_tracks(recipe: Recipe) -> int:

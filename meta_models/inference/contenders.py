@@ -43,9 +43,14 @@ class FoldScorer:
 
     @cached_property
     def table_names(self) -> tuple[str, ...]:
-        """Those of `names` that a table has: without the scores that models have of whole genes."""
+        """Those of `names` that a table has: without the scores that models have of whole genes, or of windows."""
         own = {name for model in self._models() for name in model.gene_columns}
         return tuple(name for name in self.names if name not in own)
+
+    @cached_property
+    def window(self) -> int:
+        """Bases of the longest window around a row that a model reads; 0 where none reads any."""
+        return max(model.window for model in self._models())
 
     @cached_property
     def members(self) -> tuple[str, ...]:

@@ -191,12 +191,12 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
     if config.dataset is None:
         scratch = stack.enter_context(scratch_folder(folder, "genome"))
         return open_genome_rows(config, model, stack, scratch)
-    if model.gene_columns:
+    if model.gene_columns and not model.window:
         return open_built_rows(table_path(config.dataset), model)
     built_in = is_built_in(config.dataset) and not Path(config.dataset).exists()
     source = write_demo_table(folder / "demo") if built_in else table_path(config.dataset)
     columns = config.base_score_columns
-    return open_served(source, model.feature_names, work_dir=folder / "input", base_score_columns=columns)
+    return open_served(source, model, work_dir=folder / "input", base_score_columns=columns)
 
 
 def _prepare(config: PredictConfig, folder: Path, stack: ExitStack) -> _Work:

@@ -15,12 +15,14 @@ from meta_models.dataset.reading.read_ahead import shares, side_by_side
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.inference.checks.overlap import require_genes
 from meta_models.inference.contenders import FoldScorer, layer_columns
+from meta_models.learners.seam import Matrix
 from meta_models.model import FittedModel
 from meta_models.model.inputs import as_matrix, reads_whole_genes, resolve_columns
+from meta_models.model.windows import require_windows, with_window_scores
 from meta_models.names import known_as
 from meta_models.progress import Progress
 from meta_models.result import SCREENED
-from meta_models.schema import CLASSES, GENE
+from meta_models.schema import CLASSES, GENE, SEQUENCE
 
 EXTERNAL = -1
 
@@ -33,9 +35,10 @@ def score_table(model: FittedModel, dataset: Dataset, positions: Positions, thre
     Raises
     ------
     InputError
-        If the table lacks features of the model, or holds infinite values; or the model reads whole genes.
+        If the table lacks features of the model, or holds infinite values; or the model reads whole genes, or windows
+        that the table lacks.
     """
-    if model.gene_columns:
+    if model.gene_columns and not model.window:
         raise reads_whole_genes(f"Found rows of {dataset.source!r}")
     return _scored(
         FoldScorer({EXTERNAL: model}), np.full(dataset.n_rows, EXTERNAL, np.int16), dataset, positions, threads
@@ -75,12 +78,15 @@ def score_out_of_fold(
 def _scored(
     scorer: FoldScorer, fold: NDArray[np.int16], dataset: Dataset, positions: Positions, threads: int
 ) -> pl.DataFrame:
-    present = resolve_columns(dataset.columns, scorer.names)
+    if scorer.window:
+        require_windows(dataset, scorer.window)
+    present = resolve_columns(dataset.columns, scorer.table_names)
     numbers = {name for name in present if dataset.kind(name) in (Kind.NUMERIC, Kind.NULL)}
     expressions = [pl.col(n).cast(pl.Float32) if n in numbers else pl.col(n) for n in present]
+    expressions += [pl.col(SEQUENCE).cast(pl.String)] if scorer.window else []
     workers, for_each = shares(threads)
     scorer.set_threads(for_each)
-    chunks = dataset.iter_frames(expressions, rows_of_chunk(len(scorer.names), workers))
+    chunks = dataset.iter_frames(expressions, rows_of_chunk(len(scorer.names) + scorer.window, workers))
     scores = side_by_side(_numbered(chunks), lambda chunk: _of_chunk(scorer, fold, *chunk), workers)
     layers = np.empty((len(scorer.prefixes), dataset.n_rows, len(CLASSES)), np.float32)
     first = 0
@@ -105,4 +111,17 @@ def _numbered(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFram
 
 def _of_chunk(scorer: FoldScorer, fold: NDArray[np.int16], first: int, chunk: pl.DataFrame) -> NDArray[np.float32]:
     """Layers of probabilities, (L, n, 3), of a chunk whose first row is row `first` of the table."""
-    return scorer.score(fold[first : first + chunk.height], as_matrix(chunk, scorer.names))
+    folds, matrix = fold[first : first + chunk.height], as_matrix(chunk, scorer.table_names)
+    if not scorer.window:
+        return scorer.score(folds, matrix)
+    return scorer.score(folds, _with_windows(scorer, folds, matrix, chunk[SEQUENCE]))
+
+
+def _with_windows(scorer: FoldScorer, fold: NDArray[np.int16], matrix: Matrix, text: pl.Series) -> Matrix:
+    """The columns of `scorer`: those of the table, and what the models of each row's fold say of its window."""
+    whole = np.empty((len(matrix), len(scorer.names)), np.float32)
+    for number in np.unique(fold).tolist():
+        here = np.flatnonzero(fold == number)
+        models = scorer.models_of(number)
+        whole[here] = with_window_scores(models, scorer.names, matrix[here], scorer.table_names, text[here])
+    return whole

@@ -14,9 +14,22 @@ from meta_models.dataset.info import DatasetInfo
 from meta_models.dataset.plausibility.coordinates import WHOLE, require_whole
 from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.open import open_dataset
+from meta_models.model import FittedModel
 from meta_models.model.inputs import require_numbers, resolve_columns
+from meta_models.model.windows import require_windows, table_features
 from meta_models.places import TablePath, describe_input
-from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, LABEL, MAIN_BASE, POSITION, STRAND, WEIGHT
+from meta_models.schema import (
+    CHROM,
+    FAMILY,
+    GENE,
+    GENOMIC_POSITION,
+    LABEL,
+    MAIN_BASE,
+    POSITION,
+    SEQUENCE,
+    STRAND,
+    WEIGHT,
+)
 
 #: Columns that are passed on, where the table has them.
 PASSED_ON = (GENE, CHROM, STRAND, POSITION, GENOMIC_POSITION)
@@ -65,12 +78,15 @@ class ServedTable:
         These k-mer columns.
     inputs : tuple
         All that the rows depend on, for JSON: digests.
+    window : int
+        Bases of the windows that the model reads, of a table that has them; 0 where it reads none.
     """
 
     dataset: RowSource
     features: tuple[str, ...]
     absent: tuple[str, ...]
     inputs: tuple[object, ...] = ()
+    window: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -96,6 +112,7 @@ class ServedTable:
         found = [pl.col(name) for name in dict.fromkeys((*self.features, *MAIN_BASE.columns))]
         found += [pl.col(c).cast(pl.Int64 if c in WHOLE else pl.String) for c in self.passed_on]
         found += [pl.col(FAMILY).cast(pl.String)] if self.has(FAMILY) else []
+        found += [pl.col(SEQUENCE).cast(pl.String)] if self.window else []
         if labels:
             found.append(pl.col(LABEL).cast(pl.String).alias(HIDDEN_LABEL))
             weight = pl.col(WEIGHT) if self.has(WEIGHT) else pl.lit(1.0)
@@ -104,18 +121,24 @@ class ServedTable:
 
 
 def open_served(
-    source: TablePath, feature_names: Sequence[str], *, work_dir: Path, base_score_columns: Sequence[str] | None = None
+    source: TablePath, model: FittedModel, *, work_dir: Path, base_score_columns: Sequence[str] | None = None
 ) -> ServedTable:
-    """Open a table for a model with these features. Only the main base model's scores and the features must be there.
+    """Open a table for a model. Only the main base model's scores and the features must be there, or windows.
 
     Raises
     ------
     InputError
-        If a file is not readable, columns are missing (with a diff), features are no numbers, or positions not whole.
+        If a file is not readable, columns are missing (with a diff), features are no numbers, positions not whole, or
+        windows none.
     """
     dataset = open_dataset(source, work_dir=work_dir, base_score_columns=base_score_columns, required=MAIN_BASE.columns)
     require_whole(dataset)
+    if model.window:
+        require_windows(dataset, model.window)
+    feature_names = table_features(model)
     features = resolve_columns(dataset.columns, feature_names)
     require_numbers({c: dataset.dtype(c) for c in features if dataset.kind(c) not in (Kind.NUMERIC, Kind.NULL)})
     absent = tuple(name for name in feature_names if name not in set(features))
-    return ServedTable(dataset, features, absent, tuple(describe_input(f.origin).sha256 for f in dataset.files))
+    return ServedTable(
+        dataset, features, absent, tuple(describe_input(f.origin).sha256 for f in dataset.files), model.window
+    )

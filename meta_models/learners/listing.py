@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
-from meta_models.learners.seam import Learner, Tune
+from meta_models.learners.seam import Learner, Traits, Tune
 
 
 def list_learners() -> Iterator[str]:
@@ -42,13 +42,21 @@ def _presence(learner: Learner) -> str:
     return "installed"
 
 
+def _read(traits: Traits) -> str:
+    """What it is trained on."""
+    if traits.inputs == "rows":
+        return "reads rows"
+    windows = ", or a window of the column 'sequence' around each row of a table" if traits.windows else ""
+    return f"reads whole genes (of a built folder){windows}"
+
+
 def _facts(learner: Learner, package: str | None) -> str:
     traits = learner.traits
     parts = [
         learner.title,
-        "reads whole genes (of a built folder)" if traits.inputs == "genes" else "reads rows",
+        _read(traits),
         "one class against the rest" if traits.targets == "each" else "all classes at once",
-        "weights" if traits.weights else "no weights",
+        "weights" if traits.weights else "weights of windows" if traits.windows else "no weights",
         *(["early stopping"] if traits.stopping else []),
         *(["table on disk"] if traits.on_disk else []),
         *(["streamed"] if traits.streamed else []),

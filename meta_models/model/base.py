@@ -15,8 +15,9 @@ from meta_models.learners.seam import Matrix
 from meta_models.learners.seam.genes import GeneTracks
 from meta_models.model.calibrators import Calibrator, apply_calibrators, normalise
 from meta_models.model.first_pass import FirstPass
-from meta_models.model.inputs import Rows, open_rows, require_gene_columns
+from meta_models.model.inputs import Rows, columns_found, open_rows, require_gene_columns
 from meta_models.model.sketches import FeatureSketch
+from meta_models.model.windows import open_window_rows
 from meta_models.schema import CLASS_NAMES, SpliceClass
 
 if TYPE_CHECKING:
@@ -173,6 +174,12 @@ class FittedModel(ABC):
         return (*first, *(name for single in self.gene_readers for name in single.own_columns))
 
     @property
+    def window(self) -> int:
+        """Bases of the window around each row that `gene_readers` read; 0 where they read genes, or there are none."""
+        found = (single.gene_predictor for single in self.gene_readers)
+        return max((predictor.window for predictor in found if predictor is not None), default=0)
+
+    @property
     def reach(self) -> int:
         """Positions on either side of a part of a gene that its `gene_columns` depend on."""
         if self.info.first_pass is not None:
@@ -272,12 +279,24 @@ class FittedModel(ABC):
         InputError
             If the model reads whole genes, and `X` is a table of rows without its scores of them.
         """
-        require_gene_columns(X, self.gene_columns)
-        rows: Rows = open_rows(X, self.feature_names)
+        rows = self._open(X)
         result = np.empty((*leading, rows.n_rows, self.n_classes))
         for start, matrix in rows.chunks():
             result[..., start : start + len(matrix), :] = function(matrix)
         return result
+
+    def matrix_of(self, X: object) -> Matrix:
+        """All that the model reads of a table, float32 (n, F): features, and its own scores of windows."""
+        rows = self._open(X)
+        return rows.matrix(0, rows.n_rows)
+
+    def _open(self, X: object) -> Rows:
+        """Rows with the features of the model; scores of windows are computed where the table does not hold them."""
+        found = columns_found(X)
+        if self.window and found and not set(self.gene_columns) <= set(found):
+            return open_window_rows(X, self)
+        require_gene_columns(X, self.gene_columns)
+        return open_rows(X, self.feature_names)
 
     def calibrated(self, scores: Probabilities, matrix: Matrix) -> Probabilities:
         """Probabilities (n, 3) from what :meth:`scores_of` gives: calibrated if the model has calibrators."""

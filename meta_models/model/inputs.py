@@ -183,9 +183,17 @@ def require_gene_columns(X: object, names: Sequence[str]) -> None:
     InputError
         If it does not.
     """
-    found = getattr(X, "columns", getattr(getattr(X, "schema", None), "names", None))
-    if found is not None and not set(names) <= set(map(str, found)):
+    found = columns_found(X)
+    if found and not set(names) <= set(found):
         raise reads_whole_genes("Found a table of rows")
+
+
+def columns_found(X: object) -> tuple[str, ...]:
+    """Names of the columns of a table in memory; none of an array."""
+    if isinstance(X, pl.LazyFrame):
+        return ()
+    names = getattr(getattr(X, "schema", None), "names", None)
+    return tuple(map(str, names if isinstance(names, list) else getattr(X, "columns", ())))
 
 
 def reads_whole_genes(found: str) -> InputError:

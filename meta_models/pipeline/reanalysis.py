@@ -18,7 +18,7 @@ from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import OUTCOMES, AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.dataset.built import BuiltFolder
+from meta_models.dataset.built import BuiltFolder, is_built
 from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.opening import DEMO, open_training_table
 from meta_models.dataset.outputs import Output, require_apart
@@ -185,9 +185,9 @@ def _dataset(
 
 def _genes(config: TrainingConfig, options: AnalysisConfig, manifest: RunManifest) -> GeneFolder | None:
     """The genes of the run, where a learner reads them whole; they must be those that it was trained on."""
-    if not config.reads_genes:
-        return None
     path = table_path(options.dataset or config.dataset)
+    if not (config.reads_genes and is_built(path)):
+        return None
     genes = BuiltFolder.open(path).genes
     known = {} if manifest.environment is None else manifest.environment.other_inputs.get("genes", {})
     if known and [describe_input(file).sha256 for file in genes.files] != list(known.values()):

@@ -235,8 +235,8 @@ def _with_tables(
 ) -> TrainingTask:
     pool = _read_pool(tables.pool, work_dir)
     return dataclasses.replace(
-        task, pool=pool, trained=TrainedGenes.of(tables.trained), farm=farm, origins=beginnings.origins,
-        left_out=tuple(sorted(tables.left_out)),
+        task, pool=pool, trained=TrainedGenes.of(tables.trained), window=tables.window, farm=farm,
+        origins=beginnings.origins, left_out=tuple(sorted(tables.left_out)),
     )  # fmt: skip
 
 

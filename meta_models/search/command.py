@@ -14,6 +14,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
+from meta_models.learners.registry import LEARNERS
 from meta_models.pipeline.planning import farm_of
 from meta_models.places import describe_input
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget, named_limit
@@ -35,7 +36,7 @@ from meta_models.search.trials import Trial, start_of, trial_table, winner_of
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
-from meta_models.training.requirements import require_learnable
+from meta_models.training.requirements import reads_windows, require_learnable
 from meta_models.training.screening.table import screen_table
 from meta_models.training.stages.requirements import require_stages
 from meta_models.workers import Farm
@@ -55,6 +56,7 @@ def run_tune(config: TuneConfig) -> ExitCode:
     require_optuna()
     require_learnable(config)
     require_stages(config)
+    _require_genes(config)
     selected(config)
     require_one_meaning(config.dataset)
     spaces = read_space(config)
@@ -135,6 +137,16 @@ def _searched(
     with folder.phase("report"), folder.scratch("figures") as figures, settings_in(figures):
         save_search(outcome, ready.split.genes, folder)
     return outcome
+
+
+def _require_genes(config: TuneConfig) -> None:
+    """A search judges learners of genes on every position."""
+    for name in config.gene_learners:
+        if reads_windows(config, LEARNERS[name]):
+            raise UsageError(
+                f"{name} reads whole genes", f"{config.dataset!r} is a table of rows, without every position of a gene",
+                "Give --dataset a folder that 'meta-models build' made, or search other learners",
+            )  # fmt: skip
 
 
 def _prepared(

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError, MemoryBudgetError, UnitsFailed
-from meta_models.learners.seam import FitJob, LearnerConfig, Prepared, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam import FitJob, LearnerConfig, Prepared
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.run_folder.writers import digest
 from meta_models.schema import CLASSES, SITE_CLASSES
@@ -98,7 +98,7 @@ class FoldScorer:
     def __init__(self, task: TrainingTask, folds: Folds, *, room: int) -> None:
         self._task, self._folds, self._room = task, folds, room
         self._held: dict[str, _Held] = {}
-        self._rows: dict[str, TrainingRows | TrainingGenes] = {}
+        self._rows: dict[str, TrainingInputs] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -145,9 +145,8 @@ class FoldScorer:
     def _value(self, task: TrainingTask, jobs: Sequence[FitJob]) -> float:
         prepared, processes = self._prepared(task, jobs)
         labels, weights = task.positions.labels, task.positions.weights
-        traits = task.config.learner.traits
         work = partial(
-            _scores, prepared, labels, task.training_weights if traits.weights else None,
+            _scores, prepared, labels, task.fit_weights,
             1 if processes > 1 else task.threads,
         )  # fmt: skip
         held_out = jobs[0].score

@@ -6,7 +6,8 @@ from meta_models.choice import BATCHES
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
 from meta_models.learners.registry import AUTO, LEARNERS, TRIED
-from meta_models.training.requirements import require_learnable
+from meta_models.schema import SEQUENCE
+from meta_models.training.requirements import reads_windows, require_learnable
 from meta_models.training.strategies import STRATEGIES
 
 
@@ -27,6 +28,8 @@ def resolved(config: TrainingConfig) -> tuple[TrainingConfig, str]:
 
 def _obstacle(config: TrainingConfig) -> str:
     """Why the learner of `config` cannot be fitted; empty where it can."""
+    if reads_windows(config, config.learner):
+        return f"{config.dataset!r} is a table of rows (where it has a column {SEQUENCE!r}, name the learners)"
     named = STRATEGIES.get(BATCHES if config.train_all_genes else config.strategy)
     try:
         require_learnable(config)

@@ -102,11 +102,12 @@ def _features(profile: DatasetProfile, config: TrainingConfig) -> int:
 
 def shape_of(profile: DatasetProfile, rows: int, config: TrainingConfig) -> Shape:
     """The shape of `rows` rows of a table with the motif columns of all fits, or of its genes."""
+    sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
     if config.learner.traits.inputs == "genes":
         return Shape(
-            rows, profile.gene_tracks, positions=profile.gene_positions, genes=profile.genes, inner=profile.gene_inner
-        )
-    sites = profile.rows - profile.class_counts[SpliceClass.NEITHER.label]
+            rows, profile.gene_tracks, sites=sites, positions=profile.gene_positions, genes=profile.genes,
+            inner=profile.gene_inner, window=profile.window,
+        )  # fmt: skip
     kmers = profile.features_by_group.get(FeatureGroup.KMER.value, 0)
     motifs = MOTIF_WIDTH * (config.n_folds + 1) if profile.base_codes and config.motifs != "off" else 0
     return Shape(rows, _features(profile, config) + motifs, kmers, int(sites * rows / max(profile.rows, 1)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import is_built
 from meta_models.dataset.opening import is_built_in
+from meta_models.dataset.windows import needs_genes
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
@@ -14,7 +15,6 @@ from meta_models.places import table_path
 
 #: Weights of rows that follow from how the table was sampled: a learner without weights may see all positions instead.
 _OF_TABLE = ("none", "sampling")
-_LEAK = "windows over neighbouring rows of a sampled table learn how it was sampled, and are worse on every position"
 
 
 def require_learnable(config: TrainingConfig) -> None:
@@ -28,7 +28,7 @@ def require_learnable(config: TrainingConfig) -> None:
     for name in config.learners:
         learner = LEARNERS[name]
         learner.require_library()
-        for option in () if learner.traits.weights else _weighted(config):
+        for option in () if learner.traits.weights or reads_windows(config, learner) else _weighted(config):
             raise UsageError(
                 f"{option} needs a learner whose rows can be weighted",
                 f"{name} cannot weight them", "Leave it out, or take another learner",
@@ -45,14 +45,38 @@ def _weighted(config: TrainingConfig) -> Iterator[str]:
         yield "--class-weights"
 
 
+def reads_windows(config: TrainingConfig, learner: Learner) -> bool:
+    """Whether `learner` reads windows around the rows of a table, if that has them; genes otherwise, or plain rows."""
+    return learner.traits.windows and not is_built_in(config.dataset) and not is_built(table_path(config.dataset))
+
+
 def _require_genes(config: TrainingConfig, learner: Learner) -> None:
-    if is_built_in(config.dataset) or not is_built(table_path(config.dataset)):
-        raise UsageError(
-            f"{learner.name} reads whole genes", f"{config.dataset!r} is a table of rows: {_LEAK}",
-            "Give --dataset a folder that 'meta-models build' made, which has genes/",
-        )  # fmt: skip
-    for option, why in _odd(config):
-        raise UsageError(f"{option} is not for {learner.name}, which reads whole genes", why, "Leave it out")
+    windows = reads_windows(config, learner)
+    if not windows and (is_built_in(config.dataset) or not is_built(table_path(config.dataset))):
+        raise needs_genes(learner.name, config.dataset)
+    reads = "a window around each row" if windows else "whole genes"
+    for option, why in _odd_for_windows(config, learner) if windows else _odd(config):
+        raise UsageError(f"{option} is not for {learner.name}, which reads {reads}", why, "Leave it out")
+
+
+def _odd_for_windows(config: TrainingConfig, learner: Learner) -> Iterator[tuple[str, str]]:
+    """Options that learners of windows around rows can do nothing with, and why."""
+    if config.mine_negatives is not None:
+        yield "--mine-negatives", "Mined rows come as numbers, without the bases around them"
+    if config.max_features is not None:
+        yield "--max-features", "It is given all columns that screening keeps"
+    if config.variants:
+        yield "--variants", "It is given all columns that screening keeps"
+    for option, named in (("--init-from", config.init_from), ("--pretrain", config.pretrain)):
+        if named:
+            yield option, "Nets go on from those of other built folders"
+    if config.stages is not None:
+        yield "--stages", "It always begins anew"
+    if option := learner.not_of_windows(config.sections[learner.name]):
+        yield option, "A window does not know the ends of its gene"
+    for option, table in (("--eval-dataset", config.eval_dataset), ("--oof-dataset", config.oof_dataset)):
+        if table is not None and is_built(table_path(table)):
+            yield option, f"{table!r} is a built folder; give a table with a column 'sequence'"
 
 
 def _odd(config: TrainingConfig) -> Iterator[tuple[str, str]]:

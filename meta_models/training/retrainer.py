@@ -165,7 +165,8 @@ def make_retrainer(
     """
     config, features = result.config, len(result.kept_features)
     if config.learner.traits.inputs == "genes":
-        return None, f"{config.learner.name} reads whole genes, and is not trained again on rows, features or labels"
+        read = "windows around rows" if result.model.window else "whole genes"
+        return None, f"{config.learner.name} reads {read}, and is not trained again on rows, features or labels"
     kmers = sum(record.group is FeatureGroup.KMER for record in result.features if record.name in result.kept_features)
     shape = Shape(table.n_rows, features, kmers, int((result.oof["label"] != 0).sum()))
     wanted = config if config.device == CPU else config.model_copy(update={"device": AUTO})

@@ -78,8 +78,8 @@ def _without_batches(config: TrainingConfig, peaks: Mapping[str, int], budget: i
     cap = min(budget, int(config.max_single_gb * 1e9))
     size = f"{peaks[SINGLE] / 1e9:.1f} GB of {cap / 1e9:.1f} GB"
     if peaks[SINGLE] <= cap or EXTERNAL not in peaks:
-        return Choice(SINGLE, f"a learner reads whole genes and needs no batches; predicted peak {size}")
-    return Choice(EXTERNAL, f"a learner reads whole genes and needs no batches; in memory they would need {size}")
+        return Choice(SINGLE, f"a learner of genes needs no batches; predicted peak {size}")
+    return Choice(EXTERNAL, f"a learner of genes needs no batches; in memory they would need {size}")
 
 
 def choose_ensemble_cv(config: TrainingConfig, n_batches: int) -> Choice:

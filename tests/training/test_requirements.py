@@ -29,9 +29,8 @@ def check(dataset: object, **options: object) -> None:
 def test_a_built_folder_is_what_learners_of_genes_need(built: Path) -> None:
     check(built)
     check(built, eval_dataset=str(built), oof_dataset=str(built), rounds="early-stopping")
-    for other in ("demo", built / "master"):
-        with pytest.raises(UsageError, match="learn how it was sampled"):
-            check(other)
+    with pytest.raises(UsageError, match="learn how it was sampled"):
+        check("demo")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +50,36 @@ def test_a_built_folder_is_what_learners_of_genes_need(built: Path) -> None:
 def test_what_is_not_for_them_is_refused(built: Path, options: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         check(built, **options)
+
+
+def test_of_windows_rows_can_be_weighted(built: Path) -> None:
+    """Whether a table has windows is seen when it is opened."""
+    check(built / "master")
+    check(built / "master", training_weights="balanced", class_weights=(1, 2, 2))
+    check(built / "master", eval_dataset="table.parquet", oof_dataset="table.parquet")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mine_negatives": "all"}, "without the bases around them"),
+        ({"max_features": "auto"}, "all columns that screening keeps"),
+        ({"variants": ("base", "all")}, "all columns that screening keeps"),
+        ({"init_from": ("run",)}, "other built folders"),
+        ({"stages": "stages.yaml"}, "always begins anew"),
+        ({"pretrain": ("built",)}, "other built folders"),
+        ({"gru.ends": True}, "--gru.ends is not for gru, which reads a window around each row"),
+    ],
+)
+def test_what_is_not_for_windows_is_refused(built: Path, options: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check(built / "master", **options)
+
+
+@pytest.mark.parametrize("name", ["eval_dataset", "oof_dataset"])
+def test_windows_are_not_scored_in_built_folders(built: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="is a built folder; give a table with a column 'sequence'"):
+        check(built / "master", **{name: str(built)})
 
 
 def test_learners_of_rows_take_any_table() -> None:

@@ -29,6 +29,8 @@ class Site:
     ----------
     kind : str
         ``fixed`` or ``broken``: what the meta-model made of the base model's call.
+    row : int
+        Of the out-of-fold table.
     """
 
     gene_id: str
@@ -36,6 +38,7 @@ class Site:
     position: int
     target: SpliceClass
     kind: str
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,15 @@ class Explained:
     mutations : ndarray of float32 (2 REACH + 1, 4), or None
     codes : ndarray of uint8 (2 REACH + 1,)
         The bases there; N beyond what is known.
+    measured : str
+        What the tracks beside the base models are called.
     """
 
     site: Site
     attributions: Attributions | None
     mutations: NDArray[np.float32] | None
     codes: NDArray[np.uint8]
+    measured: str = "evidence"
 
     def by_group(self) -> dict[str, float]:
         """What each group of inputs adds to the log-odds."""
@@ -75,7 +81,7 @@ class Explained:
         if found is None:
             return {}
         parts = {"sequence": found.bases, **{f"scores:{key}": values for key, values in found.scores.items()}}
-        parts |= {f"evidence:{name}": values for name, values in found.evidence.items()}
+        parts |= {f"{self.measured}:{name}": values for name, values in found.evidence.items()}
         return {name: float(values.sum(dtype=np.float64)) for name, values in parts.items()}
 
 
@@ -101,7 +107,7 @@ def ablations(
             found.append(predictor.gene_scores(given)[counted])
     truth, joined = np.concatenate(labels), {group: np.concatenate(found) for group, found in scores.items()}
     return [
-        Ablation(group, target, _precision(truth, joined[""], target), _precision(truth, joined[group], target))
+        Ablation(group, target, precision(truth, joined[""], target), precision(truth, joined[group], target))
         for group in groups[1:]
         for target in SITE_CLASSES
     ]
@@ -149,5 +155,6 @@ def _around(gene: Gene, position: int) -> NDArray[np.uint8]:
     return padded[begin : begin + 2 * REACH + 1]
 
 
-def _precision(labels: NDArray[np.uint8], scores: NDArray[np.float32], target: SpliceClass) -> float | None:
+def precision(labels: NDArray[np.uint8], scores: NDArray[np.float32], target: SpliceClass) -> float | None:
+    """Average precision of a class; None where it cannot be computed."""
     return average_precision(labels == target, scores[:, target].astype(np.float64)).value

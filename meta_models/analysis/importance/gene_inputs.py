@@ -13,14 +13,12 @@ from meta_models.analysis.attribution.gene_explanations import (
     Explained,
     Predictors,
     Site,
-    ablations,
     base_importance,
-    explained_sites,
     named,
-    sampled_genes,
 )
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
+from meta_models.analysis.importance.input_sources import InputSource, source_of
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.bases import draw_by_distance, draw_mutations
 from meta_models.analysis.plots.features import draw_bars
@@ -32,7 +30,6 @@ from meta_models.schema import CLASS_NAMES, GENE, POSITION, SITE_CLASSES, Splice
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from meta_models.dataset.genes.folder import GeneFolder
 
 FOLDER = "gene_inputs"
 #: Bases on either side of a site whose attributions are drawn, and sites whose mutations are.
@@ -50,18 +47,19 @@ class GeneInputs(Analysis):
         names = {single.own_columns: single.learner for single in context.result.model.gene_readers}
         if not names:
             return self.not_applicable("no learner of this model reads whole genes")
-        if context.genes is None:
-            return self.not_applicable("the genes of the table are not at hand")
+        source = source_of(context)
+        if source is None:
+            return self.not_applicable("the genes of the table, or its rows, are not at hand")
         found = Findings(context.writer)
         for columns, learner in names.items():
             predictors = _predictors(context, columns)
-            _worth(context, context.genes, found, predictors, learner)
-            _sites(context, context.genes, found, predictors, learner)
+            _worth(source, found, predictors, learner)
+            _sites(context, source, found, predictors, learner)
         config = context.config
         return self.done(
             found,
-            f"genes of {config.explained_positions:,} positions (explained_positions), drawn by the seed {config.seed},"
-            f" and {config.gradient_sites} sites (gradient_sites), scored by models that never saw them",
+            f"{source.told}, drawn by the seed {config.seed}, and {config.gradient_sites} sites (gradient_sites), "
+            "scored by models that never saw them",
         )
 
 
@@ -81,15 +79,13 @@ def _reader(model: FittedModel, columns: tuple[str, ...]) -> GenePredictor | Non
     return next((single.gene_predictor for single in model.gene_readers if single.own_columns == columns), None)
 
 
-def _worth(context: AnalysisContext, genes: GeneFolder, found: Findings, predictors: Predictors, learner: str) -> None:
-    folds = _folds(context)
-    ids = sampled_genes(genes, folds, context.config.explained_positions, context.config.seed)
-    rows = ablations(predictors, genes, ids, folds)
+def _worth(source: InputSource, found: Findings, predictors: Predictors, learner: str) -> None:
+    rows, where = source.ablations(predictors)
     table = pl.DataFrame([_row(row) for row in rows])
     file = found.write(f"{FOLDER}/{learner}_ablation.csv", table)
     caption = (
-        f"Average precision at every position of {len(ids):,} genes, out of fold and before calibration, with all "
-        "inputs and without a group: unknown bases, or scores and evidence that are missing everywhere."
+        f"Average precision {where} out of fold and before calibration, with all inputs and without a group: unknown "
+        "bases, or scores, evidence and columns that are missing everywhere."
     )
     found.tables.append(ReportTable(f"What the inputs of {learner} are worth", table, caption, file))
     with style.style():
@@ -97,8 +93,10 @@ def _worth(context: AnalysisContext, genes: GeneFolder, found: Findings, predict
         found.draw(f"{FOLDER}/{learner}_ablation.png", figure, f"Inputs of {learner}, taken away", caption)
 
 
-def _sites(context: AnalysisContext, genes: GeneFolder, found: Findings, predictors: Predictors, learner: str) -> None:
-    explained = list(explained_sites(predictors, genes, chosen_sites(context)))
+def _sites(
+    context: AnalysisContext, source: InputSource, found: Findings, predictors: Predictors, learner: str
+) -> None:
+    explained = list(source.explained(predictors, chosen_sites(context)))
     told = [each for each in explained if each.attributions is not None]
     if not told:
         return
@@ -145,13 +143,9 @@ def chosen_sites(context: AnalysisContext) -> list[Site]:
         for row in mine[np.argsort(-change[mine], kind="stable")][:size].tolist():
             called = int(after[row].argmax()) or int(before[row].argmax())
             target = SpliceClass(int(scores.labels[row]) or called)
-            sites.append(Site(str(frame[GENE][row]), int(scores.folds[row]), int(frame[POSITION][row]), target, kind))
+            place = int(frame[POSITION][row]) if POSITION in frame.columns else row
+            sites.append(Site(str(frame[GENE][row]), int(scores.folds[row]), place, target, kind, row))
     return sites
-
-
-def _folds(context: AnalysisContext) -> dict[str, int]:
-    of_gene = context.result.oof.group_by(pl.col(GENE).cast(pl.String)).agg(pl.col("fold").first())
-    return {str(gene): int(fold) for gene, fold in of_gene.iter_rows()}
 
 
 def _row(row: Ablation) -> dict[str, object]:

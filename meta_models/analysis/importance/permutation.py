@@ -61,7 +61,8 @@ def permutation_obstacle(context: AnalysisContext) -> str:
     if context.rows is None:
         return "without a source of rows: gain and cover only"
     if any(model.gene_readers for model in (context.result.model, *context.result.fold_models.values())):
-        return "no permutation: the model reads whole genes, whose tracks are taken away by the analysis gene-inputs"
+        read = "windows around rows" if context.result.model.window else "whole genes"
+        return f"no permutation: the model reads {read}, whose inputs are taken away by the analysis gene-inputs"
     return ""
 
 

@@ -14,7 +14,7 @@ from meta_models.analysis.runner import AnalysisRun
 from meta_models.learners.registry import LEARNERS
 from meta_models.model import FittedModel
 from meta_models.result import Note, TrainingResult
-from meta_models.schema import GENE
+from meta_models.schema import GENE, SEQUENCE
 from meta_models.wording import counted
 
 WHOLE_GENES = "On every position of the training genes"
@@ -216,7 +216,12 @@ def whole_gene_lines(model: FittedModel) -> Iterator[str]:
         predictor = single.gene_predictor
         if predictor is None:
             continue
-        inputs = ["sequence", *(f"scores of {key}" for key in predictor.base_models), *predictor.evidence]
+        scores = [f"scores of {key}" for key in predictor.base_models]
         facts = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in predictor.facts().items()
                           if isinstance(value, int))  # fmt: skip
-        yield f"{single.learner} reads every position of these genes: {', '.join(inputs)} ({facts})"
+        if predictor.window:
+            columns = counted(len(predictor.evidence), "other column")
+            inputs = f"{predictor.window} bases around each row (column {SEQUENCE}), {', '.join(scores)}, {columns}"
+        else:
+            inputs = f"every position of these genes: {', '.join(['sequence', *scores, *predictor.evidence])}"
+        yield f"{single.learner} reads {inputs} ({facts})"

@@ -6,6 +6,8 @@ from __future__ import annotations
 CHUNK_BYTES = 8_000_000
 #: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
 SCAN_BYTES = 64_000_000
+#: Bytes that a column of bases around each row is taken to have in a row.
+BASES_BYTES = 512
 
 
 def rows_of_chunk(n_columns: int, parts: int = 1, size: int = CHUNK_BYTES) -> int:

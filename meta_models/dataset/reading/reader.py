@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
-from meta_models.dataset.reading.chunks import SCAN_BYTES, rows_of_chunk
+from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, rows_of_chunk
 from meta_models.dataset.reading.files import (
     Kind,
     TableFile,
@@ -27,6 +27,7 @@ from meta_models.errors import InputError
 from meta_models.places import Stretch, TablePath, place
 from meta_models.schema import (
     METADATA,
+    SEQUENCE,
     TEXT,
     BaseModel,
     FeatureGroup,
@@ -188,6 +189,13 @@ class Dataset:
             first += len(chunk)
         return values
 
+    def read_text_rows(self, rows: NDArray[np.int64], column: str) -> pl.Series:
+        """The text in `column` of the rows in use with the (sorted, unique) numbers `rows`, (len(rows),)."""
+        mask = np.zeros(self.n_rows, bool)
+        mask[rows] = True
+        text = pl.col(column).cast(pl.String)
+        return pl.concat(self.with_rows(mask).iter_frames([text], TEXT_ROWS))[column]
+
     def read_text(self, column: str, expressions: Sequence[pl.Expr]) -> pl.DataFrame | None:
         """`expressions` over the text column `column`, for all rows in use; None where there is no such column."""
         if column not in self.columns or self.kind(column) is not Kind.STRING:
@@ -204,7 +212,9 @@ class Dataset:
     def _scan_rows(self, expressions: Sequence[pl.Expr]) -> int:
         """Most rows that one scan of `expressions` covers."""
         columns = {name for expression in expressions for name in expression.meta.root_names()}
-        return max(1024, SCAN_BYTES // max(1, sum(_width(self.dtype(column)) for column in columns)))
+        wide = {SEQUENCE: BASES_BYTES}
+        widths = [wide.get(column) or _width(self.dtype(column)) for column in columns]
+        return max(1024, SCAN_BYTES // max(1, sum(widths)))
 
     def _runs_in(self, rows: slice, most: int) -> Iterator[Run]:
         """Runs of rows in use within `rows`, in order; files that this run wrote are verified first."""

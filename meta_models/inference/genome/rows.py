@@ -23,6 +23,7 @@ from meta_models.inference.genome.stretches import gene_columns, needed
 from meta_models.inference.served import ServedTable
 from meta_models.model import FittedModel
 from meta_models.model.inputs import reads_whole_genes
+from meta_models.model.windows import reads_windows
 from meta_models.places import TablePath, describe_input
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, POSITION, STRAND
 
@@ -146,6 +147,8 @@ def open_genome_rows(options: ServingOptions, model: FittedModel, stack: ExitSta
         If the model does not say how its features are computed, or the inputs are not such as it was trained on.
     """
     recipe = model.info.recipe
+    if model.window:
+        raise reads_windows(model.window, f"Found the genome {options.genome}, which has no columns of rows")
     if recipe is None or not _made_of_tables(model) <= set(column_names(recipe)):
         found = "it has no recipe" if recipe is None else "it has features that its recipe does not make"
         raise InputError(

@@ -17,7 +17,6 @@ from meta_models.inference.served import ServedTable
 from meta_models.inference.suggestion.measures import Floats, Surprise, disagreement, expected_change, uncertainty
 from meta_models.learners.seam import Matrix
 from meta_models.model import EnsembleMetaModel, FittedModel
-from meta_models.model.inputs import as_matrix
 from meta_models.schema import CHROM, FAMILY, GENE, GENOMIC_POSITION, MAIN_BASE, SITE_CLASSES, STRAND, WEIGHT
 
 #: Measures in the order of the columns; the last one is a mean over the positions of a gene, the others are sums.
@@ -107,7 +106,7 @@ class Assessor:
             raise InputError(f"Every row of {self._table.dataset.source!r} must name its gene", f"{missing} do not")
         codes, _ = coded(chunk[GENE])
         weights = self._weights(chunk)
-        measured = self._measured(as_matrix(chunk, self._model.feature_names))
+        measured = self._measured(self._model.matrix_of(chunk))
         sums = {name: np.bincount(codes, weights * values) for name, values in measured.items()}
         counted, prints = np.bincount(codes, weights), _prints(chunk, codes)
         return [

@@ -121,8 +121,8 @@ def suggest(
 
 def _open(path: TablePath, model: FittedModel, scratch: Path) -> ServedTable:
     """The genes of a built folder at every position, or a table of rows."""
-    if not is_built(path) and not model.gene_columns:
-        return open_served(path, model.feature_names, work_dir=scratch)
+    if model.window or not (is_built(path) or model.gene_columns):
+        return open_served(path, model, work_dir=scratch)
     table = open_built_rows(path, model)
     resolve_columns(table.dataset.columns, model.feature_names)
     return table

@@ -11,6 +11,12 @@ LearnerName = Literal["tcn", "gru", "lstm", "transformer"]
 #: Positions on either side of a crop, at most: a net that needs more could not be trained on crops.
 MAX_MARGIN = 16_384
 
+#: Bases of a window around a row, at most: as far as a net may look.
+MAX_WINDOW = 2 * MAX_MARGIN + 1
+
+#: Tracks of numbers beside those of base models, at most: of rows each column is one.
+MAX_EVIDENCE = 10_000
+
 #: Weights, at most: 64 MB.
 MAX_PARAMETERS = 16_000_000
 
@@ -32,6 +38,8 @@ class Architecture(BaseModel):
         Of attention; 0 where there is none.
     crop : int
         Positions of a crop, without margins.
+    window : int
+        Bases around a row, itself included, of a net that reads windows of rows; 0: it reads genes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -49,7 +57,8 @@ class Architecture(BaseModel):
     residual: bool
     ends: bool
     base_models: tuple[str, ...] = Field(max_length=64)
-    evidence: tuple[str, ...] = Field(max_length=256)
+    evidence: tuple[str, ...] = Field(max_length=MAX_EVIDENCE)
+    window: int = Field(default=0, ge=0, le=MAX_WINDOW)
 
     @property
     def n_numbers(self) -> int:
@@ -63,7 +72,12 @@ class Architecture(BaseModel):
 
     @property
     def margin(self) -> int:
-        """Positions on either side of a crop that its scores depend on."""
+        """Positions on either side of a crop, or of a row, that its scores depend on."""
+        return min(self._sight, self.window // 2) if self.window else self._sight
+
+    @property
+    def _sight(self) -> int:
+        """How far the layers see together."""
         half = self.kernel // 2
         if self.learner == "tcn":
             return half * ((1 << self.layers) - 1)
@@ -75,7 +89,12 @@ class Architecture(BaseModel):
 
         A recurrent net reads each crop from its margins on, so that a part needs the whole of its first crop.
         """
-        return self.margin + (self.crop - 1 if self.learner in ("gru", "lstm") else 0)
+        whole_crop = self.learner in ("gru", "lstm") and not self.window
+        return self.margin + (self.crop - 1 if whole_crop else 0)
+
+    def of_windows(self, window: int) -> Architecture:
+        """The same net for windows around rows of so many bases, or as many as it sees."""
+        return Architecture.model_validate({**self.model_dump(), "window": min(window, 2 * self._sight + 1)})
 
     @model_validator(mode="after")
     def _sound(self) -> Architecture:
@@ -86,8 +105,10 @@ class Architecture(BaseModel):
                 f"a tcn has no blocks in front and a {self.learner} at least one, found {self.front}; "
                 "a net that an earlier version stored without any must be trained again"
             )
-        if self.margin > MAX_MARGIN:
-            raise ValueError(f"a crop may need {MAX_MARGIN} positions on either side, this net needs {self.margin}")
+        if self._sight > MAX_MARGIN:
+            raise ValueError(f"a crop may need {MAX_MARGIN} positions on either side, this net needs {self._sight}")
+        if self.window and (self.window % 2 == 0 or self.ends):
+            raise ValueError(f"a window has a middle and knows no ends of genes, found {self.window} bases")
         if self.learner == "transformer" and (self.heads < 1 or self.channels % self.heads or self.reach < 1):
             raise ValueError(f"heads must divide channels, found {self.heads} and {self.channels}")
         if len({*self.base_models}) < len(self.base_models) or len({*self.evidence}) < len(self.evidence):

@@ -16,7 +16,7 @@ from meta_models.learners.seam.genes import N_CODE, NOT_LABELLED, GeneTracks
 _DISTANCE_SCALE = 10.0
 
 #: Batches are padded to a multiple of it: PyTorch keeps kernels for every shape that it has seen, 1 GB after an epoch.
-_STEP = 128
+PADDED_TO = 128
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def pieces_of(gene: GeneTracks, numbers: NDArray[np.float16], crops: Crops) -> l
 def batch_of(pieces: Sequence[Piece], *, ends: bool) -> Batch:
     """`pieces` side by side; padding is an unknown base, and missing."""
     lengths = np.array([len(piece.codes) for piece in pieces])
-    shape = (len(pieces), -(-int(lengths.max()) // _STEP) * _STEP)
+    shape = (len(pieces), -(-int(lengths.max()) // PADDED_TO) * PADDED_TO)
     codes = np.full(shape, N_CODE, np.uint8)
     numbers = np.full((shape[0], pieces[0].numbers.shape[1], shape[1]), np.nan, np.float32)
     distances = np.zeros((shape[0], 2 * ends, shape[1]), np.float32)

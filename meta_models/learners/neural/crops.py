@@ -93,20 +93,22 @@ def crops_of(gene: GeneTracks, size: int, margin: int, rows: Ints | None = None)
 
 
 def chosen_crops(
-    crops: Crops, among: Bools, share: float, random: np.random.Generator
+    sites: Bools, among: Bools, share: float, random: np.random.Generator
 ) -> tuple[Ints, NDArray[np.float32]]:
     """The crops of an epoch, and what each counts: all with a site, and a share of the others.
 
     Parameters
     ----------
+    sites : ndarray of bool (n_crops,)
+        Whether each has one.
     among : ndarray of bool (n_crops,)
         Crops to choose from.
     share : float
         Probability with which a crop without a site is taken; it counts 1 / share then.
     """
-    taken = among & (crops.sites | (random.random(len(crops)) < share))
+    taken = among & (sites | (random.random(len(sites)) < share))
     numbers = np.flatnonzero(taken)
-    return numbers, np.where(crops.sites[numbers], 1.0, 1 / share).astype(np.float32)
+    return numbers, np.where(sites[numbers], 1.0, 1 / share).astype(np.float32)
 
 
 def drawn_crops(among: Bools, share: float, seed: int) -> Bools:

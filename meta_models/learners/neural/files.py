@@ -19,8 +19,9 @@ _NET_AT_MOST = 1_000_000
 
 
 def net_files(net: GeneNet) -> dict[str, bytes]:
-    """``net.json`` and ``weights.safetensors``."""
-    return {NET: net.plan.model_dump_json(indent=1).encode(), WEIGHTS: to_bytes(net.state_dict())}
+    """``net.json`` and ``weights.safetensors``. Of a net of genes they are what earlier versions wrote, and read."""
+    absent = None if net.plan.window else {"window"}
+    return {NET: net.plan.model_dump_json(indent=1, exclude=absent).encode(), WEIGHTS: to_bytes(net.state_dict())}
 
 
 def restore_net(files: Mapping[str, bytes], learner: str, n_inputs: int, n_targets: int) -> GeneNet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, reading_bytes
+from meta_models.learners.neural.batches import PADDED_TO
 from meta_models.learners.neural.crops import TILE
 from meta_models.learners.neural.gene_cache import NUMBER_BYTES, POSITION_BYTES
 from meta_models.learners.neural.options import NeuralConfig
@@ -19,6 +21,12 @@ _CROP_BYTES = 5 * 8 + 1
 
 #: Of a row: its label in the genes, and the order of rows by gene.
 _ROW_BYTES = 9
+
+#: Of a row with a window: its span, whether it is a site, its label and weight as training sees them, and scores.
+_WINDOW_ROW_BYTES = 32
+
+#: Of a column at each position of a batch: in two bytes, in four, scaled, and beside the bases.
+_WIDE_BYTES = 2 + 3 * 4
 
 #: Float32 values of each channel at each position that a backward pass needs: of a block or layer, and of the rest.
 _LAYER_VALUES, _OTHER_VALUES = 16, 12
@@ -41,6 +49,8 @@ _TRAINED_COPIES = 5
 
 def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> Footprint:
     """The cache; one gene beside it while it is made; a batch with all that its gradients need."""
+    if shape.window:
+        return _window_footprint(shape, config, resources)
     tracks = POSITION_BYTES + NUMBER_BYTES * shape.features
     cache = _kept(shape, config) * tracks
     held = shape.positions // config.crop * _CROP_BYTES + shape.rows * _ROW_BYTES + (0 if resources.cache else cache)
@@ -49,10 +59,32 @@ def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> F
     return Footprint(
         held=held,
         building=held + gene,
-        job=LIBRARY + _activations(config) + _TRAINED_COPIES * _weights(config) + 2 * scores,
+        job=LIBRARY + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config) + 2 * scores,
         predictor=LIBRARY + _weights(config) + 4 * TILE * config.channels * _SCORING_VALUES,
         disk=cache if resources.cache else 0,
     )
+
+
+def _window_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> Footprint:
+    """The cache; what is read beside it while it is made; a batch in which each column is as long as a window.
+
+    A predictor is explained, too: with the gradients of a tile.
+    """
+    span = 2 * config.architecture((), ()).of_windows(shape.window).margin + 1
+    cache = shape.rows * (span + NUMBER_BYTES * shape.features)
+    held = shape.rows * _WINDOW_ROW_BYTES + (0 if resources.cache else cache)
+    scan = min(shape.rows, SCAN_BYTES // (BASES_BYTES + 4 * shape.features)) * 2 * shape.window
+    tile = max(TILE, span)
+    wide = max(tile, config.batch) * shape.features * _WIDE_BYTES
+    scoring = max(4 * tile * config.channels * _SCORING_VALUES, _activations(config, tile))
+    return Footprint(
+        held=held,
+        building=held + int(reading_bytes(shape.rows, shape.features + shape.window) + scan),
+        job=LIBRARY + _activations(config, max(config.batch, span)) + _TRAINED_COPIES * _weights(config, shape) + wide
+        + 2 * len(CLASSES) * 4 * shape.rows,
+        predictor=LIBRARY + _weights(config, shape) + scoring + wide,
+        disk=cache if resources.cache else 0,
+    )  # fmt: skip
 
 
 def _kept(shape: Shape, config: NeuralConfig) -> int:
@@ -64,24 +96,32 @@ def _kept(shape: Shape, config: NeuralConfig) -> int:
 def fit_seconds(shape: Shape, config: NeuralConfig) -> float:
     """Seconds of one core, about: every crop is taken to have a site, as most have where genes are small."""
     plan = config.architecture((), ())
+    if shape.window:
+        span = -(-(2 * plan.of_windows(shape.window).margin + 1) // PADDED_TO) * PADDED_TO
+        read = (shape.sites + config.siteless_share * (shape.rows - shape.sites)) * span
+        return config.epochs * read * _weights(config, shape) / 4 / _WEIGHTS_A_SECOND[plan.learner]
     read = shape.inner + 2 * plan.margin * (shape.genes + shape.inner / plan.crop)
     return config.epochs * read * _weights(config) / 4 / _WEIGHTS_A_SECOND[plan.learner]
 
 
 def device_bytes(config: NeuralConfig) -> int:
     """Predicted peak of a GPU's memory: it sees one batch at a time."""
-    return _DEVICE_PROCESS + _activations(config) + _TRAINED_COPIES * _weights(config)
+    return _DEVICE_PROCESS + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config)
 
 
-def _activations(config: NeuralConfig) -> int:
-    """Bytes of a batch. Attention needs some values of each pair of positions that attend."""
+def _activations(config: NeuralConfig, positions: int) -> int:
+    """Bytes of a batch of so many positions. Attention needs some values of each pair of positions that attend."""
     plan = config.architecture((), ())
     values = plan.channels * ((plan.front + plan.layers) * _LAYER_VALUES + _OTHER_VALUES)
     pairs = 4 * 3 * plan.reach * plan.heads * plan.layers
-    return 4 * config.batch * (values + pairs)
+    return 4 * positions * (values + pairs)
 
 
-def _weights(config: NeuralConfig) -> int:
-    """Bytes of the weights, at most: a layer of LSTM cells has 24 squares of the channels, which is the most."""
-    plan = config.architecture((), ())
-    return 4 * plan.channels**2 * (plan.kernel * (plan.front + plan.layers + 1) + 24 * plan.layers)
+def _weights(config: NeuralConfig, shape: Shape | None = None) -> int:
+    """Bytes of the weights, at most: a layer of LSTM cells has 24 squares of the channels, which is the most.
+
+    With a `shape`, those that read its columns, too: rows may have hundreds.
+    """
+    plan, columns = config.architecture((), ()), 0 if shape is None else shape.features
+    layers = plan.channels * (plan.kernel * (plan.front + plan.layers + 1) + 24 * plan.layers)
+    return 4 * plan.channels * (layers + columns)

@@ -40,8 +40,7 @@ def gene_job(job: FitJob, genes: TrainingGenes, crops: Crops) -> GeneJob:
     ValueError
         If a gene is in two parts of the job, none is trained on, or a job is not of all classes at once.
     """
-    if job.targets != tuple(range(len(CLASSES))):
-        raise ValueError(f"a net is fitted to classes {tuple(range(len(CLASSES)))} at once, found {job.targets}")
+    require_all_classes(job)
     train, stop, score = (_genes_of(rows, genes) for rows in (job.train, job.stop, job.score))
     straddling = (train & stop) | (train & score) | (stop & score)
     if straddling.any():
@@ -49,6 +48,12 @@ def gene_job(job: FitJob, genes: TrainingGenes, crops: Crops) -> GeneJob:
     if not train.any():
         raise ValueError(f"job {job}: no gene is trained on")
     return GeneJob(train[crops.gene], stop[crops.gene], score[crops.gene], *_places(job.score, genes, crops))
+
+
+def require_all_classes(job: FitJob) -> None:
+    """Raise ValueError where `job` is not of all classes at once."""
+    if job.targets != tuple(range(len(CLASSES))):
+        raise ValueError(f"a net is fitted to classes {tuple(range(len(CLASSES)))} at once, found {job.targets}")
 
 
 def check_labels(job: FitJob, labels: NDArray[np.integer], row_labels: NDArray[np.uint8]) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from meta_models.errors import UsageError
+from meta_models.dataset.windows import needs_genes
 from meta_models.learners.neural.footprint import device_bytes, fit_seconds, net_footprint
 from meta_models.learners.neural.gene_cache import cached
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
+from meta_models.learners.neural.window_cache import cached_windows
 from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.learners.seam.start import Start
+from meta_models.learners.seam.windows import TrainingWindows
 
 
 class NeuralLearner(Learner):
@@ -26,8 +28,8 @@ class NeuralLearner(Learner):
 
     Config: ClassVar[type[NeuralConfig]]
     traits: ClassVar[Traits] = Traits(
-        targets="all", inputs="genes", weights=False, stopping=True, checkpoints=True, on_disk=True, streamed=True,
-        starts=True, devices=("cpu", "cuda"), extra="neural",
+        targets="all", inputs="genes", windows=True, weights=False, stopping=True, checkpoints=True, on_disk=True,
+        streamed=True, starts=True, devices=("cpu", "cuda"), extra="neural",
     )  # fmt: skip
 
     def footprint(self, shape: Shape, config: Any, resources: Resources) -> Footprint:
@@ -35,21 +37,28 @@ class NeuralLearner(Learner):
         return net_footprint(shape, config, resources)
 
     @contextmanager
-    def prepare(self, rows: TrainingRows | TrainingGenes, config: Any, resources: Resources) -> Iterator[Prepared]:
-        """All genes in two bytes a value, in memory or in the cache folder.
+    def prepare(self, rows: TrainingInputs, config: Any, resources: Resources) -> Iterator[Prepared]:
+        """All genes, or all windows, in two bytes a value, in memory or in the cache folder.
 
         Raises
         ------
         UsageError
-            If `rows` are rows of a table, or an extra is absent.
+            If `rows` are rows of a table without windows, or an extra is absent.
         """
-        genes = _genes(rows, self.name)
+        if isinstance(rows, TrainingRows):
+            raise needs_genes(self.name, rows.table.source)
         require_libraries()
+        plan = config.architecture(rows.base_models, rows.evidence)
+        if isinstance(rows, TrainingWindows):
+            from meta_models.learners.neural.window_prepared import WindowsPrepared
+
+            with cached_windows(rows, plan.of_windows(rows.window).margin, resources.cache) as windows:
+                yield WindowsPrepared(rows, windows, config, resources.device)
+            return
         from meta_models.learners.neural.prepared import NetPrepared
 
-        margin = config.architecture(genes.base_models, genes.evidence).margin
-        with cached(genes, config.crop, margin, resources.cache) as cache:
-            yield NetPrepared(genes, cache, config, resources.device)
+        with cached(rows, config.crop, plan.margin, resources.cache) as cache:
+            yield NetPrepared(rows, cache, config, resources.device)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """The net, for the CPU; `n_inputs` are the columns of its own scores, one a class."""
@@ -80,6 +89,10 @@ class NeuralLearner(Learner):
         import torch
 
         return "" if torch.cuda.is_available() else "this PyTorch sees no GPU"
+
+    def not_of_windows(self, config: Any) -> str:
+        """Distances to the ends of genes."""
+        return f"--{self.name}.ends" if config.ends else ""
 
     def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:
         """Of the architectures, where weights or scores depend on them."""
@@ -140,14 +153,3 @@ class Transformer(NeuralLearner):
     name = "transformer"
     title = "Transformer over genes"
     Config = TransformerConfig
-
-
-def _genes(rows: TrainingRows | TrainingGenes, learner: str) -> TrainingGenes:
-    if isinstance(rows, TrainingGenes):
-        return rows
-    raise UsageError(
-        f"Learner {learner} needs whole genes",
-        "Found a table of rows: windows over neighbouring rows of a sampled table learn how it was sampled, "
-        "and are worse on every position",
-        "Give a folder that 'meta-models build' made, which has genes/",
-    )

@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from meta_models.errors import UnitsFailed
-from meta_models.learners.neural.batches import Batch, batch_of, hide_models, piece_of, targets_of
-from meta_models.learners.neural.crops import Crops, Ints, chosen_crops, packed, shuffled_batches
-from meta_models.learners.neural.gene_cache import GeneCache
+from meta_models.learners.neural.architecture import Architecture
+from meta_models.learners.neural.batches import Batch, batch_of, hide_models
+from meta_models.learners.neural.crops import Ints, chosen_crops, packed, shuffled_batches
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.neural.running import own_random_numbers, run_net, seed_torch
+from meta_models.learners.neural.sources import PieceSource
 from meta_models.learners.neural.starting import started_net
 from meta_models.learners.seam.start import Start
 
@@ -37,14 +38,15 @@ class Task:
 
     Attributes
     ----------
-    train, stop, watched : ndarray of bool (n_crops,)
-        Crops trained on; crops that decide when to stop, perhaps none; crops whose loss is told where none decide.
+    pieces : PieceSource
+        Crops of genes, or windows of rows.
+    train, stop, watched : ndarray of bool (n_pieces,)
+        Pieces trained on; pieces that decide when to stop, perhaps none; those whose loss is told where none decide.
     start : Start or None
         The net of another run that training goes on from.
     """
 
-    cache: GeneCache
-    crops: Crops
+    pieces: PieceSource
     train: NDArray[np.bool_]
     stop: NDArray[np.bool_]
     watched: NDArray[np.bool_]
@@ -68,11 +70,11 @@ class Course:
     epoch : int
         Epochs done.
     best : int
-        The epoch after which the loss on the stop crops was least; the last one where there are none.
+        The epoch after which the loss on the stop pieces was least; the last one where there are none.
     best_tensors : dict of str to Tensor
-        What the net was then; empty where there are no stop crops.
+        What the net was then; empty where there are no stop pieces.
     train, held_out : list of float
-        Log-loss a position in each epoch: while it was trained, and after it on the stop crops, or on those watched.
+        Log-loss a position in each epoch: while it was trained, and after it on the stop pieces, or on those watched.
     """
 
     net: GeneNet
@@ -84,11 +86,10 @@ class Course:
     held_out: list[float] = field(default_factory=list)
 
 
-def first_course(task: Task, base_models: tuple[str, ...], evidence: tuple[str, ...]) -> Course:
-    """A net with its first weights, standardised on the genes that are trained on; or that of another run as it is."""
+def first_course(task: Task, plan: Architecture) -> Course:
+    """A net with its first weights, standardised on what is trained on; or that of another run as it is."""
     with own_random_numbers(task.device):
         seed_torch(task.seed, _WEIGHTS)
-        plan = task.config.architecture(base_models, evidence)
         net = GeneNet(plan) if task.start is None else started_net(task.start, plan)
     if task.start is None:
         _standardise(net, task)
@@ -96,10 +97,9 @@ def first_course(task: Task, base_models: tuple[str, ...], evidence: tuple[str, 
 
 
 def _standardise(net: GeneNet, task: Task) -> None:
-    genes = np.zeros(len(task.cache.lengths), np.bool_)
-    genes[task.crops.gene[task.train]] = True
-    centre, scale = task.cache.sums.scale(genes)
-    for buffer, values in ((net.centre, centre), (net.scale, scale), (net.prior, task.cache.sums.log_shares(genes))):
+    centre, scale = task.pieces.scale(task.train)
+    shares = task.pieces.log_shares(task.train)
+    for buffer, values in ((net.centre, centre), (net.scale, scale), (net.prior, shares)):
         buffer.copy_(torch.from_numpy(values))
 
 
@@ -145,27 +145,28 @@ def _wave(share: float) -> float:
 
 
 def _train_epoch(task: Task, course: Course) -> None:
-    """All crops with a site and some without, in batches drawn anew: the same ones whenever this epoch is run."""
+    """All pieces with a site and some without, in batches drawn anew: the same ones whenever this epoch is run."""
     random = np.random.default_rng([task.seed, _ORDER, course.epoch])
     seed_torch(task.seed, _DROPOUT, course.epoch)
-    numbers, counts = chosen_crops(task.crops, task.train, task.config.siteless_share, random)
-    batches = shuffled_batches(task.crops.spans[numbers], task.config.batch, random)
-    positions = _labelled(task, task.train) / len(batches)
+    numbers, counts = chosen_crops(task.pieces.sites, task.train, task.config.siteless_share, random)
+    batches = shuffled_batches(task.pieces.spans[numbers], task.config.batch, random)
+    counts = counts * task.pieces.counts(numbers)
+    positions = task.pieces.total(task.train) / len(batches)
     course.net.train()
     loss, weight = 0.0, 0.0
     for step, batch in enumerate(batches):
         rate = step_size((course.epoch + step / len(batches)) / task.config.epochs, task.highest_rate)
-        crops = numbers[batch]
-        read = _batch(task, crops)
+        drawn = numbers[batch]
+        read = _batch(task, drawn)
         hide_models(read, len(course.net.plan.base_models), task.config.unknown_models, random)
-        found = _step(task, course, (crops, read), counts[batch], rate, positions)
+        found = _step(task, course, (drawn, read), counts[batch], rate, positions)
         loss, weight = loss + found[0], weight + found[1]
     course.epoch += 1
     course.train.append(_finite(loss / max(weight, 1.0), course.epoch))
 
 
 def _batch(task: Task, numbers: Ints) -> Batch:
-    return batch_of([piece_of(task.cache, task.crops, number) for number in numbers], ends=task.config.ends)
+    return batch_of([task.pieces.piece(number) for number in numbers], ends=task.config.ends)
 
 
 def _step(
@@ -184,8 +185,8 @@ def _step(
 
 
 def _losses(task: Task, net: GeneNet, numbers: Ints, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Log-loss (n, positions) of the crops `numbers`, and 1 where there is a label, else 0."""
-    targets = torch.from_numpy(targets_of(task.cache, task.crops, numbers, batch.codes.shape[1])).to(task.device)
+    """Log-loss (n, positions) of the pieces `numbers`, and 1 where there is a label, else 0."""
+    targets = torch.from_numpy(task.pieces.targets(numbers, batch.codes.shape[1])).to(task.device)
     found = run_net(net, batch, task.device)
     return functional.nll_loss(found, targets, reduction="none", ignore_index=-1), (targets >= 0).float()
 
@@ -198,7 +199,7 @@ def _shaped(losses: Tensor, config: NeuralConfig) -> Tensor:
 
 
 def _judge(task: Task, course: Course) -> None:
-    """The loss on the stop crops, and whether it is the least so far; on those watched where none decide."""
+    """The loss on the stop pieces, and whether it is the least so far; on those watched where none decide."""
     stops = bool(task.stop.any())
     numbers = np.flatnonzero(task.stop if stops else task.watched)
     if len(numbers):
@@ -214,15 +215,11 @@ def _held_out(task: Task, net: GeneNet, numbers: Ints) -> float:
     net.eval()
     loss, weight = 0.0, 0.0
     with torch.inference_mode():
-        for batch in packed(task.crops.spans[numbers], task.config.batch):
+        for batch in packed(task.pieces.spans[numbers], task.config.batch):
             losses, there = _losses(task, net, numbers[batch], _batch(task, numbers[batch]))
+            there *= torch.from_numpy(task.pieces.counts(numbers[batch])).to(task.device)[:, None]
             loss, weight = loss + float((losses * there).sum()), weight + float(there.sum())
     return loss / max(weight, 1.0)
-
-
-def _labelled(task: Task, crops: NDArray[np.bool_]) -> int:
-    genes = np.unique(task.crops.gene[crops])
-    return int(task.cache.sums.classes[genes].sum())
 
 
 def _finite(loss: float, epoch: int) -> float:

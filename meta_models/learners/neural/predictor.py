@@ -15,31 +15,44 @@ from meta_models.learners.neural.crops import TILE, Crops, crops_of
 from meta_models.learners.neural.files import net_files
 from meta_models.learners.neural.network import GeneNet
 from meta_models.learners.neural.running import class_scores, one_thread
-from meta_models.learners.neural.tracks import codes_of, numbers_of
+from meta_models.learners.neural.tracks import Numbers, codes_of, numbers_of
+from meta_models.learners.neural.window_cache import PIECES_AT_ONCE, middle, numbers_of_rows, window_piece
 from meta_models.learners.seam import Json
-from meta_models.learners.seam.genes import Attributions, GenePredictor, GeneTracks
+from meta_models.learners.seam.genes import N_CODE, Attributions, GenePredictor, GeneTracks
+from meta_models.learners.seam.windows import WindowRows
 from meta_models.schema import CLASSES
 
 
 class NetPredictor(GenePredictor):
-    """A net that reads crops of a gene, on the grid that begins with the gene: the size of tiles changes nothing."""
+    """A net that reads crops of a gene, on the grid that begins with the gene: the size of tiles changes nothing.
+
+    Or windows around rows, one by one: of a gene, the tracks of numbers are known to it at the middle alone.
+    """
 
     def __init__(self, net: GeneNet, *, device: str = "cpu") -> None:
         self.net, self.device = net.to(device).eval(), device
         self.base_models, self.evidence = net.plan.base_models, net.plan.evidence
         self.n_inputs = self.n_targets = len(CLASSES)
-        self.reach = net.plan.reach_of_part
+        self.reach, self.window = net.plan.reach_of_part, net.plan.window
         self._threads = 1
 
     def gene_scores(self, gene: GeneTracks, *, tile: int | None = None) -> NDArray[np.float32]:
         """Scores (length, n_classes)."""
+        if self.window:
+            return self.position_scores(gene, np.arange(gene.length))
         return self._of_pieces(gene, self.pieces(gene), tile or TILE)
 
     def position_scores(self, gene: GeneTracks, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores (n, n_classes) of `rows`; crops without any are not scored."""
         if not len(rows):
             return np.empty((0, self.n_targets), np.float32)
+        if self.window:
+            return self._of_windows(*_windows_of(gene, rows, self.window, self._numbers_of(gene)))
         return self._of_pieces(gene, self.pieces(gene, rows), TILE)[rows]
+
+    def window_scores(self, rows: WindowRows) -> NDArray[np.float32]:
+        """Scores (n, n_classes) of rows."""
+        return self._of_windows(rows.codes, numbers_of_rows(rows.matrix, len(self.base_models)))
 
     def attributions(self, gene: GeneTracks, position: int, target: int) -> Attributions:
         """By integrated gradients."""
@@ -68,7 +81,22 @@ class NetPredictor(GenePredictor):
         begin, end = int(crops.low[0]), int(crops.high[-1])
         read = gene.within(begin, end)
         read = replace(read, codes=codes_of(read))
-        return pieces_of(read, numbers_of(read, self.base_models, self.evidence), crops.moved(begin, gene.flank))
+        return pieces_of(read, self._numbers_of(read), crops.moved(begin, gene.flank))
+
+    def _numbers_of(self, gene: GeneTracks) -> Numbers:
+        return numbers_of(gene, self.base_models, self.evidence)
+
+    def _of_windows(self, codes: NDArray[np.uint8], numbers: Numbers) -> NDArray[np.float32]:
+        """Scores of windows (n, window) with tracks of numbers (n, n_numbers) in their middle."""
+        found = np.empty((len(codes), self.n_targets), np.float32)
+        for begin in range(0, len(codes), PIECES_AT_ONCE):
+            some = middle(codes[begin : begin + PIECES_AT_ONCE], self.net.plan.margin)
+            pieces = [window_piece(*each) for each in zip(some, numbers[begin : begin + PIECES_AT_ONCE], strict=True)]
+            for number, scores in self.piece_scores(pieces, TILE):
+                found[begin + number] = scores[0]
+        if not np.isfinite(found).all():
+            raise InputError("Scores of windows must be numbers", "Found NaN", "The model file is damaged")
+        return found
 
     def _of_pieces(self, gene: GeneTracks, pieces: list[Piece], room: int) -> NDArray[np.float32]:
         """Scores (length, n_classes) of the positions of `pieces`; those of others are not set."""
@@ -112,3 +140,12 @@ class NetPredictor(GenePredictor):
     def set_threads(self, n: int) -> None:
         """Score in `n` threads, each with crops of its own: the bytes are the same."""
         self._threads = n
+
+
+def _windows_of(
+    gene: GeneTracks, rows: NDArray[np.int64], window: int, numbers: Numbers
+) -> tuple[NDArray[np.uint8], Numbers]:
+    """Windows (n, window) around positions of `gene`, unknown bases beyond it, and the tracks of numbers there."""
+    padded = np.pad(codes_of(gene), window // 2, constant_values=N_CODE)
+    places = np.asarray(rows) + gene.flank
+    return np.lib.stride_tricks.sliding_window_view(padded, window)[places], numbers[places]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.neural.architecture import Architecture
 from meta_models.learners.neural.batches import piece_of
 from meta_models.learners.neural.crops import TILE, Crops, cut, drawn_crops
 from meta_models.learners.neural.gene_cache import GeneCache
 from meta_models.learners.neural.jobs import GeneJob, check_labels, gene_job
-from meta_models.learners.neural.library import library_versions
-from meta_models.learners.neural.loop import Course, Task, first_course, run
+from meta_models.learners.neural.loop import Task
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.neural.predictor import NetPredictor
 from meta_models.learners.neural.running import one_thread
-from meta_models.learners.neural.state import course_bytes, resume
+from meta_models.learners.neural.sources import GenePieces
+from meta_models.learners.neural.training import fitted, staged, task_key, trained
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.learners.seam.genes import GenePrepared, TrainingGenes
 from meta_models.learners.seam.start import start_of
@@ -40,7 +40,7 @@ class NetPrepared(GenePrepared):
     @property
     def crops(self) -> Crops:
         """All crops of the grid."""
-        plan = self.config.architecture(self.genes.base_models, self.genes.evidence)
+        plan = self._plan(self.config)
         return cut(self.cache.lengths, plan.crop, plan.margin, self.cache.flank, self.cache.crop_sites)
 
     def fit(
@@ -52,20 +52,20 @@ class NetPrepared(GenePrepared):
         check_labels(job, labels, self.cache.row_labels)
         crops = self.crops
         parts = gene_job(job, self.genes, crops)
-        config = self.config if not job.stages else self.config.model_copy(update={"epochs": job.stages[-1]})
+        config = staged(self.config, job)
         watched = drawn_crops(parts.score, config.watched_share, self.genes.seed)
         task = Task(
-            self.cache, crops, parts.train, parts.stop, watched, config, self.genes.seed, self.device,
+            GenePieces(self.cache, crops), parts.train, parts.stop, watched, config, self.genes.seed, self.device,
             start_of(self.genes.starts, job.fold),
         )  # fmt: skip
         with one_thread():
-            course = self._trained(task, state, keep)
+            course = trained(task, self._plan(config), self._key(task), state, keep)
             predictor = NetPredictor(course.net, device=self.device)
-            return _fitted(predictor, course, self._row_scores(predictor, crops, parts))
+            return fitted(predictor, course, self._row_scores(predictor, crops, parts))
 
     def under(self, config: Any) -> NetPrepared | None:
         """The same genes for a net with as long crops that looks as far, as much as the flanks of genes allow."""
-        margin = config.architecture(self.genes.base_models, self.genes.evidence).margin
+        margin = self._plan(config).margin
         same = config.crop == self.config.crop and min(self.genes.flank, margin) == self.cache.flank
         return replace(self, config=config) if same else None
 
@@ -73,24 +73,12 @@ class NetPrepared(GenePrepared):
         """Raise UnitsFailed where a file of the cache was changed."""
         self.cache.verify()
 
-    def _trained(self, task: Task, state: bytes | None, keep: Callable[[bytes], None] | None) -> Course:
-        key = self._key(task)
-        course = first_course(task, self.genes.base_models, self.genes.evidence)
-        if state is not None:
-            resume(course, state, key)
-        run(task, course, lambda course: None if keep is None else keep(course_bytes(course, key)))
-        return course
+    def _plan(self, config: NeuralConfig) -> Architecture:
+        return config.architecture(self.genes.base_models, self.genes.evidence)
 
     def _key(self, task: Task) -> str:
-        """What the result depends on."""
-        digest = hashlib.sha256(self.cache.fingerprint.encode())
         inputs = (self.genes.base_models, self.genes.evidence, self.genes.flank)
-        options = (task.config.model_dump_json(), task.seed, task.device, dict(library_versions()))
-        digest.update(repr((inputs, options)).encode())
-        digest.update(b"" if task.start is None else task.start.sha256.encode())
-        for part in (self.cache.offsets, task.train, task.stop, task.watched):
-            digest.update(np.ascontiguousarray(part).data)
-        return digest.hexdigest()
+        return task_key(task, inputs, self.cache.fingerprint, self.cache.offsets)
 
     def _row_scores(self, predictor: NetPredictor, crops: Crops, parts: GeneJob) -> NDArray[np.float32]:
         """Scores (n_score, n_classes) of the job's rows: only crops that have one are scored."""
@@ -104,11 +92,3 @@ class NetPrepared(GenePrepared):
                 mine = rows[ends[begin + number] : ends[begin + number + 1]]
                 found[mine] = scores[parts.rows_place[mine]]
         return found
-
-
-def _fitted(predictor: NetPredictor, course: Course, scores: NDArray[np.float32]) -> Fitted:
-    curves = {"train": tuple(course.train)}
-    if course.held_out:
-        curves["held_out"] = tuple(course.held_out)
-    facts = {"epochs": course.epoch, "best_epoch": course.best, **predictor.facts()}
-    return Fitted(predictor, scores[:, :, None], rounds=course.best, curves=curves, facts=facts)

@@ -19,6 +19,7 @@ from meta_models.learners.seam.fit import FitJob, Prepared
 from meta_models.learners.seam.fitted import Fitted
 from meta_models.learners.seam.predictor import Matrix, Predictor
 from meta_models.learners.seam.start import Starts
+from meta_models.learners.seam.windows import WindowRows, row_columns
 
 N_CODE = 4
 """The code of an unknown base; A, C, G and T are 0 to 3."""
@@ -167,11 +168,19 @@ class GenePredictor(Predictor):
     reach : int
         Positions on either side of a part of a gene that its scores depend on: with so long a flank, a part has the
         scores that it has in the whole gene.
+    window : int
+        Bases around a row, itself included, where it was fitted to windows of a table; 0: to genes.
     """
 
     base_models: tuple[str, ...]
     evidence: tuple[str, ...]
     reach: int
+    window: int = 0
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """Columns of a table that it reads beside windows."""
+        return row_columns(self.base_models, self.evidence) if self.window else ()
 
     @abstractmethod
     def gene_scores(self, gene: GeneTracks, *, tile: int | None = None) -> NDArray[np.float32]:
@@ -181,8 +190,12 @@ class GenePredictor(Predictor):
         """Scores (n, n_targets) of the positions `rows`, increasing; those of others need not be computed."""
         return self.gene_scores(gene)[rows]
 
+    def window_scores(self, rows: WindowRows) -> NDArray[np.float32]:
+        """Scores (n, n_targets) of rows with their `row_columns` and windows of `window` bases, where it reads such."""
+        raise TypeError(f"{type(self).__name__} was fitted to genes, and cannot score {len(rows.codes)} windows")
+
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
-        """The scores (n, n_targets) themselves: `matrix` holds what `position_scores` gave."""
+        """The scores (n, n_targets) themselves: `matrix` holds what `position_scores` gave, or `window_scores`."""
         return matrix.astype(np.float64)
 
     def attributions(self, gene: GeneTracks, position: int, target: int) -> Attributions | None:  # noqa: ARG002
@@ -197,7 +210,7 @@ class GenePredictor(Predictor):
 
 
 class GenePrepared(Prepared):
-    """Genes in the form that serves all jobs."""
+    """Genes, or windows around rows, in the form that serves all jobs."""
 
     @abstractmethod
     def fit(
@@ -209,9 +222,9 @@ class GenePrepared(Prepared):
         Parameters
         ----------
         labels : ndarray of int (n_rows,)
-            They must be those of the genes: those are what is learned from.
+            They must be those of the genes, where there are such: those are what is learned from.
         weights : ndarray of float32 (n_rows,), or None
-            Of no use here: all positions of a gene are trained on, not a sample of them.
+            Of windows, what rows count. Of no use to genes: all their positions are trained on, not a sample of them.
         state : bytes, optional
             What `keep` was given last by the same job, where that was interrupted: the result is that of an undisturbed
             fit, byte for byte.

@@ -34,7 +34,8 @@ class Learner(ABC):
     def prepare(self, rows: Any, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
         """Bring the rows into the form that serves all jobs, for as long as the context lasts.
 
-        `rows` are `TrainingRows`, or `seam.genes.TrainingGenes` where the trait ``inputs`` is ``genes``.
+        `rows` are `TrainingRows`, or `seam.genes.TrainingGenes` where the trait ``inputs`` is ``genes``: there also
+        `seam.windows.TrainingWindows`, with the trait ``windows``.
         """
 
     def sharded(self) -> Sharded:
@@ -64,6 +65,11 @@ class Learner(ABC):
 
     def gpu_obstacle(self) -> str:
         """Why the library that is installed cannot use a GPU; empty where it can. Of learners with that device."""
+        return ""
+
+    def not_of_windows(self, config: Any) -> str:
+        """An option in use that needs whole genes; empty where none does. Of learners with the trait ``windows``."""
+        del config
         return ""
 
     def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ class Shape:
         Positions of the genes and of their flanks, for learners of genes; 0 where there are none.
     genes, inner : int
         Number of these genes, and their positions without flanks.
+    window : int
+        Bases of the windows, where a learner of genes reads the rows with these instead; 0 where it does not.
     """
 
     rows: int
@@ -30,6 +32,7 @@ class Shape:
     positions: int = 0
     genes: int = 0
     inner: int = 0
+    window: int = 0
 
 
 @dataclass(frozen=True)

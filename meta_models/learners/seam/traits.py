@@ -16,8 +16,10 @@ class Traits:
         ``each``: a job is one class against the rest; ``all``: a job is all classes at once.
     inputs : str
         ``rows`` of a table, or whole ``genes``.
+    windows : bool
+        Of a learner of genes: whether it reads, in their place, a window of the sequence around each row of a table.
     weights : bool
-        Whether rows can be weighted.
+        Whether rows can be weighted; windows around rows can be, whatever it says.
     stages : bool
         Whether scores after fewer rounds are known, so that cross-validation can choose their number.
     stopping : bool
@@ -45,6 +47,7 @@ class Traits:
 
     targets: Literal["each", "all"]
     inputs: Literal["rows", "genes"] = "rows"
+    windows: bool = False
     weights: bool = True
     stages: bool = False
     stopping: bool = False

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from meta_models.learners.seam import FitJob, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, Note, TrainingResult, probability_columns
 from meta_models.run_folder import scratch_folder
@@ -49,9 +49,7 @@ class StudentStrategy(SingleModelStrategy):
         """Those of the teacher."""
         return replace(super().folds(task), of_row=self._teacher.folds)
 
-    def _train(
-        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
-    ) -> FittedProblem:
+    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingInputs | None, change: ChangeJob) -> FittedProblem:
         """Fit to the teacher's scores, with the bins of the table; what comes back holds the table's rows alone."""
         del change
         own = rows or task_rows(task, audit_task(task))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from meta_models.learners.seam import FitJob, Fitted, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam import FitJob, Fitted
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.motif_columns import motif_columns
@@ -33,7 +33,7 @@ def fit_table(
     task: TrainingTask,
     folds: Folds,
     *,
-    rows: TrainingRows | TrainingGenes | None = None,
+    rows: TrainingInputs | None = None,
     cache: Path | None = None,
     change: ChangeJob = as_it_is,
     held_out: Sequence[int] | None = None,
@@ -85,7 +85,7 @@ def fit_jobs(task: TrainingTask, jobs: Sequence[FitJob], title: str, cache: Path
 
 
 def _preparation(
-    task: TrainingTask, one_of_each: Sequence[FitJob], rows: TrainingRows | TrainingGenes | None, cache: Path | None
+    task: TrainingTask, one_of_each: Sequence[FitJob], rows: TrainingInputs | None, cache: Path | None
 ) -> Preparation:
     """The rows of `task` for a learner, with the motif scores of the folds that the jobs `one_of_each` are of."""
     rows = task_rows(task, audit_task(task)) if rows is None else rows

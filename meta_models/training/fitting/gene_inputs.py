@@ -18,10 +18,10 @@ from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 def read_by_learner(task: TrainingTask) -> TrainingTask:
     """`task` with the features that its learner reads: of one of whole genes, the base scores alone.
 
-    They are not what it learns from, but what its calibrators look at beside its scores.
+    They are not what it learns from, but what its calibrators look at beside its scores. Windows of rows come with all.
     """
     learner = task.config.learner
-    if learner.traits.inputs != "genes":
+    if learner.traits.inputs != "genes" or task.window:
         return task
     scores = {column for base in task.positions.bases for column in base.columns}
     why = f"{learner.name} reads whole genes, not columns"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.learners.seam.start import Starts
 from meta_models.learners.seam.tables import FeatureTable
 from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
@@ -26,11 +26,11 @@ class Preparation:
     """
 
     def __init__(
-        self, learner: Learner, rows: TrainingRows | TrainingGenes, config: Any, resources: Resources,
+        self, learner: Learner, rows: TrainingInputs, config: Any, resources: Resources,
         motifs: Callable[[], MotifColumns] | None = None,
     ) -> None:  # fmt: skip
         self.learner, self.resources = learner, resources
-        self._rows: TrainingRows | TrainingGenes | None = rows
+        self._rows: TrainingInputs | None = rows
         self._config, self._motifs = config, motifs
         self._stack = ExitStack()
         self._prepared: Prepared | None = None
@@ -59,7 +59,7 @@ class Preparation:
         return self._prepared
 
 
-def _beginning(rows: TrainingRows | TrainingGenes) -> tuple[FeatureTable, tuple[str, ...], Starts] | None:
+def _beginning(rows: TrainingInputs) -> tuple[FeatureTable, tuple[str, ...], Starts] | None:
     """What margins are taken from that fits begin at; None where they begin anew. The sample of rows is not held."""
     if not isinstance(rows, TrainingRows) or not rows.starts:
         return None

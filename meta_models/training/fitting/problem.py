@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meta_models.dataset.info import DatasetInfo
 from meta_models.learners.seam import FitJob, Fitted, Predictor, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
 from meta_models.schema import CLASSES, FAMILY
@@ -21,6 +21,7 @@ from meta_models.training.fitting.gene_inputs import training_genes
 from meta_models.training.fitting.one_vs_rest import FINAL, Problem
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import library_versions, unit_options
+from meta_models.training.fitting.window_inputs import training_windows
 
 __all__ = [
     "FINAL", "audit_task", "task_info", "task_problem", "task_rows", "total_gains",
@@ -33,10 +34,10 @@ def audit_task(task: TrainingTask) -> Audit:
     return audit_features(task.dataset, task.features, sample, Progress("Checking the features"))
 
 
-def task_rows(task: TrainingTask, audit: Audit) -> TrainingRows | TrainingGenes:
-    """The features of `task`, or its genes, as its learner gets them."""
+def task_rows(task: TrainingTask, audit: Audit) -> TrainingInputs:
+    """The features of `task`, or its genes or windows, as its learner gets them."""
     if task.config.learner.traits.inputs == "genes":
-        return training_genes(task)
+        return training_windows(task) if task.window else training_genes(task)
     return TrainingRows(task.dataset, task.features, audit.sample, task.config.seed, task.starts)
 
 

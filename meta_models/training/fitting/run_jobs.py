@@ -89,7 +89,7 @@ def _timed_fit(
     task: TrainingTask, preparation: Preparation, threads: int, job: FitJob
 ) -> tuple[dict[str, bytes], float]:
     started = time.monotonic()
-    weights = task.training_weights if preparation.learner.traits.weights else None
+    weights = task.fit_weights
     fitted = fit_or_go_on(task, preparation.prepared, job, weights, threads)
     return encode(fitted), time.monotonic() - started
 

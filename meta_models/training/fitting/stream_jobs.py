@@ -28,7 +28,7 @@ def stream_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[Fit
     if len(done) == len(jobs):
         return done
     started = time.monotonic()
-    weights = task.training_weights if preparation.learner.traits.weights else None
+    weights = task.fit_weights
     course = preparation.prepared.course(jobs, task.positions.labels, weights)
     name = f"passes-{jobs[0].name}"
     _go_over(task, course, name, _key_of(keys), title)

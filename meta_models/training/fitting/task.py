@@ -77,6 +77,8 @@ class TrainingTask:
         All positions of the training genes, where negatives are to be mined.
     trained : TrainedGenes or None
         The genes of the table, where a learner reads them whole.
+    window : int
+        Bases of the column ``sequence``, where a learner of genes reads windows of it; 0 where none does.
     origins : mapping of str to Origin
         What learners go on from, by their names; a learner that is not named begins anew.
     begun : mapping of int to Start
@@ -106,6 +108,7 @@ class TrainingTask:
     columns: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     pool: Pool | None = None
     trained: TrainedGenes | None = None
+    window: int = 0
     origins: Mapping[str, Origin] = field(default_factory=dict)
     begun: Starts = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -148,6 +151,12 @@ class TrainingTask:
         return row_weights(
             config.training_weights, self.positions.labels, sampling, of_classes=config.class_weights, seed=config.seed
         )
+
+    @property
+    def fit_weights(self) -> NDArray[np.float32] | None:
+        """`training_weights`, where the learner can do something with them."""
+        traits = self.config.learner.traits
+        return self.training_weights if traits.weights or (self.window and traits.windows) else None
 
     def genes(self, rows: NDArray[np.bool_] | None = None) -> tuple[str, ...]:
         """Sorted gene ids (of the rows chosen)."""

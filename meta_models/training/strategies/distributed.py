@@ -18,7 +18,7 @@ from meta_models.dataset.profile import DatasetProfile
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.run_folder import scratch_folder
 from meta_models.schema import CLASSES, GENE
@@ -109,9 +109,7 @@ class DistributedStrategy(SingleModelStrategy):
     def _fit(self, task: TrainingTask) -> StrategyFit:
         return super()._fit(replace(task, device="cpu"))
 
-    def _train(
-        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
-    ) -> FittedProblem:
+    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingInputs | None, change: ChangeJob) -> FittedProblem:
         sample = rows.sample if isinstance(rows, TrainingRows) else None
         with scratch_folder(task.run_path.absolute(), "shards") as folder:
             return fit_table(task, folds, change=change, apart=_OverShards(folder, sample))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
-from meta_models.learners.seam import FitJob, Fitted, Resources, TrainingRows
-from meta_models.learners.seam.genes import TrainingGenes
+from meta_models.learners.seam import FitJob, Fitted, Resources
+from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.model import FeatureSketch
 from meta_models.model.single import SingleModel
 from meta_models.resources.heap import release_memory
@@ -116,9 +116,7 @@ class SingleModelStrategy(TrainingStrategy):
         """Train on a table that mined rows were added to, or whose rows count otherwise."""
         return self._train(task, folds, None, change)
 
-    def _train(
-        self, task: TrainingTask, folds: Folds, rows: TrainingRows | TrainingGenes | None, change: ChangeJob
-    ) -> FittedProblem:
+    def _train(self, task: TrainingTask, folds: Folds, rows: TrainingInputs | None, change: ChangeJob) -> FittedProblem:
         with self._cache(task) as cache:  # what is prepared goes before its folder
             return fit_table(task, folds, rows=rows, cache=cache, change=change, streamed=self.streamed)
 

@@ -20,7 +20,7 @@ FEATURES = model().feature_names
 
 def drift_of(tmp_path, frame, fitted=None, **options):
     fitted = fitted or model()
-    table = open_served(write_served(tmp_path, frame), fitted.feature_names, work_dir=tmp_path)
+    table = open_served(write_served(tmp_path, frame), fitted, work_dir=tmp_path)
     return check_drift(fitted, table, **{"rows": 10_000, "psi_alarm": 0.25, "missing_alarm": 0.1, **options})
 
 

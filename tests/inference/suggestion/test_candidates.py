@@ -22,7 +22,7 @@ def frame():
 
 
 def opened(tmp_path, frame, fitted):
-    return open_served(write_served(tmp_path, frame), fitted.feature_names, work_dir=tmp_path / "work")
+    return open_served(write_served(tmp_path, frame), fitted, work_dir=tmp_path / "work")
 
 
 def test_totals_are_the_weighted_sums_over_the_rows_of_a_gene(tmp_path, frame):

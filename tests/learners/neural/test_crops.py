@@ -31,7 +31,7 @@ def test_crops_without_sites_count_as_many_as_they_stand_for():
     sites[:100] = True
     crops = cut(np.full(4000, 10), 10, 0, 0, sites)
     among = np.arange(4000) % 2 == 0
-    numbers, counts = chosen_crops(crops, among, 0.25, np.random.default_rng(0))
+    numbers, counts = chosen_crops(crops.sites, among, 0.25, np.random.default_rng(0))
     assert among[numbers].all()
     assert set(np.flatnonzero(sites & among)) <= set(numbers.tolist())
     assert set(counts[sites[numbers]]) == {1.0}

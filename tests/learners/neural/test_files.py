@@ -137,3 +137,7 @@ def test_tensors_of_another_type_or_name_are_refused():
         assert old in files[WEIGHTS]
         with pytest.raises(MalformedModel, match=r"must be F32|those of the net"):
             LEARNERS["tcn"].restore({**files, WEIGHTS: files[WEIGHTS].replace(old, new, 1)}, INPUTS, 3)
+
+
+def test_files_of_nets_of_genes_say_nothing_of_windows():
+    assert "window" not in json.loads(files_of("tcn")[NET])

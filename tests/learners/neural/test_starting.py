@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 
 from meta_models.learners.neural.loop import Task, first_course
 from meta_models.learners.neural.predictor import NetPredictor
+from meta_models.learners.neural.sources import GenePieces
 from meta_models.learners.neural.starting import started_net
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Fitted, Resources
@@ -60,7 +61,7 @@ def test_going_on_learns_more_than_beginning_anew(starts: dict[str, Start]) -> N
 
 
 def test_the_rate_is_a_share_of_the_learners(starts: dict[str, Start]) -> None:
-    plain = Task(None, None, None, None, None, config("tcn"), 0, "cpu")
+    plain = Task(None, None, None, None, config("tcn"), 0, "cpu")
     assert plain.highest_rate == pytest.approx(1e-2)
     assert replace(plain, start=starts["tcn"]).highest_rate == pytest.approx(1e-2)
     other = replace(plain, start=starts["tcn"], config=config("tcn", further_rate=0.1))
@@ -72,9 +73,10 @@ def test_scales_are_those_of_the_earlier_net(starts: dict[str, Start]) -> None:
     with LEARNERS["tcn"].prepare(genes, config("tcn"), Resources()) as ready:
         crops = ready.crops
         everything = np.ones(len(crops.gene), bool)
-        task = Task(ready.cache, crops, everything, ~everything, ~everything, config("tcn"), 0, "cpu")
-        anew = first_course(task, NEW.models, NEW.evidence).net
-        on = first_course(replace(task, start=starts["tcn"]), NEW.models, NEW.evidence).net
+        task = Task(GenePieces(ready.cache, crops), everything, ~everything, ~everything, config("tcn"), 0, "cpu")
+        plan = task.config.architecture(NEW.models, NEW.evidence)
+        anew = first_course(task, plan).net
+        on = first_course(replace(task, start=starts["tcn"]), plan).net
     earlier = started_net(starts["tcn"], on.plan)
     assert on.centre.tolist() == earlier.centre.tolist() != anew.centre.tolist()
 

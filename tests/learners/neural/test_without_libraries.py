@@ -13,6 +13,7 @@ from meta_models.errors import UsageError
 from meta_models.learners.neural import library
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources, Shape, TrainingRows
+from meta_models.learners.seam.tables import ArrayTable
 
 NAMES = ["tcn", "gru", "lstm", "transformer"]
 
@@ -34,7 +35,8 @@ def test_the_extra_is_named_where_it_is_absent(monkeypatch, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_of_a_table_are_refused_with_the_reason(name):
     learner = LEARNERS[name]
-    rows = TrainingRows(None, ("a",), np.zeros((1, 1), np.float32))
+    values = np.zeros((1, 1), np.float32)
+    rows = TrainingRows(ArrayTable(values), ("a",), values)
     with (
         pytest.raises(UsageError, match="learn how it was sampled"),
         learner.prepare(rows, learner.Config(), Resources()),
