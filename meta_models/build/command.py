@@ -23,6 +23,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import column_names
+from meta_models.local_paths import is_taken
 from meta_models.progress import Progress
 from meta_models.run_folder import (
     UnitHit,
@@ -57,7 +58,7 @@ def run_build(config: BuildConfig) -> ExitCode:
         return _dry_run(config)
     out = config.out
     _require_apart(config, out)
-    if out.exists():
+    if is_taken(out):
         raise InputError(f"{out} must not exist", "Found it", "Give another --out")
     with (
         install_signal_handlers(resumable=True),

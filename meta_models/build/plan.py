@@ -17,7 +17,7 @@ from meta_models.build.config import BuildConfig
 from meta_models.build.inputs.contig_names import read_chrom_map
 from meta_models.build.inputs.genome import open_genome
 from meta_models.build.options import feature_groups, sampling_options
-from meta_models.build.relatives.kinship import find_families
+from meta_models.build.relatives.kinship import Families, find_families
 from meta_models.build.tracks.evidence_tracks import open_all_evidence
 from meta_models.build.tracks.opening import Tracks, open_tracks
 from meta_models.features import GROUPS, EvidenceTrack, Recipe
@@ -46,6 +46,7 @@ class Plan:
     blocks: tuple[Block, ...]
     scan: Scan
     sampling: SamplingPlan
+    families: Families
     processes: int
 
     @property
@@ -84,14 +85,14 @@ def make_plan(config: BuildConfig, scratch: Path) -> Iterator[Plan]:
         evidence = open_all_evidence(config, genome, chrom_map, stack)
         recipe = _recipe(config, names, tracks, tuple(reader.track for reader in evidence))
         families = find_families(known, genome, config.families)
-        assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families)
+        assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families.of)
         blocks = make_blocks(annotated.genes, genome.contigs, config.block_positions)
         processes = _processes(config, blocks, recipe)
         scan = scan_blocks(blocks, assembler, options.edges, processes=processes)
         require_enough(len(annotated.genes), scan)
         require_coverage(scan, config.least_coverage, {source.key: source.sparse for source in tracks.sources})
         sampling = plan_sampling(scan.strata, options)
-        yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, processes)
+        yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, families, processes)
 
 
 def _recipe(config: BuildConfig, asked: tuple[str, ...], tracks: Tracks, evidence: tuple[EvidenceTrack, ...]) -> Recipe:

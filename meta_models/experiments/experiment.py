@@ -15,6 +15,7 @@ from meta_models.experiments.experiment_file import Experiment, Variant, read_ex
 from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
 from meta_models.finished_run import FinishedRun, read_run
+from meta_models.local_paths import is_folder
 from meta_models.resources.blas import one_blas_thread
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
 
@@ -67,7 +68,7 @@ def _plan(experiment: Experiment) -> list[str]:
 
 def _earlier(path: Path) -> bool:
     """Whether an experiment was begun in `path`; refuses the folder of anything else."""
-    manifest = RunManifest.read(path) if path.is_dir() else None
+    manifest = RunManifest.read(path) if is_folder(path) else None
     if manifest is not None and _KIND not in manifest.config and manifest.config:
         raise UsageError(
             "--out-dir must be the folder of an experiment", f"Found {MANIFEST_NAME} of a run in {path}",

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from meta_models.config import TrainingConfig
+from meta_models.config.base import plain_names, require_once
 from meta_models.config.sections import FORMER
 from meta_models.dataset.opening import named_tables
 from meta_models.errors import UsageError
@@ -132,7 +133,8 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
     if not isinstance(given, Mapping) or not all(isinstance(values, list) for values in given.values()):
         raise UsageError("matrix must hold a list of values for each option that differs", f"Found {given!r:.80}",
                          "Such as 'matrix: {xgboost.max_depth: [4, 6]}'")  # fmt: skip
-    matrix = {str(key).replace("-", "_"): values for key, values in given.items()}
+    matrix = plain_names(given)
+    require_once(TrainingConfig.full_names(matrix), "the matrix")
     for key, values in matrix.items():
         _require_known(key, values)
     count = math.prod(map(len, matrix.values()))

@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from meta_models.errors import MemoryBudgetError
+from meta_models.local_paths import exists
 from meta_models.resources.cgroup import SYSTEM_ROOT, V1_UNLIMITED, Group, groups, read_text
 from meta_models.resources.usage import tree_memory
 
@@ -210,7 +211,7 @@ def cpu_count(threads: int | None = None) -> int:
 
 def free_disk(path: Path) -> int:
     """Bytes that this user can still write where `path` lies, or would lie if it existed."""
-    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if exists(folder))
     return shutil.disk_usage(existing).free
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from meta_models.errors import ExitCode, InputError, MetaModelsError, TimeUp, UsageError, WriteError
-from meta_models.local_paths import printable
+from meta_models.local_paths import exists, printable
 from meta_models.run_folder.atomic import (
     atomic_path,
     remove_temporaries,
@@ -95,7 +95,7 @@ class RunFolder:
     @classmethod
     def _taken(cls, path: Path, *, overwrite: bool, resume: bool, extend: bool) -> Iterator[Self]:
         """The run folder `path`, within the block that holds its lock."""
-        if not (path / LOCK_NAME).exists():
+        if not exists(path / LOCK_NAME):
             earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
         lock.acquire()

@@ -168,7 +168,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "no gene of the type": (lambda *_: {"gene-types": "snoRNA"}, r"must have genes of type snoRNA.*protein_coding \("),
     "no sites left": (lambda *_: {"min-intron": "1000000"}, r"Each class must have.*none of donor and acceptor"),
     "an unknown gene": (lambda *_: {"genes": "nobody"}, r"--genes must name genes.*nobody"),
-    "families that are none": (lambda place, _: {"families": str(place.genome)}, r"a gene id and its family on"),
+    "families that are none": (lambda place, _: {"families": str(place.genome)}, r"expected a gene id and its family"),
     "no genome": (lambda *_: {"genome": "nowhere.fa"}, r"nowhere\.fa must be readable"),
     "no scores": (lambda *_: {"scores": "main=nowhere"}, r"at nowhere.*No such file or folder exists"),
     "no table": (lambda *_: {"scores": "main=table:no.parquet"}, r"Parquet file\. It does not exist\.$"),

@@ -39,6 +39,7 @@ from meta_models.experiments.comparison.significance import RankTest, friedman_t
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.runs import read_runs
 from meta_models.finished_run import FinishedRun
+from meta_models.local_paths import exists
 from meta_models.result import SCREENED
 from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make_folder
 from meta_models.schema import GENE
@@ -98,7 +99,7 @@ def compared(
     """The comparison of `runs` by table, and of their names over the tables; what can be wrong is found first."""
     if len(runs) < 2:
         raise UsageError("compare needs two runs at least", f"Found {len(runs)}", "Name the run folders")
-    if (options.out / MANIFEST_NAME).exists():
+    if exists(options.out / MANIFEST_NAME):
         raise UsageError("--out must not be a run folder", f"Found a run in {options.out}", "Choose another --out")
     if not options.across_tables:
         return (compare_table(runs, options, _control(runs, options.control)),), None

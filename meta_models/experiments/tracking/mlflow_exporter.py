@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from meta_models.errors import InputError, UsageError, WriteError
+from meta_models.local_paths import real
 
 if TYPE_CHECKING:
     from meta_models.experiments.tracking.tracked import TrackedRun
@@ -51,7 +52,7 @@ class MlflowExporter:
 
     def __init__(self, address: str, experiment: str, root: Path) -> None:
         address = address or str(root / DATABASE)
-        self._uri = address if "://" in address else f"{_SQLITE}{Path(address).resolve()}"
+        self._uri = address if "://" in address else f"{_SQLITE}{real(address)}"
         self._experiment = experiment
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
@@ -95,7 +96,7 @@ class MlflowExporter:
         """A folder beside a SQLite file; a server has a place of its own."""
         if not self._uri.startswith(_SQLITE):
             return None
-        return (Path(self._uri.removeprefix(_SQLITE)).resolve().parent / ARTIFACTS).as_uri()
+        return (Path(self._uri.removeprefix(_SQLITE)).parent / ARTIFACTS).as_uri()
 
     def _create(self, client: Any, experiment: str, run: TrackedRun) -> Any:
         tags = {KEY: run.key}
