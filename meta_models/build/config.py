@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from meta_models.config import Configuration, PositiveInt, Share
+from meta_models.config import Configuration, GigaBytes, PositiveInt, Share
 from meta_models.local_paths import LocalName, LocalPath
 from meta_models.schema import CODING
 
@@ -101,7 +101,7 @@ class BuildConfig(Configuration):
     block_positions: PositiveInt = Field(
         2**22, description="Positions of the genes of a block, the unit of processes and of --resume; a file each."
     )
-    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
+    max_memory_gb: GigaBytes | None = Field(
         None, description="Memory budget in GB (10^9 bytes); it sets how many blocks are built at a time."
     )
     threads: PositiveInt | None = Field(

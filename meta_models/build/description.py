@@ -12,10 +12,10 @@ from meta_models.build.config import NONE
 from meta_models.build.inputs.source_files import file_facts
 from meta_models.build.options import gene_rules, label_rules
 from meta_models.build.plan import Plan, contigs_in_use
+from meta_models.dataset.built import FORMAT
 from meta_models.features import column_names
 from meta_models.schema import CLASS_NAMES
 
-FORMAT = 1
 _NO_FAMILIES = "Families were not looked for: related genes may stand on both sides of a fold."
 _UNKNOWN_FAMILIES = (
     "{:,} of {:,} genes are not in the file of families: each is a family of its own, whatever it is related to."

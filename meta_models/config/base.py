@@ -16,6 +16,8 @@ from meta_models.errors import UsageError
 from meta_models.yaml_files import read_yaml
 
 PositiveInt = Annotated[int, Field(ge=1)]
+#: 10^9 bytes; more than 10^15 bytes no machine has.
+GigaBytes = Annotated[float, Field(gt=0, le=1e6)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Value = TypeVar("Value")
 
@@ -63,7 +65,7 @@ class Configuration(BaseModel):
 
     SECTION: ClassVar[str] = ""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Self:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from meta_models.config import TrainingConfig
+from meta_models.dataset.opening import named_tables
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.comparison.compare import compared, comparison_files, lines_of
 from meta_models.experiments.comparison.outcome import TableComparison
@@ -16,6 +19,7 @@ from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
 from meta_models.finished_run import FinishedRun, read_run
 from meta_models.local_paths import is_folder
+from meta_models.pipeline.opening import require_outputs_apart
 from meta_models.resources.blas import one_blas_thread
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, install_signal_handlers
 
@@ -37,6 +41,7 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
     experiment = read_experiment(Path(given[0]), options.max_variants)
     for line in _plan(experiment):
         logger.info("%s", line)
+    _require_apart(experiment, Path(given[0]), options.out_dir)
     if options.dry_run:
         return ExitCode.DONE
     earlier = _earlier(options.out_dir)
@@ -57,6 +62,14 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
         said = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
         raise UnitsFailed("Every variant must finish", f"Failed: {said}", "See their messages above; the others stand")
     return ExitCode.DONE
+
+
+def _require_apart(experiment: Experiment, file: Path, out_dir: Path) -> None:
+    """Before the folder is made: neither it nor what is made in it is read by a variant."""
+    for variant in experiment.variants:
+        config = TrainingConfig.from_mapping({**variant.options, "out_dir": out_dir / variant.name})
+        require_outputs_apart(config)
+        require_apart([Output("--out-dir", out_dir, folder=True)], named_tables(config), {"The experiment": file})
 
 
 def _plan(experiment: Experiment) -> list[str]:

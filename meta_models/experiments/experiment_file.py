@@ -17,6 +17,7 @@ from meta_models.config.sections import FORMER
 from meta_models.dataset.opening import named_tables
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import is_address, real
 
 #: Keys that are no options of training.
 NAME, DESCRIPTION, TAGS, MATRIX = "name", "description", "tags", "matrix"
@@ -135,6 +136,7 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
                          "Such as 'matrix: {xgboost.max_depth: [4, 6]}'")  # fmt: skip
     matrix = plain_names(given)
     require_once(TrainingConfig.full_names(matrix), "the matrix")
+    _require_different_tables(matrix.get("dataset", ()))
     for key, values in matrix.items():
         _require_known(key, values)
     count = math.prod(map(len, matrix.values()))
@@ -143,6 +145,13 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
         found = f"Found {count:,}" + (f": {empty[0]} has no values" if empty else "")
         raise UsageError(f"The matrix must make 1 to {most:,} runs", found, "Change the lists, or give --max-variants")
     return matrix
+
+
+def _require_different_tables(names: Any) -> None:
+    """One table by two names would be compared, and ranked, as two."""
+    found = [str(real(name)) for name in names if isinstance(name, str) and not is_address(name)]
+    if twice := sorted({path for path in found if found.count(path) > 1}):
+        raise UsageError("Each table must be named once in the matrix", f"Found {', '.join(twice)} twice", "Keep one")
 
 
 def _variants(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from meta_models.config import Configuration, PositiveInt
+from meta_models.config import Configuration, GigaBytes, PositiveInt
 from meta_models.config.sections import with_sections
 from meta_models.learners.seam import LearnerConfig
 from meta_models.local_paths import LocalPath, TableName
@@ -88,7 +88,7 @@ class DistilConfig(Configuration):
     analyses: tuple[str, ...] | None = Field(None, description="Analyses to run, as those of train.")
     threads: PositiveInt | None = Field(None, description="CPU threads.")
     verbose: bool = Field(default=False, description="Log details.")
-    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(None, description="Memory budget in GB.")
+    max_memory_gb: GigaBytes | None = Field(None, description="Memory budget in GB.")
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ import polars as pl
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_training_table
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
 from meta_models.finished_run import FinishedRun, read_run
@@ -51,6 +52,7 @@ def reproduce_run(given: list[str], options: ReproduceConfig) -> ExitCode:
     """
     run = read_run(Path(given[0]))
     config = _config(run, options)
+    require_apart([Output("--out-dir", options.out_dir, folder=True)], {}, {"RUN": run.path})
     _require_inputs(run, config)
     for line in differences_from(run.manifest.environment, options.threads):
         logger.warning("%s", line)

@@ -349,7 +349,8 @@ def _write_tracks(work: _Work, parts: Parts, folder: Path) -> tuple[Path, ...]:
     positions = TrackPositions(buckets)
     for frame in parts.frames():
         positions.add(frame)
-    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), work.sizes)
+    known = work.table.dataset.info.contigs
+    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), work.sizes, known)
     kind = CALIBRATED if work.scorer.prior is None else CORRECTED
     logger.info("Tracks of %s_*: %s", kind, ", ".join(map(str, written)))
     return written

@@ -113,3 +113,14 @@ def test_the_folder_of_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     write_run(tmp_path / "out", make_oof(10))
     assert experiment(tmp_path, f"name: a\ndataset: {tmp_path}\n") == 2
     assert "must be the folder of an experiment" in capsys.readouterr().err
+
+
+def test_an_experiment_within_its_table_is_refused_before_anything_is_made(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(f"name: a\ndataset: {table}\n{QUICK}matrix: {{seed: [1, 2]}}\n")
+    for more in ([], ["--dry-run"]):
+        assert main(["experiment", str(file), "--out-dir", str(table / "out"), *more]) == 2
+        assert "must lie apart from what is read" in capsys.readouterr().err
+    assert not (table / "out").exists()
