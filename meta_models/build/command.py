@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meta_models import __version__
+from meta_models import __version__, console
 from meta_models.build.blocks.block_files import GeneCounts, write_block
 from meta_models.build.blocks.planning import Block
 from meta_models.build.config import AUTO, NONE, BuildConfig
@@ -86,7 +85,7 @@ def _require_apart(config: BuildConfig, out: Path) -> None:
 
 def _dry_run(config: BuildConfig) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="meta-models-build-") as folder, make_plan(config, Path(folder)) as plan:
-        sys.stdout.write(json.dumps(describe_plan(plan), indent=2) + "\n")
+        console.say(json.dumps(describe_plan(plan), indent=2) + "\n")
     return ExitCode.DONE
 
 

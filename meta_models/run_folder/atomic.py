@@ -188,7 +188,7 @@ def write_error(error: OSError | PolarsError, path: Path, need: int | None = Non
         size += f", {free_disk(path):,} bytes are free" if need or number in _FULL else ""
     except OSError:
         logger.debug("The free space at %s cannot be read", path)
-    action = "Free space there or choose another --out-dir" if number in _STORAGE_ERRORS else "Choose another --out-dir"
+    action = "Free space there or choose another output" if number in _STORAGE_ERRORS else "Choose another output"
     return WriteError(f"The file {path} must be writable", f"Found: {reason}{size}", action)
 
 
