@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from meta_models.errors import InputError, UsageError
+from meta_models.local_paths import is_folder
 from meta_models.result_files import OOF_FILE, StoredResult, read_stored
 from meta_models.run_folder import MANIFEST_NAME, RunManifest, RunState, hash_file, read_artifact
 
@@ -86,7 +87,7 @@ def read_run(path: Path, name: str = "") -> FinishedRun:
     UsageError
         If there is no run, or one that did not finish, or one of another version of the format.
     """
-    manifest = RunManifest.read(path) if path.is_dir() else None
+    manifest = RunManifest.read(path) if is_folder(path) else None
     if manifest is None:
         raise UsageError(f"{path} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
     _require_trained(path, manifest)

@@ -32,6 +32,39 @@ class SmallFile(Protocol):
         """All of it."""
 
 
+#: Longest name of a file or folder, and longest path, in bytes: of Linux (``NAME_MAX``, ``PATH_MAX``).
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something at `path`.
+
+    False, too, where that cannot be told: below a folder that may not be entered, or where the name is too long.
+    `pathlib` raises there; whoever then opens the file, or makes it, learns the reason, and can say it.
+    """
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_taken(path: str | os.PathLike[str]) -> bool:
+    """Whether the name `path` is in use, be it by a link that leads nowhere."""
+    return os.path.lexists(path)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` leads to a folder; False where that cannot be told, as of `exists`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` leads to a file; False where that cannot be told, as of `exists`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """`path` with all links followed as far as they lead; `Path.resolve` raises where links go in circles."""
+    return Path(os.path.realpath(path))
+
+
 def is_address(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is the address of an object store or of the web (``s3://bucket/table.parquet``)."""
     return _ADDRESS.match(os.fspath(path)) is not None
@@ -75,6 +108,10 @@ def _local(value: Any) -> Any:
         raise ValueError("must be a path on this machine: s3:// and gs:// are for tables that are read")
     if "\0" in str(value) or not str(value):
         raise ValueError("must name a file or a folder")
+    if len(os.fsencode(value)) > _LONGEST_PATH or any(
+        len(os.fsencode(name)) > _LONGEST_NAME for name in Path(value).parts
+    ):
+        raise ValueError(f"must be a path of names of at most {_LONGEST_NAME} bytes, {_LONGEST_PATH} together")
     return value
 
 

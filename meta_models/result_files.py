@@ -27,6 +27,7 @@ from meta_models.result import (
     TrainingResult,
 )
 from meta_models.run_folder import RunFolder, read_artifact
+from meta_models.run_folder.manifest import first_fault
 from meta_models.schema import BaseModel
 from meta_models.standings import LeaderboardRecord
 
@@ -170,7 +171,7 @@ def read_stored(path: Path) -> StoredResult:
         found = f"Found no readable {RESULT_FILE} ({error.strerror})"
         raise UsageError(_EXPECTED.format(path), found, "Train again with this version") from None
     except ValidationError as error:
-        found = f"Found {error.error_count()} errors in {RESULT_FILE}"
+        found = f"Found in {RESULT_FILE}: {first_fault(error)}"
         raise UsageError(_EXPECTED.format(path), found, "Train again with this version") from None
     if stored.format_version != FORMAT_VERSION:
         found = f"Found format {stored.format_version}, not {FORMAT_VERSION}"

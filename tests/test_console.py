@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from meta_models import console
 from meta_models.errors import MemoryBudgetError
 from meta_models.resources.limits import ADDRESS_SPACE_MARGIN, require_address_space
 
@@ -46,6 +47,22 @@ def test_the_log_of_a_run_may_be_cut_off(tmp_path: Path) -> None:
     )
     done = shell(f"'{sys.executable}' -c \"{program}\" | true; echo code ${{PIPESTATUS[0]}} >&2", tmp_path)
     assert done.stderr == "done\ncode 0\n"
+
+
+def test_nothing_but_this_module_writes_to_the_standard_output() -> None:
+    """What does so by itself ends in a traceback where the reader has gone, or the disk is full."""
+    package = Path(console.__file__).parent
+    own = {package / "console.py", package / "inference" / "verify.py"}  # the latter answers its parent process
+    found = [file for file in package.rglob("*.py") if "stdout.write(" in file.read_text(encoding="utf-8")]
+    assert not set(found) - own
+
+
+def test_a_list_may_be_cut_off_or_find_a_full_disk(tmp_path: Path) -> None:
+    done = shell(f"{COMMAND} learners | true; echo code ${{PIPESTATUS[0]}} >&2", tmp_path)
+    assert done.stderr == "code 0\n"
+    done = shell(f"{COMMAND} learners > /dev/full", tmp_path)
+    assert done.returncode == 73
+    assert done.stderr == "error: Standard output must be writable. Found: No space left on device.\n"
 
 
 def test_a_full_disk_under_the_output_ends_with_73(tmp_path: Path) -> None:

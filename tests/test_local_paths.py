@@ -10,7 +10,17 @@ from meta_models.cli import main
 from meta_models.config import TrainingConfig
 from meta_models.errors import UsageError
 from meta_models.inference.config import PredictConfig
-from meta_models.local_paths import is_address, other_encoding, printable, read_utf8
+from meta_models.local_paths import (
+    exists,
+    is_address,
+    is_file,
+    is_folder,
+    is_taken,
+    other_encoding,
+    printable,
+    read_utf8,
+    real,
+)
 
 
 @pytest.mark.parametrize("name", ["https://x.org/t.csv", "file:///t", "S3A://b", "s3:/b/t", "az://b/t"])
@@ -90,3 +100,21 @@ def test_a_mark_before_the_first_feature_is_no_part_of_its_name(tmp_path: Path) 
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbff1\n# no feature\nf2\tbecause\n")
     arguments = build_parser().parse_args(["train", "--exclude-features", f"@{tmp_path / 'list.txt'}"])
     assert config_from(arguments, TrainingConfig).exclude_features == ("f1", "f2")
+
+
+def test_what_cannot_be_looked_at_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for path in (tmp_path / "a", tmp_path / "a" / "c", tmp_path / ("x" * 300)):
+        assert not exists(path)
+        assert not is_folder(path)
+        assert not is_file(path)
+    assert is_taken(tmp_path / "a")
+    assert real(tmp_path / "a").parent == real(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "\u00e4" * 128, "x/" * 2048])
+def test_longer_names_than_there_can_be_are_refused(name: str) -> None:
+    for option in ("dataset", "out_dir", "teacher"):
+        with pytest.raises(UsageError, match="names of at most 255 bytes, 4095 together"):
+            TrainingConfig.from_mapping({option: name})

@@ -33,6 +33,27 @@ def test_what_is_merged_may_be_given_anew(tmp_path: Path) -> None:
     assert read_yaml(written(tmp_path, text))["mine"] == {"a": 3, "b": 2}
 
 
+@pytest.mark.parametrize("text", ["010", "1:30", "0x1F", "0b11", "1_000", "1_0.5", "1:30.5"])
+def test_numbers_that_some_read_as_others_are_refused(tmp_path: Path, text: str) -> None:
+    """To YAML 1.1 these are 8, 90, 31, 3, 1000, 10.5 and 90.5; to YAML 1.2 ten, text, 31, text and so on."""
+    with pytest.raises(yaml.YAMLError, match=f"'{text}' is not the same number to everybody"):
+        read_yaml(written(tmp_path, f"seed: {text}\n"))
+    assert read_yaml(written(tmp_path, f"seed: '{text}'\n")) == {"seed": text}
+
+
+def test_numbers_and_dates_are_what_they_look_like(tmp_path: Path) -> None:
+    text = "[0, -7, +7, 12, 1e-3, 1.5e3, 0.25, .5, 2026-11-12, 2026-13-45, yes]"
+    assert read_yaml(written(tmp_path, text)) == [
+        0, -7, 7, 12, 0.001, 1500.0, 0.25, 0.5, "2026-11-12", "2026-13-45", True
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["!!int abc", "!!bool maybe", "!!timestamp foo", "!!float x", "9" * 5000])
+def test_what_yaml_s_own_reader_fails_on_has_a_place(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UsageError, match=r"file\.yaml\. line 2, column 7: "):
+        TrainingConfig.read_yaml(written(tmp_path, f"n_folds: 2\nseed: {value}\n"))
+
+
 def test_each_file_of_the_user_is_read_so(tmp_path: Path) -> None:
     config = written(tmp_path, "n_folds: 2\nn_folds: 3\n")
     with pytest.raises(UsageError, match="'n_folds' stands there twice"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from meta_models import console
 from meta_models.build.apart import build_on, input_files
 from meta_models.build.block_units import Blocks
 from meta_models.build.blocks.block_files import GeneCounts
@@ -25,6 +25,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import column_names
+from meta_models.local_paths import is_taken
 from meta_models.resources import memory_budget
 from meta_models.run_folder import (
     install_signal_handlers,
@@ -51,7 +52,7 @@ def run_build(config: BuildConfig) -> ExitCode:
         return _dry_run(config)
     out = config.out
     _require_apart(config, out)
-    if out.exists():
+    if is_taken(out):
         raise InputError(f"{out} must not exist", "Found it", "Give another --out")
     with (
         install_signal_handlers(resumable=True),
@@ -84,7 +85,7 @@ def _dry_run(config: BuildConfig) -> ExitCode:
         make_plan(config, Path(folder)) as plan,
         _farm(config, None) as farm,
     ):
-        sys.stdout.write(json.dumps({**describe_plan(plan), "workers": farm.to_dict()}, indent=2) + "\n")
+        console.say(json.dumps({**describe_plan(plan), "workers": farm.to_dict()}, indent=2) + "\n")
     return ExitCode.DONE
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from meta_models.config import CLUSTERS, Cluster, Configuration, PositiveInt, Share
+from meta_models.config import CLUSTERS, Cluster, Configuration, GigaBytes, PositiveInt, Share
+from meta_models.local_paths import LocalName, LocalPath
 from meta_models.schema import CODING
 
 AUTO, NONE, DEFAULT = "auto", "none", "default"
+#: More bases than any predictor reads: beyond, a mistyped number would ask for all of the memory.
+MAX_FLANK = 1_000_000
 
 
 class BuildConfig(Configuration):
     """Everything that determines what is built."""
 
     # ---- input and output
-    genome: Path = Field(description="FASTA file of the genome: plain, or packed as BGZF.")
-    annotation: Path = Field(description="GTF or GFF3 file, plain or gzip.")
+    genome: LocalPath = Field(description="FASTA file of the genome: plain, or packed as BGZF.")
+    annotation: LocalPath = Field(description="GTF or GFF3 file, plain or gzip.")
     scores: tuple[str, ...] = Field(
         description="Base models as KEY=[KIND:]PATH, the main one first; KIND is bigwig, bedgraph, openspliceai, table "
         "or npz (default: found from the files).",
@@ -27,8 +29,8 @@ class BuildConfig(Configuration):
     evidence: tuple[str, ...] = Field(
         (), description="Measured tracks as NAME=[KIND:]PATH; KIND is bigwig, or star for junctions (SJ.out.tab)."
     )
-    out: Path | None = Field(None, description="Folder to write; must be absent.")
-    chrom_map: Path | None = Field(
+    out: LocalPath | None = Field(None, description="Folder to write; must be absent.")
+    chrom_map: LocalPath | None = Field(
         None, description="File of names of contigs: in annotation or tracks, tab, in the genome."
     )
     resume: bool = Field(default=False, description="Reuse the finished blocks of an interrupted build.")
@@ -52,7 +54,7 @@ class BuildConfig(Configuration):
     on_bad_transcript: Literal["error", "skip"] = Field(
         "error", description="What is done with a transcript whose exons overlap."
     )
-    families: str = Field(
+    families: LocalName = Field(
         AUTO,
         description="Which genes are related: found from their sequences (auto), a FILE of gene, tab, family, none.",
     )
@@ -85,7 +87,7 @@ class BuildConfig(Configuration):
         description="Groups of features: default (scores, models, context, sequence, evidence), annotation (known only "
         "where genes are annotated), kmer.",
     )
-    flank: Annotated[int, Field(ge=0)] = Field(
+    flank: Annotated[int, Field(ge=0, le=MAX_FLANK)] = Field(
         5000, description="Bases beyond a gene that are read; with 0, features tell where the gene ends."
     )
 
@@ -99,7 +101,7 @@ class BuildConfig(Configuration):
     block_positions: PositiveInt = Field(
         2**22, description="Positions of the genes of a block, the unit of processes and of --resume; a file each."
     )
-    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
+    max_memory_gb: GigaBytes | None = Field(
         None, description="Memory budget in GB (10^9 bytes); it sets how many blocks are built at a time."
     )
     threads: PositiveInt | None = Field(
@@ -133,7 +135,7 @@ class BuildConfig(Configuration):
 class DemoGenomeConfig(Configuration):
     """What ``meta-models demo-genome`` simulates, and where it is written."""
 
-    out: Path = Field(description="Folder to write; must be absent.")
+    out: LocalPath = Field(description="Folder to write; must be absent.")
     n_genes: PositiveInt = Field(60, description="Number of genes.")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         0, description="Seed; genomes of different seeds share no gene."

@@ -12,11 +12,14 @@ from meta_models.build.config import NONE
 from meta_models.build.inputs.source_files import file_facts
 from meta_models.build.options import gene_rules, label_rules
 from meta_models.build.plan import Plan, contigs_in_use
+from meta_models.dataset.built import FORMAT
 from meta_models.features import column_names
 from meta_models.schema import CLASS_NAMES
 
-FORMAT = 1
 _NO_FAMILIES = "Families were not looked for: related genes may stand on both sides of a fold."
+_UNKNOWN_FAMILIES = (
+    "{:,} of {:,} genes are not in the file of families: each is a family of its own, whatever it is related to."
+)
 _AT_GENE = "Scores beyond genes were not read: the windows of the features tell where a gene ends."
 _CONVENTIONS = {
     "donor": "last base of the exon upstream of an intron",
@@ -86,6 +89,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
 def warnings(plan: Plan) -> list[str]:
     """What a reader of the figures must know."""
     found = [_NO_FAMILIES] if plan.config.families == NONE else []
+    if unknown := plan.families.unknown:
+        found.append(_UNKNOWN_FAMILIES.format(unknown, len(plan.families.of)))
     return [*found, *([_AT_GENE] if plan.recipe.context == "gene" else [])]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,20 @@ from meta_models.build.blocks.sampling import SamplingPlan, plan_sampling
 from meta_models.build.blocks.scan import Scan, require_coverage, require_enough, scan_blocks
 from meta_models.build.config import BuildConfig
 from meta_models.build.inputs.contig_names import read_chrom_map
-from meta_models.build.inputs.genome import open_genome
+from meta_models.build.inputs.genome import Genome, open_genome
 from meta_models.build.options import feature_groups, sampling_options
-from meta_models.build.relatives.kinship import find_families
+from meta_models.build.relatives.kinship import Families, find_families
 from meta_models.build.tracks.evidence_tracks import open_all_evidence
 from meta_models.build.tracks.opening import Tracks, open_tracks
+from meta_models.errors import InputError
 from meta_models.features import GROUPS, EvidenceTrack, Recipe
+from meta_models.names import chromosome_key
 from meta_models.resources import cpu_limit, memory_budget
 
 logger = logging.getLogger(__name__)
 _EVIDENCE = "evidence"
+#: Contigs that a message names.
+_SHOWN = 5
 #: Bytes that a position of a block takes at most while it is built: a gene, its copy in the writer, and features.
 _POSITION_BYTES, _PROCESS_BYTES = 120, 400_000_000
 
@@ -35,11 +39,11 @@ class FirstLook:
 
     Attributes
     ----------
-    families : mapping of str to str
-        Family by gene id.
+    families : Families
+        Which genes are related.
     """
 
-    families: Mapping[str, str]
+    families: Families
     scan: Scan
 
 
@@ -60,6 +64,7 @@ class Plan:
     blocks: tuple[Block, ...]
     scan: Scan
     sampling: SamplingPlan
+    families: Families
     processes: int
 
     @property
@@ -70,7 +75,7 @@ class Plan:
     @property
     def first_look(self) -> FirstLook:
         """What is known of all genes."""
-        return FirstLook(self.assembler.families, self.scan)
+        return FirstLook(self.families, self.scan)
 
     @property
     def block_peak(self) -> int:
@@ -103,6 +108,7 @@ def make_plan(config: BuildConfig, scratch: Path, *, known: FirstLook | None = N
     names = feature_groups(config)
     with ExitStack() as stack:
         genome = stack.enter_context(open_genome(config.genome))
+        _require_contigs(config.base_train_chroms or (), genome)
         chrom_map = read_chrom_map(config.chrom_map) if config.chrom_map is not None else {}
         annotated = read_genes(config, genome, chrom_map)
         genes = annotated.labeller.genes
@@ -110,14 +116,26 @@ def make_plan(config: BuildConfig, scratch: Path, *, known: FirstLook | None = N
         evidence = open_all_evidence(config, genome, chrom_map, stack)
         recipe = _recipe(config, names, tracks, tuple(reader.track for reader in evidence))
         families = find_families(genes, genome, config.families) if known is None else known.families
-        assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families)
+        assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families.of)
         blocks = make_blocks(annotated.genes, genome.contigs, config.block_positions)
         processes = _processes(config, blocks, recipe)
         scan = scan_blocks(blocks, assembler, options.edges, processes=processes) if known is None else known.scan
         require_enough(len(annotated.genes), scan)
         require_coverage(scan, config.least_coverage, {source.key: source.sparse for source in tracks.sources})
         sampling = plan_sampling(scan.strata, options)
-        yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, processes)
+        yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, families, processes)
+
+
+def _require_contigs(names: Sequence[str], genome: Genome) -> None:
+    """What the base model was trained on is written down for those who train: names that mean nothing would mislead."""
+    known = set(map(chromosome_key, genome.contigs))
+    if unknown := [name for name in names if chromosome_key(name) not in known]:
+        raise InputError(
+            "--base-train-chroms must name contigs of the genome",
+            f"Found {', '.join(unknown)}; the genome has {', '.join(genome.contigs[:_SHOWN])}"
+            f"{', ...' if len(genome.contigs) > _SHOWN else ''}",
+            "Name them as the genome does (chr1 and 1 are the same), and leave out those that it lacks",
+        )
 
 
 def _recipe(config: BuildConfig, asked: tuple[str, ...], tracks: Tracks, evidence: tuple[EvidenceTrack, ...]) -> Recipe:

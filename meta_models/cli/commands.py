@@ -120,7 +120,7 @@ def learners_command(arguments: argparse.Namespace) -> ExitCode:
     from meta_models.learners.listing import list_learners, list_options
 
     lines = list_learners() if arguments.name is None else list_options(arguments.name)
-    sys.stdout.write("\n".join(lines) + "\n")
+    console.say("\n".join(lines) + "\n")
     return ExitCode.DONE
 
 

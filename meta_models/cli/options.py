@@ -17,7 +17,7 @@ from meta_models.config import Configuration, ValueNames
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, UsageError
 from meta_models.learners.registry import AUTO, LEARNERS, TRIED
-from meta_models.local_paths import read_utf8
+from meta_models.local_paths import is_file, read_utf8
 
 Config = TypeVar("Config", bound=Configuration)
 #: The field of a configuration that has options of its own, and other names of flags.
@@ -149,13 +149,13 @@ def _expanded(values: Any) -> Any:
     names: list[str] = []
     for value in values:
         file = Path(value[1:]) if value.startswith("@") else Path(value)
-        if not value.startswith("@") and not (len(values) == 1 and file.is_file()):
+        if not value.startswith("@") and not (len(values) == 1 and is_file(file)):
             names.append(value)
             continue
         try:
             lines = read_utf8(file).splitlines()
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"A list of features must be readable, found {file}", str(error)) from None
+            raise UsageError(f"{value} must be a readable list of names", str(error), "Check the path") from None
         names += [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     return tuple(names)
 

@@ -1,6 +1,6 @@
 """The one configuration of each command."""
 
-from meta_models.config.base import Configuration, PositiveInt, Scope, Share, ValueNames
+from meta_models.config.base import Configuration, GigaBytes, PositiveInt, Scope, Share, ValueNames
 from meta_models.config.cluster import CLUSTERS, Cluster
 from meta_models.config.combination import UNFITTED
 from meta_models.config.input_output import SCORE_NAMES
@@ -13,6 +13,7 @@ __all__ = [
     "UNFITTED",
     "Cluster",
     "Configuration",
+    "GigaBytes",
     "PositiveInt",
     "Scope",
     "Share",

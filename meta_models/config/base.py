@@ -16,6 +16,8 @@ from meta_models.errors import UsageError
 from meta_models.yaml_files import read_yaml
 
 PositiveInt = Annotated[int, Field(ge=1)]
+#: 10^9 bytes; more than 10^15 bytes no machine has.
+GigaBytes = Annotated[float, Field(gt=0, le=1e6)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Value = TypeVar("Value")
 
@@ -63,7 +65,7 @@ class Configuration(BaseModel):
 
     SECTION: ClassVar[str] = ""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Self:
@@ -95,7 +97,7 @@ class Configuration(BaseModel):
         Raises
         ------
         UsageError
-            If the file cannot be read or holds no mapping.
+            If the file cannot be read, holds no mapping, or gives an option twice, also under two names.
         """
         try:
             values = read_yaml(path)
@@ -105,7 +107,8 @@ class Configuration(BaseModel):
         values = values["config"] if from_run else values
         if not isinstance(values, dict):
             raise UsageError(f"{needed_by} needs keys and values, found {type(values).__name__} in {path}")
-        named = cls.ungrouped(_named(values))
+        named = cls.ungrouped(plain_names(values))
+        require_once(cls.full_names(named), str(path))
         return {name: value for name, value in named.items() if not (from_run and name in cls.of(Scope.START))}
 
     @classmethod
@@ -145,22 +148,47 @@ class Configuration(BaseModel):
         return tuple(dict.fromkeys((*cls.model_fields, *homes, *homes.values())))
 
     @classmethod
+    def full_names(cls, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The options that `values` give, each by one name, whichever of its names it is given by."""
+        return tuple(values)
+
+    @classmethod
     def of(cls, *scopes: Scope) -> tuple[str, ...]:
         """Names of the fields that are for any of `scopes`, in the order of the fields."""
         return tuple(name for name, field in cls.model_fields.items() if any(note in scopes for note in field.metadata))
 
 
-def _named(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """`values` by the names of options as fields have them."""
+def plain_names(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """`values` by the names of options as fields have them.
+
+    Raises
+    ------
+    UsageError
+        If one stands there with ``-`` and with ``_``.
+    """
     if twice := sorted(str(key) for key in values if "-" in str(key) and str(key).replace("-", "_") in values):
         raise UsageError("Each option must stand once", f"Found {', '.join(twice)} also with '_'")
     return {str(key).replace("-", "_"): value for key, value in values.items()}
 
 
+def require_once(names: Sequence[str], where: str) -> None:
+    """See that each of the `names` of options, as `Configuration.full_names` has them, stands there once.
+
+    Raises
+    ------
+    UsageError
+        With those that stand `where` in several ways.
+    """
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(
+            "Each option must be given once", f"Found {', '.join(twice)} in two ways in {where}", "Keep one"
+        )
+
+
 def _of_section(section: str, given: Any, known: Sequence[str], beside: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UsageError(f"Section {section} must hold options", f"Found {given!r}", f"It has {', '.join(known)}")
-    named = _named(given)
+    named = plain_names(given)
     if twice := [name for name in named if name in beside]:
         raise UsageError(
             f"{twice[0]} must be given once", f"Found it in section {section} and outside", "Leave one out"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 #: What ``--distributed`` takes, in words.
 CLUSTERS = "local:N (N processes of this machine), tcp://HOST:PORT, tls://HOST:PORT, or file:PATH of a scheduler file"
-_PATTERN = re.compile(r"local:[1-9][0-9]*|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+")
+_PATTERN = re.compile(r"local:[1-9][0-9]{0,8}|tcp://.+:[0-9]+|tls://.+:[0-9]+|file:.+")
 
 
 def _known(where: str | None) -> str | None:

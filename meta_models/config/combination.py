@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from meta_models.config.base import (
     Configuration,
+    GigaBytes,
     OfModel,
     OfResources,
     PositiveInt,
@@ -57,7 +58,7 @@ class BatchOptions(Configuration):
     max_genes_per_batch: OfModel[PositiveInt] = Field(
         1200, description="Most genes of a batch (families are never split)."
     )
-    max_batch_gb: OfModel[Annotated[float, Field(gt=0)]] = Field(
+    max_batch_gb: OfModel[GigaBytes] = Field(
         12.0, description="Memory in GB that the process of a batch may take; it sets how many rows a batch has."
     )
     parallel_batches: OfResources[PositiveInt | None] = Field(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from meta_models.config.base import (
     Configuration,
+    GigaBytes,
     OfModel,
     OfResources,
     PositiveInt,
@@ -29,10 +30,8 @@ class ResourceOptions(Configuration):
         default=False, description="Force the batch ensemble, which trains on every gene."
     )
     max_single_genes: OfModel[PositiveInt] = Field(4000, description="Most genes of a single model chosen by 'auto'.")
-    max_single_gb: OfModel[Annotated[float, Field(gt=0)]] = Field(
-        32.0, description="Most predicted GB of a single model."
-    )
-    max_memory_gb: OfResources[Annotated[float, Field(gt=0)] | None] = Field(
+    max_single_gb: OfModel[GigaBytes] = Field(32.0, description="Most predicted GB of a single model.")
+    max_memory_gb: OfResources[GigaBytes | None] = Field(
         None, description="Memory budget in GB (10^9 bytes); never more than the machine's own limits."
     )
     strict_memory: OfResources[bool] = Field(

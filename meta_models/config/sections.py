@@ -45,6 +45,17 @@ def with_sections(values: Mapping[str, Any], known: frozenset[str]) -> dict[str,
     return {**rest, "learners": chosen, "sections": sections}
 
 
+def full_names(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `values` give: options of learners as ``NAME.option``, whether they stand at the top or in a section."""
+    return tuple(name for key, value in values.items() for name in _full_names(key, value))
+
+
+def _full_names(key: str, value: Any) -> list[str]:
+    if key in LEARNERS and isinstance(value, Mapping):
+        return [f"{key}.{str(option).replace('-', '_')}" for option in value]
+    return [f"{FORMER}.{key}" if key in LEARNERS[FORMER].Config.model_fields else key]
+
+
 def upgraded(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """`values`; where they are all that a former version knew, by the names that they have now.
 

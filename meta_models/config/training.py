@@ -13,7 +13,7 @@ from meta_models.config.combination import UNFITTED, BatchOptions, CombinationOp
 from meta_models.config.input_output import DataOptions, RunOptions, TrackingOptions
 from meta_models.config.learning import LearningOptions, MiningOptions, StartOptions, WeightOptions
 from meta_models.config.resources import ResourceOptions
-from meta_models.config.sections import FORMER, flat, upgraded, with_sections
+from meta_models.config.sections import FORMER, flat, full_names, upgraded, with_sections
 from meta_models.config.validation import CalibrationOptions, ScreeningOptions, ValidationOptions
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
@@ -38,6 +38,11 @@ class TrainingConfig(
     def names(cls) -> tuple[str, ...]:
         """Every key that a mapping of options may have."""
         return (*super().names(), *LEARNERS)
+
+    @classmethod
+    def full_names(cls, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The options that `values` give; those of learners as ``NAME.option``."""
+        return full_names(values)
 
     @property
     def learner(self) -> Learner:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
-from meta_models.config.base import Configuration, OfResources, PositiveInt
+from meta_models.config.base import Configuration, GigaBytes, OfResources, PositiveInt
 
 
 class UnitConfig(Configuration):
@@ -15,6 +13,6 @@ class UnitConfig(Configuration):
     threads: OfResources[PositiveInt | None] = Field(
         None, description="CPU threads (default: what this process may use)."
     )
-    max_memory_gb: OfResources[Annotated[float, Field(gt=0)] | None] = Field(
+    max_memory_gb: OfResources[GigaBytes | None] = Field(
         None, description="Memory budget in GB (10^9 bytes); never more than the machine's own limits."
     )

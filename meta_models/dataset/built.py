@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 
 from meta_models.dataset.genes.folder import GeneFolder
-from meta_models.dataset.info import DatasetInfo, read_info
+from meta_models.dataset.info import DatasetInfo, read_facts, read_info
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import InputError
-from meta_models.features import Recipe
+from meta_models.features import Recipe, require_versions
 from meta_models.places import TablePath
+
+#: Of the folders that are built, and read.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,13 @@ class BuiltFolder:
             raise InputError(
                 f"{path} must be a folder of meta-models build", f"It has no {GENES_FOLDER}/ and {MASTER_FOLDER}/"
             )
-        try:
-            content = json.loads((path / INFO_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path / INFO_FILE} must be as it was built", str(error), "Build it again") from None
-        recipe = content.get("recipe") if isinstance(content, dict) else None
-        return cls(path, Recipe.from_json(recipe))
+        content = read_facts(path / INFO_FILE)
+        if content.get("format", FORMAT) != FORMAT:
+            found = f"{path} says {content['format']!r:.40}"
+            raise InputError(f"Folders of format {FORMAT} of meta-models build are read", found, "Build it again")
+        recipe = Recipe.from_json(content.get("recipe"))
+        require_versions(recipe)
+        return cls(path, recipe)
 
     @property
     def master(self) -> TablePath:

@@ -83,12 +83,7 @@ def read_info(source: TablePath) -> DatasetInfo:
         path = path.parent.parent / INFO_FILE
     if not path.is_file():
         return DatasetInfo()
-    try:
-        content = json.loads(read_utf8(path), object_pairs_hook=_once)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} must hold JSON", str(error), "Correct or remove it") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Correct or remove it")
+    content = read_facts(path)
     base = content.get("base_model")
     base = {"name": base} if isinstance(base, str) else base or {}
     if not isinstance(base, dict):
@@ -106,6 +101,23 @@ def read_info(source: TablePath) -> DatasetInfo:
         recipe=_recipe(content.get("recipe"), path),
         contigs=_contigs(content.get("genome"), path),
     )
+
+
+def read_facts(path: TablePath) -> dict[str, Any]:
+    """The object in a file of JSON, each key of which stands there once.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is none.
+    """
+    try:
+        content = json.loads(read_utf8(path), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} must hold JSON", str(error), "Correct or remove it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold a JSON object", f"Found {type(content).__name__}", "Correct or remove it")
+    return content
 
 
 def _unfit(path: TablePath, key: str, wanted: str, found: object) -> InputError:

@@ -23,6 +23,7 @@ from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.thinning import thin_negatives
 from meta_models.dataset.windows import has_windows, needs_genes, window_of
 from meta_models.errors import UsageError
+from meta_models.local_paths import exists
 from meta_models.places import TablePath, table_path
 from meta_models.schema import GENE
 
@@ -252,7 +253,7 @@ def require_one_meaning(dataset: str) -> None:
     UsageError
         Saying how to name either.
     """
-    if dataset == DEMO and Path(DEMO).exists():
+    if dataset == DEMO and exists(DEMO):
         raise UsageError(
             f"--dataset {DEMO} must mean one table",
             f"{DEMO!r} is both a path here and the built-in table",

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from meta_models.dataset.reading.files import table_files
 from meta_models.errors import UsageError
+from meta_models.local_paths import exists, is_file
 from meta_models.places import TablePath, place
 from meta_models.run_folder import MANIFEST_NAME, RunManifest
 from meta_models.run_folder.units import UNITS_FOLDER
@@ -82,7 +83,7 @@ def _require_no_file_of_a_run(output: Output) -> None:
         return
     real = Path(os.path.realpath(output.path))
     for folder in real.parents:
-        if os.path.isfile(folder / MANIFEST_NAME) and _belongs(real.relative_to(folder), folder):  # noqa: PTH113
+        if is_file(folder / MANIFEST_NAME) and _belongs(real.relative_to(folder), folder):
             raise UsageError(
                 f"{output.option} {output.path} must not replace a file of a run",
                 f"It is {real.relative_to(folder)} of the run in {folder}",
@@ -109,6 +110,5 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _inside(path: Path, folder: Path) -> bool:
-    """Whether `path` lies below the existing `folder`; folders are compared by what they are, not by their names."""
-    there = os.path.isdir(folder)  # noqa: PTH112 - Path.is_dir raises where a folder may not be looked into
-    return there and any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)
+    """Whether `path` lies below what is at `folder`, which may be a file; both are compared by what they are."""
+    return exists(folder) and any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)

@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.opening import named_tables
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.comparison.compare import compared, comparison_files, lines_of
 from meta_models.experiments.comparison.outcome import TableComparison
@@ -16,6 +18,8 @@ from meta_models.experiments.experiment_file import Experiment, Variant, read_ex
 from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
 from meta_models.finished_run import FinishedRun, read_run
+from meta_models.local_paths import is_folder
+from meta_models.pipeline.opening import require_outputs_apart
 from meta_models.resources.blas import one_blas_thread
 from meta_models.run_folder import MANIFEST_NAME, RunFolder, RunManifest, RunState, install_signal_handlers
 from meta_models.wording import counted
@@ -39,6 +43,7 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
     for line in _plan(experiment):
         logger.info("%s", line)
     _require_control(experiment, options.control)
+    _require_apart(experiment, Path(given[0]), options.out_dir)
     earlier = _earlier(options.out_dir)
     going_on = earlier and not options.overwrite
     if going_on:
@@ -63,6 +68,14 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
     return ExitCode.DONE
 
 
+def _require_apart(experiment: Experiment, file: Path, out_dir: Path) -> None:
+    """Before the folder is made: neither it nor what is made in it is read by a variant."""
+    for variant in experiment.variants:
+        config = TrainingConfig.from_mapping({**variant.options, "out_dir": out_dir / variant.name})
+        require_outputs_apart(config)
+        require_apart([Output("--out-dir", out_dir, folder=True)], named_tables(config), {"The experiment": file})
+
+
 def _plan(experiment: Experiment) -> list[str]:
     count = len(experiment.variants)
     merged = f" ({counted(experiment.merged, 'more combination')} the same as these)" if experiment.merged else ""
@@ -72,7 +85,7 @@ def _plan(experiment: Experiment) -> list[str]:
 
 def _earlier(path: Path) -> bool:
     """Whether an experiment was begun in `path`; refuses the folder of anything else."""
-    manifest = RunManifest.read(path) if path.is_dir() else None
+    manifest = RunManifest.read(path) if is_folder(path) else None
     if manifest is not None and _KIND not in manifest.config and manifest.config:
         raise UsageError(
             "--out-dir must be the folder of an experiment", f"Found {MANIFEST_NAME} of a run in {path}",

@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from meta_models.config import TrainingConfig
+from meta_models.config.base import plain_names, require_once
 from meta_models.config.sections import FORMER
 from meta_models.dataset.opening import named_tables
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
+from meta_models.local_paths import is_address, real
 
 #: Keys that are no options of training.
 NAME, DESCRIPTION, TAGS, MATRIX = "name", "description", "tags", "matrix"
@@ -136,7 +138,9 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
     if not isinstance(given, Mapping) or not all(isinstance(values, list) for values in given.values()):
         raise UsageError("matrix must hold a list of values for each option that differs", f"Found {given!r:.80}",
                          "Such as 'matrix: {xgboost.max_depth: [4, 6]}'")  # fmt: skip
-    matrix = {str(key).replace("-", "_"): values for key, values in given.items()}
+    matrix = plain_names(given)
+    require_once(TrainingConfig.full_names(matrix), "the matrix")
+    _require_different_tables(matrix.get("dataset", ()))
     for key, values in matrix.items():
         _require_known(key, values)
     count = math.prod(map(len, matrix.values()))
@@ -145,6 +149,13 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
         found = f"Found {count:,}" + (f": {empty[0]} has no values" if empty else "")
         raise UsageError(f"The matrix must make 1 to {most:,} runs", found, "Change the lists, or give --max-variants")
     return matrix
+
+
+def _require_different_tables(names: Any) -> None:
+    """One table by two names would be compared, and ranked, as two."""
+    found = [str(real(name)) for name in names if isinstance(name, str) and not is_address(name)]
+    if twice := sorted({path for path in found if found.count(path) > 1}):
+        raise UsageError("Each table must be named once in the matrix", f"Found {', '.join(twice)} twice", "Keep one")
 
 
 def _variants(

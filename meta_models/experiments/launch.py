@@ -17,6 +17,7 @@ from typing import Any
 from meta_models.config import Scope, TrainingConfig
 from meta_models.dataset.opening import is_built_in
 from meta_models.errors import ExitCode, MetaModelsError, UnitsFailed, UsageError
+from meta_models.local_paths import is_folder
 from meta_models.places import describe_input, table_path
 from meta_models.run_folder import (
     RunManifest,
@@ -67,7 +68,7 @@ def launched(name: str, options: Mapping[str, Any], out_dir: Path, *, overwrite:
     overwrite : bool
         Whether it is to be trained again in any case.
     """
-    earlier = RunManifest.read(out_dir) if out_dir.is_dir() else None
+    earlier = RunManifest.read(out_dir) if is_folder(out_dir) else None
     if earlier is None:
         return launch_run(name, options, out_dir)
     if not overwrite and _is_of(earlier, options):

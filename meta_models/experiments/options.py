@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from meta_models.config import Configuration, PositiveInt
+from meta_models.config import Configuration, GigaBytes, PositiveInt
 from meta_models.config.sections import with_sections
 from meta_models.learners.seam import LearnerConfig
 from meta_models.local_paths import LocalPath, TableName
@@ -17,7 +16,7 @@ from meta_models.local_paths import LocalPath, TableName
 class CompareConfig(Configuration):
     """How finished runs are compared."""
 
-    out: Path = Field(description="Folder for comparison.html, .tsv and .json and gene_changes.tsv.")
+    out: LocalPath = Field(description="Folder for comparison.html, .tsv and .json and gene_changes.tsv.")
     control: str | None = Field(
         None, description="Name of the run that the others are compared with (default: the first that is given)."
     )
@@ -60,17 +59,17 @@ class TrackConfig(Configuration):
 class GatesConfig(Configuration):
     """Which quality gates a finished run must pass."""
 
-    gates: Path | None = Field(
+    gates: LocalPath | None = Field(
         None, description="YAML list of gates and their limits (default: all, with default limits)."
     )
-    out: Path | None = Field(None, description="File for the outcome, .tsv or .json; it is printed in any case.")
+    out: LocalPath | None = Field(None, description="File for the outcome, .tsv or .json; it is printed in any case.")
 
 
 class EvidenceConfig(Configuration):
     """What is handed to somebody who has to believe the figures of a run."""
 
-    out: Path = Field(description="ZIP file to write.")
-    gates: Path | None = Field(
+    out: LocalPath = Field(description="ZIP file to write.")
+    gates: LocalPath | None = Field(
         None, description="YAML list of gates and their limits (default: all, with default limits)."
     )
 
@@ -89,7 +88,7 @@ class DistilConfig(Configuration):
     analyses: tuple[str, ...] | None = Field(None, description="Analyses to run, as those of train.")
     threads: PositiveInt | None = Field(None, description="CPU threads.")
     verbose: bool = Field(default=False, description="Log details.")
-    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(None, description="Memory budget in GB.")
+    max_memory_gb: GigaBytes | None = Field(None, description="Memory budget in GB.")
 
     @model_validator(mode="before")
     @classmethod
@@ -101,6 +100,6 @@ class DistilConfig(Configuration):
 class ReproduceConfig(Configuration):
     """How a finished run is trained again."""
 
-    out_dir: Path = Field(description="Run folder of the repetition; must be empty or absent.")
-    dataset: str | None = Field(None, description="Where the table of the run lies now, if it was moved.")
+    out_dir: LocalPath = Field(description="Run folder of the repetition; must be empty or absent.")
+    dataset: TableName | None = Field(None, description="Where the table of the run lies now, if it was moved.")
     threads: PositiveInt | None = Field(None, description="CPU threads (default: as in the run).")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from meta_models.errors import UsageError
 from meta_models.finished_run import FinishedRun, read_run
+from meta_models.local_paths import exists, real
 
 
 def read_runs(given: Sequence[str]) -> tuple[FinishedRun, ...]:
@@ -19,7 +20,7 @@ def read_runs(given: Sequence[str]) -> tuple[FinishedRun, ...]:
     """
     named = [_name_and_path(text) for text in given]
     paths = [path for _, path in named]
-    _refuse_twice([str(path.resolve()) for path in paths], "folder")
+    _refuse_twice([str(real(path)) for path in paths], "folder")
     names = [name or shortest for (name, _), shortest in zip(named, _told_apart(paths), strict=True)]
     _refuse_twice(names, "name")
     return tuple(read_run(path, name) for name, path in zip(names, paths, strict=True))
@@ -27,14 +28,14 @@ def read_runs(given: Sequence[str]) -> tuple[FinishedRun, ...]:
 
 def _name_and_path(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
-    if not separator or not name or Path(text).exists():
+    if not separator or not name or exists(text):
         return "", Path(text)
     return name, Path(path)
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
     """The shortest ends of the paths, of as many parts each, that are all different."""
-    parts = [path.resolve().parts[1:] for path in paths]
+    parts = [real(path).parts[1:] for path in paths]
     for length in range(1, max(map(len, parts), default=0) + 1):
         names = ["/".join(p[-length:]) for p in parts]
         if len(set(names)) == len(names):

@@ -1,6 +1,13 @@
 """Features of positions from base scores, sequence and evidence. Knows no labels, genes, files or sampling."""
 
-from meta_models.features.compute import FeatureBlock, column_names, features, grouped_names, packed_features
+from meta_models.features.compute import (
+    FeatureBlock,
+    column_names,
+    features,
+    grouped_names,
+    packed_features,
+    require_versions,
+)
 from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
 from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, fit_motifs
@@ -28,4 +35,5 @@ __all__ = [
     "fit_motifs",
     "grouped_names",
     "packed_features",
+    "require_versions",
 ]

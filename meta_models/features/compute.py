@@ -95,7 +95,7 @@ def features(
 
 def packed_features(pieces: Sequence[Piece], recipe: Recipe) -> FeatureBlock:
     """The features of several pieces one after another: as :func:`features` of each, but fast where they are small."""
-    _check_versions(recipe)
+    require_versions(recipe)
     for piece in pieces:
         piece.check(recipe.inputs, recipe.flank)
     names, parts = column_names(recipe), [(piece, part) for piece in pieces for part in _parts(piece, recipe.flank)]
@@ -141,7 +141,14 @@ def _columns(tile: Tile, recipe: Recipe) -> Iterator[Column]:
         yield from group.columns(tile)
 
 
-def _check_versions(recipe: Recipe) -> None:
+def require_versions(recipe: Recipe) -> None:
+    """See that the groups of features of `recipe` are those of this program.
+
+    Raises
+    ------
+    InputError
+        If a group is of another version: its columns are computed in another way.
+    """
     for group in recipe.groups:
         if group.version != group.VERSION:
             raise InputError(

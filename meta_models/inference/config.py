@@ -36,7 +36,9 @@ class PredictConfig(Configuration):
         None, description="Which tracks: bed, bedgraph, bigwig (default: all, bigwig where pyBigWig is installed)."
     )
     chrom_sizes: LocalPath | None = Field(
-        None, description="Sizes of the chromosomes for bigWig (name, tab, size); else the last position of the table."
+        None,
+        description="Sizes of the chromosomes for bigWig (name, tab, size); else those known of the genome, or the "
+        "last position of the table.",
     )
     overwrite: bool = Field(default=False, description="Replace the output of an earlier run.")
     resume: bool = Field(default=False, description="Reuse the finished parts of an interrupted run.")

@@ -41,6 +41,7 @@ from meta_models.inference.prior import PriorCorrection, choose_prior
 from meta_models.inference.selective import selective_figures
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable, open_served
 from meta_models.inference.shards import ShardWork, score_apart
+from meta_models.local_paths import exists, is_folder
 from meta_models.model import FittedModel
 from meta_models.places import table_path
 from meta_models.progress import Progress
@@ -128,7 +129,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
             if config.resume and is_finished(config.out, work.finished_key, _tracks(config)):
                 logger.info("%s is there already, of the same model, table and options", config.out)
                 return ExitCode.DONE
-            if config.out.exists() and not config.overwrite:
+            if exists(config.out) and not config.overwrite:
                 found = "Found it, of other options, or without its tracks"
                 raise UsageError(f"{config.out} must not exist", found, "Give --overwrite")
             require_space(config.out, DISK_ROW_BYTES * work.table.n_rows)
@@ -170,13 +171,13 @@ def _require_apart(config: PredictConfig) -> None:
 
 
 def _require_free(config: PredictConfig) -> None:
-    if config.out.is_dir():
+    if is_folder(config.out):
         raise UsageError("--out must be a file", f"Found a folder at {config.out}")
     if config.overwrite or config.resume:
         return
-    if config.out.exists():
+    if exists(config.out):
         raise UsageError(f"{config.out} must not exist", "Found it", "Give --overwrite, or another --out")
-    if found := [str(track) for track in _tracks(config) if track.exists()]:
+    if found := [str(track) for track in _tracks(config) if exists(track)]:
         action = "Give --overwrite, --resume after an interruption, or another folder for --tracks"
         raise UsageError("The tracks must not exist", f"Found {', '.join(found)}", action)
 
@@ -193,7 +194,7 @@ def _open(config: PredictConfig, model: FittedModel, folder: Path, stack: ExitSt
         return open_genome_rows(config, model, stack, scratch)
     if model.gene_columns and not model.window:
         return open_built_rows(table_path(config.dataset), model)
-    built_in = is_built_in(config.dataset) and not Path(config.dataset).exists()
+    built_in = is_built_in(config.dataset) and not exists(config.dataset)
     source = write_demo_table(folder / "demo") if built_in else table_path(config.dataset)
     columns = config.base_score_columns
     return open_served(source, model, work_dir=folder / "input", base_score_columns=columns)
@@ -348,7 +349,8 @@ def _write_tracks(work: _Work, parts: Parts, folder: Path) -> tuple[Path, ...]:
     positions = TrackPositions(buckets)
     for frame in parts.frames():
         positions.add(frame)
-    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), work.sizes)
+    known = work.table.dataset.info.contigs
+    written = write_tracks(Path(str(config.tracks)), positions, config.track_formats or (), work.sizes, known)
     kind = CALIBRATED if work.scorer.prior is None else CORRECTED
     logger.info("Tracks of %s_*: %s", kind, ", ".join(map(str, written)))
     return written

@@ -14,10 +14,11 @@ from meta_models.errors import UsageError
 from meta_models.pipeline.planning import farmed, plan_of, require_farmable
 from meta_models.pipeline.starts import Beginnings
 from meta_models.pipeline.table_checks import check_tables
-from meta_models.places import TablePath, describe_input, table_path
+from meta_models.places import TablePath, describe_input, require_inputs, table_path
 from meta_models.resources import MemoryBudget
 from meta_models.result import Note
 from meta_models.run_folder import EnvironmentRecord, RunFolder, describe_environment, require_space
+from meta_models.training.distillation.teacher import require_teacher
 from meta_models.training.plan import Plan
 from meta_models.workers import Farm
 
@@ -39,6 +40,8 @@ def opened(
 ) -> tuple[Tables, Plan, tuple[Note, ...]]:
     """The tables, what is done with them, and what is to be told; the run fits the machine then."""
     tables = open_tables(config, work_dir, budget.bytes, beginnings.known_genes)
+    if config.teacher is not None:
+        require_inputs(tables.dataset.origins, require_teacher(config.teacher)[0].inputs, config.dataset)
     profile, notes = tables.profile(), check_tables(tables, config, beginnings)
     folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
     plan = farmed(plan_of(profile, config, budget, tables.positions), tables, farm)

@@ -18,6 +18,7 @@ from meta_models.finished_run import FinishedRun, read_run
 from meta_models.inference.checks.overlap import TrainedOn, copies_of, refuse_overlap
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam.start import Start
+from meta_models.local_paths import real
 from meta_models.model import FittedModel, SingleModel
 from meta_models.persistence import load_model
 from meta_models.pipeline.pretraining import EarlierGenes, open_earlier_genes, renamed_recipe
@@ -213,10 +214,8 @@ def open_beginnings(config: TrainingConfig) -> Beginnings:
         If a model file is not as its run wrote it.
     """
     renamed = {there: here for here, there in (text.split("=") for text in config.init_inputs)}
-    names = Counter(path.resolve().name for path in config.init_from)
-    runs = tuple(
-        _opened(read_run(path, str(path) if names[path.resolve().name] > 1 else "")) for path in config.init_from
-    )
+    names = Counter(real(path).name for path in config.init_from)
+    runs = tuple(_opened(read_run(path, str(path) if names[real(path).name] > 1 else "")) for path in config.init_from)
     possible = [name for name in config.learners if LEARNERS[name].traits.starts]
     origins = {name: origin for name in possible if (origin := _origin(name, runs, renamed)) is not None}
     used = {origin.start.run for origin in origins.values()}

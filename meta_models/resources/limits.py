@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from meta_models.errors import MemoryBudgetError
+from meta_models.local_paths import exists
 from meta_models.resources.cgroup import SYSTEM_ROOT, V1_UNLIMITED, Group, groups, read_text
 from meta_models.resources.usage import tree_memory
 
@@ -38,7 +39,10 @@ _SLURM_SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 ADDRESS_SPACE_MARGIN = 4 * 2**30
 
 OPTION = "--max-memory-gb"
+PHYSICAL = "physical memory"
 ADDRESS_SPACE = "RLIMIT_AS"
+#: What helps where the user has not set the least limit by the option.
+_RAISE = {ADDRESS_SPACE: "Raise ulimit -v", PHYSICAL: "Take a machine with more memory"}
 
 GetRlimit = Callable[[int], tuple[int, int]]
 
@@ -119,7 +123,7 @@ def memory_limit(
         *(Limit(source, value) for _, source, value in _cgroup_memory(root)),
         *_rlimit_memory(getrlimit),
         *_slurm_memory(environ),
-        Limit("physical memory", _meminfo(root, "MemTotal") or psutil.virtual_memory().total),
+        Limit(PHYSICAL, _meminfo(root, "MemTotal") or psutil.virtual_memory().total),
     )
     least = min(candidates, key=lambda limit: limit.value)
     return MemoryLimit(least.value, least.source, candidates)
@@ -163,7 +167,7 @@ def memory_budget(
 
 @contextmanager
 def named_limit(budget: MemoryBudget) -> Iterator[None]:
-    """Within the block an error of the memory budget says which limit it is, unless the user gave it."""
+    """Within the block an error of the budget says which limit it is, and to raise that, unless the user gave it."""
     try:
         yield
     except MemoryBudgetError as error:
@@ -171,7 +175,8 @@ def named_limit(budget: MemoryBudget) -> Iterator[None]:
             raise
         reserved = f", less the {ADDRESS_SPACE_MARGIN / GB:.1f} GB of address space that the libraries reserve"
         limit = f"{budget.source} (ulimit -v){reserved}" if budget.source == ADDRESS_SPACE else budget.source
-        raise MemoryBudgetError(error.expected, f"{error.found}. The limit is {limit}", error.action) from error
+        action = error.action.replace(f"Raise {OPTION}", _RAISE.get(budget.source, "Raise that limit"))
+        raise MemoryBudgetError(error.expected, f"{error.found}. The limit is {limit}", action) from error
 
 
 def cpu_limit(
@@ -210,7 +215,7 @@ def cpu_count(threads: int | None = None) -> int:
 
 def free_disk(path: Path) -> int:
     """Bytes that this user can still write where `path` lies, or would lie if it existed."""
-    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if exists(folder))
     return shutil.disk_usage(existing).free
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from meta_models.errors import UsageError
+from meta_models.local_paths import exists, is_folder
 from meta_models.run_folder.atomic import LOCK_NAME, is_temporary, write_error
 from meta_models.run_folder.lock import HOLDER_NAME
 from meta_models.run_folder.manifest import MANIFEST_NAME, RunManifest, RunState
@@ -39,7 +40,7 @@ def make_folder(path: Path) -> tuple[Path, ...]:
         If the file system refuses.
     """
     try:
-        absent = tuple(folder for folder in (path, *path.parents) if not folder.exists())
+        absent = tuple(folder for folder in (path, *path.parents) if not exists(folder))
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         found = "Found a file there, or above it"
@@ -96,6 +97,6 @@ def _ended_early(path: Path) -> bool:
 
 def prune(folder: Path, root: Path) -> None:
     """Remove `folder` and its parents below `root` as far as they are empty."""
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
+    while folder != root and is_folder(folder) and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from meta_models.errors import ExitCode, InputError, MetaModelsError, TimeUp, UsageError, WriteError
-from meta_models.local_paths import printable
+from meta_models.errors import ExitCode, InputError, MemoryBudgetError, MetaModelsError, TimeUp, UsageError, WriteError
+from meta_models.local_paths import exists, printable
 from meta_models.run_folder.atomic import (
     LOCK_NAME,
     atomic_path,
@@ -29,6 +29,8 @@ from meta_models.run_folder.writers import Table, json_bytes, write_parquet
 
 logger = logging.getLogger(__name__)
 
+#: What is refused, which leaves nothing where nothing was made yet.
+_REFUSALS = (InputError, UsageError, MemoryBudgetError)
 _INTERRUPTS = (ExitCode.SIGINT, ExitCode.SIGTERM)
 
 
@@ -96,7 +98,7 @@ class RunFolder:
     @classmethod
     def _taken(cls, path: Path, *, overwrite: bool, resume: bool, extend: bool) -> Iterator[Self]:
         """The run folder `path`, within the block that holds its lock."""
-        if not (path / LOCK_NAME).exists():
+        if not exists(path / LOCK_NAME):
             earlier_run(path, allowed=overwrite or resume or extend)
         lock = FolderLock(path)
         lock.acquire()
@@ -268,7 +270,7 @@ class RunFolder:
                 isinstance(error, SystemExit) and error.code in _INTERRUPTS
             )
             text = str(error) if isinstance(error, MetaModelsError) else f"{type(error).__name__}: {error}".rstrip(": ")
-            if isinstance(error, InputError | UsageError) and self.earlier is None and not self._holds_anything():
+            if isinstance(error, _REFUSALS) and self.earlier is None and not self._holds_anything():
                 (self.path / MANIFEST_NAME).unlink(missing_ok=True)
             else:
                 self._close(RunState.INTERRUPTED if interrupted else RunState.FAILED, text)

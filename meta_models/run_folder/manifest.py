@@ -171,7 +171,7 @@ class RunManifest(_Record):
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
-            reason = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
+            reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise UsageError(f"{path} must be the manifest of a run (format 1)", f"Found {reason}") from error
         if manifest.checksum != manifest.own_checksum():
             raise UsageError(f"{path} must be as it was written", "Found other content", "Start the run again")
@@ -192,6 +192,12 @@ class RunManifest(_Record):
         """What `checksum` is for this content; what an earlier version did not know is no part of its content."""
         unknown = {"environment"} if self.environment is None else set()
         return digest(self.model_dump(mode="json", exclude={"checksum", *unknown}))
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong in a file of JSON, and where."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"[:300]
 
 
 def read_artifact(folder: Path, name: str) -> pl.DataFrame:

@@ -7,6 +7,7 @@ run that collects the units is finished.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ from meta_models.workers import Ended, Executor, Farm, Portable
 
 _FOLDER, _NAME = ".plan", "plan.json"
 _SHOWN = 4
+#: Every N-th unit from the i-th on.
+_NUMBERED = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")
 Result = TypeVar("Result")
 _PLAN_FIRST = "Plan the run first: meta-models train ... --plan-only"
 
@@ -174,7 +177,7 @@ class UnitPlan:
             If there is no such unit. ``i/N`` may be empty: there may be more places than units.
         """
         first, slash, step = which.partition("/")
-        if slash and first.isdecimal() and step.isdecimal() and 1 <= int(first) <= int(step):
+        if slash and _NUMBERED.fullmatch(which) and 1 <= int(first) <= int(step):
             return tuple(self.units)[int(first) - 1 :: int(step)]
         if which in self.units:
             return (which,)

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from meta_models.config.base import error_lines
+from meta_models.config.base import error_lines, plain_names
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import LearnerConfig, Tune
@@ -164,12 +164,12 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             f"Found {content!r:.60} in {path}",
             f"Such as {_EXAMPLE}",
         )
-    return {str(name).replace("-", "_"): options for name, options in content.items()}
+    return plain_names(content)
 
 
 def _learner_space(name: str, section: LearnerConfig, given: Mapping[str, Any]) -> LearnerSpace:
     fields = LEARNERS[name].Config.model_fields
-    told = {str(option).replace("-", "_"): value for option, value in given.items()}
+    told = plain_names(given)
     if odd := [option for option in told if option not in fields]:
         raise _unknown(f"{name} has the options {', '.join(fields)}", odd[0], fields)
     fixed = {option: value for option, value in told.items() if not isinstance(value, dict | list)}

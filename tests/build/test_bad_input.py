@@ -167,8 +167,12 @@ BAD: dict[str, tuple[Change, str]] = {
     "too few genes": (first_genes(7), r"At least 10 genes must be built.*Found 7"),
     "no gene of the type": (lambda *_: {"gene-types": "snoRNA"}, r"must have genes of type snoRNA.*protein_coding \("),
     "no sites left": (lambda *_: {"min-intron": "1000000"}, r"Each class must have.*none of donor and acceptor"),
+    "chromosomes of no genome": (
+        lambda *_: {"base-train-chroms": "chr1,chr77"},
+        r"must name contigs of the genome\. Found chr77; the genome has chr1",
+    ),
     "an unknown gene": (lambda *_: {"genes": "nobody"}, r"--genes must name genes.*nobody"),
-    "families that are none": (lambda place, _: {"families": str(place.genome)}, r"a gene id and its family on"),
+    "families that are none": (lambda place, _: {"families": str(place.genome)}, r"expected a gene id and its family"),
     "no genome": (lambda *_: {"genome": "nowhere.fa"}, r"nowhere\.fa must be readable"),
     "no scores": (lambda *_: {"scores": "main=nowhere"}, r"at nowhere.*No such file or folder exists"),
     "no table": (lambda *_: {"scores": "main=table:no.parquet"}, r"Parquet file\. It does not exist\.$"),

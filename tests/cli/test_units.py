@@ -134,7 +134,7 @@ class _Units:
 
 def test_what_is_refused(small_plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Found no plan in it" in refused(capsys, str(tmp_path), "1/2")
-    for which in ("3/2", "0/2", "x/2", "fold-9-donor", "1/0"):
+    for which in ("3/2", "0/2", "x/2", "fold-9-donor", "1/0", "1/" + "9" * 5000):
         assert "Planned are a, b, c, d and 1 more" in refused(capsys, str(small_plan), which)
     assert main(["unit", str(small_plan), "7/9"]) == ExitCode.DONE
     assert "fewer than places" in capsys.readouterr().out

@@ -58,3 +58,17 @@ def test_flags_win_over_a_section(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_sections_that_cannot_be(values: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         TrainingConfig.from_mapping(values)
+
+
+@pytest.mark.parametrize("text", ["max_depth: 3\nxgboost.max_depth: 4\n", "max-depth: 3\nxgboost: {max_depth: 4}\n"])
+def test_an_option_that_a_file_gives_in_two_ways_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"given once. Found xgboost\.max_depth in two ways in .*run\.yaml"):
+        TrainingConfig.read_yaml(tmp_path / "run.yaml")
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300"])
+@pytest.mark.parametrize("option", ["max_memory_gb", "max_single_gb", "max_batch_gb", "xgboost.learning_rate"])
+def test_numbers_that_are_none_and_memory_that_nobody_has_are_refused(option: str, value: str) -> None:
+    with pytest.raises(UsageError, match=option.replace("_", ".")):
+        TrainingConfig.from_mapping({option: value})

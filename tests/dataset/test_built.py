@@ -59,3 +59,14 @@ def test_a_damaged_info_is_refused(built: Path, text: str) -> None:
     (built / "dataset_info.json").write_text(text)
     with pytest.raises(InputError):
         BuiltFolder.open(built)
+
+
+def test_groups_of_features_and_folders_of_another_version_are_refused(built: Path) -> None:
+    info = json.loads((built / "dataset_info.json").read_text())
+    info["recipe"]["groups"][0]["version"] = 9
+    (built / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(InputError, match="the recipe was written for version 9"):
+        BuiltFolder.open(built)
+    (built / "dataset_info.json").write_text(json.dumps({**info, "format": 99}))
+    with pytest.raises(InputError, match=r"Folders of format 1.*says 99"):
+        BuiltFolder.open(built)

@@ -52,7 +52,8 @@ def changed(path: Path, file: str, **values: object) -> str:
 
 
 def matrix(folder: Path, text: str) -> list[str]:
-    (folder / "file.yaml").write_text(f"name: a\ndataset: {folder}\nmatrix: {text}\n")
+    (folder / "table").mkdir()
+    (folder / "file.yaml").write_text(f"name: a\ndataset: {folder}/table\nmatrix: {text}\n")
     return ["experiment", str(folder / "file.yaml"), "--out-dir", str(folder / "out")]
 
 

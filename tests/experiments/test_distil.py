@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -85,3 +86,17 @@ def test_what_cannot_be_a_student(
 def test_a_folder_without_a_run_is_no_teacher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["distil", str(tmp_path), "--out-dir", str(tmp_path / "student")]) == 2
     assert "run_manifest.json" in capsys.readouterr().err
+
+
+def test_another_table_or_an_altered_teacher_is_refused_before_anything_is_made(
+    teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, out = write_table(tmp_path / "other", make_frame(n_genes=24, seed=9)), tmp_path / "student"
+    assert main(["distil", str(teacher), "--dataset", str(other), "--out-dir", str(out)]) == 3
+    assert "must be the one that the run was trained on" in capsys.readouterr().err
+    altered = shutil.copytree(teacher, tmp_path / "altered")
+    with (altered / "oof_predictions.parquet").open("ab") as file:
+        file.write(b"x")
+    assert main(["distil", str(altered), "--out-dir", str(out)]) == 3
+    assert "oof_predictions.parquet must be as the run wrote it" in capsys.readouterr().err
+    assert not out.exists()

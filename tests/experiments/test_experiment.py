@@ -127,7 +127,8 @@ def test_several_tables_are_compared_across(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_before_everything_was_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = f"name: a\ndataset: {tmp_path}\nmatrix: {{seed: [1, 2], n_folds: [2, 1]}}"
+    (tmp_path / "table").mkdir()
+    text = f"name: a\ndataset: {tmp_path}/table\nmatrix: {{seed: [1, 2], n_folds: [2, 1]}}"
     assert experiment(tmp_path, text) == 2
     assert "n_folds 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -137,6 +138,18 @@ def test_nothing_is_written_before_everything_was_looked_at(tmp_path: Path, caps
 
 
 def test_the_folder_of_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "table").mkdir()
     write_run(tmp_path / "out", make_oof(10))
-    assert experiment(tmp_path, f"name: a\ndataset: {tmp_path}\n") == 2
+    assert experiment(tmp_path, f"name: a\ndataset: {tmp_path}/table\n") == 2
     assert "must be the folder of an experiment" in capsys.readouterr().err
+
+
+def test_an_experiment_within_its_table_is_refused_before_anything_is_made(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(f"name: a\ndataset: {table}\n{QUICK}matrix: {{seed: [1, 2]}}\n")
+    for more in ([], ["--dry-run"]):
+        assert main(["experiment", str(file), "--out-dir", str(table / "out"), *more]) == 2
+        assert "must lie apart from what is read" in capsys.readouterr().err
+    assert not (table / "out").exists()

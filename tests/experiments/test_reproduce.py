@@ -84,10 +84,10 @@ def test_another_table_is_refused_before_anything_is_trained(
 
 
 def test_a_folder_in_use_is_refused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reproduce", str(run_dir), "--out-dir", str(run_dir)]) == 2
-    assert "must lie apart from what is read" in capsys.readouterr().err
-    assert main(["reproduce", str(run_dir), "--out-dir", str(run_dir / "again")]) == 2
-    assert "must lie apart from what is read" in capsys.readouterr().err
+    for folder in (run_dir, run_dir / "again", run_dir.parent):
+        assert main(["reproduce", str(run_dir), "--out-dir", str(folder)]) == 2
+        assert "must lie apart from what is read" in capsys.readouterr().err
+    assert not (run_dir / "again").exists()
 
 
 def test_files_are_compared_by_their_hashes() -> None:

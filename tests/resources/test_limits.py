@@ -209,6 +209,21 @@ def test_an_error_of_the_budget_says_which_limit_it_is_unless_the_user_gave_it(t
     assert told in str(error.value) if told else str(error.value) == "It must fit. It needs more. Do this."
 
 
+@pytest.mark.parametrize(
+    ("rlimit", "gigabytes", "action"),
+    [
+        (8 * 2**30, None, "Raise ulimit -v, or take fewer genes"),
+        (8 * 2**30, 1.0, "Raise --max-memory-gb, or take fewer genes"),
+        (resource.RLIM_INFINITY, None, "Take a machine with more memory, or take fewer genes"),
+    ],
+)
+def test_what_is_to_be_raised_is_the_least_limit(tree, rlimit, gigabytes, action):
+    limits = {resource.RLIMIT_AS: (rlimit, rlimit)}
+    budget = tree.budget(gigabytes, rlimit=lambda which: limits.get(which, NO_RLIMIT))
+    with pytest.raises(MemoryBudgetError, match=action), named_limit(budget):
+        raise MemoryBudgetError("It must fit", "It needs more", "Raise --max-memory-gb, or take fewer genes")
+
+
 @pytest.mark.parametrize("name", ["RLIMIT_RSS", "RLIMIT_DATA"])
 def test_soft_rlimits_bind(tree, name):
     which = getattr(resource, name)

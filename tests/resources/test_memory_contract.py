@@ -47,9 +47,7 @@ def test_what_does_not_fit_stops_before_a_feature_is_read(table: Path, tmp_path:
     assert "must fit into the memory budget of 4.00 GB" in run.stderr
     assert "--max-memory-gb" in run.stderr
     assert "Traceback" not in run.stderr
-    found = manifest(tmp_path / "run")
-    assert found["state"] == "failed"
-    assert not found["artifacts"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_outgrows_its_prediction_is_stopped_by_the_guard(table: Path, tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ def test_what_outgrows_its_prediction_is_stopped_by_the_guard(table: Path, tmp_p
 def test_a_strict_limit_binds_the_address_space(table: Path, tmp_path: Path) -> None:
     show = (
         "import atexit, resource\n"
-        "from meta_models import pipeline\n"
+        "from meta_models.pipeline import run as pipeline\n"
         "def tell(when): print(when, resource.getrlimit(resource.RLIMIT_AS)[0], flush=True)\n"
         "run, pipeline._run = pipeline._run, lambda *given: (tell('LIMIT'), run(*given))[1]\n"
         "tell('BEFORE'); atexit.register(tell, 'AFTER')"

@@ -103,6 +103,8 @@ def test_the_text_of_a_space_is_a_file_that_gives_it(tmp_path: Path) -> None:
         ("xgboost: {max_bin: [64]}", "two values or more"),
         ("xgboost: {max_bin: [64, 64]}", "each once"),
         ("xgboost: {max_bin: [64, many]}", r"xgboost\.max_bin"),
+        ("xgboost: {max-depth: [3, 4], max_depth: [5, 6]}", "Found max-depth also with '_'"),
+        ("xgboost: {max_depth: [010, 3]}", "'010' is not the same number to everybody"),
         ("xgboost: 3", "options under the names of learners"),
         ("[1, 2]", "options under the names of learners"),
         ("", "options under the names of learners"),

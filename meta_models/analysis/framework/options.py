@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from meta_models.config import Configuration, PositiveInt, TrainingConfig
+from meta_models.config import Configuration, GigaBytes, PositiveInt, TrainingConfig
 from meta_models.local_paths import LocalPath, TableName
 
 #: Options that replace those of the run where they are given.
@@ -38,7 +38,7 @@ class AnalysisConfig(Configuration):
     permutation_rows: PositiveInt | None = Field(None, description="Rows behind permutation importance.")
     permutation_features: PositiveInt | None = Field(None, description="Features that are permuted alone.")
     threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
-    max_memory_gb: Annotated[float, Field(gt=0)] | None = Field(None, description="Memory budget in GB.")
+    max_memory_gb: GigaBytes | None = Field(None, description="Memory budget in GB.")
     verbose: bool = Field(default=False, description="Log details.")
 
     def applied_to(self, run: dict[str, Any]) -> TrainingConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from meta_models.build.blocks.sampling import SamplingPlan
 from meta_models.dataset.genes.columns import Gene, gene_schema, genes_to_arrow, list_columns
 from meta_models.features import Recipe
 from meta_models.run_folder import verify_parquet
+from meta_models.run_folder.native_files import open_native
 from meta_models.run_folder.writers import write_parquet
 from meta_models.schema import MASKED, SpliceClass
 
@@ -101,12 +102,15 @@ class _GeneWriter(AbstractContextManager["_GeneWriter"]):
     def __init__(self, path: Path, recipe: Recipe) -> None:
         floats = list_columns(recipe)
         self._recipe = recipe
-        self._writer = pq.ParquetWriter(
-            path, gene_schema(recipe), compression="zstd", write_page_checksum=True, write_statistics=False,
-            use_dictionary=False, use_byte_stream_split=[f"{name}.list.element" for name in floats],
-        )  # fmt: skip
         self._held: list[Gene] = []
         self._bases = 0
+        self._closing = ExitStack()
+        sink = self._closing.enter_context(open_native(path, "wb"))
+        writer = pq.ParquetWriter(
+            sink, gene_schema(recipe), compression="zstd", write_page_checksum=True, write_statistics=False,
+            use_dictionary=False, use_byte_stream_split=[f"{name}.list.element" for name in floats],
+        )  # fmt: skip
+        self._writer = self._closing.enter_context(writer)
 
     def add(self, gene: Gene) -> None:
         """Take a gene; it is written when a row group is full."""
@@ -123,6 +127,6 @@ class _GeneWriter(AbstractContextManager["_GeneWriter"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None and self._held:
-            self._flush()
-        self._writer.close()
+        with self._closing:
+            if error is None and self._held:
+                self._flush()

@@ -27,7 +27,9 @@ from meta_models.dataset.demo.genes import Gene, make_gene
 from meta_models.dataset.demo.scorer import alternative_scores, main_scores
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import BASES
+from meta_models.local_paths import is_taken
 from meta_models.run_folder.atomic import temporary_for, write_error
+from meta_models.run_folder.native_files import open_native
 from meta_models.schema import SITE_CLASSES
 
 logger = logging.getLogger(__name__)
@@ -139,7 +141,7 @@ def run_demo_genome(config: DemoGenomeConfig) -> ExitCode:
     WriteError
         If it cannot be written.
     """
-    if config.out.exists():
+    if is_taken(config.out):
         raise InputError(f"{config.out} must not exist", "Found it", "Give another --out")
     genome = simulate(config.n_genes, config.seed)
     work = temporary_for(config.out)
@@ -161,7 +163,8 @@ def _write_scores(genome: DemoGenome, folder: Path) -> None:
     lengths = {name: len(codes) for name, codes in genome.contigs.items()}
     for key, scorer in SCORERS.items():
         table = genome.scores(scorer)
-        pq.write_table(table, folder / f"{key}.parquet", compression="zstd", write_page_checksum=True)
+        with open_native(folder / f"{key}.parquet", "wb") as sink:
+            pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         if find_spec("pyBigWig") is not None:
             write_bigwigs(table, lengths, folder / key)
 

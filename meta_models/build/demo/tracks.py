@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from meta_models.run_folder.native_files import plain_name
+
 _WORDS = {"+": "plus", "-": "minus"}
 
 
@@ -22,17 +24,21 @@ def write_bigwigs(table: pa.Table, lengths: Mapping[str, int], folder: Path) -> 
     lengths : mapping of str to int
         Of the contigs.
     """
-    library = import_module("pyBigWig")
     folder.mkdir()
     frame = pl.DataFrame(table)
     for strand, word in _WORDS.items():
         for kind in ("donor", "acceptor"):
-            file = library.open(str(folder / f"{kind}_{word}.bw"), "w")
-            file.addHeader(list(lengths.items()))
-            for contig in lengths:
-                rows = frame.filter(pl.col("chrom") == contig, pl.col("strand") == strand)
-                if rows.height:
-                    starts = (rows["position"] - 1).to_list()
-                    ends, values = rows["position"].to_list(), rows[kind].cast(pl.Float64).to_list()
-                    file.addEntries([contig] * len(starts), starts, ends=ends, values=values)
-            file.close()
+            with plain_name(folder / f"{kind}_{word}.bw") as name:
+                _write(name, frame.filter(pl.col("strand") == strand), kind, lengths)
+
+
+def _write(name: str, frame: pl.DataFrame, kind: str, lengths: Mapping[str, int]) -> None:
+    file = import_module("pyBigWig").open(name, "w")
+    file.addHeader(list(lengths.items()))
+    for contig in lengths:
+        rows = frame.filter(pl.col("chrom") == contig)
+        if rows.height:
+            starts = (rows["position"] - 1).to_list()
+            ends, values = rows["position"].to_list(), rows[kind].cast(pl.Float64).to_list()
+            file.addEntries([contig] * len(starts), starts, ends=ends, values=values)
+    file.close()

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.build.inputs.contig_names import match_names
+from meta_models.errors import InputError
+from meta_models.wording import counted
 
 
 class EvidenceSource(ABC):
@@ -31,9 +33,10 @@ class EvidenceSource(ABC):
     kind: str
     channels: tuple[str, ...]
 
-    def __init__(self, name: str, contigs: tuple[str, ...], what: str) -> None:
+    def __init__(self, name: str, ends: Mapping[str, int], what: str) -> None:
+        """`ends` says how far the files reach on each contig that they name."""
         self.name, self.what = name, what
-        self._file_names = {contig: contig for contig in contigs}
+        self._ends, self._file_names = ends, {contig: contig for contig in ends}
         self._lengths: Mapping[str, int] = {}
 
     @property
@@ -47,11 +50,23 @@ class EvidenceSource(ABC):
         Raises
         ------
         InputError
-            If no contig of the files is one of the genome.
+            If no contig of the files is one of the genome, or they reach beyond the end of one.
         """
         names = tuple(self._file_names.values())
         self._file_names = match_names(names, tuple(lengths), what=self.what, chrom_map=chrom_map)
         self._lengths = lengths
+        self._require_inside()
+
+    def _require_inside(self) -> None:
+        beyond = [c for c, name in self._file_names.items() if self._ends[name] > self._lengths[c]]
+        if beyond:
+            first, end = beyond[0], self._ends[self._file_names[beyond[0]]]
+            raise InputError(
+                f"{self.what} and the genome must be of one assembly",
+                f"Found {counted(len(beyond), 'contig')} on which it reaches beyond the end,"
+                f" the first: {first}, which has {self._lengths[first]:,} bases, to {end:,}",
+                "Give evidence on the assembly of the genome",
+            )
 
     def fetch(self, contig: str, start: int, end: int, strand: str) -> NDArray[np.float32]:
         """Values of the 0-based forward interval ``[start, end)``, in the direction of the strand.

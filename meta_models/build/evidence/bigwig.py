@@ -37,7 +37,7 @@ class BigWigEvidence(EvidenceSource):
         if len(paths) != 1:
             raise InputError(f"evidence {name}: a bigWig track is one file", f"Found {len(paths)}")
         self._file = BigWigFile(paths[0])
-        super().__init__(name, tuple(self._file.lengths), f"evidence {name} ({paths[0]})")
+        super().__init__(name, self._file.lengths, f"evidence {name} ({paths[0]})")
 
     def facts(self) -> dict[str, Any]:
         """As :meth:`EvidenceSource.facts`."""

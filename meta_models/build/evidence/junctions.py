@@ -44,6 +44,13 @@ class Junctions:
     without_strand: int
     without_reads: int
 
+    @property
+    def ends(self) -> dict[str, int]:
+        """The last base (from 1) of an intron on each contig."""
+        last = np.zeros(len(self.contigs), np.int64)
+        np.maximum.at(last, self.rows["contig"], self.rows["last"] + 1)
+        return dict(zip(self.contigs, last.tolist(), strict=True))
+
     @classmethod
     def joined(cls, samples: Sequence[Junctions]) -> Junctions:
         """The junctions of several samples, numbered in their order."""

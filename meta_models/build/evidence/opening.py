@@ -11,6 +11,7 @@ from meta_models.build.evidence.bigwig import BigWigEvidence
 from meta_models.build.evidence.star import StarEvidence
 from meta_models.build.scores.four_files import BIGWIG_SUFFIXES
 from meta_models.errors import UsageError
+from meta_models.local_paths import exists, is_address, real
 
 #: What reads each kind: called with the name and the paths.
 EVIDENCE_KINDS: dict[str, Callable[[str, tuple[Path, ...]], EvidenceSource]] = {
@@ -44,9 +45,23 @@ def open_evidence(spec: str) -> EvidenceSource:
 
 
 def evidence_files(spec: str) -> tuple[Path, ...]:
-    """The files that `spec` names; none where it is not written as evidence is."""
+    """The files that `spec` names, separated by commas where there is no file of that whole name.
+
+    None where it is not written as evidence is.
+
+    Raises
+    ------
+    UsageError
+        If a name is empty, is an address, or stands there twice.
+    """
     match = _SPEC.fullmatch(spec)
-    return tuple(Path(path) for path in match["paths"].split(",")) if match else ()
+    names = [] if match is None else [match["paths"]] if exists(match["paths"]) else match["paths"].split(",")
+    if odd := [name for name in names if not name or is_address(name)]:
+        raise UsageError(f"Evidence must be files on this machine, found {spec!r}", f"{odd[0]!r} is none", "Correct it")
+    found = tuple(Path(name) for name in names)
+    if len({real(path) for path in found}) < len(found):
+        raise UsageError("Evidence must name each file once", f"Found {spec!r}", "Its reads would count twice")
+    return found
 
 
 def _detected(paths: tuple[Path, ...]) -> str | None:

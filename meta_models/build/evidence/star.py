@@ -59,7 +59,7 @@ class StarEvidence(EvidenceSource):
         self._paths, self._counts = paths, _counts(samples)
         junctions = Junctions.joined(samples)
         self._sides: tuple[SiteUse, ...] = tuple(site_use(junctions, side) for side in range(2))
-        super().__init__(name, junctions.contigs, f"evidence {name} ({', '.join(map(str, paths))})")
+        super().__init__(name, junctions.ends, f"evidence {name} ({', '.join(map(str, paths))})")
         left_out = {word: self._counts[word] for word in ("without_strand", "without_reads") if self._counts[word]}
         if left_out:
             logger.info("%s: junctions left out: %s", self.what, left_out)

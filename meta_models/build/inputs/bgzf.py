@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from meta_models.build.inputs.fasta import CODES
 from meta_models.build.inputs.genome import Genome
 from meta_models.errors import InputError, UsageError
+from meta_models.run_folder.native_files import plain_name
 
 if TYPE_CHECKING:
     import pysam
@@ -82,11 +83,10 @@ class BgzfGenome(Genome):
         library = _library()
         index, packed = (str(Path(self._folder.name) / name) for name in ("index.fai", "index.gzi"))
         try:
-            if not Path(index).exists():
-                library.faidx("--fai-idx", index, "--gzi-idx", packed, str(self.path))
-            file: pysam.FastaFile = library.FastaFile(
-                str(self.path), filepath_index=index, filepath_index_compressed=packed
-            )
+            with plain_name(self.path) as name:
+                if not Path(index).exists():
+                    library.faidx("--fai-idx", index, "--gzi-idx", packed, name)
+                file: pysam.FastaFile = library.FastaFile(name, filepath_index=index, filepath_index_compressed=packed)
         except (OSError, ValueError, library.SamtoolsError) as error:
             raise InputError(
                 f"The genome {self.path} must be FASTA packed as BGZF, its sequences with lines of one length",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError, UsageError
+from meta_models.run_folder.native_files import plain_name
 
 _MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 
@@ -88,6 +89,7 @@ def _opened(path: Path) -> Any:
             magic = file.read(4)
         if magic not in _MAGIC:
             raise InputError(f"{path} must be a bigWig file", f"Found {magic!r} at its beginning")
-        return library.open(str(path))
+        with plain_name(path) as name:
+            return library.open(name)
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path} must be readable as bigWig", f"Found: {error}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from meta_models.errors import InputError
+from meta_models.local_paths import other_encoding
 
 GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -84,14 +85,26 @@ class TextLines:
     def _text(self, raw: bytes) -> str:
         if len(raw) == MAX_LINE:
             raise self.error(self.total, "a line of text", f"{MAX_LINE:,} bytes without an end", "Is this a text file?")
-        raw = raw[len(_BOM) :] if self.total == 1 and raw.startswith(_BOM) else raw
+        if self.total == 1:
+            self._require_text(raw)
+            raw = raw.removeprefix(_BOM)
+        if b"\r" in raw.rstrip(b"\r\n"):
+            action = "Save it with line feeds, as Unix has them (or CR and LF)"
+            raise self.error(self.total, "a line that ends with a line feed", _start(raw), action)
         try:
             return raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             action = "Is this a text file? Save it as UTF-8"
-            raise self.error(
-                self.total, "UTF-8 text", raw[:_SHOWN].decode("utf-8", "backslashreplace"), action
-            ) from error
+            raise self.error(self.total, "UTF-8 text", _start(raw), action) from error
+
+    def _require_text(self, start: bytes) -> None:
+        if (found := other_encoding(start)) is not None:
+            raise InputError(f"The file {self.path} must be text in UTF-8", f"Found {found}", "Give it as such")
+
+
+def _start(raw: bytes) -> str:
+    """The beginning of a line that may be no text."""
+    return raw[:_SHOWN].decode("utf-8", "backslashreplace")
 
 
 def open_bytes(path: Path) -> BinaryIO:

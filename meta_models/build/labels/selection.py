@@ -9,10 +9,10 @@ from typing import Literal
 
 from meta_models.build.annotation import GeneModel, Transcript
 from meta_models.errors import InputError
+from meta_models.names import is_par_copy
 from meta_models.schema import CODING
 
 ALL_TYPES = "all"
-_PAR_COPY = "_PAR_Y"
 _READTHROUGH = frozenset({"readthrough_transcript", "readthrough_gene"})
 _APPRIS = "appris_principal"
 
@@ -57,11 +57,11 @@ def select_genes(genes: Iterable[GeneModel], rules: GeneRules, counts: Counter[s
     """Apply the rules; what they drop is counted in `counts`.
 
     Genes of another type and read-through transcripts are kept as `others`. Second copies of the pseudoautosomal
-    regions (``_PAR_Y``) are dropped altogether.
+    regions (``_PAR_Y``, ``ENSGR``) are dropped altogether.
     """
     selected = []
     for gene in genes:
-        if gene.source_id.endswith(_PAR_COPY):
+        if is_par_copy(gene.source_id):
             counts["genes dropped: second copy of a pseudoautosomal region (_PAR_Y)"] += 1
         else:
             selected.append(_selected(gene, rules, counts))

@@ -12,8 +12,7 @@ distances using FracMinHash, Genome Research 33 (2023).
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from meta_models.build.inputs.text_lines import TextLines
 from meta_models.errors import InputError
+from meta_models.names import gene_key
 
 Links = NDArray[np.int64]
 
@@ -180,40 +181,29 @@ def group_families(
 
 
 def read_families(path: Path) -> dict[str, str]:
-    """The families of a file: a gene id and its family on each line, with a tab between; ``#`` begins a comment.
+    """The families of a file, by the normal forms of gene ids: those of other versions are the same genes.
+
+    The file has a gene id and its family on each line, with a tab between, plain or gzip; ``#`` begins a comment.
 
     Raises
     ------
     InputError
-        Where a line has another form, or a gene stands in two families.
+        If it cannot be read, a line has another form, or a gene stands in two families.
     """
-    families: dict[str, str] = {}
-    for number, line in _lines(path):
+    lines, families, spelled = TextLines(path), dict[str, str](), dict[str, str]()
+    for number, line in lines:
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) != _FIELDS or not all(fields):
-            raise InputError(
-                f"{path}: a gene id and its family on each line, with a tab between", f"line {number}: {line[:80]!r}"
-            )
+            raise lines.error(number, "a gene id and its family, with a tab between", line)
         gene, family = fields
-        if families.setdefault(gene, family) != family:
-            raise InputError(
-                f"{path}: every gene in one family", f"line {number}: {gene} in {family} and in {families[gene]}"
-            )
+        key = gene_key(gene)
+        if families.setdefault(key, family) != family:
+            earlier = spelled[key] if spelled[key] != gene else "it"
+            raise lines.error(number, f"{gene} in one family ({earlier} is in {families[key]} before)", line)
+        spelled.setdefault(key, gene)
     if not families:
-        raise InputError(f"{path}: the families of genes", "found no line")
+        raise InputError(f"The file {path} must hold the families of genes", "Found no line")
     return families
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that hold something, and their numbers."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip() and not line.startswith("#"):
-                    yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the families of genes as text", str(error)) from error
 
 
 def _same(gene_ids: Iterable[str], known: Mapping[str, str]) -> list[tuple[int, int]]:

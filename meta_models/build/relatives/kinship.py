@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,33 @@ from meta_models.build.annotation import GeneModel
 from meta_models.build.config import AUTO, NONE
 from meta_models.build.inputs.genome import Genome, N
 from meta_models.build.relatives.families import GeneSketches, group_families, read_families
+from meta_models.errors import InputError
+from meta_models.names import gene_key
 
 #: Bases around exons that are looked at: introns hold repeats that unrelated genes share.
 _AROUND = 100
 Pairs = list[tuple[int, int]]
+#: Genes that a message names.
+_SHOWN = 5
 
 
-def find_families(genes: Sequence[GeneModel], genome: Genome, families: str) -> dict[str, str]:
-    """The family of each gene by its id.
+class Families(NamedTuple):
+    """Made by `find_families`.
+
+    Attributes
+    ----------
+    of : dict of str to str
+        The family of each gene by its id.
+    unknown : int
+        Genes that a file of families does not name.
+    """
+
+    of: dict[str, str]
+    unknown: int = 0
+
+
+def find_families(genes: Sequence[GeneModel], genome: Genome, families: str) -> Families:
+    """Which genes are related.
 
     Parameters
     ----------
@@ -30,18 +50,33 @@ def find_families(genes: Sequence[GeneModel], genome: Genome, families: str) -> 
     Raises
     ------
     InputError
-        If the file is none.
+        If the file is none, or names none of the genes.
     """
     ids = [gene.gene_id for gene in genes]
     if families == NONE:
-        return dict(zip(ids, ids, strict=True))
-    given = None if families == AUTO else read_families(Path(families))
+        return Families(dict(zip(ids, ids, strict=True)))
+    given = None if families == AUTO else _named(Path(families), genes)
     sketches = GeneSketches()
     for gene in genes if given is None else ():
         sketches.add(_exonic(gene, genome))
     links = sketches.links() if given is None else np.empty((0, 2), np.int64)
     joined = np.array([*_overlapping(genes), *_same_source(genes)], np.int64).reshape(-1, 2)
-    return dict(zip(ids, group_families(ids, links, joined, given), strict=True))
+    found = dict(zip(ids, group_families(ids, links, joined, given), strict=True))
+    return Families(found, 0 if given is None else len(ids) - len(given))
+
+
+def _named(file: Path, genes: Sequence[GeneModel]) -> dict[str, str]:
+    """The families that a file gives to `genes`, by their ids; versions and prefixes of ids don't matter."""
+    families = read_families(file)
+    found = {gene.gene_id: families[key] for gene in genes if (key := gene_key(gene.source_id)) in families}
+    if genes and not found:
+        own, others = (", ".join(list(names)[:_SHOWN]) for names in ([gene.gene_id for gene in genes], families))
+        raise InputError(
+            f"The file {file} must name genes of the annotation by their ids",
+            f"Found none of the {len(genes):,} genes ({own}, ...) among those of the file ({others}, ...)",
+            "Write the ids as the annotation has them, one and its family a line",
+        )
+    return found
 
 
 def _exonic(gene: GeneModel, genome: Genome) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meta_models.build.scores.checks import SCORES
 from meta_models.errors import InputError
+from meta_models.local_paths import is_file, is_folder
 
 BIGWIG_SUFFIXES = (".bw", ".bigwig", ".big_wig")
 BEDGRAPH_SUFFIXES = tuple(f".{name}{end}" for name in ("bedgraph", "bg", "bdg") for end in ("", ".gz"))
@@ -45,11 +46,29 @@ def find_four(path: Path, suffixes: tuple[str, ...]) -> dict[Role, Path]:
 
 def track_files(path: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     """Files with such suffixes in the folder `path`, or beside it with names that begin with its name."""
-    folder, prefix = (path, "") if path.is_dir() else (path.parent, path.name)
-    if not folder.is_dir():
+    folder, prefix = (path, "") if is_folder(path) else (path.parent, path.name)
+    if not is_folder(folder):
         return ()
-    names = (file for file in folder.iterdir() if file.name.startswith(prefix) and not file.name.startswith("."))
-    return tuple(sorted(file for file in names if file.name.lower().endswith(suffixes) and file.is_file()))
+    names = (file for file in _entries(folder) if file.name.startswith(prefix) and not file.name.startswith("."))
+    return tuple(sorted(file for file in names if file.name.lower().endswith(suffixes) and is_file(file)))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in `folder`, sorted.
+
+    Raises
+    ------
+    InputError
+        If it may not be looked into.
+    """
+    return sorted(entry for entry in _entries(folder) if is_folder(entry))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"The folder {folder} must be readable", f"Found: {error.strerror or error}") from error
 
 
 def _role(name: str) -> Role | None:

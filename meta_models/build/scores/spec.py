@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meta_models.build.scores.four_files import BEDGRAPH_SUFFIXES, BIGWIG_SUFFIXES, track_files
+from meta_models.build.scores.four_files import BEDGRAPH_SUFFIXES, BIGWIG_SUFFIXES, folders_in, track_files
 from meta_models.errors import InputError, UsageError
+from meta_models.local_paths import exists, is_address, is_file, is_folder
 
 KIND_NAMES = ("bigwig", "bedgraph", "openspliceai", "table", "npz")
 DONOR_BED, ACCEPTOR_BED = "donor_predictions.bed", "acceptor_predictions.bed"
@@ -53,6 +54,8 @@ def parse_score_spec(text: str) -> ScoreSpec:
             "Scores are given as KEY=PATH or KEY=KIND:PATH, KEY of letters, digits and _", f"Found {text!r}"
         )
     kind, path = _split(rest)
+    if is_address(path):
+        raise InputError(f"Scores must be files on this machine, found {rest}", "It is an address", "Fetch them first")
     if path.name.lower().endswith(_VCF_SUFFIXES):
         raise InputError(
             "Base scores must be scores of positions", f"Found {path}: a VCF holds delta scores of variants",
@@ -64,9 +67,9 @@ def parse_score_spec(text: str) -> ScoreSpec:
 
 def _refuse_blocks(path: Path) -> None:
     """Refuse the arrays of OpenSpliceAI, whose blocks of 5,000 positions do not say where they belong."""
-    alone = path.name in _BLOCK_FILES or (path.is_dir() and not prediction_folders(path))
-    folders = [path, *sorted(child for child in path.iterdir() if child.is_dir())] if path.is_dir() else [path.parent]
-    blocks = [folder / name for folder in folders for name in _BLOCK_FILES if (folder / name).is_file()]
+    alone = path.name in _BLOCK_FILES or (is_folder(path) and not prediction_folders(path))
+    folders = [path, *folders_in(path)] if is_folder(path) else [path.parent]
+    blocks = [folder / name for folder in folders for name in _BLOCK_FILES if is_file(folder / name)]
     if alone and blocks:
         raise InputError(
             f"OpenSpliceAI's scores are read from {DONOR_BED} and {ACCEPTOR_BED}, which its predict writes",
@@ -77,7 +80,7 @@ def _refuse_blocks(path: Path) -> None:
 
 def _split(rest: str) -> tuple[str | None, Path]:
     match = _KIND.fullmatch(rest)
-    if match is None or Path(rest).exists():
+    if match is None or exists(rest):
         return None, Path(rest)
     if match[1].lower() not in KIND_NAMES:
         raise UsageError(f"Scores are of one of the kinds {', '.join(KIND_NAMES)}", f"Found {match[1]!r} in {rest!r}")
@@ -85,10 +88,10 @@ def _split(rest: str) -> tuple[str | None, Path]:
 
 
 def _detected(path: Path) -> str:
-    kinds = _kinds_of_file(path) if path.is_file() else _kinds_of_folder(path)
+    kinds = _kinds_of_file(path) if is_file(path) else _kinds_of_folder(path)
     if len(kinds) == 1:
         return kinds[0]
-    if not kinds and not path.exists():
+    if not kinds and not exists(path):
         raise InputError(
             f"Scores must be at {path}, or in four files whose names begin so", "No such file or folder exists",
             "Correct the path",
@@ -115,7 +118,5 @@ def _kinds_of_folder(path: Path) -> Sequence[str]:
 
 def prediction_folders(path: Path) -> list[Path]:
     """Folders with OpenSpliceAI's predictions: `path` itself, or one in it (``SpliceAI_5000_400``, say)."""
-    if not path.is_dir():
-        return []
-    folders = [path, *sorted(child for child in path.iterdir() if child.is_dir())]
-    return [folder for folder in folders if (folder / DONOR_BED).is_file() and (folder / ACCEPTOR_BED).is_file()]
+    folders = [path, *folders_in(path)] if is_folder(path) else []
+    return [folder for folder in folders if is_file(folder / DONOR_BED) and is_file(folder / ACCEPTOR_BED)]

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meta_models.build.inputs.text_lines import TextLines, decimal_number, whole_number
 from meta_models.build.scores.checks import as_scores
 from meta_models.errors import InputError
+from meta_models.local_paths import exists
+from meta_models.run_folder.native_files import open_parquet
 
 REQUIRED = ("chrom", "position", "strand", "donor", "acceptor")
 NEITHER = "neither"
@@ -90,7 +91,7 @@ def parquet_rows(path: Path) -> Iterator[Rows]:
         If it cannot be read, columns are missing, or a value is null or of the wrong type.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             names = file.schema_arrow.names
             _require(path, names)
             columns = [*REQUIRED, *([NEITHER] if NEITHER in names else [])]
@@ -99,7 +100,7 @@ def parquet_rows(path: Path) -> Iterator[Rows]:
                 yield from _of_batch(path, batch, first)
                 first += batch.num_rows
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        found = f"Found: {error}" if path.exists() else "It does not exist"
+        found = f"Found: {error}" if exists(path) else "It does not exist"
         raise InputError(f"{path} must be a readable Parquet file", found) from error
 
 

@@ -12,11 +12,13 @@ from typing import Protocol
 from meta_models.build.annotation import GeneModel
 from meta_models.build.inputs.genome import Genome
 from meta_models.build.scores import GenePlace, ScoreSource, open_scores, parse_score_spec
+from meta_models.build.scores.spec import ScoreSpec
 from meta_models.build.tracks.alignment import Alignment, Region, measure_shift, require_aligned
 from meta_models.build.tracks.raised import RaisedScores, parse_floors
 from meta_models.build.tracks.shifts import ShiftedScores, Shifts, parse_shift
 from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack
+from meta_models.local_paths import real
 
 logger = logging.getLogger(__name__)
 CHECK, AUTO = "check", "auto"
@@ -80,9 +82,10 @@ def open_tracks(
     UsageError
         If a shift or a floor is given for a base model that there is not.
     InputError
-        If two base models have one key, or one cannot be read, or is shifted, exchanged, or of another genome.
+        If two base models have one key or the same files, or one cannot be read, or is shifted, exchanged, or of
+        another genome.
     """
-    _require_keys([parse_score_spec(spec).key for spec in config.scores])
+    _require_different([parse_score_spec(spec) for spec in config.scores])
     places = {g.gene_id: GenePlace(g.chrom, g.start - 1, g.end, g.strand) for g in genes}
     opened: list[ScoreSource] = []
     for spec in config.scores:
@@ -106,7 +109,10 @@ def open_tracks(
     return Tracks(tuple(moved), alignments)
 
 
-def _require_keys(keys: Sequence[str]) -> None:
+def _require_different(specs: Sequence[ScoreSpec]) -> None:
+    keys, places = [spec.key for spec in specs], [real(spec.path) for spec in specs]
+    if twice := [str(spec.path) for spec, place in zip(specs, places, strict=True) if places.count(place) > 1]:
+        raise InputError("Base models must have different scores", f"Found {', '.join(twice)}", "Name each once")
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError("Base models must have different keys", f"Found {', '.join(twice)} twice", "Rename one")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from meta_models.analysis.comparison.strata import narrow_strata
+from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, UsageError
 from meta_models.experiments.comparison.costs import run_cost
 from meta_models.experiments.comparison.differences import (
@@ -39,6 +40,7 @@ from meta_models.experiments.comparison.significance import RankTest, friedman_t
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.runs import read_runs
 from meta_models.finished_run import FinishedRun
+from meta_models.local_paths import exists
 from meta_models.result import SCREENED
 from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make_folder
 from meta_models.schema import GENE
@@ -61,6 +63,7 @@ def compare_runs(given: Sequence[str], options: CompareConfig) -> ExitCode:
         If the folder cannot be written to.
     """
     runs = read_runs(given)
+    require_apart([Output("--out", options.out)], {}, {f"the run {run.name}": run.path for run in runs})
     tables, across = compared(runs, options)
     make_folder(options.out)
     for name, data in comparison_files(tables, across, options).items():
@@ -98,7 +101,7 @@ def compared(
     """The comparison of `runs` by table, and of their names over the tables; what can be wrong is found first."""
     if len(runs) < 2:
         raise UsageError("compare needs two runs at least", f"Found {len(runs)}", "Name the run folders")
-    if (options.out / MANIFEST_NAME).exists():
+    if exists(options.out / MANIFEST_NAME):
         raise UsageError("--out must not be a run folder", f"Found a run in {options.out}", "Choose another --out")
     if not options.across_tables:
         return (compare_table(runs, options, _control(runs, options.control)),), None

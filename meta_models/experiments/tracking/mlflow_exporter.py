@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from meta_models.errors import InputError, UsageError, WriteError
+from meta_models.local_paths import real
 
 if TYPE_CHECKING:
     from meta_models.experiments.tracking.tracked import TrackedRun
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 KEY, CONTENT = "meta_models.run_key", "meta_models.content"
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow_artifacts"
 _SQLITE = "sqlite:///"
+#: Beginnings of URIs that are no paths, and what MLflow and SQLAlchemy read as a query, or decode, in a path.
+_SCHEMES, _READ_OTHERWISE = ("file:", "sqlite:"), "?%"
 #: What MLflow takes at once, and the longest value of a parameter and of a tag.
 _AT_ONCE, _LONGEST_PARAM, _LONGEST_TAG = 100, 6000, 5000
 #: What may not stand in the name of a metric or a parameter.
@@ -46,12 +49,12 @@ class MlflowExporter:
     Raises
     ------
     UsageError
-        If MLflow is not installed.
+        If MLflow is not installed, or would take the address for another one.
     """
 
     def __init__(self, address: str, experiment: str, root: Path) -> None:
         address = address or str(root / DATABASE)
-        self._uri = address if "://" in address else f"{_SQLITE}{Path(address).resolve()}"
+        self._uri = address if "://" in address else _database(address)
         self._experiment = experiment
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
@@ -95,7 +98,7 @@ class MlflowExporter:
         """A folder beside a SQLite file; a server has a place of its own."""
         if not self._uri.startswith(_SQLITE):
             return None
-        return (Path(self._uri.removeprefix(_SQLITE)).resolve().parent / ARTIFACTS).as_uri()
+        return (Path(self._uri.removeprefix(_SQLITE)).parent / ARTIFACTS).as_uri()
 
     def _create(self, client: Any, experiment: str, run: TrackedRun) -> Any:
         tags = {KEY: run.key}
@@ -121,6 +124,18 @@ class MlflowExporter:
             client.log_artifact(number, str(run.path / name), None if parent == "." else parent)
         client.set_tag(number, CONTENT, run.content)
         client.set_terminated(number, "FINISHED", end_time=at)
+
+
+def _database(address: str) -> str:
+    """The URI of the SQLite file at the path `address`."""
+    path = str(real(address))
+    if address.startswith(_SCHEMES) or any(mark in path for mark in _READ_OTHERWISE):
+        raise UsageError(
+            "--to mlflow:ADDRESS must be a URI with ://, or the path of a file, without % and ?",
+            f"Found {address!r}{'' if address == path else f', which is {path}'}",
+            "MLflow would write elsewhere: name another file",
+        )
+    return f"{_SQLITE}{path}"
 
 
 def _library() -> tuple[Any, tuple[type[Exception], ...]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meta_models.errors import UsageError, WriteError
+from meta_models.local_paths import real
 from meta_models.run_folder import atomic_write, json_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class WandbExporter:
 
     def __init__(self, address: str, experiment: str, root: Path) -> None:
         self._folder, self._project = Path(address) if address else root, experiment
-        own = (self._folder / FOLDER).resolve()  # and not in the home
+        own = real(self._folder / FOLDER)  # and not in the home
         places = {f"WANDB_{name}_DIR": str(own / name.lower()) for name in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
         os.environ |= {**places, "WANDB_MODE": "offline", "WANDB_SILENT": "true", "DO_NOT_TRACK": "true"}
         self._library, self._failures = _library()

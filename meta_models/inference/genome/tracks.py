@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from meta_models.errors import InputError, UsageError
 from meta_models.inference.genome.track_positions import STRANDS, TrackPositions, highest
 from meta_models.local_paths import read_utf8
+from meta_models.names import chromosome_key
 from meta_models.run_folder import atomic_path
 from meta_models.run_folder.atomic import write_error
 from meta_models.run_folder.native_files import plain_name
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 #: Digits after the point of probabilities in bedGraph.
 _DIGITS = 6
 _BED_SCORE = 1000
+_NO_SIZES: Mapping[str, int] = MappingProxyType({})
 _SIZES = "--chrom-sizes needs a name and a size a line in {}"
 
 
@@ -73,12 +76,12 @@ def require_tracks(formats: Sequence[str], columns: Iterable[str]) -> None:
 
 
 def read_chrom_sizes(path: Path) -> dict[str, int]:
-    """Sizes of chromosomes from a file with a name and a size a line.
+    """Sizes of chromosomes, by the normal forms of their names, from a file with a name and a size a line.
 
     Raises
     ------
     InputError
-        If it cannot be read, or a line holds something else.
+        If it cannot be read, a line holds something else, or a chromosome has two sizes.
     """
     try:
         lines = read_utf8(path).splitlines()
@@ -91,19 +94,25 @@ def read_chrom_sizes(path: Path) -> dict[str, int]:
             continue
         if not (size.isascii() and size.isdigit()):
             raise InputError(_SIZES.format(path), f"Line {number} holds {line[:80]!r}", "Write the size as a number")
-        sizes[name] = int(size)
+        if (other := sizes.setdefault(chromosome_key(name), int(size))) != int(size):
+            found = f"Line {number} holds {name} with {size}, with {other} before"
+            raise InputError(_SIZES.format(path), found, "Leave one size of it")
     return sizes
 
 
 def write_tracks(
-    folder: Path, rows: TrackPositions, formats: Sequence[str], sizes: Mapping[str, int] | None = None
-) -> tuple[Path, ...]:
+    folder: Path, rows: TrackPositions, formats: Sequence[str], sizes: Mapping[str, int] | None = None,
+    known: Mapping[str, int] = _NO_SIZES,
+) -> tuple[Path, ...]:  # fmt: skip
     """Write the tracks into `folder`; each file is whole or absent. Returns what was written.
 
     Parameters
     ----------
-    sizes : mapping of chromosome to int, optional
-        For the header of bigWig; by default the last position of the table on each chromosome.
+    sizes : mapping of str to int, optional
+        Sizes of chromosomes for the header of bigWig, by the normal forms of their names. By default those that are
+        `known` of the genome, and the last position of the table on the others.
+    known : mapping of str to int
+        Lengths of contigs, by the normal forms of their names.
 
     Raises
     ------
@@ -114,6 +123,7 @@ def write_tracks(
     """
     if not rows.ends:
         raise InputError("--tracks needs rows with chrom and genomic_position", "Found none")
+    header = _header(rows, sizes, known) if "bigwig" in formats else []
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -125,14 +135,17 @@ def write_tracks(
         if path.suffix == ".bedGraph":
             _write_bedgraph(path, rows, path.stem)
         elif path.suffix == ".bw":
-            _write_bigwig(path, rows, path.stem, _header(rows, sizes))
+            _write_bigwig(path, rows, path.stem, header)
         else:
             _write_bed(path, rows)
     return written
 
 
-def _header(rows: TrackPositions, sizes: Mapping[str, int] | None) -> list[tuple[str, int]]:
-    header = [(chrom, rows.ends[chrom] if sizes is None else sizes.get(chrom, 0)) for chrom in rows.chromosomes()]
+def _header(rows: TrackPositions, sizes: Mapping[str, int] | None, known: Mapping[str, int]) -> list[tuple[str, int]]:
+    keys = {chrom: chromosome_key(chrom) for chrom in rows.chromosomes()}
+    if sizes is None:
+        return [(chrom, max(rows.ends[chrom], known.get(key, 0))) for chrom, key in keys.items()]
+    header = [(chrom, sizes.get(key, 0)) for chrom, key in keys.items()]
     short = [f"{chrom} ({size} of {rows.ends[chrom]})" for chrom, size in header if size < rows.ends[chrom]]
     if short:
         raise InputError(

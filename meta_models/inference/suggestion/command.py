@@ -22,6 +22,7 @@ from meta_models.inference.served import ServedTable, open_served
 from meta_models.inference.suggestion.candidates import MEASURES, Assessor, Candidate, collected
 from meta_models.inference.suggestion.choice import Suggestion, choose, scores_of, unknown_ones
 from meta_models.inference.suggestion.config import SuggestConfig
+from meta_models.local_paths import exists, is_folder
 from meta_models.model import FittedModel
 from meta_models.model.inputs import resolve_columns
 from meta_models.places import TablePath, table_path
@@ -49,7 +50,7 @@ def run_suggestion(config: SuggestConfig) -> ExitCode:
     """
     model_file = resolve(config.model)
     require_apart([Output("--out", config.out)], {"--dataset": table_path(config.dataset)}, {"--model": model_file})
-    if config.out.is_dir() or (config.out.exists() and not config.overwrite):
+    if is_folder(config.out) or (exists(config.out) and not config.overwrite):
         raise UsageError(f"{config.out} must not exist", "Found it", "Give --overwrite, or another --out")
     model = load_model_with_ensemble_support(model_file, verbose=config.verbose)
     with install_signal_handlers(), ExitStack() as stack:

@@ -30,4 +30,4 @@ class Tune:
 class LearnerConfig(BaseModel):
     """The options of a learner: each field has a description, and `Tune` where a search may vary it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

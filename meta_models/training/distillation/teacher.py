@@ -69,21 +69,28 @@ class Teacher:
 
 
 def require_teacher(path: Path) -> tuple[RunManifest, StoredResult]:
-    """The manifest and the facts of the run in the folder `path`, before anything is read.
+    """The manifest and the facts of the run in the folder `path`, whose files are compared with their hashes.
 
     Raises
     ------
     UsageError
         If there is no run whose training finished.
+    InputError
+        If a file was altered.
     """
     manifest = RunManifest.read(path)
     if manifest is None:
         raise UsageError(f"{path} must be the folder of a run", f"Found no {MANIFEST_NAME}", "Name a run folder")
-    return manifest, read_stored(path)
+    stored = read_stored(path)
+    for name in stored.artifacts:
+        record = manifest.artifacts.get(name)
+        if record is None or describe_input(path / name).sha256 != record.sha256:
+            raise InputError(f"{path / name} must be as the run wrote it", "Found other content", "Train again")
+    return manifest, stored
 
 
 def open_teacher(path: Path) -> Teacher:
-    """The run in the folder `path`, whose files were compared with the hashes in its manifest.
+    """The run in the folder `path`, as `require_teacher` compares it.
 
     Raises
     ------
@@ -93,10 +100,6 @@ def open_teacher(path: Path) -> Teacher:
         If a file was altered.
     """
     manifest, stored = require_teacher(path)
-    for name in stored.artifacts:
-        record = manifest.artifacts.get(name)
-        if record is None or describe_input(path / name).sha256 != record.sha256:
-            raise InputError(f"{path / name} must be as the run wrote it", "Found other content", "Train again")
     config = TrainingConfig.from_mapping({**manifest.config, "resume": False, "overwrite": False, "dry_run": False})
     result = load_result(path, stored, config, measured_peak=manifest.memory.measured, seconds=manifest.phases)
     saved = stored.leaderboard.saved if stored.leaderboard is not None else " ".join(config.learners)

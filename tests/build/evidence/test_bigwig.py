@@ -39,6 +39,23 @@ def test_values_on_both_strands(tmp_path: Path) -> None:
         assert str(tmp_path) not in repr(source.facts())
 
 
+def test_a_track_of_longer_contigs_is_of_another_assembly(tmp_path: Path) -> None:
+    with (
+        open_evidence(track(tmp_path / "a.bw", [1.0])) as source,
+        pytest.raises(InputError, match=r"of one assembly.*the first: 1, which has 9 bases, to 10"),
+    ):
+        source.match_contigs({"1": 9})
+
+
+def test_a_name_that_is_no_text_is_read(tmp_path: Path) -> None:
+    odd = tmp_path / "caf\udce9:1"
+    odd.mkdir()
+    with open_evidence(track(tmp_path / "a.bw", [1.0])):
+        (tmp_path / "a.bw").rename(odd / "a.bw")
+    with open_evidence(f"phylop=bigwig:{odd / 'a.bw'}") as source:
+        assert source.contigs == ("chr1",)
+
+
 def test_infinite_values_are_refused(tmp_path: Path) -> None:
     with (
         open_evidence(track(tmp_path / "a.bw", [1.0, float("inf")])) as source,
@@ -50,4 +67,4 @@ def test_infinite_values_are_refused(tmp_path: Path) -> None:
 def test_one_file_a_track(tmp_path: Path) -> None:
     spec = track(tmp_path / "a.bw", [1.0])
     with pytest.raises(InputError, match=r"a bigWig track is one file\. Found 2"):
-        open_evidence(f"{spec},{tmp_path / 'a.bw'}")
+        open_evidence(f"{spec},{tmp_path / 'b.bw'}")

@@ -30,3 +30,29 @@ def test_written_otherwise(text: str) -> None:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must be readable"):
         open_evidence(f"x=star:{tmp_path / 'none'}")
+
+
+@pytest.mark.parametrize("paths", ["a.SJ.out.tab,", "s3://b/a.SJ.out.tab", "a.SJ.out.tab,,b.SJ.out.tab"])
+def test_names_that_are_no_files(paths: str) -> None:
+    with pytest.raises(UsageError, match="must be files on this machine"):
+        open_evidence(f"x=star:{paths}")
+
+
+def test_a_sample_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, "a.SJ.out.tab", JUNCTION)
+    (tmp_path / "link").symlink_to(file)
+    for again in (file, tmp_path / "link"):
+        with pytest.raises(UsageError, match="must name each file once"):
+            open_evidence(f"x=star:{file},{again}")
+
+
+def test_a_file_may_have_a_comma_in_its_name(tmp_path: Path) -> None:
+    with open_evidence(f"x={written(tmp_path, 'a,b.SJ.out.tab', JUNCTION)}") as source:
+        assert source.facts()["samples"] == 1
+
+
+def test_evidence_of_another_assembly_is_refused(tmp_path: Path) -> None:
+    with open_evidence(f"x=star:{written(tmp_path, 'a', JUNCTION)}") as source:
+        source.match_contigs({"c": 9})
+        with pytest.raises(InputError, match=r"of one assembly.*1 contig on which.*c, which has 8 bases, to 9"):
+            source.match_contigs({"c": 8})

@@ -13,19 +13,38 @@ from meta_models.errors import InputError
 
 
 def test_exact_names_come_first() -> None:
-    assert match_names(["1", "chr1", "2"], ["1", "2", "3"], what="x") == {"1": "1", "2": "2"}
+    assert match_names(["1", "chr1", "2"], ["1", "chr1", "3"], what="x") == {"1": "1", "chr1": "chr1"}
 
 
 def test_the_prefix_is_added_or_taken_off_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert match_names(["chr1", "chrX", "chrUn"], ["1", "X"], what="tracks") == {"1": "chr1", "X": "chrX"}
     assert match_names(["1", "X"], ["chr1", "chrX", "chrM"], what="tracks") == {"chr1": "1", "chrX": "X"}
-    assert "tracks: 2 names of contigs differ from the genome by the prefix chr: chr1 is 1" in caplog.text
+    assert "tracks: 2 names of contigs are written otherwise in the genome: chr1 is 1" in caplog.text
 
 
-def test_nothing_else_is_guessed() -> None:
-    with pytest.raises(InputError, match=r"Found 2 names \(NC_000001.11, MT\); in the genome 3 names \(chr1, chrM, "):
-        match_names(["NC_000001.11", "MT"], ["chr1", "chrM", "chr2"], what="x")
+def test_names_of_one_meaning_are_one() -> None:
+    assert match_names(["Chr1", "MT", "CHRX", "chr02"], ["1", "chrM", "chrX", "2"], what="x") == {
+        "1": "Chr1", "chrM": "MT", "chrX": "CHRX", "2": "chr02",
+    }  # fmt: skip
+    assert match_names(["chrM", "2"], ["M", "MT", "2"], what="x") == {"2": "2"}  # nobody knows which one chrM is
+
+
+@pytest.mark.parametrize("names", [["1", "chr1"], ["chr1", "1"], ["Chr1", "chr01"]])
+def test_two_names_of_one_contig_are_refused(names: list[str]) -> None:
+    with pytest.raises(InputError, match=r"One name of x must mean the contig chr1\. Found .* and "):
+        match_names(names, ["chr1", "chr2"], what="x")
+
+
+def test_what_is_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    match_names(["chr1", "NC_000002.12", "chrUn_1"], ["chr1", "chr2"], what="x")
+    assert "x: left out is what lies on contigs that the genome lacks: 2 names (NC_000002.12, chrUn_1)" in caplog.text
+
+
+def test_accessions_are_not_guessed() -> None:
+    with pytest.raises(InputError, match=r"Found 2 names \(NC_000001.11, M2\); in the genome 3 names \(chr1, chrM, "):
+        match_names(["NC_000001.11", "M2"], ["chr1", "chrM", "chr2"], what="x")
 
 
 def test_the_error_names_the_option_and_five_names_at_most() -> None:

@@ -33,7 +33,9 @@ def test_gzip_is_told_by_its_content_and_may_have_several_members(tmp_path: Path
         (gzip.compress(b"a\nb\n" * 1000, mtime=0)[:-6], "readable to its end.*at or near its start.*copy it again"),
         (b"\x1f\x8bnonsense", "readable to its end"),
         (b"good\nb\xff\n", "line 2: expected UTF-8 text"),
-        (b"\xff\xfea\x00", "line 1: expected UTF-8 text"),
+        (b"\xff\xfea\x00", r"must be text in UTF-8\. Found UTF-16"),
+        (b"PAR1\0\0", r"must be text in UTF-8\. Found Parquet"),
+        (b"\xef\xbb\xbfa\nb\rc\r", "line 2: expected a line that ends with a line feed"),
         (b"a" * (2**24 + 1), "line 1: expected a line of text"),
     ],
 )

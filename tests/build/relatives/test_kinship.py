@@ -7,6 +7,7 @@ import pytest
 from gene_models import Letters, gene, transcript
 
 from meta_models.build.relatives.kinship import find_families
+from meta_models.errors import InputError
 
 rng = np.random.default_rng(0)
 EXON = "".join("ACGT"[k] for k in rng.integers(0, 4, 400))
@@ -24,7 +25,7 @@ GENES = [
 
 def families(rule: str, genes: list = GENES) -> list[str]:
     found = find_families(genes, Letters(TEXT), rule)  # type: ignore[arg-type]
-    return [found[g.gene_id] for g in genes]
+    return [found.of[g.gene_id] for g in genes]
 
 
 def test_copies_and_overlaps_are_one_family() -> None:
@@ -39,6 +40,22 @@ def test_a_file_wins_over_sequences_but_not_over_overlaps(tmp_path: Path) -> Non
     file = tmp_path / "families.tsv"
     file.write_text("c\tx\nd\tx\n")
     assert families(str(file)) == ["a", "a", "x", "x", "e"]
+
+
+def test_a_file_names_genes_whatever_the_version_and_the_prefix(tmp_path: Path) -> None:
+    file = tmp_path / "families.tsv"
+    genes = [gene(f"ENSG0000000000{n}.7", transcript("t", (n * 500, n * 500 + 300))) for n in (1, 2, 3)]
+    file.write_bytes(b"\xef\xbb\xbfENSG00000000001.6\tx\ngene:ENSG00000000002\tx\n")
+    found = find_families(genes, Letters(TEXT), str(file))  # type: ignore[arg-type]
+    assert list(found.of.values()) == ["x", "x", "ENSG00000000003.7"]
+    assert found.unknown == 1
+
+
+def test_a_file_that_names_no_gene_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "families.tsv"
+    file.write_text("other\tx\n")
+    with pytest.raises(InputError, match=r"none of the 5 genes \(a, b, .*\) among those of the file \(other"):
+        families(str(file))
 
 
 def test_one_id_on_two_contigs_is_one_family() -> None:

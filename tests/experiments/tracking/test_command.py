@@ -196,3 +196,13 @@ class TestMlflow:
     def test_a_file_that_is_no_store(self, store: tuple[Path, Any], run_dir: Path, tmp_path: Path) -> None:
         (tmp_path / "text.db").write_text("no database, " * 100)
         assert main(["track", str(run_dir), "--to", f"mlflow:{tmp_path / 'text.db'}"]) == 73
+
+
+@pytest.mark.parametrize("address", ["file:runs", "sqlite:a.db", "a?b/c.db", "a%41/c.db"])
+def test_names_that_mlflow_reads_otherwise_are_refused(
+    address: str, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["track", str(run_dir), "--to", f"mlflow:{address}"]) == 2
+    assert "--to mlflow:ADDRESS must be a URI with ://, or the path of a file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ def predict(tmp_path, frame=None, **options):
     out = tmp_path / "out.parquet"
     config = PredictConfig(
         model=str(write_model(tmp_path)), dataset=str(write_served(tmp_path, frame)), out=out, part_rows=300,
-        tracks=tmp_path / "tracks", prevalence=(0.6, 0.2, 0.2), **{"overwrite": True, **options},
+        prevalence=(0.6, 0.2, 0.2), **{"tracks": tmp_path / "tracks", "overwrite": True, **options},
     )  # fmt: skip
     run_prediction(config)
     return pl.read_parquet(out), tmp_path / "tracks"
@@ -84,12 +84,18 @@ def test_equal_runs_give_equal_bytes(tmp_path):
 def test_sizes_of_chromosomes_can_be_given(tmp_path):
     pyBigWig = pytest.importorskip("pyBigWig")
     sizes = tmp_path / "sizes"
-    sizes.write_text("chr1\t200000\nchr2\t200000\nchr3\t200000\nchr4\t200000\nchrX\t5\n")
+    sizes.write_text("1\t200000\nchr2\t200000\nChr3\t200000\nchr4\t200000\nchrX\t5\n")
     _, folder = predict(tmp_path, track_formats=("bigwig",), chrom_sizes=sizes)
     with pyBigWig.open(str(folder / "donor.bw")) as track:
         assert set(track.chroms().values()) == {200000}
     sizes.write_text("chr1\t200000\nchr2\t10\n")
+    for file in folder.iterdir():
+        file.unlink()
     with pytest.raises(InputError, match=r"chr2 \(10 of \d+\), chr3 \(0 of"):
+        predict(tmp_path, track_formats=("bed", "bedgraph", "bigwig"), chrom_sizes=sizes)
+    assert list(folder.iterdir()) == []  # not the tracks that need no sizes without the one that does
+    sizes.write_text("chr1\t200000\n1\t200001\n")
+    with pytest.raises(InputError, match="Line 2 holds 1 with 200001, with 200000 before"):
         predict(tmp_path, track_formats=("bigwig",), chrom_sizes=sizes)
     sizes.write_text("chr1\tlong\n")
     with pytest.raises(InputError, match="--chrom-sizes needs"):
@@ -163,3 +169,10 @@ def test_without_pybigwig_the_other_tracks_are_written(monkeypatch):
     monkeypatch.setattr(tracks, "find_spec", lambda name: None)
     assert tracks.chosen_formats(None) == ("bed", "bedgraph")
     assert tracks.chosen_formats(["bigwig"]) == ("bigwig",)  # which is refused then
+
+
+def test_a_file_that_is_read_is_no_folder_for_tracks(tmp_path):
+    sizes = tmp_path / "sizes"
+    sizes.write_text("chr1\t200000\n")
+    with pytest.raises(UsageError, match=r"--tracks .* must lie apart from what is read\. It lies inside .*sizes"):
+        predict(tmp_path, track_formats=("bed",), chrom_sizes=sizes, tracks=sizes)
