@@ -26,7 +26,7 @@ from typing import Any
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.dataset.reading.reader import Dataset
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 from meta_models.run_folder import MANIFEST_NAME
 from meta_models.schema import MAIN_BASE, FeatureGroup
 

@@ -23,10 +23,10 @@ from unittest import mock
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import open_tables
-from meta_models.every_position import with_every_position
 from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.gene_scoring import score_genes_out_of_fold
-from meta_models.pipeline import run_training
+from meta_models.pipeline.every_position import with_every_position
+from meta_models.pipeline.run import run_training
 from meta_models.result import TrainingResult
 from meta_models.standings import Contenders, Difference, LeaderboardRecord, Pair, Standing
 from meta_models.training.combination.fit import cross_fit

@@ -33,7 +33,7 @@ from meta_models.inference.checks.overlap import TrainedOn
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.metrics import SiteFigures, SiteResamples
 from meta_models.persistence import load_model
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 from meta_models.result import CALIBRATED, probability_columns
 
 BUDGET = 8_000_000_000

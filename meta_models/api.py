@@ -29,7 +29,7 @@ from meta_models.inference.ensemble_model_loader import load
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.inference.scoring import score_table
 from meta_models.model import FittedModel
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 from meta_models.places import TablePath, table_path
 from meta_models.resources import cpu_count, memory_budget
 from meta_models.run_folder import read_artifact, write_parquet

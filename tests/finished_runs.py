@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from meta_models.config import TrainingConfig
-from meta_models.reporting import CARD, PAGE, SCREENED_GENES, SCREENING, SUMMARY
+from meta_models.pipeline.reporting import CARD, PAGE, SCREENED_GENES, SCREENING, SUMMARY
 from meta_models.result import FitRecord, FoldRecord
 from meta_models.result_files import _ADAPTER, FORMAT_VERSION, OOF_FILE, RESULT_FILE, StoredResult
 from meta_models.run_folder import MemoryFigures, RunFolder

@@ -21,7 +21,7 @@ from meta_models.api import TrainingRun, evaluate, load, train
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError, UsageError
 from meta_models.persistence import dump_model
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 
 FAST = {"n_estimators": 8, "n_folds": 3, "bootstrap_samples": 20, "analyses": ("base-vs-meta",), "threads": 2}
 

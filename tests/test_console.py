@@ -39,9 +39,9 @@ def test_a_reader_that_goes_away_costs_neither_a_traceback_nor_the_code(line: st
 
 def test_the_log_of_a_run_may_be_cut_off(tmp_path: Path) -> None:
     program = (
-        "import logging, time; from meta_models import cli, console\n"
-        "import sys; cli._set_up_logging(sys.stdout, everything=True, units=False)\n"
-        "log = logging.getLogger('meta_models.pipeline'); time.sleep(0.5)\n"
+        "import logging, time; from meta_models import console; from meta_models.cli.logs import set_up_logging\n"
+        "import sys; set_up_logging(sys.stdout, everything=True, units=False)\n"
+        "log = logging.getLogger('meta_models.pipeline.run'); time.sleep(0.5)\n"
         "[log.info('line %d', k) for k in range(1000)]; console.finish(); sys.stderr.write('done\\n')"
     )
     done = shell(f"'{sys.executable}' -c \"{program}\" | true; echo code ${{PIPESTATUS[0]}} >&2", tmp_path)

@@ -29,7 +29,7 @@ from meta_models.inference.verify import verify_model
 from meta_models.learners.motif_predictor import MotifPredictor
 from meta_models.model import SingleModel
 from meta_models.persistence import dump_model
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 from meta_models.schema import CLASS_NAMES, LABEL
 
 SMALL: dict[str, Any] = {

@@ -15,7 +15,7 @@ from meta_models.api import evaluate, load
 from meta_models.cli import main
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.errors import InputError
-from meta_models.reporting import WHOLE_GENES
+from meta_models.pipeline.reporting import WHOLE_GENES
 
 FAST = ["--n-estimators", "4", "--n-folds", "2", "--bootstrap-samples", "20", "--threads", "1"]
 FAST += ["--analyses", "base-vs-meta"]

@@ -85,7 +85,7 @@ def test_every_small_file_is_read_by_the_same_rules(
 
 def test_a_mark_before_the_first_feature_is_no_part_of_its_name(tmp_path: Path) -> None:
     from meta_models.cli import build_parser
-    from meta_models.command_options import config_from
+    from meta_models.cli.options import config_from
 
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbff1\n# no feature\nf2\tbecause\n")
     arguments = build_parser().parse_args(["train", "--exclude-features", f"@{tmp_path / 'list.txt'}"])

@@ -12,7 +12,7 @@ from tables import write_table
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 
 
 def config(folder: Path, **options: object) -> TrainingConfig:

@@ -24,8 +24,8 @@ from meta_models.inference.prediction import run_prediction
 from meta_models.inference.verify import verify_model
 from meta_models.metrics import Gain, Interval
 from meta_models.model import FittedModel
-from meta_models.pipeline import run_training
-from meta_models.reanalysis import analyse_run
+from meta_models.pipeline.reanalysis import analyse_run
+from meta_models.pipeline.run import run_training
 from meta_models.run_folder import UnitPlan
 from meta_models.training.second_pass import train as second_pass
 

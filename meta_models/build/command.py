@@ -8,41 +8,35 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from meta_models import __version__
-from meta_models.build.blocks.block_files import GeneCounts, write_block
-from meta_models.build.blocks.planning import Block
+from meta_models.build.apart import build_on, input_files
+from meta_models.build.block_units import Blocks
+from meta_models.build.blocks.block_files import GeneCounts
 from meta_models.build.config import AUTO, NONE, BuildConfig
 from meta_models.build.description import dataset_info, describe_inputs, describe_plan, genes_table, report
 from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.plan import Plan, make_plan
 from meta_models.build.scores.spec import parse_score_spec
+from meta_models.cluster import dask_farm
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
 from meta_models.features import column_names
-from meta_models.progress import Progress
+from meta_models.resources import memory_budget
 from meta_models.run_folder import (
-    UnitHit,
-    UnitKey,
-    UnitStore,
     install_signal_handlers,
     json_bytes,
-    library_versions,
     scratch_folder,
 )
 from meta_models.run_folder.atomic import flush, temporary_for, write_error
 from meta_models.run_folder.parts_folder import parts_folder
-from meta_models.run_folder.units import UNITS_FOLDER
 from meta_models.wording import counted
-from meta_models.workers import run_jobs
+from meta_models.workers import HERE, Farm
 
 logger = logging.getLogger(__name__)
-_GENES, _ROWS, _COUNTS = "genes.parquet", "rows.parquet", "counts.json"
-#: Options that change nothing of what is written.
-_BESIDE = {"out", "resume", "dry_run", "verbose", "max_memory_gb", "threads", "genome", "annotation"}
 
 
 def run_build(config: BuildConfig) -> ExitCode:
@@ -64,11 +58,12 @@ def run_build(config: BuildConfig) -> ExitCode:
         parts_folder(out, keep=config.resume) as folder,
         scratch_folder(folder, "tracks") as scratch,
         make_plan(config, scratch) as plan,
+        _farm(config, folder) as farm,
     ):
-        _log_plan(plan)
+        _log_plan(plan, farm.slots or plan.processes)
         inputs = describe_inputs(plan)
-        blocks = _Blocks(plan, inputs, folder)
-        genes = blocks.build()
+        blocks = Blocks(plan, inputs, folder)
+        genes = build_on(farm, blocks, input_files(config)) if farm.apart else blocks.build()
         _finish(blocks, dataset_info(plan, inputs, genes), genes, out)
     logger.info("Saved %s", out)
     return ExitCode.DONE
@@ -84,77 +79,38 @@ def _require_apart(config: BuildConfig, out: Path) -> None:
 
 
 def _dry_run(config: BuildConfig) -> ExitCode:
-    with tempfile.TemporaryDirectory(prefix="meta-models-build-") as folder, make_plan(config, Path(folder)) as plan:
-        sys.stdout.write(json.dumps(describe_plan(plan), indent=2) + "\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="meta-models-build-") as folder,
+        make_plan(config, Path(folder)) as plan,
+        _farm(config, None) as farm,
+    ):
+        sys.stdout.write(json.dumps({**describe_plan(plan), "workers": farm.to_dict()}, indent=2) + "\n")
     return ExitCode.DONE
 
 
-def _log_plan(plan: Plan) -> None:
+@contextmanager
+def _farm(config: BuildConfig, folder: Path | None) -> Iterator[Farm]:
+    """Where blocks are built; without a `folder` it is only looked at."""
+    if config.distributed is None:
+        yield HERE
+        return
+    budget = memory_budget(config.max_memory_gb).bytes
+    with (
+        nullcontext() if folder is None else scratch_folder(folder, "exchange") as exchange,
+        dask_farm(config.distributed, exchange=exchange, threads=config.threads, budget=budget) as farm,
+    ):
+        yield farm
+
+
+def _log_plan(plan: Plan, at_a_time: int) -> None:
     logger.info(
         "%d genes, %d positions in %s, %d at a time; about %.0f rows of %d features",
         sum(len(block.genes) for block in plan.blocks), sum(block.positions for block in plan.blocks),
-        counted(len(plan.blocks), "block"), plan.processes, plan.sampling.expected_rows, len(column_names(plan.recipe)),
+        counted(len(plan.blocks), "block"), at_a_time, plan.sampling.expected_rows, len(column_names(plan.recipe)),
     )  # fmt: skip
 
 
-class _Blocks:
-    """The blocks of a plan, each a unit."""
-
-    def __init__(self, plan: Plan, inputs: Mapping[str, Any], folder: Path) -> None:
-        self._plan, self._folder = plan, folder
-        self._store = UnitStore(folder / UNITS_FOLDER)
-        self._hits: dict[int, UnitHit] = {}
-        self._key = {
-            "inputs": inputs,
-            "options": plan.config.model_dump(mode="json", exclude=_BESIDE),
-            "recipe": plan.recipe.to_json(),
-            "sampling": plan.sampling.to_json(),
-            "versions": {"meta-models": __version__, **library_versions()},
-        }
-
-    def build(self) -> list[GeneCounts]:
-        """Build what is not there yet; the counts of all genes in their order."""
-        plan = self._plan
-        missing = [block for block in plan.blocks if not self._is_there(block)]
-        if len(missing) < len(plan.blocks):
-            logger.info("%d of %d blocks were there already", len(plan.blocks) - len(missing), len(plan.blocks))
-        total, progress = sum(block.positions for block in plan.blocks), Progress("Building", "positions")
-        with progress.started(total):
-            progress.advance(total - sum(block.positions for block in missing))
-            for block, hit in run_jobs(missing, self._build, processes=plan.processes):
-                self._hits[block.number] = hit
-                progress.advance(block.positions)
-        return [GeneCounts(**counts) for block in plan.blocks for counts in self._counts(block)]
-
-    def files(self) -> Iterator[tuple[Path, Path, str]]:
-        """The files of each block, genes and rows, and what they are called."""
-        for block in self._plan.blocks:
-            folder = self._hits[block.number].folder
-            yield folder / _GENES, folder / _ROWS, f"{block.name}.parquet"
-
-    def _build(self, block: Block) -> UnitHit:
-        with scratch_folder(self._folder, block.name) as work:
-            genes, rows, told = work / _GENES, work / _ROWS, work / _COUNTS
-            counts = write_block(block, self._plan.assembler, self._plan.sampling, genes, rows)
-            told.write_bytes(json_bytes([each.to_dict() for each in counts]))
-            return self._store.move(block.name, self._unit_key(block), {_GENES: genes, _ROWS: rows, _COUNTS: told})
-
-    def _is_there(self, block: Block) -> bool:
-        found = self._store.get(block.name, self._unit_key(block))
-        if isinstance(found, UnitHit):
-            self._hits[block.number] = found
-        return isinstance(found, UnitHit)
-
-    def _counts(self, block: Block) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self._hits[block.number].read(_COUNTS))
-        return found
-
-    def _unit_key(self, block: Block) -> UnitKey:
-        families = self._plan.assembler.families
-        return UnitStore.key({**self._key, "genes": [[gene.gene_id, families[gene.gene_id]] for gene in block.genes]})
-
-
-def _finish(blocks: _Blocks, info: Mapping[str, Any], genes: Sequence[GeneCounts], out: Path) -> None:
+def _finish(blocks: Blocks, info: Mapping[str, Any], genes: Sequence[GeneCounts], out: Path) -> None:
     """Put the folder together beside its place, then rename it."""
     work = temporary_for(out)
     try:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from meta_models.config import Configuration, PositiveInt, Share
+from meta_models.config import CLUSTERS, Cluster, Configuration, PositiveInt, Share
 from meta_models.schema import CODING
 
 AUTO, NONE, DEFAULT = "auto", "none", "default"
@@ -104,6 +104,11 @@ class BuildConfig(Configuration):
     )
     threads: PositiveInt | None = Field(
         None, description="Blocks built at a time (default: what this process may use)."
+    )
+    distributed: Cluster = Field(
+        None,
+        description=f"Build blocks on a Dask cluster: {CLUSTERS}. Its processes read the inputs for themselves; the "
+        "first look at all genes is done here.",
     )
 
     @field_validator("features", "gene_types", "chroms", "base_train_chroms", mode="before")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,20 @@ logger = logging.getLogger(__name__)
 _EVIDENCE = "evidence"
 #: Bytes that a position of a block takes at most while it is built: a gene, its copy in the writer, and features.
 _POSITION_BYTES, _PROCESS_BYTES = 120, 400_000_000
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What the first look at all genes finds: a process that builds some of them need not look again.
+
+    Attributes
+    ----------
+    families : mapping of str to str
+        Family by gene id.
+    """
+
+    families: Mapping[str, str]
+    scan: Scan
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +68,31 @@ class Plan:
         return self.assembler.recipe
 
     @property
+    def first_look(self) -> FirstLook:
+        """What is known of all genes."""
+        return FirstLook(self.assembler.families, self.scan)
+
+    @property
+    def block_peak(self) -> int:
+        """Most bytes that a process is expected to take, which builds one block at a time."""
+        return _process_bytes(self.blocks, self.recipe)
+
+    @property
     def predicted_peak(self) -> int:
         """Most bytes that all processes together are expected to take."""
-        return self.processes * _process_bytes(self.blocks, self.recipe)
+        return self.processes * self.block_peak
 
 
 @contextmanager
-def make_plan(config: BuildConfig, scratch: Path) -> Iterator[Plan]:
+def make_plan(config: BuildConfig, scratch: Path, *, known: FirstLook | None = None) -> Iterator[Plan]:
     """Open the inputs, check them, and look at all scores once.
 
     Parameters
     ----------
     scratch : Path
         Folder for working files.
+    known : FirstLook, optional
+        What that look found already.
 
     Raises
     ------
@@ -79,15 +105,15 @@ def make_plan(config: BuildConfig, scratch: Path) -> Iterator[Plan]:
         genome = stack.enter_context(open_genome(config.genome))
         chrom_map = read_chrom_map(config.chrom_map) if config.chrom_map is not None else {}
         annotated = read_genes(config, genome, chrom_map)
-        known = annotated.labeller.genes
-        tracks = open_tracks(config, genome, known, chrom_map, stack, scratch)
+        genes = annotated.labeller.genes
+        tracks = open_tracks(config, genome, genes, chrom_map, stack, scratch)
         evidence = open_all_evidence(config, genome, chrom_map, stack)
         recipe = _recipe(config, names, tracks, tuple(reader.track for reader in evidence))
-        families = find_families(known, genome, config.families)
+        families = find_families(genes, genome, config.families) if known is None else known.families
         assembler = Assembler(genome, annotated.labeller, tracks.sources, evidence, recipe, families)
         blocks = make_blocks(annotated.genes, genome.contigs, config.block_positions)
         processes = _processes(config, blocks, recipe)
-        scan = scan_blocks(blocks, assembler, options.edges, processes=processes)
+        scan = scan_blocks(blocks, assembler, options.edges, processes=processes) if known is None else known.scan
         require_enough(len(annotated.genes), scan)
         require_coverage(scan, config.least_coverage, {source.key: source.sparse for source in tracks.sources})
         sampling = plan_sampling(scan.strata, options)

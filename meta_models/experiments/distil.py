@@ -9,7 +9,7 @@ from meta_models.config import TrainingConfig
 from meta_models.errors import ExitCode
 from meta_models.experiments.options import DistilConfig
 from meta_models.finished_run import read_run
-from meta_models.pipeline import run_training
+from meta_models.pipeline.run import run_training
 
 #: What of the teacher's configuration is not the student's: how it was made, and what was looked at in particular.
 _OWN = (

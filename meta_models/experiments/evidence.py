@@ -15,7 +15,7 @@ from meta_models.errors import ExitCode, TargetMissed, UsageError
 from meta_models.experiments.gates import GateResult, failed, gate_table, pass_gates, read_gates
 from meta_models.experiments.options import EvidenceConfig, GatesConfig
 from meta_models.finished_run import FinishedRun, read_run
-from meta_models.reporting import CARD, PAGE, SUMMARY
+from meta_models.pipeline.reporting import CARD, PAGE, SUMMARY
 from meta_models.run_folder import LOCK, atomic_write, json_bytes
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from meta_models.dataset.opening import open_training_table
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
 from meta_models.finished_run import FinishedRun, read_run
-from meta_models.pipeline import run_training
+from meta_models.pipeline.reporting import PAGE, SUMMARY
+from meta_models.pipeline.run import run_training
 from meta_models.places import describe_input, require_inputs, table_path
-from meta_models.reporting import PAGE, SUMMARY
 from meta_models.run_folder import (
     LOCK,
     ArtifactRecord,

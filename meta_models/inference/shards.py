@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from meta_models.inference.served import ServedTable
 from meta_models.progress import Progress
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import hash_file
-from meta_models.workers import Farm
+from meta_models.workers import Farm, run_pieces
 
 #: Pieces of work for each process: more of them are spread more evenly, fewer load the model less often.
 _PIECES = 4
@@ -108,15 +107,10 @@ def score_apart(work: ShardWork, farm: Farm, progress: Progress) -> int:
     MetaModelsError
         What a part raised, or that its process died; what was finished is kept.
     """
-    slots = farm.slots or 1
-    waiting = deque(work.pieces(_PIECES * slots))
-    with progress.started(work.of.n_rows), farm.executor(score_shard, threads=work.threads) as executor:
+    pieces = ((f"part-{piece.numbers[0]:06d}", piece) for piece in work.pieces(_PIECES * (farm.slots or 1)))
+    with progress.started(work.of.n_rows):
         progress.advance(work.of.n_rows - work.of.rows_of(work.numbers))
-        while waiting or len(executor):
-            while waiting and len(executor) < slots:
-                piece = waiting.popleft()
-                executor.start(f"part-{piece.numbers[0]:06d}", piece)
-            for ended in executor.ended():
-                progress.advance(ended.unwrap())
+        for rows in run_pieces(pieces, score_shard, farm, threads=work.threads):
+            progress.advance(rows)
     work.of.await_parts(work.numbers)
     return len(work.of) - len(work.numbers)

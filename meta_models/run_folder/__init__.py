@@ -12,8 +12,9 @@ interrupt ``interrupted``.
 """
 
 from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
+from meta_models.run_folder.earlier import make_folder
 from meta_models.run_folder.environment import LOCK, EnvironmentRecord, describe_environment, requirements_lock
-from meta_models.run_folder.folder import RunFolder, make_folder
+from meta_models.run_folder.folder import RunFolder
 from meta_models.run_folder.lock import shared_lock
 from meta_models.run_folder.manifest import (
     MANIFEST_NAME,

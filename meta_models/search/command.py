@@ -14,12 +14,14 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.launch import launched
+from meta_models.pipeline.planning import farm_of
 from meta_models.places import describe_input
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.resources.heap import release_memory
 from meta_models.run_folder import RunFolder, describe_environment, install_signal_handlers
 from meta_models.schema import GENE
+from meta_models.search.apart import FarmScorer
 from meta_models.search.chance import chance_precision
 from meta_models.search.fold_scores import FoldScorer
 from meta_models.search.kept_out import DEFAULT, WINNER, Split, judge, keep_out
@@ -28,13 +30,14 @@ from meta_models.search.outcome import SearchOutcome
 from meta_models.search.proposals import require_optuna
 from meta_models.search.report import PAGE, TRIALS, save_search
 from meta_models.search.space import LearnerSpace, read_space
-from meta_models.search.study import Budget, search
+from meta_models.search.study import Budget, Scorer, search
 from meta_models.search.trials import Trial, trial_table, winner_of
 from meta_models.training.fitting.folds import Folds, make_folds
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, make_plan
 from meta_models.training.requirements import require_learnable
 from meta_models.training.screening.table import screen_table
+from meta_models.workers import Farm
 
 logger = logging.getLogger(__name__)
 Spaces = dict[str, LearnerSpace]
@@ -66,7 +69,8 @@ def run_tune(config: TuneConfig) -> ExitCode:
         folder.scratch("input") as work_dir,
         PeakSampler(budget.bytes, on_hard_stop=folder.fail),
     ):
-        outcome = _searched(config, spaces, folder, work_dir, budget)
+        with farm_of(config, folder, budget) as farm:
+            outcome = _searched(config, spaces, folder, work_dir, budget, farm)
         release_memory()
         for line in outcome.lines():
             logger.info("%s", line)
@@ -87,10 +91,10 @@ class _Ready:
 
 
 def _searched(
-    config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget
+    config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
 ) -> SearchOutcome:
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
-    ready = _prepared(config, spaces, folder, work_dir, budget)
+    ready = _prepared(config, spaces, folder, work_dir, budget, farm)
     with folder.phase("search"):
         trials = _trials(config, spaces, ready, folder)
     winner = winner_of(trials)
@@ -114,7 +118,9 @@ def _searched(
     return outcome
 
 
-def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget) -> _Ready:
+def _prepared(
+    config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
+) -> _Ready:
     """Read, split and screen: what is kept out is not looked at."""
     with folder.phase("reading"):
         table = open_training_table(config, work_dir)
@@ -129,6 +135,8 @@ def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: P
         for line in (*plan.profile.lines(), kept, plan.device_line()):
             logger.info("%s", line)
         plan.strategy.require_fit(plan.predicted_peak, budget.bytes)
+        farm.require(plan.predicted_peak)
+        farm.require_shared([*dataset.paths, *([] if genes is None else genes.folder.files)])
     with folder.phase("screening"):
         screened = screen_table(searched, own, config)
         folder.clear_earlier()
@@ -137,7 +145,7 @@ def _prepared(config: TuneConfig, spaces: Spaces, folder: RunFolder, work_dir: P
         excluded=screened.excluded, screened=screened.rows,
         input_hashes=tuple(record.sha256 for record in folder.manifest.inputs), units=folder.units,
         strategy_reason="trials are single models", budget=budget.bytes, predicted_peak=plan.predicted_peak,
-        threads=plan.cpus.count, device=plan.device.name, run_path=folder.path, trained=genes,
+        threads=plan.cpus.count, device=plan.device.name, run_path=folder.path, trained=genes, farm=farm,
     )  # fmt: skip
     room = len(spaces) if sum(plan.learner_peaks.values()) <= budget.bytes else 1
     return _Ready(split, task, make_folds(own, config), room)
@@ -160,7 +168,9 @@ def _trials(config: TuneConfig, spaces: Spaces, ready: _Ready, folder: RunFolder
         """Write the trials so far."""
         folder.write_text(TRIALS, trial_table(trials, config.n_folds).write_csv())
 
-    with FoldScorer(ready.task, ready.folds, room=ready.room) as scorer:
+    task, folds = ready.task, ready.folds
+    scorer: Scorer = FarmScorer(task, folds) if task.farm.apart else FoldScorer(task, folds, room=ready.room)
+    with scorer:
         return search(spaces, scorer, budget, tell)
 
 

@@ -54,6 +54,22 @@ class FoldScore:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """The score of a trial in a fold."""
+
+    task: TrainingTask
+    jobs: tuple[FitJob, ...]
+    store: UnitStore
+    name: str
+    key: UnitKey
+
+    def score(self, found: UnitHit) -> FoldScore:
+        """What was kept."""
+        facts = json.loads(found.read(_FILE))
+        return FoldScore(facts["value"], facts["reason"], self.store.timing(self.name).get("total", 0.0))
+
+
 @dataclass
 class _Held:
     """What a learner made of the rows."""
@@ -94,27 +110,37 @@ class FoldScorer:
 
     def score(self, learner: str, section: LearnerConfig, fold: int) -> FoldScore:
         """That of `learner` with the options `section` in `fold`, as it was kept, or computed now."""
+        unit = self._unit(learner, section, fold)
+        found = unit.store.get(unit.name, unit.key)
+        if not isinstance(found, UnitHit):
+            found = self._computed(unit)
+        return unit.score(found)
+
+    def kept(self, learner: str, section: LearnerConfig, fold: int) -> bool:
+        """Whether that score was kept."""
+        unit = self._unit(learner, section, fold)
+        return unit.store.holds(unit.name, unit.key)
+
+    def awaited(self, learner: str, section: LearnerConfig, fold: int) -> FoldScore:
+        """That score, which another process has kept; raises WriteError where it does not come to be seen."""
+        unit = self._unit(learner, section, fold)
+        return unit.score(unit.store.awaited(unit.name, unit.key))
+
+    def _unit(self, learner: str, section: LearnerConfig, fold: int) -> _Unit:
         task = self._task_of(learner, section)
         jobs = held_out_jobs(task_problem(task, self._folds), [fold])
         store = self._task.units.within(f"{learner}-{digest(section.model_dump(mode='json'))[:16]}")
-        name, key = f"fold-{fold}", _key(task, jobs)
-        found = store.get(name, key)
-        if not isinstance(found, UnitHit):
-            found = self._computed(task, jobs, store, name, key)
-        facts = json.loads(found.read(_FILE))
-        return FoldScore(facts["value"], facts["reason"], store.timing(name).get("total", 0.0))
+        return _Unit(task, tuple(jobs), store, f"fold-{fold}", _key(task, jobs))
 
-    def _computed(
-        self, task: TrainingTask, jobs: Sequence[FitJob], store: UnitStore, name: str, key: UnitKey
-    ) -> UnitHit:
+    def _computed(self, unit: _Unit) -> UnitHit:
         """A trial that cannot be fitted is kept as such: a search that goes on must ask what it asked before."""
         started, value, reason = time.monotonic(), None, ""
         try:
-            value = self._value(task, jobs)
+            value = self._value(unit.task, unit.jobs)
         except (InputError, UnitsFailed, MemoryBudgetError) as error:
             reason = str(error)
         content = {_FILE: json_bytes({"value": value, "reason": reason})}
-        return store.put(name, key, content, timing={"total": time.monotonic() - started})
+        return unit.store.put(unit.name, unit.key, content, timing={"total": time.monotonic() - started})
 
     def _value(self, task: TrainingTask, jobs: Sequence[FitJob]) -> float:
         prepared, processes = self._prepared(task, jobs)

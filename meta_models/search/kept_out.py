@@ -18,12 +18,12 @@ from meta_models.dataset.opening import is_built_in
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
-from meta_models.evaluations import save_evaluation
 from meta_models.experiments.comparison.differences import Comparison, Difference, differences_to
 from meta_models.experiments.comparison.rows import SharedRows, shared_rows
 from meta_models.inference.gene_scoring import score_genes
 from meta_models.inference.scoring import score_table
 from meta_models.learners.seam import LearnerConfig
+from meta_models.pipeline.evaluations import save_evaluation
 from meta_models.places import table_path
 from meta_models.result import TrainingResult
 from meta_models.run_folder import RunFolder

@@ -15,7 +15,7 @@ from meta_models.local_paths import LocalPath
 #: Options of ``train`` that a search has no use for: its trials are single models, and one learner wins.
 NOT_SEARCHED = (
     "eval_dataset", "oof_dataset", "dry_run", "track", "mine_negatives", "mining_rounds", "mined_per_site",
-    "max_features", "variants", "teacher", "distributed", "plan_only", "combine", "optimiser", "keep_combination",
+    "max_features", "variants", "teacher", "plan_only", "combine", "optimiser", "keep_combination",
     "train_all_genes", "strategy", "max_hours", "chosen_by", "second_stage", "second_stage_weight",
     "second_pass", "init_from", "init_inputs", "pretrain",
 )  # fmt: skip

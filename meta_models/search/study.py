@@ -17,7 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class Scorer(Protocol):
-    """Scores a trial in a fold."""
+    """Scores a trial in a fold; within its block."""
+
+    def __enter__(self) -> Scorer: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
     def score(self, learner: str, section: LearnerConfig, fold: int) -> FoldScore:
         """That of `learner` with the options `section` in `fold`."""

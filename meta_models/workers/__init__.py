@@ -14,6 +14,7 @@ from meta_models.workers.farm import HERE, Farm, Here, Portable
 from meta_models.workers.forked import CAN_FORK, forked
 from meta_models.workers.fresh import fresh
 from meta_models.workers.jobs import Background, run_jobs, run_shares
+from meta_models.workers.pieces import run_pieces
 
 __all__ = [
     "BROKEN",
@@ -29,5 +30,6 @@ __all__ = [
     "forked",
     "fresh",
     "run_jobs",
+    "run_pieces",
     "run_shares",
 ]

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from build_places import Place, digests, make_place, require_bigwig
 
-from meta_models.build import command
+from meta_models.build import block_units
 from meta_models.build.demo.genome import MARGIN, SCORERS, simulate
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
@@ -185,7 +185,7 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = place.build(tmp_path / "whole", block_positions=30_000)
-    write, built = command.write_block, []
+    write, built = block_units.write_block, []
 
     def interrupted(*arguments: object) -> object:
         if len(built) == 2:
@@ -193,11 +193,11 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(
         built.append(1)
         return write(*arguments)
 
-    monkeypatch.setattr(command, "write_block", interrupted)
+    monkeypatch.setattr(block_units, "write_block", interrupted)
     with pytest.raises(UnitsFailed):
         place.build(tmp_path / "out", block_positions=30_000)
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(command, "write_block", write)
+    monkeypatch.setattr(block_units, "write_block", write)
     with caplog.at_level("INFO", "meta_models"):
         place.build(tmp_path / "out", block_positions=30_000, resume=True)
     assert "2 of " in caplog.text

@@ -13,7 +13,7 @@ import pytest
 from meta_models.dataset.demo import write_demo_table
 
 SMALL = ("--n-estimators", "2", "--n-folds", "2", "--analyses", "genes", "--threads", "1")
-MB_AT_START = "import meta_models.pipeline; from meta_models.resources import tree_pss; print(tree_pss())"
+MB_AT_START = "import meta_models.pipeline.run; from meta_models.resources import tree_pss; print(tree_pss())"
 
 
 @pytest.fixture(scope="module")

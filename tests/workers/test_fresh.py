@@ -98,9 +98,10 @@ def test_the_working_folder_of_a_process(tmp_path: Path) -> None:
 
 
 def test_units_are_killed_when_the_pool_is_left() -> None:
+    others = {child.pid for child in psutil.Process().children()}
     with fresh(time.sleep, threads=1) as pool:
         pool.start("sleeper", 60)
-        pids = [child.pid for child in psutil.Process().children()]
+        pids = {child.pid for child in psutil.Process().children()} - others
     assert pids
     assert not any(psutil.pid_exists(pid) for pid in pids)
 

@@ -197,14 +197,24 @@ def page_table(table: ReportTable) -> PageTable:
     """The first rows of a table as text and sort keys."""
     frame = table.frame.head(SHOWN_ROWS)
     numeric = tuple(dtype.is_numeric() for dtype in frame.dtypes)
-    places = [_decimals(column) if column.dtype.is_float() else 0 for column in frame.iter_columns()]
-    rows = tuple(tuple(map(_cell, row, places)) for row in frame.iter_rows())
+    rows = tuple(tuple(map(_cell, row, places)) for row, places in zip(frame.iter_rows(), _places(frame), strict=True))
     caption = table.caption
     if table.frame.height > SHOWN_ROWS:
         caption += f" Shown: {SHOWN_ROWS} of {table.frame.height:,} rows."
     if table.file:
         caption += f" File: {table.file}"
     return PageTable(table.title, caption.strip(), tuple(frame.columns), numeric, rows)
+
+
+def _places(frame: pl.DataFrame) -> list[list[int]]:
+    """Decimal places of each row's cells: alike in a column, or in those rows of it that are of one metric."""
+    metrics = frame["metric"].to_list() if "metric" in frame.columns else [None] * frame.height
+    parts = {metric: frame.filter([metric == other for other in metrics]) for metric in dict.fromkeys(metrics)}
+    places = {
+        metric: [_decimals(column) if column.dtype.is_float() else 0 for column in part.iter_columns()]
+        for metric, part in parts.items()
+    }
+    return [places[metric] for metric in metrics]
 
 
 def _decimals(column: pl.Series) -> int:

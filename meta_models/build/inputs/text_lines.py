@@ -63,9 +63,10 @@ class TextLines:
     def _unreadable(self, error: Exception) -> InputError:
         if isinstance(error, FileNotFoundError):
             return InputError(f"The file {self.path} must be readable", "It does not exist", "Correct the path")
-        return InputError(
-            f"The file {self.path} must be readable to its end", f"Found after line {self.total:,}: {error}"
-        )
+        where = f"after line {self.total:,} or some lines later" if self.total else "at or near its start"
+        damaged = isinstance(error, EOFError | zlib.error | gzip.BadGzipFile)
+        action = "The file is cut short or damaged: `gzip -t` says so, too; copy it again" if damaged else ""
+        return InputError(f"The file {self.path} must be readable to its end", f"Found {where}: {error}", action)
 
     def _lines(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         while raw := file.readline(MAX_LINE):

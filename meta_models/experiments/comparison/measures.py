@@ -12,7 +12,7 @@ import polars as pl
 from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.fit_quality.overfitting import MOST_RISEN, gap_table, risen_loss
 from meta_models.finished_run import FinishedRun
-from meta_models.reporting import SCREENED_GENES, SCREENING, WHOLE_GENES
+from meta_models.pipeline.reporting import SCREENED_GENES, SCREENING, WHOLE_GENES
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import SITE_CLASSES
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationTable
 from meta_models.experiments.evidence import belongs
 from meta_models.finished_run import FinishedRun
-from meta_models.reporting import EXTERNAL, WHOLE_GENES
+from meta_models.pipeline.reporting import EXTERNAL, WHOLE_GENES
 from meta_models.run_folder import MANIFEST_NAME
 from meta_models.run_folder.writers import digest
 

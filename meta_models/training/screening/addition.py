@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from meta_models.learners.xgboost.probe import Probe, fit_probe
 from meta_models.schema import CLASSES
 from meta_models.training.screening.column import N_BINS, POSITIVE, TARGETS, bin_rates
 from meta_models.training.screening.sample import QUARTERS, ScreeningSample
@@ -30,10 +30,6 @@ LEAST_POSITIVE_ROWS = 5
 LEAST_FAMILIES = 2
 
 _REFERENCE_ROUNDS, _CANDIDATE_ROUNDS = 60, 40
-_BOOSTER = {
-    "objective": "multi:softprob", "num_class": len(CLASSES), "tree_method": "hist", "max_depth": 4,
-    "learning_rate": 0.15, "min_child_weight": 2.0, "seed": 0, "verbosity": 0,
-}  # fmt: skip
 _LEAST_PROBABILITY = 1e-6
 
 
@@ -106,9 +102,8 @@ class BaseReference:
         """Log-probabilities of all rows, (n, 3), from `scores`, without the labels of `half` and of a row's quarter."""
         margins = np.empty((len(self._quarter), len(CLASSES)), dtype=np.float32)
         for fit_rows, rows in self._nested(half):
-            booster = self._fit(scores[fit_rows], fit_rows, _REFERENCE_ROUNDS)
-            probabilities = booster.inplace_predict(scores[rows])
-            margins[rows] = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+            probe = self._fit(scores[fit_rows], fit_rows, _REFERENCE_ROUNDS)
+            margins[rows] = np.log(np.maximum(probe(scores[rows]), _LEAST_PROBABILITY))
         return margins
 
     def _nested_rates(self, bins: NDArray[np.intp], half: int) -> Float32s:
@@ -132,13 +127,11 @@ class BaseReference:
         for half, margins in enumerate(self._margins):
             inputs = margins if candidates is None else np.column_stack([margins, candidates[half]])
             held_out = self._quarter // 2 == half
-            booster = self._fit(inputs[~held_out], ~held_out, _CANDIDATE_ROUNDS)
-            probabilities[held_out] = booster.inplace_predict(inputs[held_out])
+            probabilities[held_out] = self._fit(inputs[~held_out], ~held_out, _CANDIDATE_ROUNDS)(inputs[held_out])
         return probabilities
 
-    def _fit(self, inputs: Float32s, rows: NDArray[np.bool_], rounds: int) -> xgb.Booster:
-        matrix = xgb.QuantileDMatrix(inputs, label=self._sample.labels[rows], nthread=self._threads)
-        return xgb.train({**_BOOSTER, "nthread": self._threads}, matrix, rounds)
+    def _fit(self, inputs: Float32s, rows: NDArray[np.bool_], rounds: int) -> Probe:
+        return fit_probe(inputs, self._sample.labels[rows], rounds, self._threads)
 
     def _family_loss(self, probabilities: Floats) -> Floats:
         """Log-loss of each target summed over the rows of each family, (n_families, 3)."""

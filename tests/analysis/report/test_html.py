@@ -235,6 +235,12 @@ def test_numbers_of_a_column_have_as_many_decimal_places(values: list[float], te
     assert [row[0].text for row in table.rows] == texts
 
 
+def test_a_metric_has_its_own_decimal_places() -> None:
+    frame = pl.DataFrame({"metric": ["ap", "loss", "ap", "loss"], "x": [0.97, 0.0011, 0.5, 0.0009847]})
+    texts = [row[1].text for row in page_table(ReportTable("t", frame)).rows]
+    assert texts == ["0.9700", "0.001100", "0.5000", "0.000985"]
+
+
 def test_a_percent_sign_stays_with_its_number_and_interval(report: ReportInput) -> None:
     page = render_report(report)
     assert re.search("95\u00a0%\u00a0[+-]0", page)

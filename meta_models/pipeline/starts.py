@@ -20,8 +20,8 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam.start import Start
 from meta_models.model import FittedModel, SingleModel
 from meta_models.persistence import load_model
+from meta_models.pipeline.pretraining import EarlierGenes, open_earlier_genes, renamed_recipe
 from meta_models.places import TablePath
-from meta_models.pretraining import EarlierGenes, open_earlier_genes, renamed_recipe
 from meta_models.result import Note
 from meta_models.run_folder import hash_file
 from meta_models.schema import GENE, BaseModel

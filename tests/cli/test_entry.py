@@ -268,7 +268,7 @@ def test_a_folder_that_cannot_be_written(demo_table: Path, tmp_path: Path) -> No
     code = (
         "import os, sys\n"
         "from meta_models.cli import main\n"
-        "import meta_models.pipeline, meta_models.learners.xgboost.learner\n"
+        "import meta_models.pipeline.run, meta_models.learners.xgboost.learner\n"
         "if os.getuid() == 0: os.setuid(65534)\n"
         f"sys.exit(main(['train', '--dataset', {str(demo_table)!r}, '--out-dir', {str(locked / 'out')!r}]))"
     )

@@ -1,11 +1,9 @@
-"""From a table to a finished run folder. The one module that sees training, analysis and inference."""
+"""A run from its tables to its report, phase by phase."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,23 +13,19 @@ from meta_models.analysis.comparison.table import EvaluationTable
 from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
-from meta_models.analysis.runner import AnalysisRun, analysis_needs, run_analyses, selected
-from meta_models.cluster import dask_farm
+from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.config import TrainingConfig
-from meta_models.console import say
 from meta_models.dataset.genes.table import GeneTable
-from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, require_one_meaning
-from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.positions import Positions, read_positions
-from meta_models.dataset.profile import DatasetProfile
-from meta_models.dataset.reading.files import INFO_FILE
+from meta_models.dataset.opening import Tables, require_one_meaning
+from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
-from meta_models.errors import ExitCode, UsageError
-from meta_models.evaluations import evaluate_external, evaluate_training_genes
-from meta_models.places import TablePath, describe_input, table_path
-from meta_models.pretraining import pretrained
-from meta_models.reporting import (
+from meta_models.errors import ExitCode
+from meta_models.pipeline.evaluations import evaluate_external, evaluate_training_genes
+from meta_models.pipeline.opening import opened, require_outputs_apart
+from meta_models.pipeline.planning import farm_of, print_plan
+from meta_models.pipeline.pretraining import pretrained
+from meta_models.pipeline.reporting import (
     SCREENED_GENES,
     SCREENING,
     SCREENING_EXCLUDED,
@@ -41,35 +35,32 @@ from meta_models.reporting import (
     require_targets,
     save_report,
 )
-from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, cpu_limit, memory_budget, named_limit
+from meta_models.pipeline.starts import Beginnings, open_beginnings
+from meta_models.pipeline.table_checks import check_features
+from meta_models.pipeline.training_phase import planned, trained
+from meta_models.places import describe_input
+from meta_models.resources import MemoryBudget, PeakSampler, address_space_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import Note, TrainingResult
 from meta_models.result_files import save_facts
 from meta_models.run_folder import (
     LOCK,
-    EnvironmentRecord,
     MemoryFigures,
     RunFolder,
     UnitPlan,
-    describe_environment,
     install_signal_handlers,
-    require_space,
     requirements_lock,
 )
-from meta_models.starts import Beginnings, open_beginnings
-from meta_models.table_checks import check_features, check_tables
 from meta_models.training.auto import resolved
 from meta_models.training.distillation.teacher import require_teacher
 from meta_models.training.fitting.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
-from meta_models.training.plan import Plan, make_plan, require_possible
+from meta_models.training.plan import Plan, require_possible
 from meta_models.training.requirements import require_learnable
 from meta_models.training.retrainer import make_retrainer
 from meta_models.training.screening.table import Screened, screen_table
-from meta_models.training.several.learners import require_units
-from meta_models.training_phase import planned, trained
 from meta_models.wording import counted
-from meta_models.workers import HERE, Farm
+from meta_models.workers import Farm
 
 logger = logging.getLogger(__name__)
 
@@ -94,17 +85,17 @@ def run_training(config: TrainingConfig) -> ExitCode:
     if config.teacher is not None:
         require_teacher(config.teacher)
     beginnings = open_beginnings(config)
-    _require_apart(config)
+    require_outputs_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
     with named_limit(budget), hard_limit, install_signal_handlers(resumable=True), one_blas_thread():
         if config.dry_run or config.out_dir is None:
-            return _print_plan(config, beginnings, budget)
+            return print_plan(config, beginnings, budget)
         with (
             RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
             _work_dir(config, folder) as work_dir,
             PeakSampler(budget.bytes, on_hard_stop=folder.fail) as sampler,
-            _farm(config, folder, budget) as farm,
+            farm_of(config, folder, budget) as farm,
         ):
             analyses = _run(_resumed(config, folder), beginnings, folder, work_dir, budget, sampler, farm)
     return ExitCode.DONE if analyses is None else require_targets(analyses)
@@ -113,30 +104,6 @@ def run_training(config: TrainingConfig) -> ExitCode:
 def _work_dir(config: TrainingConfig, folder: RunFolder) -> AbstractContextManager[Path]:
     """Where tables are converted to; of a run that is only planned they stay there for its units."""
     return UnitPlan.being_made(folder.path) if config.plan_only else folder.scratch("input")
-
-
-@contextmanager
-def _farm(config: TrainingConfig, folder: RunFolder | None, budget: MemoryBudget) -> Iterator[Farm]:
-    """Where units are done; without a `folder` it is only looked at."""
-    if config.distributed is None:
-        yield HERE
-        return
-    exchange = nullcontext() if folder is None else folder.scratch("exchange")
-    with (
-        exchange as at,
-        dask_farm(config.distributed, exchange=at, threads=config.threads, budget=budget.bytes) as farm,
-    ):
-        yield farm
-
-
-def _require_apart(config: TrainingConfig) -> None:
-    """Before the run folder is made: nothing that is written there is read."""
-    outputs = [] if config.out_dir is None else [Output("--out-dir", config.out_dir, folder=True)]
-    outputs += [] if config.cache_dir is None else [Output("--cache-dir", config.cache_dir / "pages")]
-    named = {f"--init-from {path}": path for path in config.init_from}
-    named |= {f"--pretrain {path}": path for path in config.pretrain}
-    others = {"--targets": config.targets, "--teacher": config.teacher, **named}
-    require_apart(outputs, named_tables(config), others)
 
 
 def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
@@ -152,31 +119,6 @@ def _resumed(config: TrainingConfig, folder: RunFolder) -> TrainingConfig:
     more = tuple(code for code in added.analyses if code not in config.analyses)
     folder.update(analysed=earlier.analysed)
     return config.model_copy(update={"analyses": (*config.analyses, *more), "targets": config.targets or added.targets})
-
-
-def _print_plan(config: TrainingConfig, beginnings: Beginnings, budget: MemoryBudget) -> ExitCode:
-    with tempfile.TemporaryDirectory() as work_dir, _farm(config, None, budget) as farm:
-        tables = open_tables(config, Path(work_dir), budget.bytes, beginnings.known_genes)
-        check_tables(tables, config, beginnings)
-        plan = _farmed(_plan(tables.profile(), config, budget, tables.positions), tables, farm)
-        _require_units(plan, farm)
-        say(json.dumps({**plan.to_dict(), "workers": farm.to_dict()}, indent=2) + "\n")
-        if not plan.fits:
-            logger.warning("This run would not start: %s does not fit into the memory budget", plan.choice.name)
-    return ExitCode.DONE
-
-
-def _plan(profile: DatasetProfile, config: TrainingConfig, budget: MemoryBudget, positions: Positions) -> Plan:
-    cpus = cpu_limit(config.threads)
-    return make_plan(profile, config, budget, cpus, positions, needs=analysis_needs(profile, config, cpus.count))
-
-
-def _farmed(plan: Plan, tables: Tables, farm: Farm) -> Plan:
-    """`plan` with what the workers of `farm` would hold, where it is they who hold the rows."""
-    if not plan.strategy.needs_cluster:
-        return plan
-    units = plan.strategy.farmed_units(farm, tables.dataset, tables.positions, plan.profile, plan.config)
-    return dataclasses.replace(plan, units=units)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +144,7 @@ def _run(
     ends_at = None if config.max_hours is None else time.monotonic() + 3600 * config.max_hours
     folder.update(config=config.model_dump(mode="json"), seeds={"seed": config.seed})
     with _phase("reading", folder, sampler):
-        tables, plan, notes = _opened(config, beginnings, folder, work_dir, budget, farm)
+        tables, plan, notes = opened(config, beginnings, folder, work_dir, budget, farm)
     with _phase("screening", folder, sampler):
         ready = _Ready(tables, plan, _screened(tables, plan, config, folder, farm), notes)
         beginnings.require_kept(ready.screened.features)
@@ -215,25 +157,6 @@ def _run(
             return None
         result = trained(plan, task, notes, folder)
     return _assessed(ready, result, budget, folder, sampler)
-
-
-def _opened(
-    config: TrainingConfig, beginnings: Beginnings, folder: RunFolder, work_dir: Path, budget: MemoryBudget, farm: Farm
-) -> tuple[Tables, Plan, tuple[Note, ...]]:
-    """The tables, what is done with them, and what is to be told; the run fits the machine then."""
-    tables = open_tables(config, work_dir, budget.bytes, beginnings.known_genes)
-    profile, notes = tables.profile(), check_tables(tables, config, beginnings)
-    folder.update(inputs=tuple(describe_input(file.origin) for file in tables.dataset.files))
-    plan = _farmed(_plan(profile, config, budget, tables.positions), tables, farm)
-    folder.update(environment=_environment(tables, beginnings, plan, config))
-    began = beginnings.notes(tables.left_out, config)
-    lines = (*profile.lines(), *plan.chosen_lines(), *plan.shard_lines(), *(note.text for note in began))
-    for line in lines:
-        logger.info("%s", line)
-    notes = (*notes, *began)
-    tables, notes = _with_possible_genes(tables, plan, config, notes)
-    _require_room(plan, tables, folder, farm)
-    return tables, plan, notes
 
 
 def _screened(tables: Tables, plan: Plan, config: TrainingConfig, folder: RunFolder, farm: Farm) -> Screened:
@@ -278,21 +201,6 @@ def _assessed(
     return analyses
 
 
-def _require_units(plan: Plan, farm: Farm) -> None:
-    if farm.apart:
-        require_units(plan.strategy, "--distributed")
-
-
-def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> None:
-    """Before anything is computed: memory, disk, and folders that all who do units can see."""
-    plan.strategy.require_room(farm, plan.units, plan.predicted_peak, plan.budget.bytes)
-    require_space(folder.path, plan.disk_bytes - folder.spared_bytes())
-    _require_units(plan, farm)
-    pool = () if tables.pool is None else tables.pool.paths
-    genes = () if tables.trained is None else tables.trained.files
-    farm.require_shared([*tables.dataset.paths, *pool, *genes])
-
-
 def _evaluate_whole_genes(
     result: TrainingResult, tables: Tables, plan: Plan, folder: RunFolder, sampler: PeakSampler
 ) -> tuple[EvaluationTable | None, TrainingResult]:
@@ -301,26 +209,6 @@ def _evaluate_whole_genes(
         whole, result = evaluate_training_genes(result, tables, folder, plan.cpus.count)
         save_facts(result, plan.strategy.model_file, folder)
     return whole, result
-
-
-def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
-    """What the run is made with, and the hashes of all that it reads beside the files of the table."""
-    source = table_path(config.dataset)
-    beside = (source if source.is_dir() else source.parent) / INFO_FILE
-    named: dict[str, list[TablePath]] = {
-        "dataset": [] if is_built_in(config.dataset) else [beside],
-        "targets": [] if config.targets is None else [config.targets],
-        **beginnings.files,
-    }
-    opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
-    named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
-    named |= {option: list(table.origins) for option, table in opened.items() if table is not None}
-    hashes = {
-        option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}
-        for option, paths in named.items()
-    }
-    known = {option: found for option, found in hashes.items() if found}
-    return describe_environment(threads=plan.cpus.count, device=plan.device.name, other_inputs=known)
 
 
 @contextmanager
@@ -401,17 +289,3 @@ def _memory_figures(
         method=sampler.method,
         phases=folder.manifest.memory.phases,
     )
-
-
-def _with_possible_genes(
-    tables: Tables, plan: Plan, config: TrainingConfig, notes: tuple[Note, ...]
-) -> tuple[Tables, tuple[Note, ...]]:
-    """`tables` without whole genes where the strategy keeps no model that could score them, and a note on that."""
-    if tables.genes is None or plan.strategy.keeps_fold_models:
-        return tables, notes
-    why = f"the strategy {plan.choice.name} does not keep the models of the folds"
-    if config.whole_genes == "all" or config.oof_dataset is not None:
-        action = "Take --strategy single_model, --eval-dataset or --whole-genes off"
-        raise UsageError("Whole genes are scored by the models of the folds", why, action)
-    note = Note("warning", f"Not every position of the genes was scored: {why}. The figures are of the table's rows.")
-    return dataclasses.replace(tables, genes=None), (*notes, note)

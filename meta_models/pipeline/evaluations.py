@@ -14,11 +14,11 @@ from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_again
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
-from meta_models.every_position import with_every_position
 from meta_models.inference.contenders import FoldScorer
 from meta_models.inference.gene_scoring import score_genes, score_genes_out_of_fold
 from meta_models.inference.scoring import score_out_of_fold, score_table
-from meta_models.reporting import EXTERNAL, WHOLE_GENES
+from meta_models.pipeline.every_position import with_every_position
+from meta_models.pipeline.reporting import EXTERNAL, WHOLE_GENES
 from meta_models.result import TrainingResult
 from meta_models.run_folder import RunFolder
 from meta_models.schema import BaseModel

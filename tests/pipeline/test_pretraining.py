@@ -10,7 +10,7 @@ from build_places import make_place
 
 from meta_models.config import TrainingConfig
 from meta_models.errors import InputError
-from meta_models.pretraining import EarlierGenes, joined_genes, open_earlier_genes
+from meta_models.pipeline.pretraining import EarlierGenes, joined_genes, open_earlier_genes
 
 
 @pytest.fixture(scope="module")

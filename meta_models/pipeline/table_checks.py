@@ -11,9 +11,9 @@ from meta_models.dataset.positions import Positions, read_positions
 from meta_models.inference.checks.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.genome.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
+from meta_models.pipeline.starts import Beginnings
 from meta_models.result import Note
 from meta_models.schema import GENE
-from meta_models.starts import Beginnings
 from meta_models.training.mining.pool import require_features
 from meta_models.training.several.contestants import require_groups
 

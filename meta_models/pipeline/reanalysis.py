@@ -25,8 +25,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode, InputError, UsageError
-from meta_models.places import describe_input, require_inputs, table_path
-from meta_models.reporting import (
+from meta_models.pipeline.reporting import (
     EXTERNAL,
     SCREENED_GENES,
     SCREENING,
@@ -37,6 +36,7 @@ from meta_models.reporting import (
     require_targets,
     save_report,
 )
+from meta_models.places import describe_input, require_inputs, table_path
 from meta_models.resources import MemoryBudget, PeakSampler, cpu_limit, memory_budget, named_limit
 from meta_models.resources.blas import one_blas_thread
 from meta_models.result import TrainingResult

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meta_models import reporting
-from meta_models.reporting import provenance
+from meta_models.pipeline import reporting
+from meta_models.pipeline.reporting import provenance
 from meta_models.run_folder import InputRecord, RunManifest
 
 
