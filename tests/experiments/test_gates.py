@@ -149,10 +149,12 @@ def test_a_value_is_shown_on_its_side_of_the_limit(gate: Gate, value: float, sho
 def test_every_line_shows_the_value_that_is_compared_beside_its_limit(run_dir: Path) -> None:
     found = results(run_dir, Gate(gate="baseline_beaten", at_least=2), Gate(gate="folds_complete", at_least=10))
     beaten = found["baseline_beaten"]
-    assert beaten.line().startswith(f"failed          baseline beaten: lower bound {beaten.value:+.4f}, wanted at least 2")
+    assert beaten.line().startswith(
+        f"failed          baseline beaten: lower bound {beaten.value:+.4f}, wanted at least 2"
+    )
     assert found["folds_complete"].line() == (
-        "failed          folds complete: share of folds that are complete 1, wanted at least 10 (5 of 5 folds scored, with "
-        "donors and acceptors)"
+        "failed          folds complete: share of folds that are complete 1, wanted at least 10 (5 of 5 folds scored, "
+        "with donors and acceptors)"
     )
     assert "files of the table hashed 1, wanted at least 1" in results(run_dir)["data_checked"].line()
 
@@ -202,7 +204,9 @@ def test_the_command_ends_with_5_where_a_gate_failed(
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(out)]) == 5
     printed = capsys.readouterr()
-    assert "Failed: overfitting: held-out loss at the end over its lowest 1, wanted at most 0.9 (5 models" in printed.err
+    assert (
+        "Failed: overfitting: held-out loss at the end over its lowest 1, wanted at most 0.9 (5 models" in printed.err
+    )
     assert pl.read_csv(out, separator="\t")["status"].to_list() == ["failed", "passed"]
     file.write_text("- {gate: seeds_set}\n")
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(tmp_path / "gates.json")]) == 0

@@ -161,7 +161,11 @@ MEASURES: dict[str, Measure] = {
     "seeds_set": Measure("seeds set", "seeds on record", seeds_set, {"at_least": 1}),
     "baseline_beaten": Measure("baseline beaten", "lower bound", baseline_beaten, {"above": 0}, signed=True),
     "folds_complete": Measure("folds complete", "share of folds that are complete", folds_complete, {"at_least": 1}),
-    "overfitting": Measure("overfitting", "held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}),
-    "calibration": Measure("calibration", "largest factor between expected and observed sites", calibration, {"at_most": 1.25}),
+    "overfitting": Measure(
+        "overfitting", "held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}
+    ),
+    "calibration": Measure(
+        "calibration", "largest factor between expected and observed sites", calibration, {"at_most": 1.25}
+    ),
     "positions_scored": Measure("every row scored", "share of rows scored", positions_scored, {"at_least": 1}),
 }

@@ -81,7 +81,7 @@ class MlflowExporter:
             raise WriteError(
                 f"The tracking store {self._uri} must be writable",
                 f"Found: {_reason(error)}",
-                "The run itself is complete; repair the store and record it with meta-models track RUN --to mlflow:URI",
+                "The run itself is complete; repair the store, then meta-models track RUN --to mlflow:URI records it",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
 
@@ -102,7 +102,8 @@ class MlflowExporter:
             return str(client.create_experiment(self._experiment, artifact_location=self._artifact_location()))
         if found.lifecycle_stage != "active":
             raise InputError(
-                f"The experiment {self._experiment} must be active", "It was deleted",
+                f"The experiment {self._experiment} must be active",
+                "It was deleted",
                 "Record the run with meta-models track RUN --experiment NAME",
             )
         return str(found.experiment_id)
