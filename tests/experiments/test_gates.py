@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,14 @@ def test_a_file_of_gates_that_is_none(text: str, words: str, tmp_path: Path) -> 
         read_gates(file)
     with pytest.raises(UsageError, match="readable YAML"):
         read_gates(tmp_path / "missing.yaml")
+
+
+def test_the_page_lists_every_gate_with_what_it_compares_and_its_bound() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Quality gates\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\| `.*\|$", section, re.M)]
+    expected = [(f"`{name}`", measure.figure, Gate(gate=name).wanted) for name, measure in MEASURES.items()]
+    assert [(row[0], row[1], row[-1]) for row in rows] == expected
 
 
 def test_an_altered_file_is_no_evidence(tmp_path: Path) -> None:

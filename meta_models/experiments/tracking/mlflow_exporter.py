@@ -81,7 +81,7 @@ class MlflowExporter:
             raise WriteError(
                 f"The tracking store {self._uri} must be writable",
                 f"Found: {_reason(error)}",
-                "The run itself is complete; repair the store, then meta-models track RUN --to mlflow:URI records it",
+                "The run itself is complete; repair the store, then run meta-models track RUN --to mlflow:URI",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
 
