@@ -33,6 +33,9 @@ _FIRST_ANSWER = {**_RETRIES, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 #: How SQLAlchemy puts the message of a database.
 _DATABASE_ERROR = re.compile(r"\((?:\w+\.)+\w*Error\) ([^\n\r]+)")
 
+#: How a server is told that could not be reached, at the end of all that was tried.
+_CONNECTION_ERROR = re.compile(r"Caused by \w+\(.*?(?:\[Errno -?\d+\] )?((?<=\] )[^\"')]+|timed out)")
+
 
 class MlflowExporter:
     """Writes runs into one experiment of an MLflow store.
@@ -79,9 +82,9 @@ class MlflowExporter:
                 self._record(client, recorded, run)
         except self._failures as error:
             raise WriteError(
-                f"The tracking store {self._uri} must be writable",
+                f"The tracking store {self._uri} must answer and be writable",
                 f"Found: {_reason(error)}",
-                "The run itself is complete; repair the store, then run meta-models track RUN --to mlflow:URI",
+                f"The run itself is complete; repair the store, then run meta-models track {run.path} --to mlflow:URI",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
 
@@ -197,7 +200,7 @@ def _milliseconds(moment: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What the database said, or the first line; the statement and its values are for nobody."""
+    """What the database or the network said, or the first line; the statement and its values are for nobody."""
     text = str(error).strip() or type(error).__name__
-    of_database = _DATABASE_ERROR.search(text)
-    return text.splitlines()[0] if of_database is None else of_database.group(1)
+    said = _DATABASE_ERROR.search(text) or _CONNECTION_ERROR.search(text)
+    return text.splitlines()[0] if said is None else said.group(1)

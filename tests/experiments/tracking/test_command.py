@@ -88,6 +88,7 @@ def test_a_server_that_is_not_there_is_waited_for_shortly_and_said(
     assert time.monotonic() - began < 30
     said = capsys.readouterr()
     assert f"Waiting for http://127.0.0.1:{port} to answer, as long as MLFLOW_HTTP_REQUEST_MAX_RETRIES says" in said.out
+    assert "must answer and be writable. Found: Connection refused. The run itself" in said.err
     assert said.err.count("\n") == 1
     assert set(os.environ) & {"MLFLOW_HTTP_REQUEST_TIMEOUT"} == set()  # the user's environment stays
 
