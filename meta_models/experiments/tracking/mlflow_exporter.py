@@ -34,7 +34,7 @@ _FIRST_ANSWER = {**_RETRIES, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 _DATABASE_ERROR = re.compile(r"\((?:\w+\.)+\w*Error\) ([^\n\r]+)")
 
 #: How a server is told that could not be reached, at the end of all that was tried.
-_CONNECTION_ERROR = re.compile(r"Caused by \w+\(.*?(?:\[Errno -?\d+\] )?((?<=\] )[^\"')]+|timed out)")
+_CONNECTION_ERROR = re.compile(r"Caused by \w+\(.*?((?<=\] )[^\"')]+|timed out)")
 
 
 class MlflowExporter:

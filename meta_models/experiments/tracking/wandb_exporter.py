@@ -63,7 +63,7 @@ class WandbExporter:
             raise WriteError(
                 f"The folder {self._folder} must be one that W&B can write to",
                 f"Found: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
-                f"The run itself is complete; repair the folder, then run meta-models track {run.path} --to wandb:FOLDER",
+                f"The run itself is complete; repair that, then run meta-models track {run.path} --to wandb:FOLDER",
             ) from error
         return f"Recorded {run.name} in {self._folder / FOLDER}, project {self._project}; send it with wandb sync"
 
