@@ -23,6 +23,8 @@ MILESTONES = frozenset(
         "meta_models.search.command",
         "meta_models.search.study",
         "meta_models.experiments.launch",
+        "meta_models.experiments.tracking.command",
+        "meta_models.experiments.tracking.mlflow_exporter",
         "meta_models.inference.prediction",
         "meta_models.inference.suggestion.command",
         "meta_models.inference.ensemble_model_loader",

@@ -34,19 +34,22 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, but what a command does not know is its own error: the whole program cannot tell more."""
         known, unknown = super().parse_known_args(args, namespace)
-        if excess := [word for word in unknown if not word.startswith("-")]:
-            self._refuse_excess([*(args or [])], excess[0])
+        if unknown and not unknown[0].startswith("-"):
+            self._refuse_excess([*(args or [])], unknown[0])
         if unknown:
-            near = [name for word in unknown for name in get_close_matches(word, self._option_string_actions, n=1)]
-            meant = f" (did you mean {' '.join(near)}?)" if near else ""
-            self.error(f"there is no option {' '.join(unknown)}{meant}")
+            self._refuse_unknown(unknown)
         return known, unknown
+
+    def _refuse_unknown(self, words: Sequence[str]) -> None:
+        """Name the options that there are none of, without what stands behind them, and the nearest that there are."""
+        flags = [word.partition("=")[0] for word in words if word.startswith("-")]
+        near = [name for flag in flags for name in get_close_matches(flag, self._option_string_actions, n=1)]
+        meant = f" (did you mean {' '.join(dict.fromkeys(near))}?)" if near else ""
+        self.error(f"there is no option {' '.join(dict.fromkeys(flags))}{meant}")
 
     def _refuse_excess(self, args: Sequence[str], word: str) -> None:
         """Say which option a word too many stands behind: most often a pattern that the shell has expanded."""
-        flags = [flag for flag in args[: args.index(word)] if flag.startswith("--")] if word in args else []
-        if flags and flags[-1] not in self._option_string_actions:
-            return
+        flags = [flag for flag in args[: _too_many(args, word)] if flag.startswith("--")]
         what = f"{flags[-1]} takes fewer values" if flags else f"{self.prog} takes fewer names"
         self.error(f"{what}, found {word} behind, too; put a pattern of names in quotes")
 
@@ -63,6 +66,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with the message alone: the usage of ``train`` fills a screen."""
         self.exit(ExitCode.USAGE, f"error: {message}. See {self.prog} --help\n")
+
+
+def _too_many(args: Sequence[str], word: str) -> int:
+    """Where among `args` the `word` stands that no option took: behind another value, if it is there twice."""
+    places = [at for at, arg in enumerate(args) if arg == word]
+    return next((at for at in places if at and not args[at - 1].startswith("--")), places[0] if places else 0)
 
 
 def learners_in(argv: Sequence[str]) -> list[str]:

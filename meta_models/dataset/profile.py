@@ -12,8 +12,9 @@ from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.dataset.positions import Positions
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.features import MOTIF_COLUMNS, Recipe
+from meta_models.local_paths import printable
 from meta_models.places import place
-from meta_models.schema import CHROM, CLASS_NAMES, GENE, SITE_CLASSES, FeatureGroup
+from meta_models.schema import CHROM, CLASS_NAMES, GENE, MAIN_BASE, SITE_CLASSES, FeatureGroup
 from meta_models.wording import counted
 
 
@@ -29,6 +30,8 @@ class DatasetProfile:
         Size of the files, and of the features as float32.
     genes_by_chrom : mapping of str to int, or None
         None where the table has no ``chrom``.
+    main_base : str or None
+        What the main base model is called outside of the table; None where that is not known.
     pool_rows : int
         Rows of the table that negatives are mined from; 0 where there is none.
     scored_rows : int
@@ -54,6 +57,7 @@ class DatasetProfile:
     rows_per_gene: Mapping[str, float]
     genes_by_chrom: Mapping[str, int] | None
     base_models: tuple[str, ...]
+    main_base: str | None
     bytes_on_disk: int
     bytes_float32: int
     weighting: str
@@ -82,9 +86,14 @@ class DatasetProfile:
             f"Rows: {self.rows:,} ({classes})",
             f"Genes: {self.genes:,} in {counted(self.families, 'family', 'families')}; rows a gene {spread}",
             f"Features: {self.features:,} ({groups})",
-            f"Base models: {', '.join(self.base_models)}; weights: {self.weighting}",
+            f"Base models: {', '.join(map(self._called, self.base_models))}; weights: {self.weighting}",
             *([f"Left out: {'; '.join(f'{c}: {why}' for c, why in self.left_out.items())}"] if self.left_out else []),
         )
+
+    def _called(self, base: str) -> str:
+        """A base model by its name in the run; the main one with the name that it was given with, too."""
+        known = self.main_base is not None and self.main_base != base == MAIN_BASE.name
+        return f"{base} ({printable(str(self.main_base))})" if known else base
 
 
 def profile_dataset(
@@ -119,6 +128,7 @@ def profile_dataset(
         },
         genes_by_chrom=_genes_by_chrom(positions),
         base_models=tuple(base.name for base in positions.bases),
+        main_base=dataset.info.base_model_name,
         bytes_on_disk=sum(place(file.path).size() for file in dataset.files),
         bytes_float32=4 * dataset.n_rows * len(dataset.features),
         weighting=positions.weighting,

@@ -123,5 +123,5 @@ def _json(results: Sequence[GateResult]) -> bytes:
 def _require(results: Sequence[GateResult]) -> None:
     """End the command with 5 where a gate failed."""
     if missed := failed(results):
-        said = "; ".join(f"{result.title}: {result.text} ({result.limit})" for result in missed)
+        said = "; ".join(result.said() for result in missed)
         raise TargetMissed("Every gate must be passed", f"Failed: {said}", "See the report of the run")

@@ -63,6 +63,19 @@ class Gate(BaseModel):
         given = {name: getattr(self, name) for name in ("above", "at_least", "at_most")}
         return {name: bound for name, bound in given.items() if bound is not None} or dict(MEASURES[self.gate].limits)
 
+    @property
+    def wanted(self) -> str:
+        """The limits in words."""
+        return " and ".join(f"{name.replace('_', ' ')} {bound:.15g}" for name, bound in self.limits.items())
+
+    def shown(self, value: float) -> str:
+        """`value` with as many decimals, four at least, as show on which side of the limits it lies."""
+        sign, kept = "+" if MEASURES[self.gate].signed else "", self.kept_by(value)
+        if value.is_integer():
+            return f"{value:{sign},.0f}"
+        texts = (f"{value:{sign}.{digits}f}" for digits in range(4, 17))
+        return next((text for text in texts if self.kept_by(float(text)) == kept), repr(value))
+
     def kept_by(self, value: float) -> bool:
         """Whether `value` keeps the limits."""
         limits = self.limits
@@ -79,24 +92,38 @@ class GateResult:
 
     Attributes
     ----------
+    figure : str
+        What the value that is compared is called.
     value : float or None
-        The figure; None where there is none.
+        It; None where there is none.
+    shown : str
+        It for people, with as many decimals as show on which side of the limit it lies.
     limit : str
         What it must keep, in words.
     text : str
-        The figure for people, or why there is none.
+        What it is made of, or why there is none.
     """
 
     gate: str
     title: str
     status: GateStatus
+    figure: str
     value: float | None
+    shown: str
     limit: str
     text: str
 
+    def said(self) -> str:
+        """The value beside its limit, and what it is made of."""
+        if self.status is GateStatus.NOT_APPLICABLE:
+            return f"{self.title}: {self.text}"
+        if self.value is None:
+            return f"{self.title}: {self.text}; wanted {self.figure} {self.limit}"
+        return f"{self.title}: {self.figure} {self.shown}, wanted {self.limit} ({self.text})"
+
     def line(self) -> str:
         """For the terminal."""
-        return f"{self.status.value:<15} {self.title}: {self.text} ({self.limit})"
+        return f"{self.status.value:<15} {self.said()}"
 
 
 def read_gates(path: Path | None) -> tuple[Gate, ...]:
@@ -136,7 +163,7 @@ def pass_gates(run: FinishedRun, gates: Sequence[Gate]) -> tuple[GateResult, ...
 
 def gate_table(results: Sequence[GateResult]) -> pl.DataFrame:
     """One row per gate."""
-    names = ("gate", "status", "value", "limit", "text")
+    names = ("gate", "status", "figure", "value", "limit", "text")
     schema = {name: pl.Float64 if name == "value" else pl.String for name in names}
     return pl.DataFrame([[getattr(r, name) for name in names] for r in results], schema=schema, orient="row")
 
@@ -147,9 +174,9 @@ def failed(results: Sequence[GateResult]) -> list[GateResult]:
 
 
 def _result(gate: Gate, found: Measured) -> GateResult:
-    limit = ", ".join(f"{name.replace('_', ' ')} {bound:g}" for name, bound in gate.limits.items())
-    status = GateStatus.NOT_APPLICABLE
+    measure, status = MEASURES[gate.gate], GateStatus.NOT_APPLICABLE
     if found.applicable:
         kept = found.value is not None and gate.kept_by(found.value)
         status = GateStatus.PASSED if kept else GateStatus.FAILED
-    return GateResult(gate.gate, MEASURES[gate.gate].title, status, found.value, limit, found.text)
+    shown = "" if found.value is None else gate.shown(found.value)
+    return GateResult(gate.gate, measure.title, status, measure.figure, found.value, shown, gate.wanted, found.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 _COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.RED)
 #: Axes of a row of small figures.
 _PER_ROW = 4
+#: How far the line of the best goes on behind the last trial, which may be the best itself.
+_BEHIND = 0.5
 #: Share of the trials, the worst ones, that may lie below the figure: one bad trial would flatten all others.
 _BELOW = 0.15
+
+
+def colours_of(trials: Sequence[Trial]) -> dict[str, str]:
+    """The colour of each learner, the same in all figures of a search."""
+    return dict(zip(dict.fromkeys(trial.learner for trial in trials), itertools.cycle(_COLOURS), strict=False))
 
 
 def history_png(trials: Sequence[Trial], winner: Trial) -> bytes:
@@ -41,8 +49,8 @@ def importance_png(shares: Mapping[str, Mapping[str, float]]) -> bytes:
         return style.png_bytes(style.settled(figure))
 
 
-def values_png(space: LearnerSpace, trials: Sequence[Trial], winner: Trial) -> bytes:
-    """The mean of each trial of a learner over the value of each option."""
+def values_png(space: LearnerSpace, trials: Sequence[Trial], winner: Trial, colour: str) -> bytes:
+    """The mean of each trial of a learner, of that `colour`, over the value of each option."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.values))
     rows = -(-len(names) // _PER_ROW)
     columns = min(_PER_ROW, len(names))
@@ -50,7 +58,7 @@ def values_png(space: LearnerSpace, trials: Sequence[Trial], winner: Trial) -> b
         figure, axes = style.new_figure(rows, columns, width=8.8 / columns, height=2.4, share_y=True)
         flat = [ax for row in axes for ax in row]
         for ax, name in zip(flat, names, strict=False):
-            _draw_values(ax, space, name, trials, winner)
+            _draw_values(ax, space, name, trials, winner, colour)
         for ax in flat[len(names) :]:
             ax.set_axis_off()
         for row in axes:
@@ -59,7 +67,9 @@ def values_png(space: LearnerSpace, trials: Sequence[Trial], winner: Trial) -> b
 
 
 def _draw_history(ax: Axes, trials: Sequence[Trial], winner: Trial) -> None:
-    for colour, learner in zip(_COLOURS * len(trials), dict.fromkeys(t.learner for t in trials), strict=False):
+    from matplotlib.ticker import MaxNLocator
+
+    for learner, colour in colours_of(trials).items():
         for state, face in ((TrialState.COMPLETE, colour), (TrialState.PRUNED, "none")):
             mine = [t for t in trials if t.learner == learner and t.state is state and t.value is not None]
             if mine:
@@ -68,23 +78,24 @@ def _draw_history(ax: Axes, trials: Sequence[Trial], winner: Trial) -> None:
                            label=name, zorder=3)  # fmt: skip
     complete = [t for t in trials if t.state is TrialState.COMPLETE]
     best = np.maximum.accumulate([t.value or 0.0 for t in complete])
-    ends = [*(t.number for t in complete), trials[-1].number]
+    ends = [*(t.number for t in complete), trials[-1].number + _BEHIND]
     ax.step(ends, [*best, best[-1]], where="post", color=style.GREY, lw=1.4, label="best so far")
     ax.plot(winner.number, winner.height, marker="*", ms=15, color=style.RED, mec="white", zorder=4, label="chosen",
             ls="none")  # fmt: skip
     ax.set(xlabel="trial", ylabel="mean average precision over its folds", title="Trials")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _limit(ax, trials)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Trial], winner: Trial) -> None:
+def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Trial], winner: Trial, colour: str) -> None:
     from meta_models.analysis.plots.logarithmic import alike, round_ticks
 
     domain = next(p.domain for p in space.parameters if p.name == name)
-    for state, face in ((TrialState.COMPLETE, style.BLUE), (TrialState.PRUNED, "none")):
+    for state, face in ((TrialState.COMPLETE, colour), (TrialState.PRUNED, "none")):
         mine = [t for t in trials if name in t.values and t.state is state]
         places = [_place(t.values[name], domain) for t in mine]
-        ax.scatter(places, [t.height for t in mine], s=20, facecolors=face, edgecolors=style.BLUE)
+        ax.scatter(places, [t.height for t in mine], s=20, facecolors=face, edgecolors=colour)
     if name in winner.values:
         ax.plot(_place(winner.values[name], domain), winner.height, marker="*", ms=12, color=style.RED, mec="white")
     if isinstance(domain, Choices):

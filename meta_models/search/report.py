@@ -14,12 +14,13 @@ from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.report.html import data_uri, render_page
 from meta_models.run_folder import RunFolder
 from meta_models.search.chance import Chance
-from meta_models.search.figures import history_png, importance_png, values_png
+from meta_models.search.figures import colours_of, history_png, importance_png, values_png
 from meta_models.search.kept_out import EVALUATION
 from meta_models.search.outcome import SearchOutcome
 from meta_models.search.proposals import LEAST_TOLD, importances
 from meta_models.search.space import space_text
-from meta_models.search.trials import trial_table
+from meta_models.search.trials import TrialState, trial_table
+from meta_models.wording import counted
 
 TRIALS, SPACE, CHOSEN, GENES = "trials.csv", "search_space.yaml", "chosen.yaml", "kept_out_genes.txt"
 RECORD, COMPARISON, PAGE, SUMMARY = "search.json", "kept_out_comparison.tsv", "search.html", "search_summary.txt"
@@ -86,7 +87,7 @@ def _comparison(outcome: SearchOutcome) -> pl.DataFrame:
 
 def _shares(outcome: SearchOutcome) -> dict[str, dict[str, float]]:
     found = {name: importances(space, outcome.trials) for name, space in outcome.spaces.items()}
-    return {name: shares for name, shares in found.items() if shares}
+    return {name: shares for name, shares in found.items() if len(shares) > 1}  # of one, nothing can be told
 
 
 def _importance_frame(shares: Mapping[str, Mapping[str, float]]) -> pl.DataFrame:
@@ -112,7 +113,7 @@ def _pictures(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]])
     mine = [trial for trial in trials if trial.learner == winner.learner and trial.value is not None]
     if winner.values and len(mine) > 1:
         caption = f"Mean average precision of the trials of {winner.learner} over the value of each option; a star is "
-        png = values_png(outcome.spaces[winner.learner], mine, winner)
+        png = values_png(outcome.spaces[winner.learner], mine, winner, colours_of(trials)[winner.learner])
         pictures.append(Picture("Where good values lie", f"{caption}the one chosen.", png, "search_values.png"))
     return pictures
 
@@ -126,8 +127,6 @@ def _summary(outcome: SearchOutcome) -> str:
 
 
 def _page(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]], pictures: list[Picture]) -> str:
-    few = [name for name in outcome.spaces if name not in shares]
-    why = f"fewer than {LEAST_TOLD} complete trials of {' and '.join(few)}, or all alike"
     return render_page(
         "meta_models.search",
         "search.html.j2",
@@ -136,9 +135,21 @@ def _page(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]], pic
         cards=_cards(outcome),
         lines=outcome.lines()[1:],
         pictures=pictures,
-        remarks=(f"Which options matter is not shown of {' and '.join(few)}: {why}.",) if few else (),
+        remarks=[_unweighed(outcome, name) for name in outcome.spaces if name not in shares],
         tables=(_chosen_table(outcome), _trials_table(outcome), _comparison_table(outcome)),
     )
+
+
+def _unweighed(outcome: SearchOutcome, learner: str) -> str:
+    """Why nothing is told of which options of a learner matter."""
+    complete = sum(t.learner == learner and t.state is TrialState.COMPLETE for t in outcome.trials)
+    searched = [parameter.name for parameter in outcome.spaces[learner].parameters]
+    why = f"its {counted(complete, 'complete trial')} are all alike, or too few of them lie in the ranges"
+    if len(searched) < 2:
+        why = f"only {searched[0]} was searched" if searched else "no option was searched"
+    elif complete < LEAST_TOLD:
+        why = f"that takes {LEAST_TOLD} complete trials, and there {'is' if complete == 1 else 'are'} {complete}"
+    return f"Which options of {learner} matter is not shown: {why}."
 
 
 def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
@@ -184,7 +195,8 @@ def _trials_table(outcome: SearchOutcome) -> ReportTable:
     table = trial_table(outcome.trials, outcome.config.n_folds)
     seconds = pl.Series("seconds", [round(trial.seconds, 1) for trial in outcome.trials])
     used = [name for name in table.columns if table[name].null_count() < table.height]
-    return ReportTable("Every trial", table.select(used).with_columns(seconds), "Seconds are of the fits.", TRIALS)
+    caption = "Seconds are of the fits. They are not in the file, which is the same whenever the search is."
+    return ReportTable("Every trial", table.select(used).with_columns(seconds), caption, TRIALS)
 
 
 def _comparison_table(outcome: SearchOutcome) -> ReportTable:

@@ -304,9 +304,7 @@ def test_options_are_taken_by_their_whole_names(tmp_path: Path, capsys: pytest.C
         train("--dataset", "demo", "--out-dir", tmp_path / "out", "--max-dept", "4")
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said == (
-        "error: there is no option --max-dept 4 (did you mean --max-depth?). See meta-models train --help\n"
-    )
+    assert said == "error: there is no option --max-dept (did you mean --max-depth?). See meta-models train --help\n"
 
 
 @pytest.mark.parametrize(
@@ -315,6 +313,10 @@ def test_options_are_taken_by_their_whole_names(tmp_path: Path, capsys: pytest.C
         (["trian"], "there is no 'trian' (did you mean train?)"),
         (["predict", "--model", "a.pkl", "b.pkl", "--out", "c.tsv"], "--model takes fewer values, found b.pkl behind"),
         (["verify-model", "a.pkl", "b.pkl"], "meta-models verify-model takes fewer names, found b.pkl behind"),
+        (["tune", "--n-folds", "2", "--trial", "2"], "there is no option --trial (did you mean --trials?)"),
+        (["tune", "--n-folds", "2", "--trial=2"], "there is no option --trial (did you mean --trials?)"),
+        (["train", "--n-folds", "2", "--n-fold", "2"], "there is no option --n-fold (did you mean --n-folds?)"),
+        (["train", "--n-folds", "2", "--seed", "3", "2"], "--seed takes fewer values, found 2 behind"),
     ],
 )
 def test_what_was_meant_is_said(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,10 @@ def test_a_good_run_passes_every_gate_by_its_figure(run_dir: Path) -> None:
         [name for name in MEASURES if name != "calibration"], PASSED
     )
     assert found["overfitting"].value == 1  # held-out loss falls from .6 to .3, which is 1.5 times .2
-    assert "1.000 times its lowest, and 1.50 times that of training, 5 models" in found["overfitting"].text
+    assert found["overfitting"].text == "5 models, 1.50 times the loss of training"
     assert found["folds_complete"].text == "5 of 5 folds scored, with donors and acceptors"
     assert found["positions_scored"].value == 1
-    assert found["data_checked"].text == "1 files hashed, 2 tests for leaks on 2 genes"
+    assert found["data_checked"].text == "2 tests for leaks on 2 genes"
     row = json.loads((run_dir / "meta_evaluation_summary.json").read_text())["headline"]["best_base"]
     assert found["baseline_beaten"].value == row["lower"]
 
@@ -71,7 +72,7 @@ def test_rounds_that_do_harm_fail_and_a_loss_that_is_low_on_its_own_rows_does_no
 
     learned = results(write_run(tmp_path / "learned", make_oof(), fits=fits(0.4, 0.3, 0.3)))["overfitting"]
     assert (learned.status, learned.value) == (PASSED, 1)
-    assert "75.00 times that of training" in learned.text
+    assert "75.00 times the loss of training" in learned.text
     harmed = results(write_run(tmp_path / "harmed", make_oof(), fits=fits(0.4, 0.3, 0.36)))["overfitting"]
     assert harmed.status is FAILED
     assert harmed.value == pytest.approx(0.36 / 0.3)
@@ -111,7 +112,7 @@ def test_rows_and_genes_without_a_score_fail(tmp_path: Path) -> None:
     record = EnsembleRecord("refit", "", "voting", (), {}, figures, figures, missing_genes=("G1", "G2"))
     missing = results(write_run(tmp_path / "missing", oof, ensemble=record))["positions_scored"]
     assert missing.status is FAILED
-    assert "2 genes were left out" in missing.text
+    assert missing.said().endswith("2 genes were left out of training; wanted share of rows scored at least 1")
 
 
 def test_what_a_run_has_not_is_not_applicable(tmp_path: Path) -> None:
@@ -130,6 +131,33 @@ def test_what_a_run_has_not_is_not_applicable(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_limits(limits: dict[str, float], value: float, *, kept: bool) -> None:
     assert Gate(gate="overfitting", **limits).kept_by(value) is kept
+
+
+@pytest.mark.parametrize(
+    ("gate", "value", "shown"),
+    [
+        (Gate(gate="baseline_beaten", at_least=0.08), 0.0696, "+0.0696"),
+        (Gate(gate="baseline_beaten", above=0), 0.00001, "+0.00001"),  # +0.0000 would not be above 0
+        (Gate(gate="calibration", at_most=1), 1 / 0.976, "1.0246"),
+        (Gate(gate="calibration", at_most=1.25), 1.2500001, "1.2500001"),
+        (Gate(gate="data_checked"), 1234567, "1,234,567"),
+    ],
+)
+def test_a_value_is_shown_on_its_side_of_the_limit(gate: Gate, value: float, shown: str) -> None:
+    assert gate.shown(float(value)) == shown
+
+
+def test_every_line_shows_the_value_that_is_compared_beside_its_limit(run_dir: Path) -> None:
+    found = results(run_dir, Gate(gate="baseline_beaten", at_least=2), Gate(gate="folds_complete", at_least=10))
+    beaten = found["baseline_beaten"]
+    assert beaten.line().startswith(
+        f"failed          baseline beaten: lower bound {beaten.value:+.4f}, wanted at least 2"
+    )
+    assert found["folds_complete"].line() == (
+        "failed          folds complete: share of folds that are complete 1, wanted at least 10 (5 of 5 folds scored, "
+        "with donors and acceptors)"
+    )
+    assert "files of the table hashed 1, wanted at least 1" in results(run_dir)["data_checked"].line()
 
 
 def test_the_gates_of_a_file_are_looked_at_in_its_order(run_dir: Path, tmp_path: Path) -> None:
@@ -162,6 +190,14 @@ def test_a_file_of_gates_that_is_none(text: str, words: str, tmp_path: Path) -> 
         read_gates(tmp_path / "missing.yaml")
 
 
+def test_the_page_lists_every_gate_with_what_it_compares_and_its_bound() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Quality gates\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\| `.*\|$", section, re.M)]
+    expected = [(f"`{name}`", measure.figure, Gate(gate=name).wanted) for name, measure in MEASURES.items()]
+    assert [(row[0], row[1], row[-1]) for row in rows] == expected
+
+
 def test_an_altered_file_is_no_evidence(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", make_oof())
     (path / "leakage_screening.csv").write_text("other")
@@ -177,8 +213,9 @@ def test_the_command_ends_with_5_where_a_gate_failed(
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(out)]) == 5
     printed = capsys.readouterr()
-    assert "Failed: overfitting: held-out loss ends at 1.000 times its lowest" in printed.err
-    assert "5 models (at most 0.9)" in printed.err
+    assert (
+        "Failed: overfitting: held-out loss at the end over its lowest 1, wanted at most 0.9 (5 models" in printed.err
+    )
     assert pl.read_csv(out, separator="\t")["status"].to_list() == ["failed", "passed"]
     file.write_text("- {gate: seeds_set}\n")
     assert main(["gates", str(run_dir), "--gates", str(file), "--out", str(tmp_path / "gates.json")]) == 0

@@ -92,6 +92,10 @@ def test_a_search_leaves_its_trials_two_figures_and_the_winner(searched: Path) -
     assert "8 trials" in text
     assert f"{found['search']['value']:.4f}" in text
     assert f"{headline['b']:.4f}" in text
+    page = (searched / "search.html").read_text()
+    assert "Which options of logistic matter is not shown: only penalty was searched." in page
+    assert "Which options of xgboost matter is not shown: that takes 10 complete trials, and there " in page
+    assert not (searched / "search_importance.png").exists()
 
 
 def test_the_winner_is_trained_on_all_genes_and_its_report_says_how_it_was_chosen(searched: Path) -> None:

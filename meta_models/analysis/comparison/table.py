@@ -305,9 +305,9 @@ class EvaluationTable:
 
 
 def shown(value: float | None, sign: str = "") -> str:
-    """A figure for people, here and wherever figures stand in a text."""
+    """A figure for people, here and wherever figures stand in a text; a difference has a `sign`, and four decimals."""
     if value is None:
         return "–"
     if abs(value) >= _LARGE:
         return f"{value:{sign},.1f}"
-    return f"{value:{sign}.1e}" if 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"
+    return f"{value:.1e}" if not sign and 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"

@@ -101,7 +101,7 @@ def blend_lines(model: FittedModel) -> list[str]:
     for name, calibrator in zip(model.info.classes, model.calibrators or (), strict=model.calibrators is not None):
         if isinstance(calibrator, BlendCalibrator):
             named = zip(calibrator.weights, (model.feature_names[column] for column in calibrator.columns), strict=True)
-            parts = [f"{calibrator.slope:.3g} x that of the boosters", *(f"{w:.3g} x {name}" for w, name in named)]
+            parts = [f"{calibrator.slope:.3g} x that of the learner", *(f"{w:.3g} x {name}" for w, name in named)]
             lines.append(f"Log-odds of {name}: {calibrator.intercept:+.3g} + {' + '.join(parts)} (log-odds of each).")
     return lines
 

@@ -60,7 +60,10 @@ _POINTS = (
     "threshold is chosen on all rows."
 )
 _F1 = "F1 of each class over the threshold, out of fold, with a 95 % band; the dot is the cross-fitted operating point."
-_CONFUSION = "Rows: true class; columns: the most probable class. Number of positions and share of the row."
+_CONFUSION = (
+    "Rows: true class; columns: the most probable class. Counted are rows of the training table, out of fold, and "
+    "their share of the true class; where they are weighted, the positions of the genes that they stand for."
+)
 _TOP_K = (
     "Share of the true sites among the highest scores, over the number of calls per true site (logarithmic). The value "
     "at 1 is the top-k accuracy."

@@ -35,6 +35,10 @@ class RunCost:
 
     Attributes
     ----------
+    device : str
+        That was used; of runs of earlier versions, what was asked for.
+    threads : int or None
+        Likewise.
     reason : str or None
         Why there are no seconds and no peak.
     """
@@ -65,7 +69,9 @@ def run_cost(run: FinishedRun) -> RunCost:
     """What `run` took, where it did all of its work itself."""
     manifest, config = run.manifest, run.config
     model_bytes = manifest.artifacts[run.stored.model_file].bytes or 0
-    where = (model_bytes, str(config.get("device", "")), config.get("threads"))
+    used = manifest.environment
+    device, threads = (config.get("device", ""), config.get("threads")) if used is None else (used.device, used.threads)
+    where = (model_bytes, str(device), threads)
     if reused := reused_units(manifest):
         reason = f"the run reused {len(reused)} of {len(manifest.units)} units of runs that were stopped"
         return RunCost(run.name, None, None, None, None, *where, reason)

@@ -15,6 +15,7 @@ from meta_models.finished_run import FinishedRun
 from meta_models.pipeline.reporting import SCREENED_GENES, SCREENING, WHOLE_GENES
 from meta_models.result import CALIBRATED, probability_columns
 from meta_models.schema import SITE_CLASSES
+from meta_models.wording import counted
 
 #: What the analysis base-vs-meta writes.
 _SUMMARY = "meta_evaluation_summary.json"
@@ -27,9 +28,9 @@ class Measured:
     Attributes
     ----------
     value : float or None
-        None where it cannot be computed: a gate on it fails.
+        What a gate compares; None where it cannot be computed: a gate on it fails.
     text : str
-        The figure for people, or why there is none.
+        What it is made of, or why there is none.
     applicable : bool
         False where such a run has no such figure.
     """
@@ -45,13 +46,19 @@ class Measure:
 
     Attributes
     ----------
+    figure : str
+        What the value that is compared is called.
     limits : mapping of str to float
         ``above``, ``at_least`` and ``at_most``, as far as there are any.
+    signed : bool
+        Whether the value is a difference, which is shown with its sign.
     """
 
     title: str
+    figure: str
     measure: Callable[[FinishedRun], Measured]
     limits: Mapping[str, float]
+    signed: bool = False
 
 
 def data_checked(run: FinishedRun) -> Measured:
@@ -61,7 +68,7 @@ def data_checked(run: FinishedRun) -> Measured:
     tested = pl.read_csv(run.read(SCREENING), infer_schema_length=None).height
     genes = run.read(SCREENED_GENES).decode().count("\n")
     files = len(run.manifest.inputs)
-    return Measured(float(files), f"{files} files hashed, {tested:,} tests for leaks on {genes:,} genes")
+    return Measured(float(files), f"{counted(tested, 'test')} for leaks on {counted(genes, 'gene')}")
 
 
 def seeds_set(run: FinishedRun) -> Measured:
@@ -108,8 +115,8 @@ def overfitting(run: FinishedRun) -> Measured:
     if not gaps.height or risen is None:
         return Measured(None, "the learner keeps no losses of its folds", applicable=False)
     train, held_out = (float(gaps[name].to_numpy().sum()) for name in ("train_loss", "held_out_loss"))
-    beside = f", and {held_out / train:.2f} times that of training" if train else ""
-    return Measured(risen, f"held-out loss ends at {risen:.3f} times its lowest{beside}, {gaps.height} models")
+    beside = f", {held_out / train:.2f} times the loss of training" if train else ""
+    return Measured(risen, f"{counted(gaps.height, 'model')}{beside}")
 
 
 def calibration(run: FinishedRun) -> Measured:
@@ -138,7 +145,8 @@ def positions_scored(run: FinishedRun) -> Measured:
     missing = run.stored.ensemble.missing_genes if run.stored.ensemble is not None else ()
     text = f"{scored:,} of {total:,} rows of the table scored out of fold"
     if missing:
-        return Measured(0.0, f"{text}, but {len(missing):,} genes were left out of training")
+        were = "was" if len(missing) == 1 else "were"
+        return Measured(None, f"{text}, but {counted(len(missing), 'gene')} {were} left out of training")
     return Measured(scored / total if total else None, text)
 
 
@@ -149,11 +157,15 @@ def _scored() -> pl.Expr:
 
 #: Every gate by name, in the order of tables.
 MEASURES: dict[str, Measure] = {
-    "data_checked": Measure("data checked", data_checked, {"at_least": 1}),
-    "seeds_set": Measure("seeds set", seeds_set, {"at_least": 1}),
-    "baseline_beaten": Measure("baseline beaten", baseline_beaten, {"above": 0}),
-    "folds_complete": Measure("folds complete", folds_complete, {"at_least": 1}),
-    "overfitting": Measure("overfitting", overfitting, {"at_most": MOST_RISEN}),
-    "calibration": Measure("calibration", calibration, {"at_most": 1.25}),
-    "positions_scored": Measure("every row scored", positions_scored, {"at_least": 1}),
+    "data_checked": Measure("data checked", "files of the table hashed", data_checked, {"at_least": 1}),
+    "seeds_set": Measure("seeds set", "seeds on record", seeds_set, {"at_least": 1}),
+    "baseline_beaten": Measure("baseline beaten", "lower bound", baseline_beaten, {"above": 0}, signed=True),
+    "folds_complete": Measure("folds complete", "share of folds that are complete", folds_complete, {"at_least": 1}),
+    "overfitting": Measure(
+        "overfitting", "held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}
+    ),
+    "calibration": Measure(
+        "calibration", "largest factor between expected and observed sites", calibration, {"at_most": 1.25}
+    ),
+    "positions_scored": Measure("every row scored", "share of rows scored", positions_scored, {"at_least": 1}),
 }

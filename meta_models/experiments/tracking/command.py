@@ -39,8 +39,8 @@ def track_run(given: Sequence[str], options: TrackConfig) -> ExitCode:
     return ExitCode.DONE
 
 
-def make_exporter(to: str, experiment: str, root: Path) -> Exporter:
-    """The exporter that ``NAME`` or ``NAME:ADDRESS`` stands for.
+def make_exporter(to: str, experiment: str, root: Path, option: str = "--to") -> Exporter:
+    """The exporter that ``NAME`` or ``NAME:ADDRESS`` stands for, which `option` was given.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def make_exporter(to: str, experiment: str, root: Path) -> Exporter:
     """
     name, _, address = to.partition(":")
     if name not in TRACKERS:
-        raise UsageError("--to must name a tracker", f"Found {name!r}", f"Take one of {', '.join(TRACKERS)}")
+        raise UsageError(f"{option} must name a tracker", f"Found {name!r}", f"Take one of {', '.join(TRACKERS)}")
     return TRACKERS[name](address, experiment, root)
 
 
@@ -64,7 +64,7 @@ def tracked_afterwards(to: str, path: Path) -> Iterator[None]:
     UsageError
         Before the block, if there is no such tracker, or its library is not installed.
     """
-    exporter = make_exporter(to, _EXPERIMENT, path.resolve().parent)
+    exporter = make_exporter(to, _EXPERIMENT, path.resolve().parent, "--track")
     try:
         yield
     except TargetMissed:  # the run is complete all the same

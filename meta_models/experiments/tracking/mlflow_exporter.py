@@ -21,15 +21,23 @@ if TYPE_CHECKING:
 #: Tags by which a run is known, and by which it is known to be complete and unchanged.
 KEY, CONTENT = "meta_models.run_key", "meta_models.content"
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow_artifacts"
-_SQLITE = "sqlite:///"
+logger = logging.getLogger(__name__)
+_SQLITE, _HTTP = "sqlite:///", ("http://", "https://")
 #: Beginnings of URIs that are no paths, and what MLflow and SQLAlchemy read as a query, or decode, in a path.
 _SCHEMES, _READ_OTHERWISE = ("file:", "sqlite:"), "?%"
 #: What MLflow takes at once, and the longest value of a parameter and of a tag.
 _AT_ONCE, _LONGEST_PARAM, _LONGEST_TAG = 100, 6000, 5000
 #: What may not stand in the name of a metric or a parameter.
 _FOREIGN = re.compile(r"[^A-Za-z0-9_\-. :/]")
+#: How often and how long a server is asked before it is known to answer, by MLflow's own variables: in all 20 s, where
+#: MLflow itself would ask for minutes. What stands in the environment is the user's.
+_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2"}
+_FIRST_ANSWER = {**_RETRIES, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 #: How SQLAlchemy puts the message of a database.
 _DATABASE_ERROR = re.compile(r"\((?:\w+\.)+\w*Error\) ([^\n\r]+)")
+
+#: How a server is told that could not be reached, at the end of all that was tried.
+_CONNECTION_ERROR = re.compile(r"Caused by \w+\(.*?((?<=\] )[^\"')]+|timed out)")
 
 
 class MlflowExporter:
@@ -69,8 +77,7 @@ class MlflowExporter:
         """
         try:
             with _quiet():
-                client = self._client_type(tracking_uri=self._uri)
-                experiment = self._experiment_id(client)
+                client, experiment = self._reached()
                 known = client.search_runs([experiment], f"tags.`{KEY}` = '{run.key}'", max_results=1)
                 if known and known[0].data.tags.get(CONTENT) == run.content:
                     return f"{run.name} is in {self._uri} already, run {known[0].info.run_id}"
@@ -78,11 +85,22 @@ class MlflowExporter:
                 self._record(client, recorded, run)
         except self._failures as error:
             raise WriteError(
-                f"The tracking store {self._uri} must be writable",
+                f"The tracking store {self._uri} must answer and be writable",
                 f"Found: {_reason(error)}",
-                "The run itself is complete; repair the store, or name another one with --to mlflow:URI",
+                f"The run itself is complete; repair the store, then run meta-models track {run.path} --to mlflow:URI",
             ) from error
         return f"Recorded {run.name} in {self._uri}, experiment {self._experiment}, run {recorded.info.run_id}"
+
+    def _reached(self) -> tuple[Any, str]:
+        """A client of the store, and the number of the experiment there; a server must answer soon."""
+        if self._uri.startswith(_HTTP):
+            own = sorted(_FIRST_ANSWER.keys() & os.environ.keys())
+            verb = "says" if len(own) == 1 else "say"
+            bound = f"as long as {' and '.join(own)} {verb}" if own else "about 20 s at most"
+            logger.info("Waiting for %s to answer, %s", self._uri, bound)
+        with _environment(_FIRST_ANSWER):
+            client = self._client_type(tracking_uri=self._uri)
+            return client, self._experiment_id(client)
 
     def _experiment_id(self, client: Any) -> str:
         found = client.get_experiment_by_name(self._experiment)
@@ -90,7 +108,9 @@ class MlflowExporter:
             return str(client.create_experiment(self._experiment, artifact_location=self._artifact_location()))
         if found.lifecycle_stage != "active":
             raise InputError(
-                f"The experiment {self._experiment} must be active", "It was deleted", "Give --experiment NAME"
+                f"The experiment {self._experiment} must be active",
+                "It was deleted",
+                "Record the run with meta-models track RUN --experiment NAME",
             )
         return str(found.experiment_id)
 
@@ -146,9 +166,21 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
         from mlflow.exceptions import MlflowException
     except ImportError as error:
         raise UsageError(
-            "--to mlflow needs MLflow", f"Not installed: {error.name}", "Run pip install '.[tracking]'"
+            "The tracker mlflow needs MLflow", f"Not installed: {error.name}", "Run pip install '.[tracking]'"
         ) from None
     return MlflowClient, (MlflowException, sqlalchemy.exc.SQLAlchemyError)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Within the block those of the variables are set that are not."""
+    added = [name for name in values if name not in os.environ]
+    os.environ |= {name: values[name] for name in added}
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 @contextmanager
@@ -183,7 +215,7 @@ def _milliseconds(moment: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What the database said, or the first line; the statement and its values are for nobody."""
+    """What the database or the network said, or the first line; the statement and its values are for nobody."""
     text = str(error).strip() or type(error).__name__
-    of_database = _DATABASE_ERROR.search(text)
-    return text.splitlines()[0] if of_database is None else of_database.group(1)
+    said = _DATABASE_ERROR.search(text) or _CONNECTION_ERROR.search(text)
+    return text.splitlines()[0] if said is None else said.group(1)

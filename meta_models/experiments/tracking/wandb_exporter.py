@@ -64,7 +64,7 @@ class WandbExporter:
             raise WriteError(
                 f"The folder {self._folder} must be one that W&B can write to",
                 f"Found: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
-                "The run itself is complete; repair the folder, or name another one with --to wandb:FOLDER",
+                f"The run itself is complete; repair that, then run meta-models track {run.path} --to wandb:FOLDER",
             ) from error
         return f"Recorded {run.name} in {self._folder / FOLDER}, project {self._project}; send it with wandb sync"
 
@@ -109,7 +109,7 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
         library = import_module("wandb")
     except ImportError as error:
         raise UsageError(
-            "--to wandb needs Weights & Biases", f"Not installed: {error.name}", "Run pip install '.[wandb]'"
+            "The tracker wandb needs Weights & Biases", f"Not installed: {error.name}", "Run pip install '.[wandb]'"
         ) from None
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     return library, (OSError, library.errors.Error)

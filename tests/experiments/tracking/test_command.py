@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,24 @@ def test_without_the_library_the_extra_is_named(run_dir: Path, monkeypatch: pyte
         tracking.make_exporter("mlflow", "e", run_dir.parent)
 
 
+def test_a_server_that_is_not_there_is_waited_for_shortly_and_said(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra [tracking] is not installed")
+    pytest.importorskip("sqlalchemy", reason="the extra [tracking] is not installed")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # nobody listens there once it is closed
+    began = time.monotonic()
+    assert main(["track", str(run_dir), "--to", f"mlflow:http://127.0.0.1:{port}"]) == 73
+    assert time.monotonic() - began < 30
+    said = capsys.readouterr()
+    assert f"Waiting for http://127.0.0.1:{port} to answer, as long as MLFLOW_HTTP_REQUEST_MAX_RETRIES says" in said.out
+    assert "must answer and be writable. Found: Connection refused. The run itself" in said.err
+    assert said.err.count("\n") == 1
+    assert set(os.environ) & {"MLFLOW_HTTP_REQUEST_TIMEOUT"} == set()  # the user's environment stays
+
+
 class Broken:
     """A tracker whose disk is full."""
 
@@ -117,7 +137,7 @@ def test_a_run_that_fails_is_not_recorded_and_one_that_misses_a_target_is(
 
 def test_an_unknown_tracker_is_refused_before_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--dataset", "demo", "--out-dir", str(tmp_path / "out"), "--track", "nothing"]) == 2
-    assert "--to must name a tracker" in capsys.readouterr().err
+    assert "--track must name a tracker" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

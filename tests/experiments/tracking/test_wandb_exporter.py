@@ -119,7 +119,7 @@ def test_without_the_library_one_sentence_names_the_extra(
     monkeypatch.setitem(sys.modules, "wandb", None)
     assert main(["track", str(run_dir), "--to", "wandb"]) == 2
     assert (
-        "--to wandb needs Weights & Biases. Not installed: wandb. Run pip install '.[wandb]'."
+        "The tracker wandb needs Weights & Biases. Not installed: wandb. Run pip install '.[wandb]'."
         in capsys.readouterr().err
     )
     assert main(["train", "--dataset", "demo", "--track", "wandb", "--out-dir", str(run_dir.parent / "new")]) == 2
