@@ -82,7 +82,13 @@ def test_the_file_holds_nothing_that_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(None, "no readable"), ("{}", "errors"), ("[1", "errors"), ("other", "format 2")]
+    ("content", "word"),
+    [
+        (None, "no readable"),
+        ("{}", "Found in training_result.json: "),
+        ("[1", "Found in training_result.json: "),
+        ("other", "format 2"),
+    ],
 )
 def test_what_is_no_result_is_refused(content: str | None, word: str, tmp_path: Path) -> None:
     if content == "other":
