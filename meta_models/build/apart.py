@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from meta_models.build.block_units import Blocks
 from meta_models.build.blocks.block_files import GeneCounts
@@ -17,7 +17,7 @@ from meta_models.build.scores.spec import parse_score_spec
 from meta_models.errors import InputError
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import scratch_folder
-from meta_models.workers import Farm, run_pieces
+from meta_models.workers import Farm, NumberedWork, run_pieces
 
 #: Pieces of work for each process: more of them are spread more evenly, fewer read the inputs less often.
 _PIECES = 2
@@ -25,7 +25,7 @@ _ADVICE = "Give workers more memory, or take fewer on a machine"
 
 
 @dataclass(frozen=True)
-class BlockWork:
+class BlockWork(NumberedWork):
     """Some blocks of a build.
 
     Attributes
@@ -36,10 +36,6 @@ class BlockWork:
         What the driver's inputs came to; those of the process must come to the same.
     folder : Path
         Where finished blocks are kept.
-    numbers : tuple of int
-        Blocks to be built.
-    threads, limit : int
-        Threads, and bytes at which the process stops itself.
     """
 
     config: BuildConfig
@@ -47,22 +43,6 @@ class BlockWork:
     recipe: Mapping[str, Any]
     inputs: Mapping[str, Any]
     folder: Path
-    numbers: tuple[int, ...]
-    threads: int = 1
-    limit: int | None = None
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Numbers of the blocks."""
-        return tuple(map(str, self.numbers))
-
-    def only(self, parts: Sequence[str]) -> Self:
-        """The same for these blocks."""
-        return replace(self, numbers=tuple(map(int, parts)))
-
-    def placed(self, threads: int, limit: int) -> Self:
-        """The same with so many threads, and so many bytes at most."""
-        return replace(self, threads=threads, limit=limit)
 
 
 def build_blocks(work: BlockWork) -> int:
@@ -104,7 +84,7 @@ def build_on(farm: Farm, blocks: Blocks, files: Sequence[Path]) -> list[GeneCoun
     plan = blocks.plan
     farm.require(plan.block_peak, "Give workers more memory, or take fewer on a machine")
     farm.require_shared(files)
-    work = BlockWork(plan.config, plan.first_look, plan.recipe.to_json(), blocks.inputs, blocks.folder, ())
+    work = BlockWork(plan.config, plan.first_look, plan.recipe.to_json(), blocks.inputs, blocks.folder)
     with blocks.progress() as (missing, progress):
         pieces = (
             (f"blocks-{numbers[0]:06d}", replace(work, numbers=numbers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ from meta_models.inference.served import ServedTable
 from meta_models.progress import Progress
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import hash_file
-from meta_models.workers import Farm, run_pieces
+from meta_models.workers import Farm, NumberedWork, run_pieces
 
 #: Pieces of work for each process: more of them are spread more evenly, fewer load the model less often.
 _PIECES = 4
@@ -26,7 +26,7 @@ _ADVICE = "Give workers more memory, or take fewer on a machine"
 
 
 @dataclass(frozen=True)
-class ShardWork:
+class ShardWork(NumberedWork):
     """Some parts of a prediction; the model is loaded, and checked, where they are done.
 
     Attributes
@@ -37,10 +37,6 @@ class ShardWork:
         As in `ChunkScorer`.
     of : Parts
         All parts.
-    numbers : tuple of int
-        Those to be done.
-    threads, limit : int
-        Threads, and bytes at which the process stops itself.
     """
 
     model: Path
@@ -50,28 +46,12 @@ class ShardWork:
     uncertain: tuple[float, float] | None
     labels: bool
     of: Parts
-    numbers: tuple[int, ...]
-    threads: int = 1
-    limit: int | None = None
 
     @classmethod
     def all_of(cls, scorer: ChunkScorer, model: Path, sha256: str, of: Parts) -> Self:
         """Those of `of` that are not there yet, scored as `scorer` does with the model in the file `model`."""
         missing = tuple(of.missing())
-        return cls(model, sha256, scorer.table, scorer.prior, scorer.uncertain, scorer.labels, of, missing)
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(map(str, self.numbers))
-
-    def only(self, parts: Sequence[str]) -> Self:
-        """The same for these parts."""
-        return replace(self, numbers=tuple(map(int, parts)))
-
-    def placed(self, threads: int, limit: int) -> Self:
-        """The same with so many threads, and so many bytes at most."""
-        return replace(self, threads=threads, limit=limit)
+        return cls(model, sha256, scorer.table, scorer.prior, scorer.uncertain, scorer.labels, of, numbers=missing)
 
     def pieces(self, count: int) -> Iterator[Self]:
         """Runs of parts, `count` of them at most."""

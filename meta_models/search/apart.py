@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -12,40 +11,23 @@ from meta_models.run_folder import UnitRecord, UnitStore
 from meta_models.search.fold_scores import FoldScore, FoldScorer
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.task import TrainingTask
-from meta_models.workers import Executor
+from meta_models.workers import Executor, NumberedWork
 
 _ADVICE = "Give workers more memory, or take fewer on a machine"
 
 
 @dataclass(frozen=True)
-class TrialWork:
-    """Some folds of a trial.
-
-    Attributes
-    ----------
-    limit : int
-        Bytes at which the process stops itself.
-    """
+class TrialWork(NumberedWork):
+    """Some folds of a trial, by their numbers."""
 
     task: TrainingTask
     folds: Folds
     learner: str
     section: LearnerConfig
-    numbers: tuple[int, ...]
-    limit: int
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Numbers of the folds."""
-        return tuple(map(str, self.numbers))
-
-    def only(self, parts: Sequence[str]) -> Self:
-        """The same for these folds."""
-        return replace(self, numbers=tuple(map(int, parts)))
 
     def placed(self, threads: int, limit: int) -> Self:
         """The same with so many threads, and so many bytes at most."""
-        return replace(self, task=replace(self.task, threads=threads), limit=limit)
+        return replace(self, task=replace(self.task, threads=threads), threads=threads, limit=limit)
 
 
 Records = tuple[tuple[str, UnitRecord], ...]
@@ -116,7 +98,7 @@ class FarmScorer:
         self._missing = {fold for fold in folds if not self._here.kept(learner, section, fold)}
         self._running = set(self._missing)
         self._executor = self._task.farm.executor(score_folds, threads=self._task.threads)
-        work = TrialWork(self._task.portable(), self._folds, learner, section, (), self._task.budget)
+        work = TrialWork(self._task.portable(), self._folds, learner, section, limit=self._task.budget)
         for fold in sorted(self._missing):
             self._executor.start(f"{learner}-fold-{fold}", replace(work, numbers=(fold,)))
 

@@ -14,7 +14,7 @@ from meta_models.workers.farm import HERE, Farm, Here, Portable
 from meta_models.workers.forked import CAN_FORK, forked
 from meta_models.workers.fresh import fresh
 from meta_models.workers.jobs import Background, run_jobs, run_shares
-from meta_models.workers.pieces import run_pieces
+from meta_models.workers.pieces import NumberedWork, run_pieces
 
 __all__ = [
     "BROKEN",
@@ -26,6 +26,7 @@ __all__ = [
     "Executor",
     "Farm",
     "Here",
+    "NumberedWork",
     "Portable",
     "forked",
     "fresh",

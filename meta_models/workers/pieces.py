@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 from meta_models.workers.farm import Farm, Portable
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberedWork:
+    """Numbered pieces of something: a `Portable` whose parts are their numbers.
+
+    Attributes
+    ----------
+    numbers : tuple of int
+        Those to be done.
+    threads, limit : int
+        Threads of the process that does them, and bytes at which it stops itself.
+    """
+
+    numbers: tuple[int, ...] = ()
+    threads: int = 1
+    limit: int | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The numbers."""
+        return tuple(map(str, self.numbers))
+
+    def only(self, parts: Sequence[str]) -> Self:
+        """The same for these."""
+        return replace(self, numbers=tuple(map(int, parts)))
+
+    def placed(self, threads: int, limit: int) -> Self:
+        """The same with so many threads, and so many bytes at most."""
+        return replace(self, threads=threads, limit=limit)
+
 
 Piece = TypeVar("Piece", bound=Portable)
 Value = TypeVar("Value")

@@ -73,7 +73,7 @@ def test_a_process_that_reads_other_scores_is_refused(place: Place, tmp_path: Pa
     config = BuildConfig.from_mapping(place.options(out=tmp_path / "out"))
     with make_plan(config, tmp_path) as plan:
         blocks = Blocks(plan, {}, tmp_path)
-        work = apart.BlockWork(config, plan.first_look, plan.recipe.to_json(), blocks.inputs, tmp_path, (1,))
+        work = apart.BlockWork(config, plan.first_look, plan.recipe.to_json(), blocks.inputs, tmp_path, numbers=(1,))
     other = BuildConfig.from_mapping(place.options(out=tmp_path / "out", scores=(f"main={place.scores()}",)))
     with pytest.raises(InputError, match=r"Inputs must be the same on all machines\. Found other scores"):
         apart.build_blocks(apart.replace(work, config=other))

@@ -61,7 +61,7 @@ def test_the_process_of_a_fold_that_dies_ends_the_search(
 
 def test_a_piece_of_work_names_its_folds(task: TrainingTask) -> None:
     folds = make_folds(task.positions, task.config)
-    work = TrialWork(task.portable(), folds, "xgboost", trials_of(task)[0], (0, 1), task.budget).placed(1, task.budget)
+    work = TrialWork(task.portable(), folds, "xgboost", trials_of(task)[0], numbers=(0, 1)).placed(1, task.budget)
     assert work.parts == ("0", "1")
     names = [name for name, record in score_folds(work.only(["1"])) if record.seconds is not None]
     assert [name.rpartition(".")[2] for name in names] == ["fold-1"]
