@@ -126,7 +126,11 @@ def test_other_options_do_not_take_the_figures_of_these(copied: Path, table: Pat
 
 @pytest.mark.parametrize(
     ("name", "code", "words"),
-    [("file", 2, "must be a folder"), ("file/below", 2, "must be a folder"), ("x" * 300, 73, "too long")],
+    [
+        ("file", 2, "must be a folder"),
+        ("file/below", 2, "must be a folder"),
+        ("x" * 300, 2, "names of at most 255 bytes"),
+    ],
 )
 def test_a_folder_that_cannot_be_made(
     name: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
