@@ -39,3 +39,4 @@ def test_a_run_ends_with_the_command_that_started_it(tmp_path: Path) -> None:
     manifest = RunManifest.read(tmp_path / "run")
     assert manifest is not None
     assert manifest.state is RunState.RUNNING
+    assert manifest.argv[:3] == ("meta-models", "train", "--config")
