@@ -117,7 +117,7 @@ def a_store_that_is_no_folder(folder: Path) -> tuple[list[str], int, str]:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     (folder / "file").write_text("")
     to = f"mlflow:sqlite:///{folder / 'file' / 'mlflow.db'}"
-    return ["track", written(folder / "one"), "--to", to], 73, "must be writable"
+    return ["track", written(folder / "one"), "--to", to], 73, "must answer and be writable"
 
 
 def two_searches(folder: Path) -> tuple[list[str], int, str]:
