@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 #: Seconds to wait for a scheduler, and for the first worker.
 CONNECT_SECONDS = 30.0
 WORKER_SECONDS = 60.0
+#: What Dask raises where there is no scheduler, or an address leads nowhere.
+_CANNOT_CONNECT = (OSError, TimeoutError, ValueError, TypeError)
 #: Most workers of this machine for each of its CPUs.
 _PER_CPU = 2
 
@@ -116,8 +118,8 @@ def _own(distributed: Any, workers: int) -> Iterator[Any]:
 @contextmanager
 def _client(distributed: Any, where: str, address: str) -> Iterator[Any]:
     try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        client = _client_class(distributed)(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except _CANNOT_CONNECT as error:
         found = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(
             f"--distributed {where} must lead to a Dask scheduler", f"Found: {found}",
@@ -125,6 +127,27 @@ def _client(distributed: Any, where: str, address: str) -> Iterator[Any]:
         ) from error  # fmt: skip
     with client:
         yield client
+
+
+def _client_class(distributed: Any) -> Any:
+    """A client that closes itself where it cannot connect.
+
+    Dask's own is left half open then (without keys for ``tls://``, say). The garbage collector closes it some time, and
+    where that comes while another client starts, each waits for the other (``distributed.utils.LoopRunner._lock``).
+    """
+
+    class Client(distributed.Client):  # type: ignore[misc]
+        """Dask's, closed where it cannot connect."""
+
+        def start(self, **options: Any) -> Any:
+            """Connect; see `distributed.Client.start`."""
+            try:
+                return super().start(**options)
+            except _CANNOT_CONNECT:
+                self.close()
+                raise
+
+    return Client
 
 
 def _require_worker(client: Any, where: str, count: int) -> None:

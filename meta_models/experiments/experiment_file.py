@@ -25,7 +25,9 @@ NAME, DESCRIPTION, TAGS, MATRIX = "name", "description", "tags", "matrix"
 _OF_THE_COMMAND = ("out_dir", "overwrite", "resume", "dry_run", "plan_only")
 #: What a learner may be called by; the last is what it was called.
 _LEARNERS = ("learner", "learners", "family")
-_FOREIGN = re.compile(r"[^A-Za-z0-9.-]+")
+#: The set of features of a run, groups joined by +: the one of its `variants`.
+FEATURES, VARIANTS = "features", "variants"
+_FOREIGN = re.compile(r"[^A-Za-z0-9.+-]+")
 _LONGEST = 40
 
 
@@ -55,7 +57,8 @@ class Experiment:
     Attributes
     ----------
     merged : int
-        Combinations of the matrix that make a run which is there already: options of a learner that is not fitted.
+        Combinations of the matrix that make a run which is there already: options of a learner that is not fitted, sets
+        of features for learners that read whole genes.
     several_tables : bool
         Whether the runs are of several tables.
     """
@@ -94,6 +97,8 @@ def read_experiment(path: Path, most: int) -> Experiment:
         raise UsageError("description must be text, and tags a mapping of names to values", f"Found {tags!r:.60}")
     for key, value in values.items():
         _require_known(key, value)
+        if key == FEATURES:
+            _require_set(value)
     told = {str(key): str(value) for key, value in tags.items()}
     variants, merged = _variants(values, _matrix(matrix, most), {**told, "experiment": name})
     return Experiment(name, description, told, variants, merged, several_tables="dataset" in matrix)
@@ -108,7 +113,8 @@ def _require_known(key: str, value: Any) -> None:
     if key in _OF_THE_COMMAND:
         raise UsageError(f"{key} is not for an experiment file", f"Found {key}: {value}", "The command gives it")
     learner, _, option = key.partition(".")
-    if key in TrainingConfig.model_fields or key in _LEARNERS or key in LEARNERS[FORMER].Config.model_fields:
+    known = (TrainingConfig.model_fields, _LEARNERS, (FEATURES,), LEARNERS[FORMER].Config.model_fields)
+    if any(key in names for names in known):
         return
     if option and learner in LEARNERS:
         _require_option(learner, option)
@@ -116,10 +122,17 @@ def _require_known(key: str, value: Any) -> None:
         for name in value if isinstance(value, Mapping) else ():
             _require_option(key, str(name).replace("-", "_"))
     else:
-        own = (NAME, DESCRIPTION, TAGS, MATRIX, "learner")
+        own = (NAME, DESCRIPTION, TAGS, MATRIX, FEATURES, "learner")
         names = [*own, *TrainingConfig.model_fields, *LEARNERS, *LEARNERS[FORMER].Config.model_fields]
         expected = "An experiment file has options of train, learners, name, description, tags and matrix"
         raise _unknown(expected, key, names)
+
+
+def _require_set(value: Any) -> None:
+    """Refuse what is no set of features: a learner is trained on one in each run."""
+    if not isinstance(value, str) or not value or "," in value:
+        raise UsageError("features must name one set for each run, its groups joined by '+'", f"Found {value!r:.60}",
+                         "Such as 'matrix: {features: [base, base+context, all]}'")  # fmt: skip
 
 
 def _require_option(learner: str, option: str) -> None:
@@ -143,6 +156,8 @@ def _matrix(given: Any, most: int) -> dict[str, Sequence[Any]]:
     _require_different_tables(matrix.get("dataset", ()))
     for key, values in matrix.items():
         _require_known(key, values)
+        for value in values if key == FEATURES else ():
+            _require_set(value)
     count = math.prod(map(len, matrix.values()))
     if not 1 <= count <= most:
         empty = [key for key, values in matrix.items() if not values]
@@ -166,7 +181,7 @@ def _variants(
     merged = 0
     for combination in itertools.product(*(list(enumerate(values, 1)) for values in matrix.values())):
         values = {key: value for key, (_, value) in zip(matrix, combination, strict=True)}
-        options = _of_chosen({**_without_learners(shared, values), **values})
+        options = _as_variants(_of_chosen({**_without_learners(shared, values), **values}))
         config = _checked(values, {**options, "tags": [f"{key}={value}" for key, value in tags.items()]})
         key = config.model_dump_json()
         if key in found:
@@ -186,6 +201,17 @@ def _without_learners(shared: Mapping[str, Any], values: Mapping[str, Any]) -> d
     return {key: value for key, value in shared.items() if not (named and key in _LEARNERS)}
 
 
+def _as_variants(options: dict[str, Any]) -> dict[str, Any]:
+    """`options`, where the set of features stands as training knows it."""
+    if FEATURES not in options:
+        return options
+    if VARIANTS in options:
+        found = f"Found {FEATURES} {options[FEATURES]} and {VARIANTS} {options[VARIANTS]}"
+        raise UsageError("An experiment has features, a set for each run, or variants, several in one run", found)
+    return {VARIANTS if key == FEATURES else key: [value] if key == FEATURES else value
+            for key, value in options.items()}  # fmt: skip
+
+
 def _of_chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without options of learners that are not fitted."""
     chosen = next((values[key] for key in _LEARNERS if key in values), FORMER)
@@ -195,6 +221,8 @@ def _of_chosen(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_of_chosen(key: str, learners: Sequence[str]) -> bool:
     learner = key.partition(".")[0]
+    if key == FEATURES:
+        return any(name not in LEARNERS or LEARNERS[name].traits.inputs != "genes" for name in learners)
     if key in TrainingConfig.model_fields or key in _LEARNERS:
         return True
     if learner in LEARNERS:

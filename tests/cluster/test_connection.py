@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -58,8 +59,18 @@ def test_more_workers_than_the_machine_has_use_for() -> None:
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
 def test_no_scheduler(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meta_models.cluster.connection.CONNECT_SECONDS", 0.5)
+    left_open: list[str] = []
+
+    def collected(client: Any) -> None:  # in place of the close that the garbage collector would do
+        if client.status not in ("closed", "newly-created"):
+            left_open.append(client.status)
+            client.close()
+
+    monkeypatch.setattr(distributed.Client, "__del__", collected)
     with pytest.raises(UsageError, match=f"--distributed {where} must lead to a Dask scheduler"), connected(where):
         pass
+    gc.collect()
+    assert not left_open, "the garbage collector may close it while another client starts, and both would wait"
 
 
 def test_scheduler_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler_file: Path) -> None:

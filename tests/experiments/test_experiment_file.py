@@ -63,6 +63,27 @@ def test_lists_of_learners_and_features_are_named_by_their_place(tmp_path: Path)
     assert found.variants[1].options["exclude_features"] == ["a", "b"]
 
 
+def test_features_are_sets_of_which_a_learner_of_genes_has_none(tmp_path: Path) -> None:
+    text = SHARED + "matrix: {learner: [xgboost, logistic], features: [base, base+context]}\n"
+    found = read(tmp_path, text)
+    assert [variant.name for variant in found.variants] == [
+        "learner-xgboost__features-base", "learner-xgboost__features-base+context", "learner-logistic__features-base",
+        "learner-logistic__features-base+context",
+    ]  # fmt: skip
+    assert [variant.options["variants"] for variant in found.variants] == [["base"], ["base+context"]] * 2
+    (single,) = read(tmp_path, SHARED + "features: all\n").variants
+    assert (single.name, single.options["variants"]) == ("run", ["all"])
+
+
+def test_features_say_nothing_of_nets(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+    found = read(tmp_path, SHARED + "matrix: {learner: [xgboost, tcn], features: [base, base+context]}\n")
+    assert [variant.name for variant in found.variants] == [
+        "learner-xgboost__features-base", "learner-xgboost__features-base+context", "learner-tcn",
+    ]  # fmt: skip
+    assert (found.merged, found.variants[2].options["variants"]) == (1, [])
+
+
 def test_tables_are_folders_and_names_that_collide_are_told_apart(tmp_path: Path) -> None:
     text = "name: two\nmatrix: {dataset: [data/a, data/b], xgboost.subsample: [0.5, 0.50]}\n"
     found = read(tmp_path, text)
@@ -101,6 +122,10 @@ def test_a_file_without_a_matrix_is_one_run(tmp_path: Path) -> None:
         (SHARED + "matrix: {learner: [xgboost, xgbost]}", r"this one is not: learner xgbost.*Perhaps 'xgboost'"),
         (SHARED + "matrix: {xgboost.max_depth: [4, 99]}", r"this one is not: xgboost.max_depth 99.*less than or equal"),
         (SHARED + "matrix: {n_folds: [5, 1]}", "this one is not: n_folds 1"),
+        (SHARED + "matrix: {features: [[base]]}", r"features must name one set for each run.*Found \['base'\]"),
+        (SHARED + "features: base,all", "features must name one set for each run.*Found 'base,all'"),
+        (SHARED + "variants: [all]\nfeatures: base", "features, a set for each run, or variants, several in one run"),
+        (SHARED + "matrix: {features: [base, base+]}", r"this one is not: features base\+"),
         ("name: 3\ndataset: table", "must have a name"),
         ("name: a\nmatrix: {seed: [1, 2]}", "--dataset must name the table"),
         ("name: a\ndataset: table\ndescription: [1]", "description must be text"),
