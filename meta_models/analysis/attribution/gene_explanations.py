@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meta_models.dataset.genes.columns import Gene
 from meta_models.dataset.genes.folder import GeneFolder
 from meta_models.learners.gene_bridge import tracks_of
-from meta_models.learners.neural.ablation import input_groups, without
+from meta_models.learners.neural.serving.ablation import input_groups, without
 from meta_models.learners.seam.genes import Attributions, GenePredictor
 from meta_models.metrics import average_precision
 from meta_models.schema import CLASS_NAMES, SITE_CLASSES, SpliceClass

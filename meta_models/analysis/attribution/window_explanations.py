@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.analysis.attribution.gene_explanations import REACH, Ablation, Explained, Predictors, Site, precision
-from meta_models.learners.neural.ablation import SEQUENCE_GROUP
+from meta_models.learners.neural.serving.ablation import SEQUENCE_GROUP
 from meta_models.learners.seam import Matrix
 from meta_models.learners.seam.genes import N_CODE, Attributions, GenePredictor, GeneTracks
 from meta_models.learners.seam.windows import WindowRows, site_columns

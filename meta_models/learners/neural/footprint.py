@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, reading_bytes
-from meta_models.learners.neural.batches import PADDED_TO
-from meta_models.learners.neural.crops import TILE
-from meta_models.learners.neural.gene_cache import NUMBER_BYTES, POSITION_BYTES
+from meta_models.learners.neural.inputs.batches import PADDED_TO
+from meta_models.learners.neural.inputs.crops import TILE
+from meta_models.learners.neural.inputs.gene_cache import NUMBER_BYTES, POSITION_BYTES
 from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.seam import Footprint, Resources, Shape
 from meta_models.schema import CLASSES

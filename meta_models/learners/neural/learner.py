@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from meta_models.dataset.windows import needs_genes
 from meta_models.learners.neural.footprint import device_bytes, fit_seconds, net_footprint
-from meta_models.learners.neural.gene_cache import cached
+from meta_models.learners.neural.inputs.gene_cache import cached
+from meta_models.learners.neural.inputs.window_cache import cached_windows
 from meta_models.learners.neural.library import library_versions, require_libraries
 from meta_models.learners.neural.options import GruConfig, LstmConfig, NeuralConfig, TcnConfig, TransformerConfig
-from meta_models.learners.neural.window_cache import cached_windows
 from meta_models.learners.seam import Footprint, Learner, Predictor, Prepared, Resources, Shape, TrainingRows, Traits
 from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.learners.seam.start import Start
@@ -50,12 +50,12 @@ class NeuralLearner(Learner):
         require_libraries()
         plan = config.architecture(rows.base_models, rows.evidence)
         if isinstance(rows, TrainingWindows):
-            from meta_models.learners.neural.window_prepared import WindowsPrepared
+            from meta_models.learners.neural.fitting.window_prepared import WindowsPrepared
 
             with cached_windows(rows, plan.of_windows(rows.window).margin, resources.cache) as windows:
                 yield WindowsPrepared(rows, windows, config, resources.device)
             return
-        from meta_models.learners.neural.prepared import NetPrepared
+        from meta_models.learners.neural.fitting.prepared import NetPrepared
 
         with cached(rows, config.crop, plan.margin, resources.cache) as cache:
             yield NetPrepared(rows, cache, config, resources.device)
@@ -63,8 +63,8 @@ class NeuralLearner(Learner):
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """The net, for the CPU; `n_inputs` are the columns of its own scores, one a class."""
         require_libraries()
-        from meta_models.learners.neural.files import restore_net
-        from meta_models.learners.neural.predictor import NetPredictor
+        from meta_models.learners.neural.net.files import restore_net
+        from meta_models.learners.neural.serving.predictor import NetPredictor
 
         return NetPredictor(restore_net(files, self.name, n_inputs, n_targets))
 
@@ -97,7 +97,7 @@ class NeuralLearner(Learner):
     def start_differences(self, start: Start, config: Any) -> tuple[str, ...]:
         """Of the architectures, where weights or scores depend on them."""
         require_libraries()
-        from meta_models.learners.neural.starting import architecture_differences
+        from meta_models.learners.neural.net.starting import architecture_differences
 
         return architecture_differences(start, config)
 

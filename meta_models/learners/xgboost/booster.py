@@ -9,12 +9,12 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from meta_models.learners.page_digests import PageDigests
 from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources, TrainingRows
 from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost.matrix import build_matrix
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.own_loss import OwnLoss
-from meta_models.learners.xgboost.page_digests import PageDigests
 from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.learners.xgboost.row_draws import DrawnRows, Gradients, RowDraws
 from meta_models.learners.xgboost.section import XGBoostConfig

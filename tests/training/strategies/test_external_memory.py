@@ -14,13 +14,13 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.errors import UnitsFailed, WriteError
+from meta_models.learners.page_digests import PageDigests
 from meta_models.learners.seam import Fitted, Shape
 from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost import matrix
 from meta_models.learners.xgboost.booster import QuantisedRows
 from meta_models.learners.xgboost.matrix import build_matrix, joined
 from meta_models.learners.xgboost.missing import fill_missing
-from meta_models.learners.xgboost.page_digests import PageDigests
 from meta_models.progress import Progress
 from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder

@@ -1,0 +1,1 @@
+"""What a net is: its layers, its weights in files, and what it starts from."""

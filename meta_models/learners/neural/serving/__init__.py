@@ -1,0 +1,1 @@
+"""Trained nets that score, and why they score as they do."""
