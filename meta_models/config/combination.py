@@ -19,7 +19,7 @@ Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bi
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
 #: What batches are grouped by.
-BatchGroups = Literal["none", "chromosome", "gene-type"]
+BatchGroups = Literal["none", "chromosome", "gene-type", "sketch"]
 
 
 class CombinationOptions(Configuration):

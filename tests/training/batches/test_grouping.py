@@ -10,16 +10,20 @@ from meta_models.training.batches.grouping import batch_groups
 from meta_models.training.batches.packing import make_batches, split_batch
 
 
+def grouped(positions: Positions, by: str) -> dict[str, np.ndarray]:
+    return batch_groups(positions, TrainingConfig(dataset="table.parquet", batch_groups=by))
+
+
 def test_without_groups_all_rows_are_one():
     positions = positions_of([20] * 10)
-    ((name, rows),) = batch_groups(positions, "none").items()
+    ((name, rows),) = grouped(positions, "none").items()
     assert name == ""
     assert rows.all()
 
 
 def test_rows_are_grouped_by_chromosome_the_largest_first():
     positions = positions_of([40, 10, 20, 30, 15] * 4)  # chr0 to chr4 in turn
-    groups = batch_groups(positions, "chromosome")
+    groups = grouped(positions, "chromosome")
     assert list(groups) == ["chr0", "chr3", "chr2", "chr4", "chr1"]
     np.testing.assert_array_equal(np.sum(list(groups.values()), axis=0), 1)
     assert set(positions.frame["chrom"].filter(groups["chr3"])) == {"chr3"}
@@ -28,7 +32,7 @@ def test_rows_are_grouped_by_chromosome_the_largest_first():
 def test_relatives_are_of_the_group_of_most_of_their_rows():
     families = [0, 0, *range(1, 19)]
     positions = positions_of([40, 10, *[25] * 18], families)  # the first family: 40 rows of chr0, 10 of chr1
-    groups = batch_groups(positions, "chromosome")
+    groups = grouped(positions, "chromosome")
     assert (positions.frame["gene_id"].filter(groups["chr0"]) == "G00001").sum() == 10
     assert (positions.frame["gene_id"].filter(groups["chr1"]) == "G00001").sum() == 0
 
@@ -42,7 +46,7 @@ def test_small_groups_and_those_without_a_class_are_one():
     frame = positions.frame.with_columns(chrom=pl.Series(chroms).cast(pl.Categorical), label=pl.Series(labels))
     keep = np.ones(len(chroms), bool)
     keep[np.flatnonzero(chroms == "d")[30:]] = False  # 30 of 930 rows
-    found = batch_groups(Positions(frame.filter(keep), "none", positions.bases, ()), "chromosome")
+    found = grouped(Positions(frame.filter(keep), "none", positions.bases, ()), "chromosome")
     assert list(found) == ["a", "b", "others"]
     assert found["others"].sum() == 130
 
@@ -51,7 +55,7 @@ def test_a_table_without_the_column_is_refused():
     positions = positions_of([20] * 10)
     bare = Positions(positions.frame.drop("gene_type"), "none", positions.bases, ())
     with pytest.raises(UsageError, match="needs the column gene_type"):
-        batch_groups(bare, "gene-type")
+        grouped(bare, "gene-type")
 
 
 def test_each_group_is_packed_alone_and_halves_stay_in_it():
