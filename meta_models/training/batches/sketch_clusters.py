@@ -24,18 +24,33 @@ Words = NDArray[np.float32]
 
 
 def sketch_clusters(dataset: TablePath, genes: Set[str], seed: int) -> dict[str, str]:
-    """The cluster of each gene, ``sketch-1`` and so on, by what of :data:`WORDS` words its sequence has.
+    """The cluster of each gene, ``sketch-1`` and so on, by :func:`word_sketches`.
 
     Labels play no part, nor does the strand.
+
+    Parameters
+    ----------
+    seed : int
+        Of the search for clusters.
+
+    Raises
+    ------
+    UsageError, InputError
+        As :func:`word_sketches`.
+    """
+    names, table = word_sketches(dataset, genes)
+    return {name: f"sketch-{number + 1}" for name, number in zip(names, clusters(table, seed).tolist(), strict=True)}
+
+
+def word_sketches(dataset: TablePath, genes: Set[str]) -> tuple[list[str], Words]:
+    """Which of :data:`WORDS` words each gene has: ids, sorted, and the table of :func:`word_table`.
 
     Parameters
     ----------
     dataset : path
         A folder that ``meta-models build`` made.
     genes : set of str
-        Ids of some of its genes.
-    seed : int
-        Of the search for clusters.
+        Ids of some of its genes, at least one.
 
     Raises
     ------
@@ -51,12 +66,10 @@ def sketch_clusters(dataset: TablePath, genes: Set[str], seed: int) -> dict[str,
             "Give --dataset such a folder, or group batches otherwise",
         )
     folder = BuiltFolder.open(dataset).genes
-    lengths = [entry.length for entry in folder.entries if entry.gene_id in genes]
-    rule = word_rule(float(np.median(lengths)) if lengths else 1.0)
+    rule = word_rule(float(np.median([entry.length for entry in folder.entries if entry.gene_id in genes] or [1])))
     found = {gene: sketch(codes, rule) for gene, codes in folder.sequences(genes)}
     names = sorted(found)
-    numbers = clusters(word_table([found[name] for name in names]), seed)
-    return {name: f"sketch-{number + 1}" for name, number in zip(names, numbers.tolist(), strict=True)}
+    return names, word_table([found[name] for name in names])
 
 
 def word_rule(length: float) -> FamilyRule:
@@ -93,4 +106,4 @@ def clusters(table: Words, seed: int) -> NDArray[np.int64]:
 
 def _n_words(k: int) -> int:
     """Different words of `k` bases, an odd number, a word and its reverse complement being one."""
-    return 4**k // 2
+    return 1 << (2 * k - 1)
