@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +81,12 @@ def word_rule(length: float) -> FamilyRule:
     return FamilyRule(k=k, scaled=_n_words(k) // WORDS)
 
 
-def word_table(sketches: list[NDArray[np.uint32]]) -> Words:
+def word_table(sketches: Sequence[NDArray[np.uint32]]) -> Words:
     """Whether each gene has each word that any has, float32 (G, W), of length 1; a gene without any is all 0."""
     words = np.unique(np.concatenate(sketches))
-    table = np.zeros((len(sketches), len(words)), np.float32)
+    table = np.zeros((len(sketches), max(len(words), 1)), np.float32)
     for row, found in zip(table, sketches, strict=True):
-        row[np.searchsorted(words, found)] = 1 / np.sqrt(len(found))
+        row[np.searchsorted(words, found)] = 1 / np.sqrt(max(len(found), 1))
     return table
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from packed_genes import positions_of
 from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.errors import UsageError
+from meta_models.training.batches import grouping
 from meta_models.training.batches.grouping import batch_groups
 from meta_models.training.batches.packing import make_batches, split_batch
 
@@ -49,6 +52,28 @@ def test_small_groups_and_those_without_a_class_are_one():
     found = grouped(Positions(frame.filter(keep), "none", positions.bases, ()), "chromosome")
     assert list(found) == ["a", "b", "others"]
     assert found["others"].sum() == 130
+
+
+def test_genes_are_grouped_by_clusters_of_their_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = positions_of([20, 20, 20, 40, 2] * 4, [*range(19), 17])  # the last is a relative of another cluster
+    asked = []
+
+    def clusters(dataset: Path, genes: set[str], seed: int) -> dict[str, str]:
+        asked.append((str(dataset), len(genes), seed))
+        return {gene: "sketch-2" if int(gene[1:]) % 5 == 4 else f"sketch-{int(gene[1:]) % 2}" for gene in genes}
+
+    monkeypatch.setattr(grouping, "sketch_clusters", clusters)
+    config = TrainingConfig(dataset="folder", batch_groups="sketch", seed=5)
+    groups = batch_groups(positions, config)
+    assert asked == [("folder", 20, 5)]
+    assert list(groups) == ["sketch-1", "sketch-0", "others"]  # of 202, 200 and 6 rows
+    assert set(positions.frame["gene_id"].filter(groups["others"])) == {"G00004", "G00009", "G00014"}
+    assert "G00019" in set(positions.frame["gene_id"].filter(groups["sketch-1"]))
+
+
+def test_a_table_without_sequences_has_no_clusters_of_them():
+    with pytest.raises(UsageError, match="reads the sequences of genes"):
+        grouped(positions_of([20] * 10), "sketch")
 
 
 def test_a_table_without_the_column_is_refused():
