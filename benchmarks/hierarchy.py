@@ -79,7 +79,7 @@ def likeness(built: Path, positions: Positions, packing: Packing, groups: Groups
     Of relatives no more is known than of other genes: they are in its batch.
     """
     genes = positions.frame[GENE].cast(str)
-    names, sketches = word_sketches(built, set(genes))
+    names, sketches = word_sketches(built, set(genes.unique()))
     of_row = genes.replace_strict(names, np.arange(len(names))).to_numpy()
     own = np.empty(len(names), np.int64)
     for number, batch in enumerate(packing.batches):

@@ -47,7 +47,7 @@ def _texts(positions: Positions, config: TrainingConfig) -> pl.Series:
     by = config.batch_groups
     if by == "sketch":
         genes = positions.frame[GENE].cast(str)
-        return genes.replace_strict(sketch_clusters(table_path(config.dataset), set(genes), config.seed))
+        return genes.replace_strict(sketch_clusters(table_path(config.dataset), set(genes.unique()), config.seed))
     column = _COLUMNS[by]
     if column not in positions.frame.columns:
         raise UsageError(f"--batch-groups {by} needs the column {column}", "The table has none", "Leave it out")
