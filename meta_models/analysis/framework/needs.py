@@ -1,6 +1,6 @@
 """Predicted memory of the analyses of a run: what all share, and what each declares for itself.
 
-The constants were read off the peaks of the phase "analysis" of runs (``python benchmarks/memory.py``).
+The constants were read off the peaks of phases of runs (``python benchmarks/memory.py``, and as said beside them).
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-# Peak without process, comparison and picture, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 250 a row at
-# 2,000,000 x 16 with one base model, 610 at 1,013,472 x 9 with three. All analyses by default, three base models: 787
-# more for each row from 536,196 to 1,072,392 x 1,142. Of few rows importance, while pictures are drawn, takes most.
-COMPARED_ROW_BYTES = 180  # out-of-fold table, and what one comparison sorts and sums by family
-BASE_ROW_BYTES = 200  # scores of a base model for a row that is compared, and what sorts them
-HELD_ROW_BYTES = 180  # scores and out-of-fold table, while other analyses look and draw
-SCORED_ROW_BYTES = 220  # scores and out-of-fold table of a row of a second table
+KEPT = 80_000_000  # what libraries keep of what was read and fitted before
+# Peaks of the phase "analysis", --n-estimators 2 --n-folds 2 --bootstrap-samples 20 --analyses base-vs-meta, in bytes a
+# row from 500,000 to 1,500,000 rows x 16: 234 with one base model on one thread and 382 on two; with three base models
+# 423 on one, 608 on two, 513 on four. All analyses by default: 417 and 464; 787 on two at 1,072,392 x 1,142 (measured
+# earlier).
+COMPARED_ROW_BYTES = 160  # out-of-fold table, and what one comparison sorts and sums by family
+BASE_ROW_BYTES = 100  # scores of a base model for a row that is compared, and what sorts them
+BESIDE_ROW_BYTES = 220  # rows of a stratum that another process compares at the same time
+# Peaks of the phase "whole genes" of the same commands on built folders, one thread: 834 MB for 2,697,119 positions
+# with one base model and 1,159 with three, 624 for 536,196 with three.
+WHOLE_ROW_BYTES = 70  # a position of whole genes, or of a second table, while it is compared
+WHOLE_BASE_BYTES = 65  # scores of a base model for it
+WHOLE_HELD_BYTES = 80  # such a position, while the rows of the table are compared
+HELD_ROW_BYTES = 180  # scores and out-of-fold table of a row, while other analyses look and draw
 PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
 PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
 DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
@@ -34,14 +41,26 @@ def needs_of(
     Values that several look at are read once, and counted once.
     """
     rows = max(profile.rows, profile.scored_rows)
-    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * len(profile.base_models)
-    other = SCORED_ROW_BYTES * min(profile.rows, profile.scored_rows)
     features = profile.features + (FIRST_PASS_WIDTH if config.second_pass else 0)
     values = max((analysis.value_bytes(rows, features, config) for analysis in analyses), default=0)
     draws = max((analysis.draws for analysis in analyses), default=Draws.NOTHING)
-    comparing = COMPARISON * threads + row * rows + _drawing_bytes(min(draws, Draws.ONE), threads)
-    looking = HELD_ROW_BYTES * rows + _drawing_bytes(draws, threads) + values
-    return AnalysisNeeds(max(comparing, looking) + other, any(analysis.slow for analysis in analyses))
+    pictured = _drawing_bytes(min(draws, Draws.ONE), threads)
+    comparing = COMPARISON * threads + _compared_bytes(profile, threads) + pictured
+    looking = _held_bytes(profile) + _drawing_bytes(draws, threads) + values
+    return AnalysisNeeds(KEPT + max(comparing, looking), any(analysis.slow for analysis in analyses))
+
+
+def _compared_bytes(profile: DatasetProfile, threads: int) -> int:
+    """Bytes of the rows of the table and of the positions of whole genes: either are compared, the others held."""
+    bases = len(profile.base_models)
+    row = COMPARED_ROW_BYTES + BASE_ROW_BYTES * bases + (BESIDE_ROW_BYTES if threads > 1 else 0)
+    table = row * profile.rows + WHOLE_HELD_BYTES * profile.scored_rows
+    whole = (WHOLE_ROW_BYTES + WHOLE_BASE_BYTES * bases) * profile.scored_rows + HELD_ROW_BYTES * profile.rows
+    return max(table, whole)
+
+
+def _held_bytes(profile: DatasetProfile) -> int:
+    return HELD_ROW_BYTES * profile.rows + WHOLE_HELD_BYTES * profile.scored_rows
 
 
 def _drawing_bytes(draws: Draws, threads: int) -> int:

@@ -133,7 +133,7 @@ def _picture(table: TableComparison) -> Picture:
     ]
     with style.style():
         figure, axes = style.new_figure(1, 1, width=8.4, height=1.1 + 0.28 * len(drawn))
-        label = f"mean average precision, minus that of {table.control}"
+        label = "mean average precision, run minus control"
         draw_intervals(axes[0][0], drawn, title="", x_label=label, colour=style.BLUE)
         png = style.png_bytes(style.settled(figure))
     caption = (
