@@ -19,6 +19,7 @@ from sklearn.metrics import average_precision_score
 from meta_models.build import serving
 from meta_models.config import TrainingConfig
 from meta_models.dataset.built import BuiltFolder
+from meta_models.dataset.opening import sequences_read
 from meta_models.errors import InputError, UsageError
 from meta_models.features import BaseTrack, column_names
 from meta_models.inference.config import PredictConfig
@@ -31,6 +32,7 @@ from meta_models.model import SingleModel
 from meta_models.persistence import dump_model
 from meta_models.pipeline.run import run_training
 from meta_models.schema import CLASS_NAMES, LABEL
+from meta_models.training.batches.sketch_clusters import CLUSTERS
 
 SMALL: dict[str, Any] = {
     "n_folds": 3, "bootstrap_samples": 20, "analyses": ["base-vs-meta"], "threads": 1, "n_estimators": 15,
@@ -322,3 +324,17 @@ def test_members_of_an_ensemble_score_whole_genes_out_of_batch(built: Path, tmp_
     genes = pl.read_csv(run / "oof_dataset_evaluation_per_gene.tsv", separator="\t").select("gene_id", "fold")
     own = oof.select(pl.col("gene_id").cast(pl.String), pl.col("fold").cast(pl.Int64)).unique().sort("gene_id")
     assert genes.equals(own)
+
+
+def test_batches_of_a_built_folder_are_planned_by_the_sequences_of_its_genes(
+    built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grouped = {"train_all_genes": True, "max_genes_per_batch": 16, "batch_groups": "sketch", "rounds": "fixed"}
+    config = TrainingConfig.from_mapping({"dataset": str(built), "dry_run": True, **SMALL, **grouped})
+    run_training(config)
+    units = json.loads(capsys.readouterr().out)["units"]
+    genes = sequences_read(config)
+    assert genes is not None
+    assert sum(unit["genes"] for unit in units) == len(genes)
+    assert 1 < len(units) <= CLUSTERS  # one batch would do for all genes: each group has one
+    assert sequences_read(config.model_copy(update={"batch_groups": "chromosome"})) is None

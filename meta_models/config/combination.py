@@ -19,7 +19,7 @@ Method = Literal["voting", "weighted", "greedy", "stacking", "blending", "per-bi
 #: Those of them, and of batches, that have no parameters.
 UNFITTED = ("mean", "voting")
 #: What batches are grouped by.
-BatchGroups = Literal["none", "chromosome", "gene-type"]
+BatchGroups = Literal["none", "chromosome", "gene-type", "sketch"]
 
 
 class CombinationOptions(Configuration):
@@ -38,7 +38,8 @@ class CombinationOptions(Configuration):
         "weights of least log-loss (weighted), greedy selection by average precision (greedy), logistic regression "
         "on log-odds (stacking), the same on one fold alone (blending; stacking, cross-fitted, is better), "
         "weights for each bin of the best base score (per-bin), the single best (best), or weights that depend on GC, "
-        "gene length and k-mers around (routed: no gain over weights that are the same for all genes).",
+        "gene length and k-mers around (routed: no gain over weights that are the same for all genes; likeness of "
+        "k-mer sketches to the genes of a batch had none either, and is not looked at).",
     )
     optimiser: OfModel[Literal["slsqp", "differential-evolution"]] = Field(
         "slsqp",
@@ -71,9 +72,10 @@ class BatchOptions(Configuration):
     )
     batch_groups: OfModel[BatchGroups] = Field(
         "none",
-        description="Batches of genes of one chromosome, or of one type, each group of batches combined by their mean "
-        "before the groups are, as --ensemble-method says. Meant for many batches: of 52, six groups "
-        "stacked gained .010 AP, their mean nothing.",
+        description="Batches of genes of one chromosome, of one type, or with like k-mer sketches (sketch: of a built "
+        "folder), each group of batches combined by their mean before the groups are, as --ensemble-method says. Meant "
+        "for many batches: of 52, six groups stacked gained .010 AP, their mean nothing. By what they are grouped "
+        "brings no gain: groups by chance gained .006 to .012, sketches .006.",
     )
     ensemble_weights_per_class: OfModel[bool] = Field(
         default=False, description="Weights of its own for each class, where batches or learners are weighted."

@@ -156,8 +156,13 @@ def open_tables(config: TrainingConfig, work_dir: Path, budget: int, left_out: C
 
 def trained_genes(config: TrainingConfig) -> GeneFolder | None:
     """The genes of the training table, where a learner reads them whole."""
-    path = table_path(config.dataset)
-    return BuiltFolder.open(path).genes if config.reads_genes and is_built(path) else None
+    return sequences_read(config) if config.reads_genes else None
+
+
+def sequences_read(config: TrainingConfig) -> GeneFolder | None:
+    """The genes of the training table, where a learner reads them, or batches are grouped by their sequences."""
+    path, read = table_path(config.dataset), config.reads_genes or config.batch_groups == "sketch"
+    return BuiltFolder.open(path).genes if read and is_built(path) else None
 
 
 def _window(config: TrainingConfig, dataset: Dataset, *scored: Dataset | None) -> int:

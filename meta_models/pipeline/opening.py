@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from meta_models.config import TrainingConfig
-from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables
+from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, sequences_read
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import INFO_FILE
 from meta_models.errors import UsageError
@@ -77,7 +77,8 @@ def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: Tra
         **beginnings.files,
     }
     opened = {"oof_dataset": tables.whole_genes, "eval_dataset": tables.external, "mine_negatives": tables.pool}
-    named |= {} if tables.trained is None else {"genes": list(tables.trained.files)}
+    genes = sequences_read(config)
+    named |= {} if genes is None else {"genes": list(genes.files)}
     named |= {option: list(table.origins) for option, table in opened.items() if table is not None}
     hashes = {
         option: {str(path): describe_input(path).sha256 for path in paths if path.is_file()}

@@ -146,6 +146,13 @@ def genes_from_arrow(table: pa.Table, recipe: Recipe, *, inputs: bool) -> Iterat
         yield _gene(values, tracks(scores, row), tracks(evidence, row))
 
 
+def sequences_from_arrow(table: pa.Table) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Id and bases of the genes of some rows, without what is known on either side: A, C, G, T, N as 0 to 4."""
+    for values in table.select([GENE, "flank", SEQUENCE]).to_pylist():
+        codes, flank = _codes(values[SEQUENCE]), values["flank"]
+        yield values[GENE], codes[flank : len(codes) - flank]
+
+
 def runs_of(flags: NDArray[np.bool_]) -> list[int]:
     """First position and end (exclusive) of each run of true ones: ``[0, 3, 7, 8]`` for 0 to 2 and 7."""
     return np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))).tolist()
@@ -174,12 +181,16 @@ def _gene(
         start=values["start"],
         end=values["end"],
         flank=values["flank"],
-        sequence=_CODES[np.frombuffer(values.get(SEQUENCE, "").encode(), np.uint8)],
+        sequence=_codes(values.get(SEQUENCE, "")),
         labels=labels,
         elsewhere=flags_of(values[ELSEWHERE], len(labels)),
         scores=scores,
         evidence=evidence,
     )
+
+
+def _codes(text: str) -> NDArray[np.uint8]:
+    return np.asarray(_CODES[np.frombuffer(text.encode(), np.uint8)])
 
 
 def _value(gene: Gene, name: str) -> str | int:

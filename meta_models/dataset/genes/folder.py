@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from meta_models.dataset.genes.columns import (
     ELSEWHERE,
@@ -16,12 +18,13 @@ from meta_models.dataset.genes.columns import (
     Gene,
     gene_schema,
     genes_from_arrow,
+    sequences_from_arrow,
 )
 from meta_models.dataset.reading.files import discover, reading
 from meta_models.errors import InputError
 from meta_models.features import Recipe
 from meta_models.places import TablePath, place
-from meta_models.schema import CHROM, FAMILY, GENE
+from meta_models.schema import CHROM, FAMILY, GENE, SEQUENCE
 
 __all__ = ["Gene", "GeneEntry", "GeneFolder"]
 
@@ -109,17 +112,33 @@ class GeneFolder:
             If an id is not there, or a file is damaged.
         """
         wanted = None if ids is None else set(ids)
+        columns = None if inputs else [*NARROW, LABELS, ELSEWHERE]
+        for table in self._groups(wanted, columns):
+            for gene in genes_from_arrow(table, self.recipe, inputs=inputs):
+                if wanted is None or gene.gene_id in wanted:
+                    yield gene
+
+    def sequences(self, ids: Set[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Id and bases of these genes, in the order of the files; nothing else of them is read.
+
+        Raises
+        ------
+        InputError
+            If an id is not there, or a file is damaged.
+        """
+        for table in self._groups(ids, [GENE, "flank", SEQUENCE]):
+            yield from ((gene, codes) for gene, codes in sequences_from_arrow(table) if gene in ids)
+
+    def _groups(self, wanted: Set[str] | None, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        """The row groups that hold some of the genes `wanted`, or all of them."""
         groups = [entry.group for entry in self.entries if wanted is None or entry.gene_id in wanted]
         if wanted is not None and (absent := wanted - {entry.gene_id for entry in self.entries}):
             raise InputError("The genes must be in the built folder", f"{len(absent)} are not: {min(absent)}, ...")
-        columns = None if inputs else [*NARROW, LABELS, ELSEWHERE]
         for number, group in dict.fromkeys(groups):
             path = self.files[number]
             with reading(path), _opened(path) as file:
                 table = file.read_row_group(group, columns=columns, use_threads=False)
-            for gene in genes_from_arrow(table, self.recipe, inputs=inputs):
-                if wanted is None or gene.gene_id in wanted:
-                    yield gene
+            yield table
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""Which genes' batches are combined with one another first: those of a chromosome, or of a type of genes."""
+"""Which genes' batches are combined with one another first: of a chromosome, a type, or a cluster by sequence."""
 
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from meta_models.config.combination import BatchGroups
+from meta_models.config import TrainingConfig
 from meta_models.dataset.positions import Positions
 from meta_models.errors import UsageError
-from meta_models.schema import CHROM, CLASSES, GENE_TYPE
+from meta_models.places import table_path
+from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE
+from meta_models.training.batches.sketch_clusters import sketch_clusters
 
 Codes = NDArray[np.int64]
 _COLUMNS = {"chromosome": CHROM, "gene-type": GENE_TYPE}
@@ -17,7 +20,7 @@ LEAST_SHARE = 0.05
 _OTHERS = "others"
 
 
-def batch_groups(positions: Positions, by: BatchGroups) -> dict[str, NDArray[np.bool_]]:
+def batch_groups(positions: Positions, config: TrainingConfig) -> dict[str, NDArray[np.bool_]]:
     """Rows (n_rows,) of each group by its name, the largest first; one group of all rows where they are not grouped.
 
     Relatives are of one group: that of most of their rows, of equally many the first by name.
@@ -27,12 +30,9 @@ def batch_groups(positions: Positions, by: BatchGroups) -> dict[str, NDArray[np.
     UsageError
         If the table does not say what groups are made by.
     """
-    if by == "none":
+    if config.batch_groups == "none":
         return {"": np.ones(positions.frame.height, bool)}
-    column = _COLUMNS[by]
-    if column not in positions.frame.columns:
-        raise UsageError(f"--batch-groups {by} needs the column {column}", "The table has none", "Leave it out")
-    texts = positions.frame[column].cast(str).fill_null("unknown")
+    texts = _texts(positions, config)
     names = texts.unique().sort()
     codes = texts.replace_strict(names, np.arange(len(names))).to_numpy()
     of_row = _of_relatives(positions.relatives(), codes, len(names))
@@ -40,6 +40,18 @@ def batch_groups(positions: Positions, by: BatchGroups) -> dict[str, NDArray[np.
     groups = {names[code]: of_row == code for code in sorted(large, key=lambda code: -int((of_row == code).sum()))}
     rest = ~np.isin(of_row, large)
     return groups | {_OTHERS: rest} if rest.any() else groups
+
+
+def _texts(positions: Positions, config: TrainingConfig) -> pl.Series:
+    """What each row (n_rows,) is grouped by."""
+    by = config.batch_groups
+    if by == "sketch":
+        genes = positions.frame[GENE].cast(str)
+        return genes.replace_strict(sketch_clusters(table_path(config.dataset), set(genes.unique()), config.seed))
+    column = _COLUMNS[by]
+    if column not in positions.frame.columns:
+        raise UsageError(f"--batch-groups {by} needs the column {column}", "The table has none", "Leave it out")
+    return positions.frame[column].cast(str).fill_null("unknown")
 
 
 def _of_relatives(relatives: NDArray[np.integer], codes: Codes, n_codes: int) -> Codes:

@@ -80,7 +80,7 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
         If a batch lacks a class.
     """
     batches, notes = list[Batch](), list[str]()
-    for name, rows in batch_groups(positions, config.batch_groups).items():
+    for name, rows in batch_groups(positions, config).items():
         found = _packed(positions, rows, config, row_cap, len(batches))
         batches += [replace(batch, group=name) for batch in found.batches]
         notes += found.notes

@@ -65,6 +65,15 @@ def test_without_inputs_only_labels_are_read(folder: Path) -> None:
         assert not len(found.sequence)
 
 
+def test_sequences_alone_are_those_of_the_genes_without_flanks(folder: Path) -> None:
+    found = dict(GeneFolder.open(folder, RECIPE).sequences({"g6", "g1"}))
+    assert list(found) == ["g1", "g6"]
+    for name, codes in found.items():
+        np.testing.assert_array_equal(codes, GENES[int(name[1:])].sequence[7:-7])
+    with pytest.raises(InputError, match="1 are not: g9"):
+        list(GeneFolder.open(folder, RECIPE).sequences({"g1", "g9"}))
+
+
 def test_features_of_a_gene_that_was_read(folder: Path) -> None:
     gene = next(GeneFolder.open(folder, RECIPE).genes())
     block = features(gene.scores, gene.sequence, gene.evidence, RECIPE)
