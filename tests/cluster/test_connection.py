@@ -13,7 +13,7 @@ import psutil
 import pytest
 from clusters import cluster_of, dask, distributed
 
-from meta_models.cluster.connection import connected
+from meta_models.cluster.connection import connected, require_cluster
 from meta_models.errors import UsageError
 
 
@@ -56,21 +56,40 @@ def test_more_workers_than_the_machine_has_use_for() -> None:
         pass
 
 
-@pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
-def test_no_scheduler(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meta_models.cluster.connection.CONNECT_SECONDS", 0.5)
+    where = "tcp://127.0.0.1:1"
+    with pytest.raises(UsageError, match=f"--distributed {where} must lead to a Dask scheduler"), connected(where):
+        pass
+
+
+def test_no_keys() -> None:
+    said = r"tls://127\.0\.0\.1:1 needs certificates .*distributed\.comm\.tls.*Found none\. Name them"
+    with pytest.raises(UsageError, match=said), connected("tls://127.0.0.1:1"):
+        pass
+    parts = ("ca-file", "client.cert", "client.key")
+    with (
+        dask.config.set({f"distributed.comm.tls.{part}": "/none.pem" for part in parts}),
+        pytest.raises(UsageError, match=r"needs certificates .*Found .*No such file"),
+    ):
+        require_cluster("tls://127.0.0.1:1")
+
+
+def test_a_client_that_cannot_connect_is_not_left_to_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may close it while another client starts, and both would wait."""
     left_open: list[str] = []
 
-    def collected(client: Any) -> None:  # in place of the close that the garbage collector would do
+    def collected(client: Any) -> None:
         if client.status not in ("closed", "newly-created"):
             left_open.append(client.status)
             client.close()
 
+    monkeypatch.setattr("meta_models.cluster.connection._require_keys", lambda *_: None)
     monkeypatch.setattr(distributed.Client, "__del__", collected)
-    with pytest.raises(UsageError, match=f"--distributed {where} must lead to a Dask scheduler"), connected(where):
+    with pytest.raises(UsageError, match="must lead to a Dask scheduler"), connected("tls://127.0.0.1:1"):
         pass
     gc.collect()
-    assert not left_open, "the garbage collector may close it while another client starts, and both would wait"
+    assert not left_open
 
 
 def test_scheduler_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler_file: Path) -> None:
