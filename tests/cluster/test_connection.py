@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +20,13 @@ from meta_models.errors import UsageError
 
 
 def test_a_cluster_of_ones_own_listens_on_the_loopback_and_keeps_strangers_out() -> None:
-    before = dict(os.environ)
+    before, others = dict(os.environ), set(psutil.Process().children(recursive=True))
     with connected("local:1") as client:
         assert len(client.nthreads()) == 1
+        assert set(client.run(signal.getsignal, signal.SIGINT).values()) == {signal.SIG_IGN}
+        assert {logging.getLogger(f"distributed.{name}").level for name in ("client", "scheduler")} == {
+            logging.CRITICAL
+        }
         assert {name: value for name, value in os.environ.items() if name in before} == before
         me = psutil.Process()
         found = [
@@ -33,7 +39,8 @@ def test_a_cluster_of_ones_own_listens_on_the_loopback_and_keeps_strangers_out()
         stranger = distributed.Security.temporary()
         with pytest.raises(OSError, match=r"Timed out|certificate"):
             distributed.Client(address, security=stranger, timeout="3s", set_as_default=False)
-        children = [p for p in me.children(recursive=True) if "resource_tracker" not in " ".join(p.cmdline())]
+        begun = set(me.children(recursive=True)) - others
+        children = [p for p in begun if "resource_tracker" not in " ".join(p.cmdline())]
     assert not psutil.wait_procs(children, timeout=20)[1]
 
 
