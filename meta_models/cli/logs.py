@@ -11,7 +11,9 @@ from meta_models import console
 MILESTONES = frozenset(
     {
         "meta_models.build.command",
+        "meta_models.cluster.connection",
         "meta_models.cluster.farm",
+        "meta_models.cluster.worker_watch",
         "meta_models.build.tracks.opening",
         "meta_models.build.annotated",
         "meta_models.pipeline.opening",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -113,6 +113,22 @@ def _require_cpus(workers: int) -> None:
             f"This process may use {cpus} CPUs",
             "Take fewer",
         )
+
+
+def asked(client: Any, work: Callable[..., Any], *arguments: Any, **options: Any) -> dict[str, Any]:
+    """What `work` says in each worker of a connected `client`, by address.
+
+    Raises
+    ------
+    UsageError
+        If the scheduler is gone.
+    """
+    try:
+        found: dict[str, Any] = client.run(work, *arguments, **options)
+    except OSError as error:  # of which Dask's closed connections are
+        told = " ".join(str(error).split())
+        raise UsageError("The scheduler must be there", f"Found: {told}", "Start it again") from error
+    return found
 
 
 def _address_in(file: Path) -> str:

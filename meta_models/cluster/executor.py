@@ -44,14 +44,21 @@ class DaskExecutor(Executor[Portable, Any]):
         self._running: dict[Any, tuple[Errand, Portable]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._versions = library_versions()
+        self._scheduler = _scheduler_of(client, "the run")
         self._watch = WorkerWatch(client)
-        self._scheduler = client.scheduler.address
 
     def __len__(self) -> int:
         return len(self._running)
 
     def start(self, name: object, argument: Portable) -> None:
-        """Hand a unit to the cluster."""
+        """Hand a unit to the cluster.
+
+        Raises
+        ------
+        UnitsFailed
+            If its scheduler is gone.
+        """
+        _scheduler_of(self._client, str(name))
         key = f"{name}-{uuid4().hex}"
         file = PickledFile.write(self._exchange / f"{key}.pkl", (self._work, argument))
         errand = Errand(
@@ -92,8 +99,7 @@ class DaskExecutor(Executor[Portable, Any]):
         if future.status == "error":
             return Ended(argument, None, _translated(errand.name, future.exception()))
         if future.status != "finished":
-            expected = f"The scheduler {self._scheduler} must be there until {errand.name} is done"
-            return Ended(argument, None, UnitsFailed(expected, "It is gone, or has dropped the unit", _RESUME))
+            return Ended(argument, None, _gone(f" {self._scheduler}", errand.name, " or has dropped the unit"))
         answer = future.result()
         future.release()
         if isinstance(answer, PickledFile):
@@ -106,6 +112,19 @@ class DaskExecutor(Executor[Portable, Any]):
         value = answer.read()
         answer.path.unlink()
         return Ended(argument, value)
+
+
+def _scheduler_of(client: Any, waiting: str) -> str:
+    """Its address; an error where Dask has given it up."""
+    if client.status == "closed" or client.scheduler is None:
+        raise _gone("", waiting)
+    return str(client.scheduler.address)
+
+
+def _gone(scheduler: str, waiting: str, otherwise: str = "") -> UnitsFailed:
+    return UnitsFailed(
+        f"The scheduler{scheduler} must be there until {waiting} is done", f"It is gone{otherwise}", _RESUME
+    )
 
 
 def _translated(name: str, error: BaseException) -> MetaModelsError:

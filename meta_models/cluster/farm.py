@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from meta_models.cluster.connection import connected
+from meta_models.cluster.connection import asked, connected
 from meta_models.cluster.executor import DaskExecutor
 from meta_models.cluster.in_worker import WorkerFacts, facts, probe, unlike
 from meta_models.errors import MemoryBudgetError, UsageError
@@ -123,7 +123,7 @@ class DaskFarm(Farm):
         """
         sizes = [(path.absolute(), place(path).size()) for path in tables]
         if self.exchange is None:
-            found = self.client.run(unlike, Path.cwd(), sizes)
+            found = asked(self.client, unlike, Path.cwd(), sizes)
         else:
             logger.debug("Looking whether all workers see the run folder; where one does not, that takes a minute")
             found = self._probed(self.exchange.absolute(), sizes)
@@ -139,7 +139,7 @@ class DaskFarm(Farm):
         word, found = secrets.token_hex(16), dict[str, str]()
         atomic_write(exchange / "probe", word.encode())
         for number, address in enumerate(self.workers):
-            answer = self.client.run(probe, exchange, word, number, Path.cwd(), sizes, workers=[address])
+            answer = asked(self.client, probe, exchange, word, number, Path.cwd(), sizes, workers=[address])
             found[address] = answer[address] or _not_seen(exchange / f"probe-{number}")
         return found
 
@@ -203,8 +203,7 @@ def _not_seen(answer: Path) -> str:
 
 
 def _facts(client: Any) -> dict[str, Any]:
-    found: dict[str, Any] = client.run(facts, on_error="return")
-    return found
+    return asked(client, facts, on_error="return")
 
 
 def _known(address: str, found: object) -> WorkerFacts:

@@ -36,9 +36,10 @@ class WorkerWatch:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
+        slots = self._found()
         if self._client.status == "running":
-            self._tell(self._found())
-        there = sum(self._slots.values()) if self._client.status == "running" else 0
+            self._tell(slots)
+        there = sum(slots.values())
         if there >= needed:
             self._short_since = None
         elif self._short_since is None:
@@ -59,7 +60,7 @@ class WorkerWatch:
 
     def _found(self) -> dict[str, int]:
         """Units that each worker can do at a time, by its address."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = self._client.scheduler_info(n_workers=-1).get("workers", {})  # none where the scheduler is gone
         return {address: worker["nthreads"] for address, worker in workers.items()}
 
 

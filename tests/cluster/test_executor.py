@@ -173,6 +173,19 @@ def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     assert gone(own)
 
 
+def test_a_scheduler_that_was_given_up(tmp_path: Path, cluster: Any) -> None:
+    with distributed.Client(cluster, set_as_default=False) as client:
+        units = executor(client, tmp_path, errands.echo)
+    for begin in (
+        lambda: executor(client, tmp_path, errands.echo),
+        lambda: units.start("unit-0", errands.Task.within(tmp_path)),
+    ):
+        with pytest.raises(
+            UnitsFailed, match=r"The scheduler must be there until (the run|unit-0) is done\. It is gone\. "
+        ):
+            begin()
+
+
 def test_a_cluster_without_workers_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
