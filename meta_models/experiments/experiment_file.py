@@ -61,6 +61,8 @@ class Experiment:
         of features for learners that read whole genes.
     several_tables : bool
         Whether the runs are of several tables.
+    sets : str
+        The key under which the file names sets of features, if it does.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Experiment:
     variants: tuple[Variant, ...]
     merged: int
     several_tables: bool
+    sets: str = VARIANTS
 
 
 def read_experiment(path: Path, most: int) -> Experiment:
@@ -101,7 +104,8 @@ def read_experiment(path: Path, most: int) -> Experiment:
             _require_set(value)
     told = {str(key): str(value) for key, value in tags.items()}
     variants, merged = _variants(values, _matrix(matrix, most), {**told, "experiment": name})
-    return Experiment(name, description, told, variants, merged, several_tables="dataset" in matrix)
+    sets = FEATURES if FEATURES in {*values, *matrix} else VARIANTS
+    return Experiment(name, description, told, variants, merged, several_tables="dataset" in matrix, sets=sets)
 
 
 def _are_tags(tags: Any) -> bool:

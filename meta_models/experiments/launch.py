@@ -137,5 +137,5 @@ def _failed(name: str, code: int) -> MetaModelsError:
     return kind(
         f"The run {name} must finish",
         f"It ended with exit code {code}",
-        "See its message above, and give the command again, with --resume where it has that",
+        "See its message above, and give the command again with --resume",
     )

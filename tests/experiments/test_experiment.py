@@ -153,3 +153,29 @@ def test_an_experiment_within_its_table_is_refused_before_anything_is_made(
         assert main(["experiment", str(file), "--out-dir", str(table / "out"), *more]) == 2
         assert "must lie apart from what is read" in capsys.readouterr().err
     assert not (table / "out").exists()
+
+
+def test_groups_of_features_that_the_table_has_not_are_found_before_anything_starts(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"dataset: {table}\n{QUICK}matrix: {{features: [base, base+k-mers]}}\n"
+    for more in ([], ["--dry-run"]):
+        assert experiment(tmp_path, text, *more) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: features takes groups of features that the table has, joined by +: base (")
+        assert "; or all. Found k-mers. Perhaps 'k-mer' was meant." in said
+    assert not (tmp_path / "out").exists()
+    assert experiment(tmp_path, f"dataset: {table}\n{QUICK}variants: [all, evidense]\n") == 2
+    assert "error: variants takes groups of features" in capsys.readouterr().err
+    assert experiment(tmp_path, text.replace("k-mers", "k-mer"), "--dry-run") == 0
+
+
+def test_an_interrupted_experiment_goes_on_by_the_same_command(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_options: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "exit_code", interrupted)
+    assert experiment(tmp_path, f"dataset: {table}\n{QUICK}") == 130
+    assert capsys.readouterr().err == "interrupted (goes on from here with the same command)\n"
