@@ -179,3 +179,23 @@ def test_an_interrupted_experiment_goes_on_by_the_same_command(
     monkeypatch.setattr(launch, "exit_code", interrupted)
     assert experiment(tmp_path, f"dataset: {table}\n{QUICK}") == 130
     assert capsys.readouterr().err == "interrupted (goes on from here with the same command)\n"
+
+
+def test_new_tags_train_nothing_again(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"name: one\ntags: {{a: b}}\ndataset: {table}\n{QUICK}"
+    assert experiment(tmp_path, text) == 0
+    run, before = tmp_path / "out" / "run", started(tmp_path / "out")
+    files = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert experiment(tmp_path, text.replace("{a: b}", "{a: c, d: 1}")) == 0
+    assert "Its tags are new: a=c, d=1, experiment=one" in capsys.readouterr().out
+    assert started(tmp_path / "out") == before
+    changed = {path.name for path, moment in files.items() if path.stat().st_mtime_ns != moment}
+    assert changed == {"run_manifest.json"}
+    tags = ["a=c", "d=1", "experiment=one"]
+    manifest = RunManifest.read(run)
+    assert manifest is not None
+    assert (manifest.state.value, manifest.config["tags"]) == ("complete", tags)
+    assert json.loads((tmp_path / "out" / "run.config.json").read_text())["tags"] == tags
+    assert experiment(tmp_path, text.replace("{a: b}", "{a: c, d: 1}")) == 0
+    assert "Its tags are new" not in capsys.readouterr().out
