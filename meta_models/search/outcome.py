@@ -119,10 +119,10 @@ class SearchOutcome:
             return f"{start}: mean average precision {main.b:.4f}{bounds}."
         between = str(main.reason)
         if main.lower is not None and main.upper is not None:
-            between = f"95 % {main.lower:+.4f} to {main.upper:+.4f}"
+            between = f"95 % {shown(main.lower, '+')} to {shown(main.upper, '+')}"
         return (
             f"{start}: mean average precision {main.b:.4f}{bounds}, the {self.default.learner} it started from "
-            f"{main.a:.4f}, difference {main.difference:+.4f} ({between})."
+            f"{main.a:.4f}, difference {shown(main.difference, '+')} ({between})."
         )
 
     def _few(self) -> Iterator[str]:
@@ -146,8 +146,9 @@ class SearchOutcome:
             return f"There the best base model cannot be compared with: {row.reason or row.note}."
         bounds = row.reason or "no interval"
         if row.lower is not None and row.upper is not None:
-            bounds = f"95 % {row.lower:+.4f} to {row.upper:+.4f}"
-        return f"There the best base model has {shown(row.base)}: winner minus base {row.difference:+.4f} ({bounds})."
+            bounds = f"95 % {shown(row.lower, '+')} to {shown(row.upper, '+')}"
+        difference = f"winner minus base {shown(row.difference, '+')} ({bounds})"
+        return f"There the best base model has {shown(row.base)}: {difference}."
 
     def _own(self) -> str:
         return (

@@ -156,7 +156,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
     kept, main, start = outcome.kept_out, outcome.kept_out.headline, outcome.default
     interval = f"no interval: {main.reason}"
     if main.lower is not None and main.upper is not None:
-        interval = f"95 % {main.lower:+.4f} to {main.upper:+.4f}, {main.families:,} families"
+        interval = f"95 % {shown(main.lower, '+')} to {shown(main.upper, '+')}, {main.families:,} families"
     state = "bad" if kept.above_chance is False else _STATES[outcome.helped]
     verdict = "NOT above chance. " if kept.above_chance is False else ""
     figures = (

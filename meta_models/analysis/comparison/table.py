@@ -25,6 +25,8 @@ UNKNOWN_CHROM = "unknown chromosomes"
 _LARGE = 10.0
 #: Those below it, such as calibration errors, with an exponent.
 _SMALL = 1e-3
+#: Decimals of a difference, below which it is written with a power of ten.
+_MOST_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -305,9 +307,15 @@ class EvaluationTable:
 
 
 def shown(value: float | None, sign: str = "") -> str:
-    """A figure for people, here and wherever figures stand in a text; a difference has a `sign`, and four decimals."""
+    """A figure for people, here and wherever figures stand in a text.
+
+    A difference has a `sign`, and four decimals, or as many as show that it is not 0.
+    """
     if value is None:
         return "–"
     if abs(value) >= _LARGE:
         return f"{value:{sign},.1f}"
-    return f"{value:.1e}" if not sign and 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"
+    if not sign and 0 < abs(value) < _SMALL:
+        return f"{value:.1e}"
+    texts = (f"{value:{sign}.{decimals}f}" for decimals in range(4, _MOST_DECIMALS))
+    return next((text for text in texts if not value or float(text)), f"{value:{sign}.0e}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.comparison.table import EvaluationTable, shown
 from meta_models.analysis.fit_quality.overfitting import MOST_RISEN, gap_table, risen_loss
 from meta_models.finished_run import FinishedRun
 from meta_models.pipeline.reporting import SCREENED_GENES, SCREENING, WHOLE_GENES
@@ -89,7 +89,8 @@ def baseline_beaten(run: FinishedRun) -> Measured:
     if row.lower is None or row.upper is None or row.difference is None:
         return Measured(None, f"there is no interval: {row.reason or row.note or 'unknown'}")
     where = "every position of whole genes" if name.startswith(WHOLE_GENES) else headline.where()
-    figures = f"{row.difference:+.4f}, 95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
+    difference, lower, upper = (shown(value, "+") for value in (row.difference, row.lower, row.upper))
+    figures = f"{difference}, 95 % {lower} to {upper}, {row.families:,} families"
     return Measured(row.lower, f"mean average precision minus {headline.best_base_text} {figures}, {where}")
 
 
