@@ -14,11 +14,11 @@ from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.report.html import data_uri, render_page
 from meta_models.run_folder import RunFolder
 from meta_models.search.chance import Chance
-from meta_models.search.figures import colours_of, history_png, importance_png, values_png
+from meta_models.search.figures import colours_of, history_png, importance_png, values_png, without_a_place
 from meta_models.search.kept_out import EVALUATION
 from meta_models.search.outcome import SearchOutcome
 from meta_models.search.proposals import LEAST_TOLD, importances
-from meta_models.search.space import space_text
+from meta_models.search.space import Value, space_text
 from meta_models.search.trials import TrialState, trial_table
 from meta_models.wording import counted
 
@@ -112,10 +112,19 @@ def _pictures(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]])
         pictures.append(Picture("Which options matter", caption, importance_png(shares), "search_importance.png"))
     mine = [trial for trial in trials if trial.learner == winner.learner and trial.value is not None]
     if winner.values and len(mine) > 1:
-        caption = f"Mean average precision of the trials of {winner.learner} over the value of each option; a star is "
-        png = values_png(outcome.spaces[winner.learner], mine, winner, colours_of(trials)[winner.learner])
-        pictures.append(Picture("Where good values lie", f"{caption}the one chosen.", png, "search_values.png"))
+        space = outcome.spaces[winner.learner]
+        png = values_png(space, mine, winner, colours_of(trials)[winner.learner])
+        caption = _values_caption(winner.learner, without_a_place(space, mine))
+        pictures.append(Picture("Where good values lie", caption, png, "search_values.png"))
     return pictures
+
+
+def _values_caption(learner: str, hidden: Mapping[str, Value]) -> str:
+    caption = (
+        f"Mean average precision of the trials of {learner} over the value of each option; a star is the one chosen."
+    )
+    apart = [f"{name} {value}" for name, value in hidden.items()]
+    return f"{caption} Its axis has no place for the start with {', '.join(apart)}." if apart else caption
 
 
 def _summary(outcome: SearchOutcome) -> str:
