@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 import yaml
 
-from meta_models.analysis.comparison.table import TABLE, shown
+from meta_models.analysis.comparison.table import shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.report.html import data_uri, render_page
 from meta_models.run_folder import RunFolder
@@ -81,8 +81,7 @@ def _comparison(outcome: SearchOutcome) -> pl.DataFrame:
     names = {"a": "start", "b": "winner", "a_lower": "start_lower", "a_upper": "start_upper",
              "b_lower": "winner_lower", "b_upper": "winner_upper"}  # fmt: skip
     rows = [asdict(difference) for difference in outcome.kept_out.differences]
-    frame = pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
-    return frame.with_columns(pl.col("population").replace({TABLE: outcome.kept_out.rows}))
+    return pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
 
 
 def _shares(outcome: SearchOutcome) -> dict[str, dict[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import polars as pl
@@ -275,6 +275,18 @@ class EvaluationTable:
     def select(self, **values: str) -> tuple[EvaluationRow, ...]:
         """Rows whose attributes equal `values`, such as ``stratum="all", metric="average_precision"``."""
         return tuple(row for row in self.rows if all(getattr(row, name) == value for name, value in values.items()))
+
+    def called(self, rows: str) -> EvaluationTable:
+        """The table, where `rows` is the name of what stands for itself, not ``"table"``."""
+
+        def named(row: EvaluationRow) -> EvaluationRow:
+            return replace(row, population=rows) if row.population == TABLE else row
+
+        head = self.headline
+        own = {name: named(getattr(head, name)) for name in ("row", "main", "table")}
+        several = {name: tuple(map(named, getattr(head, name))) for name in ("combiners", "strata")}
+        head = replace(head, population=own["row"].population, **own, **several)
+        return replace(self, rows=tuple(map(named, self.rows)), headline=head)
 
     def to_frame(self) -> pl.DataFrame:
         """One row per comparison, a column per attribute of :class:`EvaluationRow`; for the TSV."""
