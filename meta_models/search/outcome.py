@@ -84,9 +84,10 @@ class SearchOutcome:
 
     def note(self) -> str:
         """What the report of the winner, trained on all genes, must say of its own figures."""
+        trials = counted(len(self.trials), "trial")
         return (
-            f"These options were chosen among {len(self.trials)} trials on genes of this table, so that figures out of "
-            f"fold flatter the model. {self._kept_out()}"
+            f"These options were chosen among {trials} on genes of this table, so that figures out of fold flatter the "
+            f"model. {self._kept_out()}"
         )
 
     def to_json(self) -> dict[str, object]:
@@ -137,7 +138,7 @@ class SearchOutcome:
                 f"On the families kept out the winner is NOT above chance: random rankings give "
                 f"{kept.chance.mean:.4f}, up to {kept.chance.upper:.4f}. Its figure in the search, "
                 f"{shown(self.winner.value)} where chance gives {self.chance.mean:.4f}, is that of the luckiest of "
-                f"{len(self.trials)} trials."
+                f"{counted(len(self.trials), 'trial')}."
             )
 
     def _base(self) -> str:

@@ -176,7 +176,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
     own = Card(
         f"In the search, over {outcome.config.n_folds} folds: flattering, for it chose the winner",
         "unknown",
-        f"Best of {len(outcome.trials)} trials",
+        f"Best of {counted(len(outcome.trials), 'trial')}",
         (Figure(shown(outcome.winner.value), "winner"), Figure(shown(start.value), f"start, trial {start.number}")),
         (f"{outcome.genes:,} genes", _chance_line(outcome.chance)),
     )  # fmt: skip

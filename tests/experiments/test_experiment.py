@@ -81,7 +81,7 @@ def test_a_table_that_changed_is_trained_on_again(tmp_path: Path) -> None:
 def test_a_variant_that_fails_does_not_cost_the_others(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = f"name: some\ndataset: {table}\n{QUICK}matrix: {{n_folds: [2, 40, 3]}}\n"
+    text = f"name: some\ndataset: {table}\n{QUICK[11:]}matrix: {{n_folds: [2, 40, 3]}}\n"
     assert experiment(tmp_path, text) == 4
     found = pl.read_csv(tmp_path / "out" / "experiment.tsv", separator="\t")
     assert found["state"].to_list() == ["complete", "failed", "complete"]

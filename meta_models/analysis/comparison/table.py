@@ -282,10 +282,10 @@ class EvaluationTable:
         def named(row: EvaluationRow) -> EvaluationRow:
             return replace(row, population=rows) if row.population == TABLE else row
 
-        head = self.headline
-        own = {name: named(getattr(head, name)) for name in ("row", "main", "table")}
-        several = {name: tuple(map(named, getattr(head, name))) for name in ("combiners", "strata")}
-        head = replace(head, population=own["row"].population, **own, **several)
+        old = self.headline
+        row, main, table = map(named, (old.row, old.main, old.table))
+        combiners, strata = (tuple(map(named, rows)) for rows in (old.combiners, old.strata))
+        head = Headline(row.population, row, main, table, combiners, old.chosen, strata)
         return replace(self, rows=tuple(map(named, self.rows)), headline=head)
 
     def to_frame(self) -> pl.DataFrame:

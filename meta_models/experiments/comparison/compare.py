@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from meta_models.analysis.comparison.strata import narrow_strata
-from meta_models.dataset.outputs import Output, require_apart
+from meta_models.dataset.outputs import Output, require_apart, require_free
 from meta_models.errors import ExitCode, UsageError
 from meta_models.experiments.comparison.costs import run_cost
 from meta_models.experiments.comparison.differences import (
@@ -64,6 +64,8 @@ def compare_runs(given: Sequence[str], options: CompareConfig) -> ExitCode:
     """
     runs = read_runs(given)
     require_apart([Output("--out", options.out)], {}, {f"the run {run.name}": run.path for run in runs})
+    for name in (PAGE, FIGURES, RECORD, GENES):
+        require_free(options.out / name, "--out", overwrite=options.overwrite)
     tables, across = compared(runs, options)
     make_folder(options.out)
     for name, data in comparison_files(tables, across, options).items():

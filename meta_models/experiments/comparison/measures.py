@@ -54,7 +54,6 @@ class Measure:
         Whether the value is a difference, which is shown with its sign.
     """
 
-    title: str
     figure: str
     measure: Callable[[FinishedRun], Measured]
     limits: Mapping[str, float]
@@ -158,15 +157,11 @@ def _scored() -> pl.Expr:
 
 #: Every gate by name, in the order of tables.
 MEASURES: dict[str, Measure] = {
-    "data_checked": Measure("data checked", "files of the table hashed", data_checked, {"at_least": 1}),
-    "seeds_set": Measure("seeds set", "seeds on record", seeds_set, {"at_least": 1}),
-    "baseline_beaten": Measure("baseline beaten", "lower bound", baseline_beaten, {"above": 0}, signed=True),
-    "folds_complete": Measure("folds complete", "share of folds that are complete", folds_complete, {"at_least": 1}),
-    "overfitting": Measure(
-        "overfitting", "held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}
-    ),
-    "calibration": Measure(
-        "calibration", "largest factor between expected and observed sites", calibration, {"at_most": 1.25}
-    ),
-    "positions_scored": Measure("every row scored", "share of rows scored", positions_scored, {"at_least": 1}),
+    "data_checked": Measure("files of the table hashed", data_checked, {"at_least": 1}),
+    "seeds_set": Measure("seeds on record", seeds_set, {"at_least": 1}),
+    "baseline_beaten": Measure("lower bound", baseline_beaten, {"above": 0}, signed=True),
+    "folds_complete": Measure("share of folds that are complete", folds_complete, {"at_least": 1}),
+    "overfitting": Measure("held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}),
+    "calibration": Measure("largest factor between expected and observed sites", calibration, {"at_most": 1.25}),
+    "positions_scored": Measure("share of rows scored", positions_scored, {"at_least": 1}),
 }

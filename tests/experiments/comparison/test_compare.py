@@ -63,6 +63,18 @@ def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in FILES)
 
 
+def test_an_earlier_comparison_is_replaced_only_when_that_is_said(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "comparison.html").write_text("mine")
+    arguments = (runs / "one", runs / "two", "--out", tmp_path)
+    assert compare(*arguments) == 2
+    assert "comparison.html. Give --overwrite, or another --out" in refused(capsys)
+    assert (tmp_path / "comparison.html").read_text() == "mine"
+    assert compare(*arguments, "--overwrite") == 0
+    assert (tmp_path / "comparison.html").read_text() != "mine"
+
+
 def test_another_control_turns_the_difference_round(runs: Path, tmp_path: Path) -> None:
     names = [str(runs / name) for name in ("one", "better")]
     forth, back = (
