@@ -11,14 +11,16 @@ from typing import IO, TextIO
 
 from meta_models.errors import WriteError
 
-#: What the command that runs goes on with once it was interrupted: `RESUME`, `AGAIN`, or nothing.
-GOES_ON: ContextVar[str] = ContextVar("GOES_ON", default="")
+#: What the command that runs goes on with once it was interrupted: `RESUME`, `AGAIN`, or nothing; None where it says
+#: nothing at all, for the command that started it does.
+GOES_ON: ContextVar[str | None] = ContextVar("GOES_ON", default="")
 RESUME, AGAIN = "--resume", "the same command"
 
 
 def interrupted() -> str:
     """The line that a command ends with which was interrupted."""
-    return f"interrupted{f' (goes on from here with {GOES_ON.get()})' if GOES_ON.get() else ''}\n"
+    how = GOES_ON.get()
+    return "" if how is None else f"interrupted{f' (goes on from here with {how})' if how else ''}\n"
 
 
 def prepare_streams() -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None, *, alone: bool = True) -> int:
     try:
         parser = build_parser(learners_in(sys.argv[1:] if argv is None else argv))
         arguments = parser.parse_args(argv)
-        console.GOES_ON.set(_goes_on(arguments.command) if alone else "")
+        console.GOES_ON.set(_goes_on(arguments.command) if alone else None)
         return int(_run(arguments))
     finally:
         console.finish()
