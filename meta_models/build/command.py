@@ -20,7 +20,7 @@ from meta_models.build.description import dataset_info, describe_inputs, describ
 from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.plan import Plan, make_plan
 from meta_models.build.scores.spec import parse_score_spec
-from meta_models.cluster import dask_farm
+from meta_models.cluster import dask_farm, require_cluster
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import ExitCode, InputError
@@ -48,6 +48,7 @@ def run_build(config: BuildConfig) -> ExitCode:
     MetaModelsError
         As its subclasses say. Nothing stands at ``--out`` that is not whole; finished blocks are kept for ``--resume``.
     """
+    require_cluster(config.distributed)
     if config.out is None or config.dry_run:
         return _dry_run(config)
     out = config.out

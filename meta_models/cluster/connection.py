@@ -13,6 +13,7 @@ from typing import Any
 
 from meta_models.errors import UsageError
 from meta_models.run_folder.visibility import wait_for
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 #: Seconds to wait for a scheduler, and for the first worker.
@@ -49,11 +50,11 @@ def connected(where: str) -> Iterator[Any]:
     UsageError
         If there is no scheduler, or it has no worker within a minute.
     """
+    require_cluster(where)
     distributed = require_library()
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the errors of this package
+    _silence()
     kind, _, rest = where.partition(":")
     if kind == "local":
-        _require_cpus(int(rest))
         with _own(distributed, int(rest)) as client:
             yield client
         return
@@ -63,6 +64,44 @@ def connected(where: str) -> Iterator[Any]:
     with _client(distributed, where, address) as client:
         _require_worker(client, where, 1)
         yield client
+
+
+def require_cluster(where: str | None) -> None:
+    """See what can be seen of ``--distributed`` before anything is read; None is no cluster.
+
+    Raises
+    ------
+    UsageError
+        If the library is not installed, this machine has too few CPUs for workers of its own, or keys are missing.
+    """
+    if where is None:
+        return
+    distributed = require_library()
+    if where.startswith("local:"):
+        _require_cpus(int(where.removeprefix("local:")))
+    if where.startswith("tls:"):
+        _require_keys(distributed, where)
+
+
+def _silence() -> None:
+    """Keep Dask from telling on its own what the errors of this package say; its loggers have levels of their own."""
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name == "distributed" or name.startswith("distributed."):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _require_keys(distributed: Any, where: str) -> None:
+    """Refuse an encrypted address where Dask's configuration names no certificates, or none that can be read."""
+    try:
+        found = "none" if distributed.Security().get_connection_args("client").get("ssl_context") is None else ""
+    except (OSError, ValueError) as error:
+        found = f"{error}"
+    if found:
+        raise UsageError(
+            f"--distributed {where} needs certificates in Dask's configuration (distributed.comm.tls)",
+            f"Found {found}",
+            "Name them there, or as DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY",
+        )
 
 
 def _require_cpus(workers: int) -> None:
@@ -84,14 +123,16 @@ def _address_in(file: Path) -> str:
     UsageError
         If it is not there in time, or holds no address.
     """
+    if not file.exists():
+        logger.info("Waiting for %s, at most %.0f s", file, CONNECT_SECONDS)
     wait_for(lambda: file.exists() or None, file.parent, seconds=CONNECT_SECONDS)
     try:
         return str(json.loads(file.read_bytes())["address"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        found = f"Found {type(error).__name__}: {error}"
-        raise UsageError(
-            f"{file} must be the file of a Dask scheduler", found, "Start it with --scheduler-file"
-        ) from error
+    except OSError as error:
+        found = f"It cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError):
+        found = "It holds no address of a scheduler"
+    raise UsageError(f"{file} must be the file of a Dask scheduler", found, "Start it with --scheduler-file")
 
 
 @contextmanager
@@ -107,7 +148,8 @@ def _own(distributed: Any, workers: int) -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", protocol="tls://",
             security=distributed.Security.temporary(), memory_limit=0, silence_logs=logging.CRITICAL,
-            dashboard_address=None, scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            dashboard_address=None, preload=[f"{__package__}.unmoved"],
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         ) as cluster,
         distributed.Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False) as client,
     ):  # fmt: skip
@@ -151,6 +193,8 @@ def _client_class(distributed: Any) -> Any:
 
 
 def _require_worker(client: Any, where: str, count: int) -> None:
+    if len(client.scheduler_info(n_workers=-1)["workers"]) < count:
+        logger.info("Waiting for %s, at most %.0f s", counted(count, "worker"), WORKER_SECONDS)
     try:
         client.wait_for_workers(count, timeout=WORKER_SECONDS)
     except TimeoutError as error:

@@ -10,15 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 from meta_models.cluster.in_worker import Errand, run_errand
+from meta_models.cluster.worker_watch import LOOK_SECONDS, WorkerWatch
 from meta_models.errors import MetaModelsError, UnitsFailed
 from meta_models.run_folder import PickledFile, library_versions
 from meta_models.run_folder.visibility import wait_for
 from meta_models.workers import Ended, Executor, Portable
 from meta_models.workers.executor import died
 
-#: Seconds that a run waits for a worker after the last one was lost.
-NO_WORKER_SECONDS = 120.0
-_LOOK_SECONDS = 1.0
 _RESUME = "What was finished is kept: run again with --resume"
 
 
@@ -46,7 +44,8 @@ class DaskExecutor(Executor[Portable, Any]):
         self._running: dict[Any, tuple[Errand, Portable]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._versions = library_versions()
-        self._short_since: float | None = None
+        self._watch = WorkerWatch(client)
+        self._scheduler = client.scheduler.address
 
     def __len__(self) -> int:
         return len(self._running)
@@ -74,10 +73,11 @@ class DaskExecutor(Executor[Portable, Any]):
         """
         last = None if timeout is None else time.monotonic() + timeout
         while last is None or time.monotonic() < last:
+            self._watch.look(len(self._running) if self._together else 1)
             try:
-                return [self._received(self._done.get(timeout=_LOOK_SECONDS))]
+                return [self._received(self._done.get(timeout=LOOK_SECONDS))]
             except queue.Empty:
-                self._require_workers()
+                continue
         return []
 
     def close(self) -> None:
@@ -86,32 +86,14 @@ class DaskExecutor(Executor[Portable, Any]):
             self._client.cancel(list(self._running), force=True)
         self._running.clear()
 
-    def _require_workers(self) -> None:
-        """Raise where there have been too few workers for too long."""
-        needed = len(self._running) if self._together else 1
-        there = self._slots() if self._client.status == "running" else 0
-        if there >= needed:
-            self._short_since = None
-            return
-        self._short_since = time.monotonic() if self._short_since is None else self._short_since
-        if time.monotonic() - self._short_since > NO_WORKER_SECONDS:
-            expected = f"{needed} units must run at a time" if self._together else "The cluster must have a worker"
-            found = f"{there or 'None'} {'could' if self._together else 'was there'} for {NO_WORKER_SECONDS:.0f} s"
-            raise UnitsFailed(expected, found, f"Start workers. {_RESUME}")
-
-    def _slots(self) -> int:
-        """Units that the workers there are can do at a time."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        return sum(worker["nthreads"] for worker in workers.values())
-
     def _received(self, future: Any) -> Ended[Portable, Any]:
         errand, argument = self._running.pop(future)
         errand.file.path.unlink(missing_ok=True)
         if future.status == "error":
             return Ended(argument, None, _translated(errand.name, future.exception()))
         if future.status != "finished":
-            expected = f"The scheduler must be there until {errand.name} is done"
-            return Ended(argument, None, UnitsFailed(expected, f"Its word on the unit is {future.status}", _RESUME))
+            expected = f"The scheduler {self._scheduler} must be there until {errand.name} is done"
+            return Ended(argument, None, UnitsFailed(expected, "It is gone, or has dropped the unit", _RESUME))
         answer = future.result()
         future.release()
         if isinstance(answer, PickledFile):

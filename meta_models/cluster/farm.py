@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from meta_models.cluster.connection import connected
 from meta_models.cluster.executor import DaskExecutor
-from meta_models.cluster.in_worker import WorkerFacts, facts, probe
+from meta_models.cluster.in_worker import WorkerFacts, facts, probe, unlike
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.places import TablePath, place
 from meta_models.run_folder import atomic_write, library_versions, require_versions
@@ -114,28 +114,34 @@ class DaskFarm(Farm):
         return DaskExecutor(self.client, self.exchange, work, threads=self.threads, limit=self.limit, together=together)
 
     def require_shared(self, tables: Sequence[TablePath]) -> None:
-        """See that each worker finds the run folder and the `tables` under the same paths.
+        """See that each worker finds the run folder, where there is one, and the `tables` under the same paths.
 
         Raises
         ------
         UsageError
             With each that does not.
         """
-        if self.exchange is None:
-            return
-        word, at, home = secrets.token_hex(16), self.exchange.absolute(), Path.cwd()
-        atomic_write(at / "probe", word.encode())
         sizes = [(path.absolute(), place(path).size()) for path in tables]
-        found = {}
-        for number, address in enumerate(self.workers):
-            found[address] = self.client.run(probe, at, word, number, home, sizes, workers=[address])[address]
-            found[address] = found[address] or _not_seen(at / f"probe-{number}")
+        if self.exchange is None:
+            found = self.client.run(unlike, Path.cwd(), sizes)
+        else:
+            logger.debug("Looking whether all workers see the run folder; where one does not, that takes a minute")
+            found = self._probed(self.exchange.absolute(), sizes)
         if other := [f"{address} on {self.workers[address].host}: {why}" for address, why in found.items() if why]:
             raise UsageError(
                 "All workers must share the run folder and the tables with this machine, under the same paths",
                 f"Found: {'; '.join(other)}",
                 "Put them on a shared file system",
             )
+
+    def _probed(self, exchange: Path, sizes: Sequence[tuple[TablePath, int]]) -> dict[str, str]:
+        """What each worker does not see, by its address; it is asked for a file, and shown one."""
+        word, found = secrets.token_hex(16), dict[str, str]()
+        atomic_write(exchange / "probe", word.encode())
+        for number, address in enumerate(self.workers):
+            answer = self.client.run(probe, exchange, word, number, Path.cwd(), sizes, workers=[address])
+            found[address] = answer[address] or _not_seen(exchange / f"probe-{number}")
+        return found
 
     def lines(self) -> tuple[str, ...]:
         """One line for the cluster, and one for each worker."""

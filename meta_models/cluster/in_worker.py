@@ -101,6 +101,20 @@ def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tup
     """
     if wait_for(lambda: _word(folder / "probe") == word or None, folder) is None:
         return f"{folder} is not there, or another folder"
+    if unseen := unlike(home, tables):
+        return unseen
+    try:
+        atomic_write(folder / f"probe-{number}", word.encode())
+    except MetaModelsError as error:
+        return error.found
+    return ""
+
+
+def unlike(home: Path, tables: Sequence[tuple[TablePath, int]]) -> str:
+    """What this worker does not see as the driver does, of its working folder and of tables; empty where all is alike.
+
+    Parameters are those of `probe`.
+    """
     if not home.is_dir():
         return f"{home} is not there, the working folder of the command"
     for path, size in tables:
@@ -110,10 +124,6 @@ def probe(folder: Path, word: str, number: int, home: Path, tables: Sequence[tup
             return f"{path} cannot be read: {error.found}"
         if not same:
             return f"{path} is another file"
-    try:
-        atomic_write(folder / f"probe-{number}", word.encode())
-    except MetaModelsError as error:
-        return error.found
     return ""
 
 

@@ -14,7 +14,7 @@ _PATTERN = re.compile(r"local:[1-9][0-9]{0,8}|tcp://.+:[0-9]+|tls://.+:[0-9]+|fi
 
 def _known(where: str | None) -> str | None:
     if where is not None and not _PATTERN.fullmatch(where):
-        raise ValueError("must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
+        raise ValueError("must be local:N (N at least 1), tcp://HOST:PORT, tls://HOST:PORT or file:PATH")
     return where
 
 

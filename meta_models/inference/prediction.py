@@ -13,7 +13,7 @@ import polars as pl
 
 from meta_models.build.evidence.opening import evidence_files
 from meta_models.build.scores import parse_score_spec
-from meta_models.cluster import dask_farm
+from meta_models.cluster import dask_farm, require_cluster
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.opening import is_built_in
 from meta_models.dataset.outputs import Output, require_apart
@@ -121,6 +121,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
     """
     if config.tracks is not None:
         config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
+    require_cluster(config.distributed)
     _require_apart(config)
     with install_signal_handlers():
         _require_free(config)

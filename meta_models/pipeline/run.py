@@ -14,6 +14,7 @@ from meta_models.analysis.framework.base import AnalysisContext
 from meta_models.analysis.performance.targets import read_targets
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
+from meta_models.cluster import require_cluster
 from meta_models.config import TrainingConfig
 from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables, require_one_meaning
@@ -81,6 +82,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
         logger.info("%s", chosen)
     require_learnable(config)
     require_possible(config)
+    require_cluster(config.distributed)
     require_stages(config)
     if config.targets is not None:
         read_targets(config.targets)

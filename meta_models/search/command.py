@@ -9,6 +9,7 @@ from pathlib import Path
 
 from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import analysis_needs, selected
+from meta_models.cluster import require_cluster
 from meta_models.dataset.opening import named_tables, open_training_table, require_one_meaning, trained_genes
 from meta_models.dataset.outputs import Output, require_apart
 from meta_models.dataset.profile import profile_dataset
@@ -55,6 +56,7 @@ def run_tune(config: TuneConfig) -> ExitCode:
     """
     require_optuna()
     require_learnable(config)
+    require_cluster(config.distributed)
     require_stages(config)
     _require_genes(config)
     selected(config)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +15,18 @@ import psutil
 import pytest
 from clusters import cluster_of, dask, distributed
 
-from meta_models.cluster.connection import connected
+from meta_models.cluster.connection import connected, require_cluster
 from meta_models.errors import UsageError
 
 
 def test_a_cluster_of_ones_own_listens_on_the_loopback_and_keeps_strangers_out() -> None:
-    before = dict(os.environ)
+    before, others = dict(os.environ), set(psutil.Process().children(recursive=True))
     with connected("local:1") as client:
         assert len(client.nthreads()) == 1
+        assert set(client.run(signal.getsignal, signal.SIGINT).values()) == {signal.SIG_IGN}
+        assert {logging.getLogger(f"distributed.{name}").level for name in ("client", "scheduler")} == {
+            logging.CRITICAL
+        }
         assert {name: value for name, value in os.environ.items() if name in before} == before
         me = psutil.Process()
         found = [
@@ -33,7 +39,8 @@ def test_a_cluster_of_ones_own_listens_on_the_loopback_and_keeps_strangers_out()
         stranger = distributed.Security.temporary()
         with pytest.raises(OSError, match=r"Timed out|certificate"):
             distributed.Client(address, security=stranger, timeout="3s", set_as_default=False)
-        children = [p for p in me.children(recursive=True) if "resource_tracker" not in " ".join(p.cmdline())]
+        begun = set(me.children(recursive=True)) - others
+        children = [p for p in begun if "resource_tracker" not in " ".join(p.cmdline())]
     assert not psutil.wait_procs(children, timeout=20)[1]
 
 
@@ -56,21 +63,40 @@ def test_more_workers_than_the_machine_has_use_for() -> None:
         pass
 
 
-@pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
-def test_no_scheduler(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meta_models.cluster.connection.CONNECT_SECONDS", 0.5)
+    where = "tcp://127.0.0.1:1"
+    with pytest.raises(UsageError, match=f"--distributed {where} must lead to a Dask scheduler"), connected(where):
+        pass
+
+
+def test_no_keys() -> None:
+    said = r"tls://127\.0\.0\.1:1 needs certificates .*distributed\.comm\.tls.*Found none\. Name them"
+    with pytest.raises(UsageError, match=said), connected("tls://127.0.0.1:1"):
+        pass
+    parts = ("ca-file", "client.cert", "client.key")
+    with (
+        dask.config.set({f"distributed.comm.tls.{part}": "/none.pem" for part in parts}),
+        pytest.raises(UsageError, match=r"needs certificates .*Found .*No such file"),
+    ):
+        require_cluster("tls://127.0.0.1:1")
+
+
+def test_a_client_that_cannot_connect_is_not_left_to_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may close it while another client starts, and both would wait."""
     left_open: list[str] = []
 
-    def collected(client: Any) -> None:  # in place of the close that the garbage collector would do
+    def collected(client: Any) -> None:
         if client.status not in ("closed", "newly-created"):
             left_open.append(client.status)
             client.close()
 
+    monkeypatch.setattr("meta_models.cluster.connection._require_keys", lambda *_: None)
     monkeypatch.setattr(distributed.Client, "__del__", collected)
-    with pytest.raises(UsageError, match=f"--distributed {where} must lead to a Dask scheduler"), connected(where):
+    with pytest.raises(UsageError, match="must lead to a Dask scheduler"), connected("tls://127.0.0.1:1"):
         pass
     gc.collect()
-    assert not left_open, "the garbage collector may close it while another client starts, and both would wait"
+    assert not left_open
 
 
 def test_scheduler_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler_file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from clusters import cluster_of, dask, distributed
 
+from meta_models.cluster import worker_watch
 from meta_models.cluster.executor import DaskExecutor
 from meta_models.errors import InputError, UnitsFailed
 from meta_models.workers import Died, Ended
@@ -64,13 +66,23 @@ def test_ways_to_end(client: Any, tmp_path: Path) -> None:
     assert str(ended(client, tmp_path, errands.eat).death).startswith("out of memory: The process tree reached")
 
 
-def test_a_unit_whose_worker_is_killed_begins_again_elsewhere(client: Any, tmp_path: Path) -> None:
+def test_a_unit_whose_worker_is_killed_begins_again_elsewhere(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    for level in ("info", "warning"):
+        monkeypatch.setattr(worker_watch.logger, level, lambda text, *values: told.append(text % values))
     task = errands.Task.within(tmp_path)
     with executor(client, tmp_path, errands.wait_at_gate) as units:
         units.start("unit-0", task)
         own, worker = task.pids()
         os.kill(worker, signal.SIGKILL)
         again, other = task.pids()
+        assert units.ended(timeout=1.5) == []  # within which the workers are looked at
+        lost, come = (re.search(rf"The worker (\S+) {word}", "\n".join(told)) for word in ("is gone", "has come"))
+        assert lost is not None
+        assert come is not None
+        assert lost[1] != come[1]
         assert gone(own)
         assert {own, worker}.isdisjoint({again, other})
         task.let_go()
@@ -154,7 +166,9 @@ def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
             own, _ = task.pids()
             scheduler.kill()
             (found,) = units.ended()
-            with pytest.raises(UnitsFailed, match=r"The scheduler must be there until unit-0 is done.*--resume"):
+            with pytest.raises(
+                UnitsFailed, match=r"The scheduler tcp://\S+ must be there until unit-0 is done\. It is gone.*--resume"
+            ):
                 found.unwrap()
     assert gone(own)
 
@@ -162,10 +176,10 @@ def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
 def test_a_cluster_without_workers_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meta_models.cluster.executor.NO_WORKER_SECONDS", 0.1)
+    monkeypatch.setattr("meta_models.cluster.worker_watch.NO_WORKER_SECONDS", 0.1)
     with (
         cluster_of(0) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
-        pytest.raises(UnitsFailed, match=r"None was there for 0 s\. Start workers.*--resume"),
+        pytest.raises(UnitsFailed, match=r"No worker is left for 0 s\. Start workers.*--resume"),
     ):
         ended(client, tmp_path, errands.echo)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import errands
 import pytest
 
 from meta_models.cluster.farm import WORKER_BYTES, DaskFarm, dask_farm
-from meta_models.cluster.in_worker import WorkerFacts, probe
+from meta_models.cluster.in_worker import WorkerFacts, probe, unlike
 from meta_models.errors import MemoryBudgetError, UsageError
 from meta_models.resources import memory_budget
 from meta_models.run_folder import library_versions
@@ -95,6 +96,19 @@ def test_workers_that_do_not_share_are_named(tmp_path: Path) -> None:
     found = replace(farm(FACTS), client=_Stranger(), exchange=tmp_path)
     with pytest.raises(UsageError, match=r"must share the run folder.*tcp://0 on node1: .* is not there"):
         found.require_shared([])
+
+
+def test_a_dry_run_looks_at_the_tables(tmp_path: Path) -> None:
+    (table := tmp_path / "table").write_text("12")
+
+    def run(work: Any, home: Path, sizes: Any) -> dict[str, str]:
+        assert (work, home, sizes) == (unlike, Path.cwd(), [(table, 2)])
+        return {"tcp://0": unlike(home, sizes), "tcp://1": unlike(home, [(table, 3)])}
+
+    workers = {f"tcp://{n}": WorkerFacts(f"host-{n}", 1, 1, (0,), 10**9, "physical memory", {}) for n in (0, 1)}
+    farm = DaskFarm(SimpleNamespace(run=run), workers, None, here=False)
+    with pytest.raises(UsageError, match=r"Found: tcp://1 on host-1: \S+table is another file\. Put them"):
+        farm.require_shared([table])
 
 
 def test_a_worker_that_cannot_answer(monkeypatch: pytest.MonkeyPatch, scheduler_file: Path, tmp_path: Path) -> None:

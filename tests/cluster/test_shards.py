@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import errands
@@ -82,6 +83,7 @@ class _OneWorker:
     """A client of a cluster that has lost a worker; nothing ends there."""
 
     status = "running"
+    scheduler = SimpleNamespace(address="tcp://0")
 
     def scheduler_info(self, n_workers: int) -> dict[str, Any]:
         return {"workers": {"tcp://0": {"nthreads": 1}}}
@@ -97,10 +99,12 @@ class _OneWorker:
 
 
 def test_a_worker_that_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meta_models.cluster.executor.NO_WORKER_SECONDS", 0.0)
-    monkeypatch.setattr("meta_models.cluster.executor._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("meta_models.cluster.worker_watch.NO_WORKER_SECONDS", 0.0)
+    for module in ("executor", "worker_watch"):
+        monkeypatch.setattr(f"meta_models.cluster.{module}.LOOK_SECONDS", 0.01)
     units = DaskExecutor(_OneWorker(), tmp_path, errands.echo, threads=1, limit=1, together=True)
     for name in ("shard-1", "shard-2"):
         units.start(name, errands.Task(tmp_path / "told", tmp_path / "go"))
-    with units, pytest.raises(UnitsFailed, match=r"2 units must run at a time\. 1 could for 0 s\..*--resume"):
+    message = r"2 units must run at a time\. Workers are left for 1 of 2 units for 0 s\..*--resume"
+    with units, pytest.raises(UnitsFailed, match=message):
         units.ended()

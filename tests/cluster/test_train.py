@@ -103,7 +103,7 @@ def test_the_plan_shows_the_workers(table: Path, scheduler_file: Path, capsys: p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--distributed", "slurm"], "must be local:N, tcp://HOST:PORT, tls://HOST:PORT or file:PATH"),
+        (["--distributed", "slurm"], "must be local:N (N at least 1), tcp://HOST:PORT, tls://HOST:PORT or file:PATH"),
         (["--distributed", "local:0"], "must be local:N"),
         (["--distributed", "local:1", "--plan-only"], "plan_only and distributed exclude one another"),
         (["--distributed", "FILE", "--strategy", "external_memory"], "--distributed needs a strategy with units"),
