@@ -6,14 +6,21 @@ import io
 import logging
 import os
 import sys
+from contextvars import ContextVar
 from typing import IO, TextIO
 
 from meta_models.errors import WriteError
 
+#: What the command that runs goes on with once it was interrupted: `RESUME`, `AGAIN`, or nothing; None where it says
+#: nothing at all, for the command that started it does.
+GOES_ON: ContextVar[str | None] = ContextVar("GOES_ON", default="")
+RESUME, AGAIN = "--resume", "the same command"
 
-def interrupted(*, resumable: bool) -> str:
+
+def interrupted() -> str:
     """The line that a command ends with which was interrupted."""
-    return f"interrupted{' (goes on from here with --resume)' if resumable else ''}\n"
+    how = GOES_ON.get()
+    return "" if how is None else f"interrupted{f' (goes on from here with {how})' if how else ''}\n"
 
 
 def prepare_streams() -> None:

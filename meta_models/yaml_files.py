@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from meta_models.errors import UsageError
 from meta_models.local_paths import SmallFile, read_utf8
 
 _INT, _FLOAT, _DATE = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
@@ -40,6 +41,28 @@ def read_yaml(path: SmallFile) -> Any:
         return yaml.load(read_utf8(path), _Strict)  # noqa: S506 - it is a safe loader
     except yaml.MarkedYAMLError as error:
         raise yaml.YAMLError(_in_words(error)) from None
+
+
+def asked_for(path: SmallFile, needed_by: str) -> Any:
+    """What a YAML file holds that an option names, as `read_yaml`.
+
+    Parameters
+    ----------
+    needed_by : str
+        The option, or who else asks for it, in messages.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read.
+    """
+    expected = f"{needed_by} needs a readable YAML file, found {path}"
+    try:
+        return read_yaml(path)
+    except OSError as error:
+        raise UsageError(expected, error.strerror or str(error), "Check the path") from None
+    except (UnicodeError, yaml.YAMLError, RecursionError) as error:
+        raise UsageError(expected, str(error), "Correct the file") from None
 
 
 def _in_words(error: yaml.MarkedYAMLError) -> str:

@@ -96,3 +96,16 @@ def test_the_limit_of_address_space(limit: int, refused: bool) -> None:
     else:
         require_address_space(getrlimit=lambda which: (limit, resource.RLIM_INFINITY))
     require_address_space(getrlimit=lambda which: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ("", "interrupted\n"), (console.AGAIN, "interrupted (goes on from here with the same command)\n"),
+        (console.RESUME, "interrupted (goes on from here with --resume)\n"), (None, ""),
+    ],
+)  # fmt: skip
+def test_a_command_that_was_interrupted_says_what_goes_on(how: str | None, line: str) -> None:
+    token = console.GOES_ON.set(how)
+    assert console.interrupted() == line
+    console.GOES_ON.reset(token)

@@ -188,7 +188,7 @@ def test_the_plan_names_the_learners(table: Path, capsys: pytest.CaptureFixture[
         (["--variants", "base,base++all"], "groups joined by +, each once"),
         (
             ["--variants", "base,base+signal"],
-            "takes groups of features that the table has: base (3), k-mer (1), other (4); or all. Found signal",
+            "features that the table has, joined by +: base (3), k-mer (1), other (4); or all. Found signal",
         ),
     ],
 )

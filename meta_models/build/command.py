@@ -56,7 +56,7 @@ def run_build(config: BuildConfig) -> ExitCode:
     if is_taken(out):
         raise InputError(f"{out} must not exist", "Found it", "Give another --out")
     with (
-        install_signal_handlers(resumable=True),
+        install_signal_handlers(),
         parts_folder(out, keep=config.resume) as folder,
         scratch_folder(folder, "tracks") as scratch,
         make_plan(config, scratch) as plan,

@@ -22,7 +22,7 @@ from meta_models.cli.commands import (
     unit_command,
     verify_command,
 )
-from meta_models.cli.kinds import Command
+from meta_models.cli.kinds import Command, OverRuns
 from meta_models.cli.options import Parser, add_config_options, learners_in
 from meta_models.cli.over_runs import OVER_RUNS
 from meta_models.config import UnitConfig
@@ -31,12 +31,20 @@ from meta_models.errors import ExitCode, MetaModelsError, TimeUp
 from meta_models.resources import require_address_space
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct."""
+def main(argv: Sequence[str] | None = None, *, alone: bool = True) -> int:
+    """Run a command; the exit code (see `errors.ExitCode`). Never ends in a traceback for what a user can correct.
+
+    Parameters
+    ----------
+    alone : bool
+        False where another command gave it, which says itself how to go on after an interrupt.
+    """
     console.prepare_streams()
     try:
         parser = build_parser(learners_in(sys.argv[1:] if argv is None else argv))
-        return int(_run(parser.parse_args(argv)))
+        arguments = parser.parse_args(argv)
+        console.GOES_ON.set(_goes_on(arguments.command) if alone else None)
+        return int(_run(arguments))
     finally:
         console.finish()
 
@@ -58,9 +66,16 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != ExitCode.SIGTERM:
             raise
-        resumable = command in (train_command, predict_command, compare_command, build_command, tune_command)
-        console.complain(console.interrupted(resumable=resumable))
+        console.complain(console.interrupted())
         return ExitCode.SIGTERM if isinstance(end, SystemExit) else ExitCode.SIGINT
+
+
+def _goes_on(command: Command) -> str:
+    """What a command goes on with that was interrupted."""
+    if isinstance(command, OverRuns):
+        return command.goes_on
+    resumable = command in (train_command, predict_command, compare_command, build_command, tune_command)
+    return console.RESUME if resumable else ""
 
 
 def build_parser(chosen: Sequence[str] = (FORMER,)) -> argparse.ArgumentParser:

@@ -35,6 +35,8 @@ class OverRuns:
         Whether its milestones alone are shown, as those of `train` are, but with ``--verbose``.
     takes : tuple of (str, str)
         What the argument is called, and what it is, where it takes one.
+    goes_on : str
+        What it goes on with once it was interrupted; empty where it begins anew.
     """
 
     name: str
@@ -45,6 +47,7 @@ class OverRuns:
     fits: bool = False
     milestones: bool = False
     takes: tuple[str, str] = ("RUN", "folder of the run")
+    goes_on: str = ""
 
     def add_to(self, commands: Any, chosen: Sequence[str]) -> None:
         """Add its parser to the subparsers `commands`, with the options of the `chosen` learners where it fits any."""

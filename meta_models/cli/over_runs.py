@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meta_models.cli.kinds import OverRuns
+from meta_models.console import AGAIN, RESUME
 from meta_models.experiments.options import (
     CompareConfig,
     DistilConfig,
@@ -21,11 +22,12 @@ OVER_RUNS = (
     ),
     OverRuns(
         "distil", "fit one small model to the out-of-fold scores of a finished run", DistilConfig,
-        "meta_models.experiments.distil:distil_run", fits=True, milestones=True,
+        "meta_models.experiments.distil:distil_run", fits=True, milestones=True, goes_on=RESUME,
     ),
     OverRuns(
         "experiment", "run or resume the variants of a file, and compare them", ExperimentConfig,
         "meta_models.experiments.experiment:run_experiment", takes=("FILE", "YAML file of the experiment"),
+        goes_on=AGAIN,
     ),
     OverRuns(
         "track", "record a finished run in a tracker of experiments", TrackConfig,

@@ -9,11 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meta_models.errors import UsageError
-from meta_models.yaml_files import read_yaml
+from meta_models.yaml_files import asked_for
 
 PositiveInt = Annotated[int, Field(ge=1)]
 #: 10^9 bytes; more than 10^15 bytes no machine has.
@@ -99,10 +98,7 @@ class Configuration(BaseModel):
         UsageError
             If the file cannot be read, holds no mapping, or gives an option twice, also under two names.
         """
-        try:
-            values = read_yaml(path)
-        except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-            raise UsageError(f"{needed_by} needs a readable YAML file, found {path}", str(error)) from None
+        values = asked_for(path, needed_by)
         from_run = isinstance(values, dict) and {"config", "format_version"} <= values.keys()
         values = values["config"] if from_run else values
         if not isinstance(values, dict):

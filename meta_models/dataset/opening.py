@@ -226,10 +226,7 @@ def open_training_table(config: TrainingConfig, work_dir: Path, left_out: Choose
     InputError
         If the files are no table as the contract says.
     """
-    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else table_path(config.dataset)
-    dataset = open_dataset(
-        source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
-    )
+    dataset = open_rows(config, work_dir)
     positions = read_positions(dataset)
     require_chromosomes(positions.frame, config.base_train_chroms, dataset.info, dataset.source)
     why = with_relatives(positions, left_out(dataset, positions))
@@ -243,6 +240,14 @@ def open_training_table(config: TrainingConfig, work_dir: Path, left_out: Choose
         rows, positions = thin_negatives(positions, config.thin_negatives, config.thin_below, config.seed)
         dataset = dataset.with_rows(rows)
     return TrainingTable(dataset, positions, why)
+
+
+def open_rows(config: TrainingConfig, work_dir: Path) -> Dataset:
+    """The whole table; as `open_training_table`, without a look at its rows."""
+    source = write_demo_table(work_dir / "demo") if is_built_in(config.dataset) else table_path(config.dataset)
+    return open_dataset(
+        source, work_dir=work_dir / "text", base_score_columns=config.base_score_columns, label=config.dataset
+    )
 
 
 def is_built_in(dataset: str) -> bool:

@@ -112,3 +112,16 @@ def _same(one: Path, other: Path) -> bool:
 def _inside(path: Path, folder: Path) -> bool:
     """Whether `path` lies below what is at `folder`, which may be a file; both are compared by what they are."""
     return exists(folder) and any(_same(parent, folder) for parent in Path(os.path.realpath(path)).parents)
+
+
+def require_free(path: Path, option: str, *, overwrite: bool) -> None:
+    """See that `option` names nothing that is there, unless it is to be replaced.
+
+    Raises
+    ------
+    UsageError
+        If it does.
+    """
+    if exists(path) and not overwrite:
+        action = f"Give --overwrite, or another {option}"
+        raise UsageError(f"{option} must not replace an earlier output", f"Found {path}", action)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
-from meta_models.dataset.outputs import Output, require_apart
+from meta_models.dataset.outputs import Output, require_apart, require_free
 from meta_models.errors import ExitCode, TargetMissed, UsageError
 from meta_models.experiments.gates import GateResult, failed, gate_table, pass_gates, read_gates
 from meta_models.experiments.options import EvidenceConfig, GatesConfig
@@ -41,6 +41,7 @@ def check_gates(given: Sequence[str], options: GatesConfig) -> ExitCode:
         raise UsageError("--out must end in .tsv or .json", f"Found {options.out}", "Name such a file")
     if options.out is not None:
         require_apart([Output("--out", options.out)], {}, {"--gates": options.gates})
+        require_free(options.out, "--out", overwrite=options.overwrite)
     results = pass_gates(read_run(Path(given[0])), gates)
     for result in results:
         logger.info("%s", result.line())
@@ -59,7 +60,7 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
     Raises
     ------
     UsageError
-        If the folder holds no finished run, ``--gates`` is wrong, or ``--out`` is a file of a run.
+        If the folder holds no finished run, ``--gates`` is wrong, or ``--out`` is no ZIP file or one of a run.
     InputError
         If a file of the run is not as it was written.
     WriteError
@@ -69,6 +70,9 @@ def write_evidence(given: Sequence[str], options: EvidenceConfig) -> ExitCode:
     """
     require_apart([Output("--out", options.out)], {}, {"--gates": options.gates})
     require_apart([Output("--out", options.out)], {}, {"RUN": Path(given[0])})
+    if options.out.suffix.lower() != ".zip":
+        raise UsageError("--out must end in .zip", f"Found {options.out}", "Name such a file")
+    require_free(options.out, "--out", overwrite=options.overwrite)
     run, gates = read_run(Path(given[0])), read_gates(options.gates)
     results = pass_gates(run, gates)
     atomic_write(options.out, evidence_bytes(run, results))

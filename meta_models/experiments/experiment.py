@@ -15,6 +15,7 @@ from meta_models.errors import ExitCode, UnitsFailed, UsageError
 from meta_models.experiments.comparison.compare import compared, comparison_files, lines_of
 from meta_models.experiments.comparison.outcome import TableComparison
 from meta_models.experiments.experiment_file import Experiment, Variant, read_experiment, shown
+from meta_models.experiments.experiment_tables import require_features
 from meta_models.experiments.launch import launched
 from meta_models.experiments.options import CompareConfig, ExperimentConfig
 from meta_models.finished_run import FinishedRun, read_run
@@ -42,6 +43,7 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
     experiment = read_experiment(Path(given[0]), options.max_variants)
     for line in _plan(experiment):
         logger.info("%s", line)
+    require_features(experiment)
     _require_control(experiment, options.control)
     _require_apart(experiment, Path(given[0]), options.out_dir)
     earlier = _earlier(options.out_dir)
@@ -64,7 +66,11 @@ def run_experiment(given: Sequence[str], options: ExperimentConfig) -> ExitCode:
         folder.write_json(RECORD, {**_plain(experiment), "failed": failed})
     if failed:
         said = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
-        raise UnitsFailed("Every variant must finish", f"Failed: {said}", "See their messages above; the others stand")
+        raise UnitsFailed(
+            "Every variant must finish",
+            f"Failed: {said}",
+            "See their messages above; the same command tries them again, the others stand",
+        )
     return ExitCode.DONE
 
 
@@ -124,7 +130,7 @@ def _run_all(experiment: Experiment, folder: Path, *, overwrite: bool) -> dict[s
             launched(variant.name, variant.options, folder / variant.name, overwrite=overwrite)
         except (UnitsFailed, UsageError) as error:
             failed[variant.name] = error.found
-            logger.warning("The variant %s failed, and the others go on without it: %s", variant.name, error)
+            logger.warning("The variant %s failed, see its message above; the others go on without it", variant.name)
     return failed
 
 

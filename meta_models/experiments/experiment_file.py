@@ -29,6 +29,8 @@ _LEARNERS = ("learner", "learners", "family")
 FEATURES, VARIANTS = "features", "variants"
 _FOREIGN = re.compile(r"[^A-Za-z0-9.+-]+")
 _LONGEST = 40
+#: Of a file that does not name the matrix.
+_NONE = object()
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Experiment:
         of features for learners that read whole genes.
     several_tables : bool
         Whether the runs are of several tables.
+    sets : str
+        The key under which the file names sets of features, if it does.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Experiment:
     variants: tuple[Variant, ...]
     merged: int
     several_tables: bool
+    sets: str = VARIANTS
 
 
 def read_experiment(path: Path, most: int) -> Experiment:
@@ -85,14 +90,14 @@ def read_experiment(path: Path, most: int) -> Experiment:
         If the file cannot be read, a key or a value is wrong, or the matrix has none or too many combinations.
     """
     values = TrainingConfig.read_yaml(path, "An experiment")
-    name, matrix = values.pop(NAME, path.stem), values.pop(MATRIX, None)
+    name, matrix = values.pop(NAME, path.stem), values.pop(MATRIX, _NONE)
     description, tags = values.pop(DESCRIPTION, ""), values.pop(TAGS, {})
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"The experiment in {path} must have a name", f"Found {name!r}", "Such as 'name: depth'")
-    if matrix == {}:
+    if matrix is None or matrix == {}:
         expected = "matrix must hold a list of values for each option that differs"
         raise UsageError(expected, "Found none", "Leave it out for a single run")
-    matrix = {} if matrix is None else matrix
+    matrix = {} if matrix is _NONE else matrix
     if not isinstance(description, str) or not _are_tags(tags):
         raise UsageError("description must be text, and tags a mapping of names to values", f"Found {tags!r:.60}")
     for key, value in values.items():
@@ -100,8 +105,11 @@ def read_experiment(path: Path, most: int) -> Experiment:
         if key == FEATURES:
             _require_set(value)
     told = {str(key): str(value) for key, value in tags.items()}
-    variants, merged = _variants(values, _matrix(matrix, most), {**told, "experiment": name})
-    return Experiment(name, description, told, variants, merged, several_tables="dataset" in matrix)
+    matrix = _matrix(matrix, most)
+    _require_apart(values, matrix)
+    variants, merged = _variants(values, matrix, {**told, "experiment": name})
+    sets = FEATURES if FEATURES in {*values, *matrix} else VARIANTS
+    return Experiment(name, description, told, variants, merged, several_tables="dataset" in matrix, sets=sets)
 
 
 def _are_tags(tags: Any) -> bool:
@@ -173,6 +181,19 @@ def _require_different_tables(names: Any) -> None:
         raise UsageError("Each table must be named once in the matrix", f"Found {', '.join(twice)} twice", "Keep one")
 
 
+def _require_apart(shared: Mapping[str, Any], matrix: Mapping[str, Any]) -> None:
+    """An option that all runs share, and that differs, would be one of the two without a word."""
+    fixed, several = (set(map(_learner_by_one_name, TrainingConfig.full_names(v))) for v in (shared, matrix))
+    twice = {name for name in several if name in fixed or any(other.startswith(f"{name}.") for other in fixed)}
+    if twice:
+        found = f"Found {', '.join(sorted(twice))} in both"
+        raise UsageError("An option has one value for all runs, or several in the matrix", found, "Keep one")
+
+
+def _learner_by_one_name(key: str) -> str:
+    return _LEARNERS[0] if key in _LEARNERS else key
+
+
 def _variants(
     shared: Mapping[str, Any], matrix: Mapping[str, Sequence[Any]], tags: Mapping[str, str]
 ) -> tuple[tuple[Variant, ...], int]:
@@ -181,7 +202,7 @@ def _variants(
     merged = 0
     for combination in itertools.product(*(list(enumerate(values, 1)) for values in matrix.values())):
         values = {key: value for key, (_, value) in zip(matrix, combination, strict=True)}
-        options = _as_variants(_of_chosen({**_without_learners(shared, values), **values}))
+        options = _as_variants(_of_chosen({**shared, **values}))
         config = _checked(values, {**options, "tags": [f"{key}={value}" for key, value in tags.items()]})
         key = config.model_dump_json()
         if key in found:
@@ -193,12 +214,6 @@ def _variants(
         plain = config.model_dump(mode="json", exclude=set(_OF_THE_COMMAND))
         found[key] = Variant(name, {name: value for name, (_, value) in used.items()}, plain)
     return tuple(found.values()), merged
-
-
-def _without_learners(shared: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`shared`, where the matrix names the learners, without those that it names."""
-    named = any(key in values for key in _LEARNERS)
-    return {key: value for key, value in shared.items() if not (named and key in _LEARNERS)}
 
 
 def _as_variants(options: dict[str, Any]) -> dict[str, Any]:

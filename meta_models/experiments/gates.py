@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import polars as pl
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from meta_models.errors import UsageError
 from meta_models.experiments.comparison.measures import MEASURES, Measured
 from meta_models.finished_run import FinishedRun
-from meta_models.yaml_files import read_yaml
+from meta_models.yaml_files import asked_for
 
 _EXAMPLE = "- {gate: overfitting, at_most: 1.05}"
+#: Instead of what pydantic says of errors of these types.
+_MESSAGES = {
+    "list_type": "must be a list of entries",
+    "model_type": "must have the key gate",
+    "missing": "must have the key gate",
+}
 _Bound = Annotated[float | None, Field(allow_inf_nan=False)]
 
 
@@ -56,6 +62,13 @@ class Gate(BaseModel):
             meant = f", did you mean {near[0]}?" if near else ""
             raise ValueError(f"there is no gate {name}{meant} There are {', '.join(MEASURES)}")
         return name
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        low = max((bound for bound in (self.above, self.at_least) if bound is not None), default=-math.inf)
+        if self.at_most is not None and (low > self.at_most or self.at_most == self.above):
+            raise ValueError(f"no value is {self.wanted}")
+        return self
 
     @property
     def limits(self) -> dict[str, float]:
@@ -105,7 +118,6 @@ class GateResult:
     """
 
     gate: str
-    title: str
     status: GateStatus
     figure: str
     value: float | None
@@ -116,10 +128,10 @@ class GateResult:
     def said(self) -> str:
         """The value beside its limit, and what it is made of."""
         if self.status is GateStatus.NOT_APPLICABLE:
-            return f"{self.title}: {self.text}"
+            return f"{self.gate}: {self.text}"
         if self.value is None:
-            return f"{self.title}: {self.text}; wanted {self.figure} {self.limit}"
-        return f"{self.title}: {self.figure} {self.shown}, wanted {self.limit} ({self.text})"
+            return f"{self.gate}: {self.text}; wanted {self.figure} {self.limit}"
+        return f"{self.gate}: {self.figure} {self.shown}, wanted {self.limit} ({self.text})"
 
     def line(self) -> str:
         """For the terminal."""
@@ -137,17 +149,31 @@ def read_gates(path: Path | None) -> tuple[Gate, ...]:
     if path is None:
         return tuple(Gate(gate=name) for name in MEASURES)
     try:
-        gates = TypeAdapter(list[Gate]).validate_python(read_yaml(path))
-    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--gates needs a readable YAML file, found {path}", str(error)) from None
+        gates = TypeAdapter(list[Gate]).validate_python(asked_for(path, "--gates"))
     except ValidationError as error:
-        found = "; ".join(f"entry {'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())
+        found = "; ".join(map(_line, error.errors()))
         raise UsageError("--gates needs a YAML list of gates", found, f"An entry looks like this: {_EXAMPLE}") from None
     names = [gate.gate for gate in gates]
     if not names or len(set(names)) < len(names):
         found = "an empty list" if not names else f"a gate twice among {', '.join(names)}"
         raise UsageError("--gates needs a YAML list of gates, each once", f"Found {found}")
     return tuple(gates)
+
+
+def _line(error: Any) -> str:
+    """What is wrong with an entry, by its number, from 1."""
+    number, *keys = error["loc"] or (None,)
+    where = "The file" if number is None else f"Entry {number + 1}"
+    found = f"(found {str(error['input'])[:60]!r})"
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(str(keys[-1]), Gate.model_fields, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(Gate.model_fields)}"
+        return f"{where}: there is no {keys[-1]} ({meant})"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}"
+    said = _MESSAGES.get(error["type"])
+    told = ": ".join([where, *map(str, keys), error["msg"]])
+    return f"{told if said is None else f'{where} {said}'} {found}"
 
 
 def pass_gates(run: FinishedRun, gates: Sequence[Gate]) -> tuple[GateResult, ...]:
@@ -179,4 +205,4 @@ def _result(gate: Gate, found: Measured) -> GateResult:
         kept = found.value is not None and gate.kept_by(found.value)
         status = GateStatus.PASSED if kept else GateStatus.FAILED
     shown = "" if found.value is None else gate.shown(found.value)
-    return GateResult(gate.gate, measure.title, status, measure.figure, found.value, shown, gate.wanted, found.text)
+    return GateResult(gate.gate, status, measure.figure, found.value, shown, gate.wanted, found.text)

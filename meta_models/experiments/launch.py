@@ -20,6 +20,7 @@ from meta_models.errors import ExitCode, MetaModelsError, UnitsFailed, UsageErro
 from meta_models.local_paths import is_folder
 from meta_models.places import describe_input, table_path
 from meta_models.run_folder import (
+    RunFolder,
     RunManifest,
     RunState,
     atomic_write,
@@ -48,8 +49,7 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
         If the run did not finish; its own message says why.
     """
     make_folder(out_dir.parent)
-    file = out_dir.parent / f"{out_dir.name}.config.json"
-    atomic_write(file, json_bytes(dict(options)))
+    file = _kept(options, out_dir)
     logger.info("Training %s in %s", name, out_dir)
     code = exit_code(["--config", str(file), "--out-dir", str(out_dir)])
     manifest = RunManifest.read(out_dir) if code in (ExitCode.DONE, ExitCode.TARGET_MISSED) else None
@@ -61,7 +61,8 @@ def launch_run(name: str, options: Mapping[str, Any], out_dir: Path) -> RunManif
 def launched(name: str, options: Mapping[str, Any], out_dir: Path, *, overwrite: bool = False) -> RunManifest:
     """As :func:`launch_run`, going on with what an earlier command left there; a run that is finished is not repeated.
 
-    It is finished where it is complete, had the same options and libraries, and its tables are as it read them.
+    It is finished where it is complete, had the same options and libraries, and its tables are as it read them. Tags
+    change nothing that it wrote: those of a finished run are written into its manifest.
 
     Parameters
     ----------
@@ -73,13 +74,32 @@ def launched(name: str, options: Mapping[str, Any], out_dir: Path, *, overwrite:
         return launch_run(name, options, out_dir)
     if not overwrite and _is_of(earlier, options):
         logger.info("%s is finished in %s", name, out_dir)
-        return earlier
+        return _tagged(earlier, options, out_dir)
     return launch_run(name, {**options, "overwrite": overwrite, "resume": not overwrite}, out_dir)
+
+
+def _kept(options: Mapping[str, Any], out_dir: Path) -> Path:
+    """The file beside the run folder `out_dir` that holds its options, written anew."""
+    file = out_dir.parent / f"{out_dir.name}.config.json"
+    atomic_write(file, json_bytes(dict(options)))
+    return file
+
+
+def _tagged(manifest: RunManifest, options: Mapping[str, Any], out_dir: Path) -> RunManifest:
+    """The manifest of a finished run, with the tags of `options`."""
+    tags = list(options.get("tags", ()))
+    if tags == list(manifest.config.get("tags", ())):
+        return manifest
+    with RunFolder.open(out_dir, extend=True) as folder:
+        folder.update(config={**manifest.config, "tags": tags})
+    _kept(options, out_dir)
+    logger.info("Its tags are new: %s", ", ".join(tags) or "none")
+    return folder.manifest
 
 
 def _is_of(manifest: RunManifest, options: Mapping[str, Any]) -> bool:
     """Whether the run is finished and would come out the same."""
-    kept = set(TrainingConfig.model_fields) - set(TrainingConfig.of(Scope.START, Scope.RESOURCES))
+    kept = set(TrainingConfig.model_fields) - set(TrainingConfig.of(Scope.START, Scope.RESOURCES)) - {"tags"}
     wanted = TrainingConfig.from_mapping(dict(options)).model_dump(mode="json", include=kept)
     same = {name: value for name, value in manifest.config.items() if name in kept} == wanted
     if manifest.state is not RunState.COMPLETE or not same or dict(manifest.versions) != library_versions():
@@ -137,5 +157,5 @@ def _failed(name: str, code: int) -> MetaModelsError:
     return kind(
         f"The run {name} must finish",
         f"It ended with exit code {code}",
-        "See its message above, and give the command again, with --resume where it has that",
+        "See its message above, and give the command again with --resume",
     )

@@ -17,6 +17,7 @@ class CompareConfig(Configuration):
     """How finished runs are compared."""
 
     out: LocalPath = Field(description="Folder for comparison.html, .tsv and .json and gene_changes.tsv.")
+    overwrite: bool = Field(default=False, description="Replace an earlier comparison there.")
     control: str | None = Field(
         None, description="Name of the run that the others are compared with (default: the first that is given)."
     )
@@ -63,12 +64,14 @@ class GatesConfig(Configuration):
         None, description="YAML list of gates and their limits (default: all, with default limits)."
     )
     out: LocalPath | None = Field(None, description="File for the outcome, .tsv or .json; it is printed in any case.")
+    overwrite: bool = Field(default=False, description="Replace an earlier file there.")
 
 
 class EvidenceConfig(Configuration):
     """What is handed to somebody who has to believe the figures of a run."""
 
     out: LocalPath = Field(description="ZIP file to write.")
+    overwrite: bool = Field(default=False, description="Replace an earlier file there.")
     gates: LocalPath | None = Field(
         None, description="YAML list of gates and their limits (default: all, with default limits)."
     )

@@ -15,6 +15,7 @@ from meta_models.dataset.outputs import Output, require_apart
 from meta_models.errors import ExitCode, InputError, TargetMissed
 from meta_models.experiments.options import ReproduceConfig
 from meta_models.finished_run import FinishedRun, read_run
+from meta_models.local_paths import is_folder
 from meta_models.pipeline.reporting import CARD, PAGE, SUMMARY
 from meta_models.pipeline.run import run_training
 from meta_models.places import describe_input, require_inputs, table_path
@@ -24,12 +25,13 @@ from meta_models.run_folder import (
     EnvironmentRecord,
     RunFolder,
     describe_environment,
+    require_free,
 )
 
 logger = logging.getLogger(__name__)
 OUTCOME = "reproduction.tsv"
 EQUAL, DIFFERENT, MISSING, ADDED, VARIES = "equal", "different", "missing", "added", "different as expected"
-#: Files that hold dates, durations or versions of packages.
+#: Files that hold dates, durations, or what was imported: a tracker's library, say.
 VARYING = frozenset({SUMMARY, PAGE, LOCK})
 #: Differing files that are named in the message.
 _SHOWN = 5
@@ -53,6 +55,8 @@ def reproduce_run(given: list[str], options: ReproduceConfig) -> ExitCode:
     run = read_run(Path(given[0]))
     config = _config(run, options)
     require_apart([Output("--out-dir", options.out_dir, folder=True)], named_tables(config), {"RUN": run.path})
+    if is_folder(options.out_dir):
+        require_free(options.out_dir, "Choose another --out-dir")
     run.require_unaltered()
     _require_inputs(run, config)
     for line in differences_from(run.manifest.environment, options.threads):

@@ -123,7 +123,7 @@ def run_prediction(config: PredictConfig) -> ExitCode:
         config = config.model_copy(update={"track_formats": chosen_formats(config.track_formats)})
     require_cluster(config.distributed)
     _require_apart(config)
-    with install_signal_handlers(resumable=True):
+    with install_signal_handlers():
         _require_free(config)
         with parts_folder(config.out, keep=config.resume) as folder, ExitStack() as stack:
             work = _prepare(config, folder, stack)

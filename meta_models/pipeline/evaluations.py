@@ -9,7 +9,7 @@ import polars as pl
 
 from meta_models.analysis.comparison.evaluate import best_base_overall, choose_best_base, evaluate, standard_strata
 from meta_models.analysis.comparison.gene_ranking import gene_ranking
-from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.comparison.table import TABLE, EvaluationTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_again
 from meta_models.dataset.reading.reader import Dataset
@@ -108,15 +108,22 @@ def save_evaluation(
     folder: RunFolder,
     *,
     combiner_frame: pl.DataFrame | None = None,
+    called: str = TABLE,
 ) -> EvaluationTable:
-    """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds."""
+    """Evaluate and write; combiners of the base scores are fitted on `combiner_frame`, or across the folds.
+
+    Parameters
+    ----------
+    called : str
+        Name of the population in which rows stand for themselves.
+    """
     config = result.config
     table = evaluate(
         frame, bases, weighting=weighting,
         bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
         strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
         combiner_weighting=result.weighting,
-    )  # fmt: skip
+    ).called(called)  # fmt: skip
     folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
     folder.write_json(f"{name}.json", table.to_json())
     genes = gene_ranking(frame, bases, weighting=weighting)

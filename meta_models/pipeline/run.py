@@ -92,7 +92,7 @@ def run_training(config: TrainingConfig) -> ExitCode:
     require_outputs_apart(config)
     budget = memory_budget(config.max_memory_gb)
     hard_limit = address_space_limit(budget.bytes) if config.strict_memory else nullcontext()
-    with named_limit(budget), hard_limit, install_signal_handlers(resumable=True), one_blas_thread():
+    with named_limit(budget), hard_limit, install_signal_handlers(), one_blas_thread():
         if config.dry_run or config.out_dir is None:
             return print_plan(config, beginnings, budget)
         with (

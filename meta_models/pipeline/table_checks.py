@@ -16,7 +16,7 @@ from meta_models.result import Note
 from meta_models.schema import GENE
 from meta_models.training.fitting.folds import require_enough_groups
 from meta_models.training.mining.pool import require_features
-from meta_models.training.several.contestants import require_groups
+from meta_models.training.several.contestants import feature_groups, require_groups
 from meta_models.training.stages.requirements import check_stages
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
     InputError, UsageError
         If it is not so.
     """
-    require_groups(config, tables.dataset)
+    if config.variants:
+        require_groups(config.variants, feature_groups(tables.dataset))
     require_enough_groups(tables.positions, config)
     check_stages(config, tables.dataset, tables.positions)
     beginnings.require_same_inputs(tables, config)

@@ -12,7 +12,7 @@ interrupt ``interrupted``.
 """
 
 from meta_models.run_folder.atomic import atomic_path, atomic_write, hash_file, remove_temporaries, require_space
-from meta_models.run_folder.earlier import make_folder
+from meta_models.run_folder.earlier import make_folder, require_free
 from meta_models.run_folder.environment import LOCK, EnvironmentRecord, describe_environment, requirements_lock
 from meta_models.run_folder.folder import RunFolder
 from meta_models.run_folder.lock import shared_lock
@@ -74,6 +74,7 @@ __all__ = [
     "parquet_bytes",
     "read_artifact",
     "remove_temporaries",
+    "require_free",
     "require_space",
     "require_versions",
     "requirements_lock",

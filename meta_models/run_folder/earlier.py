@@ -12,6 +12,8 @@ from meta_models.run_folder.atomic import LOCK_NAME, is_temporary, write_error
 from meta_models.run_folder.lock import HOLDER_NAME
 from meta_models.run_folder.manifest import MANIFEST_NAME, RunManifest, RunState
 
+_RESUME_OR = "Use --resume to go on with an earlier run, --overwrite to start it again, or choose another --out-dir"
+
 
 def started(earlier: RunManifest | None) -> RunManifest:
     """A new manifest, to which what an earlier run left is known."""
@@ -63,30 +65,46 @@ def earlier_run(path: Path, *, allowed: bool) -> RunManifest | None:
     None where there is nothing but traces of a run that was killed, or that ended before it had made anything: once the
     table is corrected, or the name, the same command works.
     """
-    try:
-        names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))
-    except OSError as error:
-        raise write_error(error, path) from error
-    entries = [name for name in names if name not in {LOCK_NAME, HOLDER_NAME}]
+    if not allowed:
+        require_free(path, _RESUME_OR)
+        return None
+    entries = _entries(path)
     if not entries:
         return None
-    if not allowed and entries == [MANIFEST_NAME] and _ended_early(path):
-        return None
-    shown = ", ".join(entries[:3]) + (f" and {len(entries) - 3} more" if len(entries) > 3 else "")
-    if not allowed:
-        raise UsageError(
-            f"The run folder {path} must be empty or absent",
-            f"Found in it: {shown}",
-            "Use --resume to go on with an earlier run, --overwrite to start it again, or choose another --out-dir",
-        )
     earlier = RunManifest.read(path)
     if earlier is None:
         raise UsageError(
             f"--overwrite and --resume need the folder of an earlier run, with {MANIFEST_NAME}",
-            f"Found none in {path}, but {shown}",
+            f"Found none in {path}, but {_shown(entries)}",
             "Choose another --out-dir, or empty the folder yourself",
         )
     return earlier
+
+
+def require_free(path: Path, action: str) -> None:
+    """Refuse a folder that holds more than traces of a run that was killed or that ended before it had made anything.
+
+    Parameters
+    ----------
+    action : str
+        What is to be done then.
+    """
+    entries = _entries(path)
+    if entries and not (entries == [MANIFEST_NAME] and _ended_early(path)):
+        raise UsageError(f"The run folder {path} must be empty or absent", f"Found in it: {_shown(entries)}", action)
+
+
+def _entries(path: Path) -> list[str]:
+    """Names in a folder, sorted, without locks and temporaries."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir() if not is_temporary(entry.name))
+    except OSError as error:
+        raise write_error(error, path) from error
+    return [name for name in names if name not in {LOCK_NAME, HOLDER_NAME}]
+
+
+def _shown(entries: list[str]) -> str:
+    return ", ".join(entries[:3]) + (f" and {len(entries) - 3} more" if len(entries) > 3 else "")
 
 
 def _ended_early(path: Path) -> bool:

@@ -44,7 +44,7 @@ def at_hard_stop(clean: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
+def install_signal_handlers() -> Iterator[None]:
     """Within the block the first SIGTERM raises ``SystemExit(143)`` and the first SIGINT ``KeyboardInterrupt``.
 
     Python raises them between two of its own instructions: where a native call takes longer than `GRACE_SECONDS`, or
@@ -52,11 +52,6 @@ def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
     process and ends it with the line that the command would have ended with. A second signal ends the process at once,
     without cleaning up: 143 or 130. Earlier handlers are put back at the end. Outside the main thread, where Python
     allows no handlers, nothing is installed.
-
-    Parameters
-    ----------
-    resumable : bool
-        Whether the line says that the work goes on with ``--resume``.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -72,7 +67,7 @@ def install_signal_handlers(*, resumable: bool = False) -> Iterator[None]:
 
     previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        with _watched(interrupted(resumable=resumable)):
+        with _watched(interrupted()):
             yield
     except Interrupt:
         raise KeyboardInterrupt from None

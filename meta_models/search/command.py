@@ -69,7 +69,7 @@ def run_tune(config: TuneConfig) -> ExitCode:
     budget = memory_budget(config.max_memory_gb)
     with (
         named_limit(budget),
-        install_signal_handlers(resumable=True),
+        install_signal_handlers(),
         one_blas_thread(),
         RunFolder.open(config.out_dir, overwrite=config.overwrite, resume=config.resume) as folder,
         folder.scratch("input") as work_dir,

@@ -91,15 +91,17 @@ def _draw_history(ax: Axes, trials: Sequence[Trial], winner: Trial) -> None:
 def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Trial], winner: Trial, colour: str) -> None:
     from meta_models.analysis.plots.logarithmic import alike, round_ticks
 
-    domain = next(p.domain for p in space.parameters if p.name == name)
+    domain = _domain(space, name)
+    choices = _choices(domain, [t.values[name] for t in trials if name in t.values])
     for state, face in ((TrialState.COMPLETE, colour), (TrialState.PRUNED, "none")):
         mine = [t for t in trials if name in t.values and t.state is state]
-        places = [_place(t.values[name], domain) for t in mine]
+        places = [_place(t.values[name], choices) for t in mine]
         ax.scatter(places, [t.height for t in mine], s=20, facecolors=face, edgecolors=colour)
     if name in winner.values:
-        ax.plot(_place(winner.values[name], domain), winner.height, marker="*", ms=12, color=style.RED, mec="white")
+        ax.plot(_place(winner.values[name], choices), winner.height, marker="*", ms=12, color=style.RED, mec="white")
     if isinstance(domain, Choices):
-        ax.set_xticks(range(len(domain.values)), [str(value) for value in domain.values])
+        apart = [f"{value}\n(start)" for value in choices[len(domain.values) :]]
+        ax.set_xticks(range(len(choices)), [*map(str, domain.values), *apart])
     elif domain.log:
         ticks = round_ticks(domain.low, domain.high)
         ax.set_xscale("log")
@@ -109,10 +111,32 @@ def _draw_values(ax: Axes, space: LearnerSpace, name: str, trials: Sequence[Tria
     _limit(ax, trials)
 
 
-def _place(value: Value, domain: Range | Choices) -> float:
-    """Where a value stands on its axis; NaN of a default that is none of the choices, or no number."""
-    if isinstance(domain, Choices):
-        return float(domain.values.index(value)) if value in domain.values else float("nan")
+def without_a_place(space: LearnerSpace, trials: Sequence[Trial]) -> dict[str, Value]:
+    """Values that no axis can show: a start outside of its range that is no number, or not above 0 on a log scale."""
+    tried = [(name, value, _domain(space, name)) for trial in trials for name, value in trial.values.items()]
+    return {name: value for name, value, domain in tried if isinstance(domain, Range) and not _has_place(value, domain)}
+
+
+def _has_place(value: Value, axis: Range) -> bool:
+    place = _place(value, ())
+    return bool(np.isfinite(place)) and (place > 0 or not axis.log)
+
+
+def _domain(space: LearnerSpace, name: str) -> Range | Choices:
+    return next(parameter.domain for parameter in space.parameters if parameter.name == name)
+
+
+def _choices(domain: Range | Choices, tried: Sequence[Value]) -> tuple[Value, ...]:
+    """The values of an axis: the choices, and behind them a start that is none of them; empty of a range."""
+    if isinstance(domain, Range):
+        return ()
+    return (*domain.values, *dict.fromkeys(value for value in tried if value not in domain.values))
+
+
+def _place(value: Value, choices: Sequence[Value]) -> float:
+    """Where a value stands on its axis, of `choices` or else of numbers; NaN of one that is no number."""
+    if choices:
+        return float(choices.index(value))
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

@@ -78,11 +78,10 @@ class KeptOut:
     ----------
     where : str
         What of their genes was scored.
-    rows : str
-        What rows that no weight is known of are: ``"table"``, or ``"every position"`` of the genes.
     genes, families : int
     differences : tuple of Difference
-        Default first, winner second; mean average precision of the headline's population stands first.
+        Default first, winner second; mean average precision of the headline's population stands first. What rows that
+        no weight is known of are is the name of their population: ``"table"``, or ``"every position"`` of the genes.
     evaluation : EvaluationTable
         The winner against the base models.
     chance : Chance
@@ -90,7 +89,6 @@ class KeptOut:
     """
 
     where: str
-    rows: str
     genes: int
     families: int
     differences: tuple[Difference, ...]
@@ -167,11 +165,10 @@ def judge(
     frame, (where, called) = frames[1]
     return KeptOut(
         where=where,
-        rows=called,
         genes=len(split.genes),
         families=rows.n_families,
-        differences=tuple(differences),
-        evaluation=_evaluated(results[WINNER], frame, folder),
+        differences=tuple(replace(d, population=called) if d.population == TABLE else d for d in differences),
+        evaluation=_evaluated(results[WINNER], frame, called, folder),
         chance=_chance(rows, config.seed),
     )
 
@@ -202,11 +199,13 @@ def _weighted(frame: pl.DataFrame) -> pl.DataFrame:
     return frame if "weight" in frame.columns else frame.with_columns(pl.lit(1, pl.Float32).alias("weight"))
 
 
-def _evaluated(result: TrainingResult, frame: pl.DataFrame, folder: RunFolder) -> EvaluationTable:
+def _evaluated(result: TrainingResult, frame: pl.DataFrame, called: str, folder: RunFolder) -> EvaluationTable:
     """The winner against the base models, of which the best was chosen on the genes of the search."""
     weighting = result.weighting if "weight" in frame.columns else "none"
     best = best_base_overall(result.oof, result.bases, weighting=result.weighting)
-    return save_evaluation(result, frame, result.bases, weighting, best, EVALUATION, folder, combiner_frame=result.oof)
+    return save_evaluation(
+        result, frame, result.bases, weighting, best, EVALUATION, folder, combiner_frame=result.oof, called=called
+    )
 
 
 def _chance(rows: SharedRows, seed: int) -> Chance:

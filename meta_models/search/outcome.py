@@ -84,9 +84,10 @@ class SearchOutcome:
 
     def note(self) -> str:
         """What the report of the winner, trained on all genes, must say of its own figures."""
+        trials = counted(len(self.trials), "trial")
         return (
-            f"These options were chosen among {len(self.trials)} trials on genes of this table, so that figures out of "
-            f"fold flatter the model. {self._kept_out()}"
+            f"These options were chosen among {trials} on genes of this table, so that figures out of fold flatter the "
+            f"model. {self._kept_out()}"
         )
 
     def to_json(self) -> dict[str, object]:
@@ -119,10 +120,10 @@ class SearchOutcome:
             return f"{start}: mean average precision {main.b:.4f}{bounds}."
         between = str(main.reason)
         if main.lower is not None and main.upper is not None:
-            between = f"95 % {main.lower:+.4f} to {main.upper:+.4f}"
+            between = f"95 % {shown(main.lower, '+')} to {shown(main.upper, '+')}"
         return (
             f"{start}: mean average precision {main.b:.4f}{bounds}, the {self.default.learner} it started from "
-            f"{main.a:.4f}, difference {main.difference:+.4f} ({between})."
+            f"{main.a:.4f}, difference {shown(main.difference, '+')} ({between})."
         )
 
     def _few(self) -> Iterator[str]:
@@ -137,7 +138,7 @@ class SearchOutcome:
                 f"On the families kept out the winner is NOT above chance: random rankings give "
                 f"{kept.chance.mean:.4f}, up to {kept.chance.upper:.4f}. Its figure in the search, "
                 f"{shown(self.winner.value)} where chance gives {self.chance.mean:.4f}, is that of the luckiest of "
-                f"{len(self.trials)} trials."
+                f"{counted(len(self.trials), 'trial')}."
             )
 
     def _base(self) -> str:
@@ -146,8 +147,9 @@ class SearchOutcome:
             return f"There the best base model cannot be compared with: {row.reason or row.note}."
         bounds = row.reason or "no interval"
         if row.lower is not None and row.upper is not None:
-            bounds = f"95 % {row.lower:+.4f} to {row.upper:+.4f}"
-        return f"There the best base model has {shown(row.base)}: winner minus base {row.difference:+.4f} ({bounds})."
+            bounds = f"95 % {shown(row.lower, '+')} to {shown(row.upper, '+')}"
+        difference = f"winner minus base {shown(row.difference, '+')} ({bounds})"
+        return f"There the best base model has {shown(row.base)}: {difference}."
 
     def _own(self) -> str:
         return (

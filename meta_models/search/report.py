@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 import polars as pl
 import yaml
 
-from meta_models.analysis.comparison.table import TABLE, shown
+from meta_models.analysis.comparison.table import shown
 from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.report.html import data_uri, render_page
 from meta_models.run_folder import RunFolder
 from meta_models.search.chance import Chance
-from meta_models.search.figures import colours_of, history_png, importance_png, values_png
+from meta_models.search.figures import colours_of, history_png, importance_png, values_png, without_a_place
 from meta_models.search.kept_out import EVALUATION
 from meta_models.search.outcome import SearchOutcome
 from meta_models.search.proposals import LEAST_TOLD, importances
-from meta_models.search.space import space_text
+from meta_models.search.space import Value, space_text
 from meta_models.search.trials import TrialState, trial_table
 from meta_models.wording import counted
 
@@ -81,8 +81,7 @@ def _comparison(outcome: SearchOutcome) -> pl.DataFrame:
     names = {"a": "start", "b": "winner", "a_lower": "start_lower", "a_upper": "start_upper",
              "b_lower": "winner_lower", "b_upper": "winner_upper"}  # fmt: skip
     rows = [asdict(difference) for difference in outcome.kept_out.differences]
-    frame = pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
-    return frame.with_columns(pl.col("population").replace({TABLE: outcome.kept_out.rows}))
+    return pl.DataFrame(rows, infer_schema_length=None).rename(names).drop("adjusted_p_value")
 
 
 def _shares(outcome: SearchOutcome) -> dict[str, dict[str, float]]:
@@ -112,10 +111,19 @@ def _pictures(outcome: SearchOutcome, shares: Mapping[str, Mapping[str, float]])
         pictures.append(Picture("Which options matter", caption, importance_png(shares), "search_importance.png"))
     mine = [trial for trial in trials if trial.learner == winner.learner and trial.value is not None]
     if winner.values and len(mine) > 1:
-        caption = f"Mean average precision of the trials of {winner.learner} over the value of each option; a star is "
-        png = values_png(outcome.spaces[winner.learner], mine, winner, colours_of(trials)[winner.learner])
-        pictures.append(Picture("Where good values lie", f"{caption}the one chosen.", png, "search_values.png"))
+        space = outcome.spaces[winner.learner]
+        png = values_png(space, mine, winner, colours_of(trials)[winner.learner])
+        caption = _values_caption(winner.learner, without_a_place(space, mine))
+        pictures.append(Picture("Where good values lie", caption, png, "search_values.png"))
     return pictures
+
+
+def _values_caption(learner: str, hidden: Mapping[str, Value]) -> str:
+    caption = (
+        f"Mean average precision of the trials of {learner} over the value of each option; a star is the one chosen."
+    )
+    apart = [f"{name} {value}" for name, value in hidden.items()]
+    return f"{caption} Its axis has no place for the start with {', '.join(apart)}." if apart else caption
 
 
 def _summary(outcome: SearchOutcome) -> str:
@@ -156,7 +164,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
     kept, main, start = outcome.kept_out, outcome.kept_out.headline, outcome.default
     interval = f"no interval: {main.reason}"
     if main.lower is not None and main.upper is not None:
-        interval = f"95 % {main.lower:+.4f} to {main.upper:+.4f}, {main.families:,} families"
+        interval = f"95 % {shown(main.lower, '+')} to {shown(main.upper, '+')}, {main.families:,} families"
     state = "bad" if kept.above_chance is False else _STATES[outcome.helped]
     verdict = "NOT above chance. " if kept.above_chance is False else ""
     figures = (
@@ -168,7 +176,7 @@ def _cards(outcome: SearchOutcome) -> tuple[Card, Card]:
     own = Card(
         f"In the search, over {outcome.config.n_folds} folds: flattering, for it chose the winner",
         "unknown",
-        f"Best of {len(outcome.trials)} trials",
+        f"Best of {counted(len(outcome.trials), 'trial')}",
         (Figure(shown(outcome.winner.value), "winner"), Figure(shown(start.value), f"start, trial {start.number}")),
         (f"{outcome.genes:,} genes", _chance_line(outcome.chance)),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import LearnerConfig, Tune
 from meta_models.search.options import TuneConfig
-from meta_models.yaml_files import read_yaml
+from meta_models.yaml_files import asked_for
 
 #: Value of an option.
 Value: TypeAlias = "str | int | float | bool | None"
@@ -153,10 +153,7 @@ def space_text(spaces: Mapping[str, LearnerSpace]) -> str:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        content = read_yaml(path)
-    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--space needs a readable YAML file, found {path}", str(error)) from None
+    content = asked_for(path, "--space")
     whole = isinstance(content, dict) and all(isinstance(options, dict) for options in content.values())
     if not whole or not content:
         raise UsageError(

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from meta_models.search.space import Value
+from meta_models.wording import counted
 
 #: Trials that ended before one may be given up, and folds that it is given in any case.
 LEAST_ENDED, LEAST_FOLDS = 5, 2
@@ -93,7 +94,7 @@ def start_of(trials: Sequence[Trial], learners: int) -> Trial:
 def counts(trials: Sequence[Trial]) -> str:
     """How many there are, and how they ended."""
     found = [(state, sum(trial.state is state for trial in trials)) for state in TrialState]
-    return f"{len(trials)} trials: {', '.join(f'{count} {state.value}' for state, count in found)}"
+    return f"{counted(len(trials), 'trial')}: {', '.join(f'{count} {state.value}' for state, count in found)}"
 
 
 def trial_table(trials: Sequence[Trial], n_folds: int) -> pl.DataFrame:

@@ -72,7 +72,8 @@ def ten_thousand_variants(folder: Path) -> tuple[list[str], int, str]:
 
 
 def a_table_that_is_not_there(folder: Path) -> tuple[list[str], int, str]:
-    command = matrix(folder, f"{{dataset: [{folder}, {folder / 'none'}]}}")
+    command = matrix(folder, "{seed: [0]}")
+    (folder / "file.yaml").write_text(f"name: a\nmatrix: {{dataset: [{folder}, {folder / 'none'}]}}\n")
     return command, 2, f"this one is not: dataset {folder / 'none'}. --dataset must be a path. Found nothing at"
 
 

@@ -93,3 +93,25 @@ def test_an_altered_file_leaves_no_package(gates: str, tmp_path: Path, capsys: p
 
 def test_a_place_that_cannot_be_written_to(run_dir: Path, gates: str, tmp_path: Path) -> None:
     assert pack(run_dir, gates, tmp_path / "missing" / "evidence.zip") == 73
+
+
+@pytest.mark.parametrize("command", ["evidence", "gates"])
+def test_what_is_there_is_replaced_only_when_that_is_said(
+    run_dir: Path, gates: str, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / ("out.zip" if command == "evidence" else "out.tsv")
+    out.write_text("of another run")
+    arguments = [command, str(run_dir), "--gates", gates, "--out", str(out)]
+    assert main(arguments) == 2
+    assert f"Found {out}. Give --overwrite, or another --out." in capsys.readouterr().err
+    assert out.read_text() == "of another run"
+    assert main([*arguments, "--overwrite"]) == 0
+    assert out.read_bytes() != b"of another run"
+
+
+def test_a_package_is_a_zip_file_by_its_name(
+    run_dir: Path, gates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pack(run_dir, gates, tmp_path / "evidence.tar") == 2
+    assert "--out must end in .zip" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -81,7 +81,7 @@ def test_a_table_that_changed_is_trained_on_again(tmp_path: Path) -> None:
 def test_a_variant_that_fails_does_not_cost_the_others(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = f"name: some\ndataset: {table}\n{QUICK}matrix: {{n_folds: [2, 40, 3]}}\n"
+    text = f"name: some\ndataset: {table}\n{QUICK[11:]}matrix: {{n_folds: [2, 40, 3]}}\n"
     assert experiment(tmp_path, text) == 4
     found = pl.read_csv(tmp_path / "out" / "experiment.tsv", separator="\t")
     assert found["state"].to_list() == ["complete", "failed", "complete"]
@@ -153,3 +153,49 @@ def test_an_experiment_within_its_table_is_refused_before_anything_is_made(
         assert main(["experiment", str(file), "--out-dir", str(table / "out"), *more]) == 2
         assert "must lie apart from what is read" in capsys.readouterr().err
     assert not (table / "out").exists()
+
+
+def test_groups_of_features_that_the_table_has_not_are_found_before_anything_starts(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"dataset: {table}\n{QUICK}matrix: {{features: [base, base+k-mers]}}\n"
+    for more in ([], ["--dry-run"]):
+        assert experiment(tmp_path, text, *more) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: features takes groups of features that the table has, joined by +: base (")
+        assert "; or all. Found k-mers. Perhaps 'k-mer' was meant." in said
+    assert not (tmp_path / "out").exists()
+    assert experiment(tmp_path, f"dataset: {table}\n{QUICK}variants: [all, evidense]\n") == 2
+    assert "error: variants takes groups of features" in capsys.readouterr().err
+    assert experiment(tmp_path, text.replace("k-mers", "k-mer"), "--dry-run") == 0
+
+
+def test_an_interrupted_experiment_goes_on_by_the_same_command(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_options: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "exit_code", interrupted)
+    assert experiment(tmp_path, f"dataset: {table}\n{QUICK}") == 130
+    assert capsys.readouterr().err == "interrupted (goes on from here with the same command)\n"
+
+
+def test_new_tags_train_nothing_again(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"name: one\ntags: {{a: b}}\ndataset: {table}\n{QUICK}"
+    assert experiment(tmp_path, text) == 0
+    run, before = tmp_path / "out" / "run", started(tmp_path / "out")
+    files = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert experiment(tmp_path, text.replace("{a: b}", "{a: c, d: 1}")) == 0
+    assert "Its tags are new: a=c, d=1, experiment=one" in capsys.readouterr().out
+    assert started(tmp_path / "out") == before
+    changed = {path.name for path, moment in files.items() if path.stat().st_mtime_ns != moment}
+    assert changed == {"run_manifest.json"}
+    tags = ["a=c", "d=1", "experiment=one"]
+    manifest = RunManifest.read(run)
+    assert manifest is not None
+    assert (manifest.state.value, manifest.config["tags"]) == ("complete", tags)
+    assert json.loads((tmp_path / "out" / "run.config.json").read_text())["tags"] == tags
+    assert experiment(tmp_path, text.replace("{a: b}", "{a: c, d: 1}")) == 0
+    assert "Its tags are new" not in capsys.readouterr().out

@@ -53,7 +53,7 @@ def test_options_of_a_learner_that_is_not_fitted_make_no_run_of_their_own(tmp_pa
 
 
 def test_lists_of_learners_and_features_are_named_by_their_place(tmp_path: Path) -> None:
-    text = SHARED + "learner: knn\nmatrix: {learners: [[xgboost, logistic], svm], exclude_features: [[], [a, b]]}\n"
+    text = SHARED + "matrix: {learners: [[xgboost, logistic], svm], exclude_features: [[], [a, b]]}\n"
     found = read(tmp_path, text)
     assert [variant.name for variant in found.variants] == [
         "learners-1__exclude_features-1", "learners-1__exclude_features-2", "learners-svm__exclude_features-1",
@@ -119,9 +119,18 @@ def test_a_file_without_a_matrix_is_one_run(tmp_path: Path) -> None:
          "1 to 100 runs. Found 10,000"),
         (SHARED + "matrix: {learner: xgboost}", "a list of values for each option"),
         (SHARED + "matrix: [1]", "a list of values for each option"),
+        (SHARED + "matrix: {}", "Found none. Leave it out for a single run"),
+        (SHARED + "matrix:", "Found none. Leave it out for a single run"),
+        (SHARED + "xgboost.max_depth: 5\nmatrix: {xgboost.max_depth: [4, 6]}",
+         r"one value for all runs, or several in the matrix. Found xgboost\.max_depth in both"),
+        (SHARED + "xgboost: {max-depth: 5}\nmatrix: {max_depth: [4, 6]}", r"Found xgboost\.max_depth in both"),
+        (SHARED + "matrix: {n_folds: [4, 6]}", "Found n_folds in both"),
+        (SHARED + "learners: [knn]\nmatrix: {learner: [xgboost, svm]}", "Found learner in both"),
+        (SHARED + "xgboost: {max_depth: 5}\nmatrix: {xgboost: [{max_depth: 4}, {subsample: 0.5}]}",
+         "Found xgboost in both"),
         (SHARED + "matrix: {learner: [xgboost, xgbost]}", r"this one is not: learner xgbost.*Perhaps 'xgboost'"),
         (SHARED + "matrix: {xgboost.max_depth: [4, 99]}", r"this one is not: xgboost.max_depth 99.*less than or equal"),
-        (SHARED + "matrix: {n_folds: [5, 1]}", "this one is not: n_folds 1"),
+        (SHARED.replace("n-folds: 3", "seed: 1") + "matrix: {n_folds: [5, 1]}", "this one is not: n_folds 1"),
         (SHARED + "matrix: {features: [[base]]}", r"features must name one set for each run.*Found \['base'\]"),
         (SHARED + "features: base,all", "features must name one set for each run.*Found 'base,all'"),
         (SHARED + "variants: [all]\nfeatures: base", "features, a set for each run, or variants, several in one run"),
@@ -140,7 +149,7 @@ def test_a_file_that_is_no_experiment(text: str, words: str, tmp_path: Path) -> 
 
 
 def test_more_variants_where_they_are_asked_for(tmp_path: Path) -> None:
-    text = SHARED + "matrix: {seed: [1, 2, 3], n_folds: [2, 3]}"
+    text = SHARED.replace("n-folds: 3\n", "") + "matrix: {seed: [1, 2, 3], n_folds: [2, 3]}"
     with pytest.raises(UsageError, match=r"1 to 5 runs. Found 6"):
         read(tmp_path, text, 5)
     assert len(read(tmp_path, text, 6).variants) == 6

@@ -151,10 +151,10 @@ def test_every_line_shows_the_value_that_is_compared_beside_its_limit(run_dir: P
     found = results(run_dir, Gate(gate="baseline_beaten", at_least=2), Gate(gate="folds_complete", at_least=10))
     beaten = found["baseline_beaten"]
     assert beaten.line().startswith(
-        f"failed          baseline beaten: lower bound {beaten.value:+.4f}, wanted at least 2"
+        f"failed          baseline_beaten: lower bound {beaten.value:+.4f}, wanted at least 2"
     )
     assert found["folds_complete"].line() == (
-        "failed          folds complete: share of folds that are complete 1, wanted at least 10 (5 of 5 folds scored, "
+        "failed          folds_complete: share of folds that are complete 1, wanted at least 10 (5 of 5 folds scored, "
         "with donors and acceptors)"
     )
     assert "files of the table hashed 1, wanted at least 1" in results(run_dir)["data_checked"].line()
@@ -173,9 +173,14 @@ def test_the_gates_of_a_file_are_looked_at_in_its_order(run_dir: Path, tmp_path:
     ("text", "words"),
     [
         ("- {gate: overfiting}", "did you mean overfitting"),
-        ("- {gate: overfitting, most: 1}", "Extra inputs"),
+        ("- {gate: overfitting, most: 1}", r"Entry 1: there is no most \(did you mean at_most\?\)"),
         ("- {gate: overfitting, at_most: .nan}", "finite"),
-        ("gate: overfitting", "list"),
+        ("- {gate: seeds_set}\n- overfitting", r"Entry 2 must have the key gate \(found 'overfitting'\)"),
+        ("- {at_most: 1}", "Entry 1 must have the key gate"),
+        ("- {gate: overfitting, above: 2, at_most: 1}", "Entry 1: no value is above 2 and at most 1"),
+        ("- {gate: overfitting, at_least: 2, at_most: 1}", "no value is at least 2 and at most 1"),
+        ("- {gate: overfitting, above: 1, at_most: 1}", "no value is above 1 and at most 1"),
+        ("gate: overfitting", "The file must be a list of entries"),
         ("[]", "an empty list"),
         ("- {gate: seeds_set}\n- {gate: seeds_set}", "twice"),
         ("a: [", "readable YAML"),

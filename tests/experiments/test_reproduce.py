@@ -90,6 +90,16 @@ def test_a_folder_in_use_is_refused(run_dir: Path, capsys: pytest.CaptureFixture
     assert not (run_dir / "again").exists()
 
 
+def test_a_folder_that_is_not_empty_is_refused_with_what_reproduce_can_do(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["reproduce", str(run_dir), "--out-dir", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.err.endswith("must be empty or absent. Found in it: mine.txt. Choose another --out-dir.\n")
+    assert said.out == ""
+
+
 def test_files_are_compared_by_their_hashes() -> None:
     first = {name: ArtifactRecord(sha256=name) for name in ("a", "b", "c", "report.html")}
     again = {"a": ArtifactRecord(sha256="a"), "b": ArtifactRecord(sha256="x"), "d": ArtifactRecord(sha256="d")}

@@ -70,8 +70,10 @@ def test_second_signal_ends_at_once(start, number, code):
 NATIVE = """
 import ctypes, signal, subprocess, sys, threading, time
 from pathlib import Path
+from meta_models import console
 from meta_models.run_folder import RunFolder, install_signal_handlers
-with install_signal_handlers(resumable=True), RunFolder.open(Path(sys.argv[1])) as folder:
+console.GOES_ON.set(console.RESUME)
+with install_signal_handlers(), RunFolder.open(Path(sys.argv[1])) as folder:
     folder.write_text("done.txt", "kept")
     with folder.path_for("half.txt") as temporary, folder.scratch("cache") as cache:
         temporary.write_text("half"); (cache / "page").write_text("x")

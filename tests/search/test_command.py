@@ -189,7 +189,13 @@ def test_genes_of_a_built_folder_are_kept_out_at_every_position(tmp_path: Path) 
     assert tune(built, tmp_path / "out", "--trials", 3) == 0
     found = record(tmp_path / "out")["kept_out"]
     assert found["where"].startswith("on every position of all ")
-    assert {difference["population"] for difference in found["differences"]} == {"table"}
+    assert {difference["population"] for difference in found["differences"]} == {"every position"}
+    tables = [
+        pl.read_csv(tmp_path / "out" / f"kept_out_{name}.tsv", separator="\t") for name in ("comparison", "evaluation")
+    ]
+    assert [set(table["population"]) for table in tables] == [{"every position"}] * 2
+    evaluation = json.loads((tmp_path / "out" / "kept_out_evaluation.json").read_text())
+    assert evaluation["headline"]["population"] == "every position"
     kept_out = set((tmp_path / "out" / "kept_out_genes.txt").read_text().split())
     per_gene = pl.read_csv(tmp_path / "out" / "kept_out_evaluation_per_gene.tsv", separator="\t")
     assert set(per_gene["gene_id"]) <= kept_out

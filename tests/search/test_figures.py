@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 
 from meta_models.analysis.plots import style
 from meta_models.learners.logistic import LogisticConfig
-from meta_models.search.figures import colours_of, history_png, values_png
-from meta_models.search.space import LearnerSpace, Parameter, Range
+from meta_models.search.figures import colours_of, history_png, values_png, without_a_place
+from meta_models.search.space import Choices, LearnerSpace, Parameter, Range
 from meta_models.search.trials import Trial, TrialState
 
 
@@ -52,3 +52,23 @@ def test_a_learner_has_one_colour_in_all_figures(drawn: list[Any]) -> None:
     of_history = {dots.get_label(): dots.get_facecolor()[0] for dots in drawn[0].axes[0].collections}
     assert to_hex(of_history["logistic"]) == to_hex(drawn[1].axes[0].collections[0].get_facecolor()[0])
     assert to_hex(of_history["sgd"]) != to_hex(of_history["logistic"])
+
+
+def test_a_start_that_is_none_of_the_choices_stands_behind_them(drawn: list[Any]) -> None:
+    space = LearnerSpace("logistic", LogisticConfig(), (Parameter("penalty", Choices((0.5, 0.25))),))
+    tried = [
+        Trial(k, "logistic", {"penalty": penalty}, TrialState.COMPLETE, (0.7 + k / 10,))
+        for k, penalty in enumerate((0.1, 0.25, 0.5))
+    ]
+    values_png(space, tried, tried[2], "blue")
+    (ax,) = drawn[0].axes
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0.5", "0.25", "0.1\n(start)"]
+    assert ax.collections[0].get_offsets()[:, 0].tolist() == [2, 1, 0]
+    assert without_a_place(space, tried) == {}
+
+
+@pytest.mark.parametrize(("start", "log", "hidden"), [(0.0, True, True), (0.0, False, False), (None, False, True)])
+def test_a_start_that_an_axis_cannot_show_is_told(start: float | None, log: bool, hidden: bool) -> None:
+    space = LearnerSpace("logistic", LogisticConfig(), (Parameter("penalty", Range(0.1, 1.0, log=log)),))
+    tried = [Trial(0, "logistic", {"penalty": start}, TrialState.COMPLETE, (0.7,)), *trials(0.6)]
+    assert without_a_place(space, tried) == ({"penalty": start} if hidden else {})

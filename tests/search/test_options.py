@@ -38,6 +38,7 @@ def test_options_that_have_no_place_in_a_search_are_fields_of_training() -> None
         ({"tune_share": 0.9}, "tune-share"),
         ({"trials": 0}, "trials"),
         ({"hours": 0}, "hours"),
+        ({"hours": -1}, "hours"),
         ({"trails": 3}, "there is no such option"),
     ],
 )

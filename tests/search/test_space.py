@@ -117,7 +117,7 @@ def test_a_file_that_is_no_space(text: str, words: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="readable YAML"):
+    with pytest.raises(UsageError, match=r"none\.yaml\. No such file or directory\. Check the path"):
         spaces(space=tmp_path / "none.yaml")
 
 

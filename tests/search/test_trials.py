@@ -35,6 +35,7 @@ def test_the_best_complete_trial_wins_and_the_first_of_equals() -> None:
     assert winner_of(trials) is trials[0]
     assert winner_of([trial(0, state=FAILED)]) is None
     assert counts(trials) == "4 trials: 3 complete, 1 pruned, 0 failed"
+    assert counts(trials[:1]).startswith("1 trial: ")
 
 
 def test_a_search_starts_from_the_best_learner_whatever_their_order() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import polars as pl
@@ -25,6 +25,8 @@ UNKNOWN_CHROM = "unknown chromosomes"
 _LARGE = 10.0
 #: Those below it, such as calibration errors, with an exponent.
 _SMALL = 1e-3
+#: Decimals of a difference, below which it is written with a power of ten.
+_MOST_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,18 @@ class EvaluationTable:
         """Rows whose attributes equal `values`, such as ``stratum="all", metric="average_precision"``."""
         return tuple(row for row in self.rows if all(getattr(row, name) == value for name, value in values.items()))
 
+    def called(self, rows: str) -> EvaluationTable:
+        """The table, where `rows` is the name of what stands for itself, not ``"table"``."""
+
+        def named(row: EvaluationRow) -> EvaluationRow:
+            return replace(row, population=rows) if row.population == TABLE else row
+
+        old = self.headline
+        row, main, table = map(named, (old.row, old.main, old.table))
+        combiners, strata = (tuple(map(named, rows)) for rows in (old.combiners, old.strata))
+        head = Headline(row.population, row, main, table, combiners, old.chosen, strata)
+        return replace(self, rows=tuple(map(named, self.rows)), headline=head)
+
     def to_frame(self) -> pl.DataFrame:
         """One row per comparison, a column per attribute of :class:`EvaluationRow`; for the TSV."""
         types: dict[str, Any] = {
@@ -305,9 +319,15 @@ class EvaluationTable:
 
 
 def shown(value: float | None, sign: str = "") -> str:
-    """A figure for people, here and wherever figures stand in a text; a difference has a `sign`, and four decimals."""
+    """A figure for people, here and wherever figures stand in a text.
+
+    A difference has a `sign`, and four decimals, or as many as show that it is not 0.
+    """
     if value is None:
         return "–"
     if abs(value) >= _LARGE:
         return f"{value:{sign},.1f}"
-    return f"{value:.1e}" if not sign and 0 < abs(value) < _SMALL else f"{value:{sign}.4f}"
+    if not sign and 0 < abs(value) < _SMALL:
+        return f"{value:.1e}"
+    texts = (f"{value:{sign}.{decimals}f}" for decimals in range(4, _MOST_DECIMALS))
+    return next((text for text in texts if not value or float(text)), f"{value:{sign}.0e}")

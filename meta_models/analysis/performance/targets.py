@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
@@ -14,7 +13,7 @@ from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.errors import UsageError
 from meta_models.metrics import METRICS
-from meta_models.yaml_files import read_yaml
+from meta_models.yaml_files import asked_for
 
 _EXAMPLE = "- {metric: average_precision, target: donor, stratum: all, at_least: 0.9}"
 
@@ -87,9 +86,7 @@ def read_targets(path: Path) -> tuple[Target, ...]:
         If the file cannot be read or an entry is wrong.
     """
     try:
-        return tuple(TypeAdapter(list[Target]).validate_python(read_yaml(path)))
-    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--targets needs a readable YAML file, found {path}", str(error)) from None
+        return tuple(TypeAdapter(list[Target]).validate_python(asked_for(path, "--targets")))
     except ValidationError as error:
         found = "; ".join(f"entry {'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())
         raise UsageError(

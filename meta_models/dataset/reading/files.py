@@ -30,6 +30,8 @@ _NO_TABLES = {
     "a track of scores": (".bw", ".bigwig", ".bedgraph", ".bg", ".npz"), "regions": (".bed",), "variants": (".vcf",),
 }  # fmt: skip
 _SHOWN = 20
+#: Files in a folder that are no tables: a few tell what folder it is.
+_FOREIGN = 5
 #: Folders that tell what wrote a table.
 _LAKES = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
 #: Names that polars takes for patterns of names.
@@ -153,7 +155,7 @@ def discover(source: TablePath) -> tuple[TablePath, ...]:
     if foreign:
         raise InputError(
             f"The folder {str(source)!r} must hold table files only ({', '.join(PARQUET_SUFFIXES + TEXT_SUFFIXES)})",
-            f"Found {len(foreign)} other: {_list(['/'.join(p.parts[len(source.parts) :]) for p in foreign])}",
+            f"Found {len(foreign)} other: {_list(['/'.join(p.parts[len(source.parts) :]) for p in foreign], _FOREIGN)}",
             "Move them away, or start their names with '_' to have them skipped",
         )
     if not found:

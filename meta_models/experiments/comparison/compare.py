@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from meta_models.analysis.comparison.strata import narrow_strata
-from meta_models.dataset.outputs import Output, require_apart
+from meta_models.dataset.outputs import Output, require_apart, require_free
 from meta_models.errors import ExitCode, UsageError
 from meta_models.experiments.comparison.costs import run_cost
 from meta_models.experiments.comparison.differences import (
@@ -36,7 +36,7 @@ from meta_models.experiments.comparison.outcome import (
     TableComparison,
 )
 from meta_models.experiments.comparison.rows import SharedRows, shared_rows
-from meta_models.experiments.comparison.significance import RankTest, friedman_test
+from meta_models.experiments.comparison.significance import SIGNIFICANT, RankTest, friedman_test
 from meta_models.experiments.options import CompareConfig
 from meta_models.experiments.runs import read_runs
 from meta_models.finished_run import FinishedRun
@@ -64,6 +64,8 @@ def compare_runs(given: Sequence[str], options: CompareConfig) -> ExitCode:
     """
     runs = read_runs(given)
     require_apart([Output("--out", options.out)], {}, {f"the run {run.name}": run.path for run in runs})
+    for name in (PAGE, FIGURES, RECORD, GENES):
+        require_free(options.out / name, "--out", overwrite=options.overwrite)
     tables, across = compared(runs, options)
     make_folder(options.out)
     for name, data in comparison_files(tables, across, options).items():
@@ -126,8 +128,10 @@ def compare_table(
         table=table or _table_name(runs[0]),
         control=names[control],
         population=next(iter(populations_of(rows))),
-        notes=(*rows.notes, *_notes_on_runs(runs)),
-        runs=tuple(RunComparison(names[k], tuple(d), fold_test(rows, control, k)) for k, d in found.items()),
+        notes=(*rows.notes, *_notes_on_runs(runs), *_note_on_samples(len(found), options.bootstrap_samples)),
+        runs=tuple(
+            RunComparison(names[k], tuple(d), fold_test(rows, control, k), len(found)) for k, d in found.items()
+        ),
         changes=gene_changes(rows, names, control),
         costs=tuple(run_cost(run) for run in runs),
     )
@@ -197,6 +201,15 @@ def _notes_on_runs(runs: Sequence[FinishedRun]) -> list[str]:
         *told,
         *(f"{name} has options that a search chose on genes of this table: its figures flatter it." for name in chosen),
     ]
+
+
+def _note_on_samples(compared: int, samples: int) -> list[str]:
+    """What to say where no p-value can be small enough, once it is adjusted for so many runs."""
+    enough = round(2 * compared / SIGNIFICANT)  # the smallest p-value is 2 / (samples + 1)
+    if compared < 2 or samples >= enough:
+        return []
+    few = f"{samples:,} resamples are too few to show that one of {compared} runs differs (Holm)"
+    return [f"{few}: give --bootstrap-samples {enough} or more."]
 
 
 def _table_name(run: FinishedRun) -> str:

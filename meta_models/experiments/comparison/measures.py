@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from meta_models.analysis.comparison.table import EvaluationTable
+from meta_models.analysis.comparison.table import EvaluationTable, shown
 from meta_models.analysis.fit_quality.overfitting import MOST_RISEN, gap_table, risen_loss
 from meta_models.finished_run import FinishedRun
 from meta_models.pipeline.reporting import SCREENED_GENES, SCREENING, WHOLE_GENES
@@ -54,7 +54,6 @@ class Measure:
         Whether the value is a difference, which is shown with its sign.
     """
 
-    title: str
     figure: str
     measure: Callable[[FinishedRun], Measured]
     limits: Mapping[str, float]
@@ -89,7 +88,8 @@ def baseline_beaten(run: FinishedRun) -> Measured:
     if row.lower is None or row.upper is None or row.difference is None:
         return Measured(None, f"there is no interval: {row.reason or row.note or 'unknown'}")
     where = "every position of whole genes" if name.startswith(WHOLE_GENES) else headline.where()
-    figures = f"{row.difference:+.4f}, 95 % {row.lower:+.4f} to {row.upper:+.4f}, {row.families:,} families"
+    difference, lower, upper = (shown(value, "+") for value in (row.difference, row.lower, row.upper))
+    figures = f"{difference}, 95 % {lower} to {upper}, {row.families:,} families"
     return Measured(row.lower, f"mean average precision minus {headline.best_base_text} {figures}, {where}")
 
 
@@ -157,15 +157,11 @@ def _scored() -> pl.Expr:
 
 #: Every gate by name, in the order of tables.
 MEASURES: dict[str, Measure] = {
-    "data_checked": Measure("data checked", "files of the table hashed", data_checked, {"at_least": 1}),
-    "seeds_set": Measure("seeds set", "seeds on record", seeds_set, {"at_least": 1}),
-    "baseline_beaten": Measure("baseline beaten", "lower bound", baseline_beaten, {"above": 0}, signed=True),
-    "folds_complete": Measure("folds complete", "share of folds that are complete", folds_complete, {"at_least": 1}),
-    "overfitting": Measure(
-        "overfitting", "held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}
-    ),
-    "calibration": Measure(
-        "calibration", "largest factor between expected and observed sites", calibration, {"at_most": 1.25}
-    ),
-    "positions_scored": Measure("every row scored", "share of rows scored", positions_scored, {"at_least": 1}),
+    "data_checked": Measure("files of the table hashed", data_checked, {"at_least": 1}),
+    "seeds_set": Measure("seeds on record", seeds_set, {"at_least": 1}),
+    "baseline_beaten": Measure("lower bound", baseline_beaten, {"above": 0}, signed=True),
+    "folds_complete": Measure("share of folds that are complete", folds_complete, {"at_least": 1}),
+    "overfitting": Measure("held-out loss at the end over its lowest", overfitting, {"at_most": MOST_RISEN}),
+    "calibration": Measure("largest factor between expected and observed sites", calibration, {"at_most": 1.25}),
+    "positions_scored": Measure("share of rows scored", positions_scored, {"at_least": 1}),
 }

@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
+from meta_models.analysis.comparison.table import shown
 from meta_models.experiments.comparison.costs import RunCost
 from meta_models.experiments.comparison.differences import Difference, better
-from meta_models.experiments.comparison.significance import FoldTest, RankTest
+from meta_models.experiments.comparison.significance import SIGNIFICANT, FoldTest, RankTest
 
-#: Below this p-value a test shows a difference.
-_SIGNIFICANT = 0.05
 PAGE, FIGURES, RECORD, GENES = "comparison.html", "comparison.tsv", "comparison.json", "gene_changes.tsv"
 _COLUMNS = {
     "a": "control_value", "b": "run_value", "a_lower": "control_lower", "a_upper": "control_upper",
@@ -29,16 +28,39 @@ class RunComparison:
         Control first, this run second; mean average precision of the headline's population stands first.
     folds : FoldTest
         Of that figure.
+    compared : int
+        Runs that are compared with the control, this one among them: what Holm's p-value is adjusted for.
     """
 
     run: str
     differences: tuple[Difference, ...]
     folds: FoldTest
+    compared: int = 1
 
     @property
     def headline(self) -> Difference:
         """The difference that decides."""
         return self.differences[0]
+
+    @property
+    def better(self) -> bool | None:
+        """Whether this run is better, or worse; None where neither is shown, once all runs compared are counted."""
+        return None if self._by_chance else better(self.headline)
+
+    @property
+    def _by_chance(self) -> bool:
+        """Whether a difference as large may well be found, by its interval, among so many runs."""
+        p = self.headline.adjusted_p_value
+        return self.compared > 1 and better(self.headline) is not None and p is not None and p >= SIGNIFICANT
+
+    def found(self, control: str) -> str:
+        """What is shown, in a few words."""
+        if self._by_chance:
+            among = f"once it is counted that {self.compared} runs are compared"
+            return f"{self.run} and {control} are not shown to differ, {among}"
+        words = {True: f"is better than {control}", False: f"is worse than {control}"}
+        found = self.better
+        return f"{self.run} and {control} are not shown to differ" if found is None else f"{self.run} {words[found]}"
 
     def verdict(self, control: str) -> str:
         """One sentence."""
@@ -46,13 +68,16 @@ class RunComparison:
         if main.lower is None or main.upper is None or main.difference is None:
             return f"Whether {self.run} is better than {control} cannot be told: {main.reason}."
         figures = (
-            f"mean average precision {main.b:.4f} against {main.a:.4f}, difference {main.difference:+.4f} (95 % "
-            f"{main.lower:+.4f} to {main.upper:+.4f}, {main.families} families)"
+            f"mean average precision {main.b:.4f} against {main.a:.4f}, difference {shown(main.difference, '+')} (95 % "
+            f"{shown(main.lower, '+')} to {shown(main.upper, '+')}, {main.families} families{self._holm})"
         )
-        found = better(main)
-        if found is None:
-            return f"{self.run} and {control} are not shown to differ: {figures}; the interval includes 0."
-        return f"{self.run} is {'better' if found else 'worse'} than {control}: {figures}. {self.doubt}".rstrip()
+        includes = "; the interval includes 0" if better(main) is None else ""
+        return f"{self.found(control)}: {figures}{includes}. {self.doubt}".rstrip()
+
+    @property
+    def _holm(self) -> str:
+        p = self.headline.adjusted_p_value
+        return "" if self.compared < 2 or p is None else f"; p {p:.2g}, adjusted for {self.compared} runs (Holm)"
 
     @property
     def doubt(self) -> str:
@@ -61,7 +86,7 @@ class RunComparison:
         The bootstrap draws genes for two models that are given. How far they would differ had they been trained on
         other genes, it cannot know.
         """
-        if better(self.headline) is None or self.folds.p_value is None or self.folds.p_value < _SIGNIFICANT:
+        if self.better is None or self.folds.p_value is None or self.folds.p_value < SIGNIFICANT:
             return ""
         return (
             f"The corrected t-test over {self.folds.folds} folds does not show it (p {self.folds.p_value:.2g}): these "

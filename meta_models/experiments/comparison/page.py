@@ -13,10 +13,11 @@ from meta_models.analysis.framework.outcome import Picture, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.analysis.report.html import data_uri, render_page
-from meta_models.experiments.comparison.differences import ALL, AP, MEAN, Difference, better
+from meta_models.experiments.comparison.differences import ALL, AP, MEAN, Difference
 from meta_models.experiments.comparison.genes import changed_counts
 from meta_models.experiments.comparison.outcome import FIGURES, GENES, AcrossTables, RunComparison, TableComparison
 from meta_models.experiments.options import CompareConfig
+from meta_models.wording import counted
 
 _TEMPLATE = "comparison.html.j2"
 _STATES = {True: "good", False: "bad", None: "unknown"}
@@ -95,14 +96,12 @@ def _part(table: TableComparison) -> Part:
 
 def _card(run: RunComparison, control: str) -> Card:
     main = run.headline
-    found = better(main)
-    verdicts = {True: "is better than", False: "is worse than", None: "is not shown to differ from"}
     interval = f"no interval: {main.reason}"
     if main.lower is not None and main.upper is not None:
-        interval = f"95 % {main.lower:+.4f} to {main.upper:+.4f}, {main.families:,} families"
+        interval = f"95 % {shown(main.lower, '+')} to {shown(main.upper, '+')}, {main.families:,} families"
     return Card(
-        f"Mean average precision of donor and acceptor, {main.population} population", _STATES[found],
-        f"{run.run} {verdicts[found]} {control}", shown(main.b), run.run, shown(main.a), control,
+        f"Mean average precision of donor and acceptor, {main.population} population", _STATES[run.better],
+        run.found(control), shown(main.b), run.run, shown(main.a), control,
         shown(main.difference, "+"), interval, _test_lines(run),
     )  # fmt: skip
 
@@ -111,7 +110,7 @@ def _test_lines(run: RunComparison) -> tuple[str, ...]:
     main, folds = run.headline, run.folds
     lines = []
     if main.p_value is not None and main.adjusted_p_value is not None:
-        all_runs = f"for all runs together (Holm) {main.adjusted_p_value:.3g}"
+        all_runs = f"for {counted(run.compared, 'run')} together (Holm) {main.adjusted_p_value:.3g}"
         lines.append(f"Bootstrap over families: p {main.p_value:.3g}; {all_runs}")
     if folds.p_value is None or folds.plain_p_value is None:
         return (*lines, f"No test over folds: {folds.reason}")
@@ -160,9 +159,10 @@ def _tests(table: TableComparison) -> ReportTable:
         for run in table.runs
     ]  # fmt: skip
     caption = (
-        "The interval from the bootstrap over families is the answer. Beside it its p-value, adjusted by Holm for the "
-        "number of runs, and the t-test over folds corrected for the training genes that folds share (Nadeau and "
-        "Bengio 2003). The plain t-test over-claims: it is shown for comparison only."
+        "The interval from the bootstrap over families is the answer; where several runs are compared, its p-value, "
+        "adjusted by Holm for their number, must be below 0.05, too. Beside them the t-test over folds corrected for "
+        "the training genes that folds share (Nadeau and Bengio 2003). The plain t-test over-claims: it is shown for "
+        "comparison only."
     )
     return ReportTable(f"Is it more than chance? Against {table.control}", _frame(rows), caption, FIGURES)
 

@@ -14,6 +14,8 @@ LEAST_RANKED = 3
 #: With fewer tables than this the critical difference only describes.
 ENOUGH_TABLES = 10
 _LEVEL = 0.95
+#: Below this p-value a test shows a difference.
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)

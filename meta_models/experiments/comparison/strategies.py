@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from meta_models.analysis.comparison.table import shown
 from meta_models.config import TrainingConfig
 from meta_models.dataset.demo import write_demo_table
 from meta_models.dataset.opening import is_built_in, named_tables, require_one_meaning
@@ -127,10 +128,11 @@ def summary_lines(differences: list[Difference], costs: list[Cost]) -> Iterator[
         if d.a is None or d.b is None or d.difference is None:
             yield f"{d.population} {d.metric} {d.target}: null ({d.reason})"
             continue
-        bounds = d.reason if d.lower is None or d.upper is None else f"95 % {d.lower:+.4f} to {d.upper:+.4f}"
+        interval = f"95 % {shown(d.lower, '+')} to {shown(d.upper, '+')}"
+        bounds = d.reason if d.lower is None or d.upper is None else interval
         yield (
             f"{d.population} {d.metric} {d.target}: single {d.a:.4f}, ensemble {d.b:.4f}, "
-            f"difference {d.difference:+.4f} ({bounds}; {d.families} families)"
+            f"difference {shown(d.difference, '+')} ({bounds}; {d.families} families)"
         )
     for cost in costs:
         yield (

@@ -23,6 +23,8 @@ KEY, CONTENT = "meta_models.run_key", "meta_models.content"
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow_artifacts"
 logger = logging.getLogger(__name__)
 _SQLITE, _HTTP = "sqlite:///", ("http://", "https://")
+#: Kinds of databases that MLflow takes.
+_DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
 #: Beginnings of URIs that are no paths, and what MLflow and SQLAlchemy read as a query, or decode, in a path.
 _SCHEMES, _READ_OTHERWISE = ("file:", "sqlite:"), "?%"
 #: What MLflow takes at once, and the longest value of a parameter and of a tag.
@@ -98,6 +100,8 @@ class MlflowExporter:
             verb = "says" if len(own) == 1 else "say"
             bound = f"as long as {' and '.join(own)} {verb}" if own else "about 20 s at most"
             logger.info("Waiting for %s to answer, %s", self._uri, bound)
+        elif _scheme(self._uri) in _DATABASES:
+            _require_writable(self._uri)
         with _environment(_FIRST_ANSWER):
             client = self._client_type(tracking_uri=self._uri)
             return client, self._experiment_id(client)
@@ -158,6 +162,36 @@ def _database(address: str) -> str:
     return f"{_SQLITE}{path}"
 
 
+def _scheme(uri: str) -> str:
+    """The kind of store: ``sqlite`` of ``sqlite+pysqlite:///a.db``."""
+    return uri.partition(":")[0].partition("+")[0]
+
+
+def _require_writable(uri: str) -> None:
+    """Ask a database once: MLflow itself asks one that cannot be opened ten times in 100 s, and says nothing meanwhile.
+
+    Raises
+    ------
+    sqlalchemy.exc.SQLAlchemyError, OSError
+        If it does not answer, or its file or the folder of it cannot be written to.
+    UsageError
+        If the library that speaks to such a database is not installed.
+    """
+    import sqlalchemy
+
+    if uri.startswith(_SQLITE):
+        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)  # as MLflow does
+    try:
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    except ImportError as error:
+        raise UsageError(
+            f"A store in {_scheme(uri)} needs its library", f"Not installed: {error.name}", f"Install {error.name}"
+        ) from None
+    with engine.connect() as connection:
+        if _scheme(uri) == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # the lock of one that writes
+
+
 def _library() -> tuple[Any, tuple[type[Exception], ...]]:
     """The client, and what it fails with."""
     try:
@@ -216,6 +250,8 @@ def _milliseconds(moment: str) -> int:
 
 def _reason(error: Exception) -> str:
     """What the database or the network said, or the first line; the statement and its values are for nobody."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
     text = str(error).strip() or type(error).__name__
     said = _DATABASE_ERROR.search(text) or _CONNECTION_ERROR.search(text)
     return text.splitlines()[0] if said is None else said.group(1)

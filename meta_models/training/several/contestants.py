@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reading.reader import Dataset
@@ -77,22 +78,29 @@ def feature_groups(dataset: Dataset) -> dict[str, frozenset[str]]:
     return {group: names for group, names in present.items() if names}
 
 
-def require_groups(config: TrainingConfig, dataset: Dataset) -> None:
-    """See that the table has every group that ``--variants`` names.
+def require_groups(variants: Sequence[str], known: Mapping[str, frozenset[str]], option: str = "--variants") -> None:
+    """See that a table has every group of `variants`.
+
+    Parameters
+    ----------
+    known : mapping of str to set of str
+        As `feature_groups` returns it.
+    option : str
+        What names the variants, in messages.
 
     Raises
     ------
     UsageError
         With the groups that it has.
     """
-    known = feature_groups(dataset) if config.variants else {}
-    named = {group for variant in config.variants if variant != ALL for group in variant.split("+")}
+    named = {group for variant in variants if variant != ALL for group in variant.split("+")}
     if unknown := sorted(named - known.keys()):
         listed = ", ".join(f"{group} ({len(names)})" for group, names in sorted(known.items()))
+        near = get_close_matches(unknown[0], [*known, ALL], n=1)
         raise UsageError(
-            f"--variants takes groups of features that the table has: {listed}; or {ALL}",
+            f"{option} takes groups of features that the table has, joined by +: {listed}; or {ALL}",
             f"Found {', '.join(unknown)}",
-            "Join groups by +, and separate variants by commas",
+            f"Perhaps {near[0]!r} was meant" if near else "Name one of those",
         )
 
 

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -22,7 +21,7 @@ from pydantic import (
 )
 
 from meta_models.errors import UsageError
-from meta_models.yaml_files import read_yaml
+from meta_models.yaml_files import asked_for
 
 #: Each trains all folds again, and a model file holds all of them (`continued.MOST_STEPS`).
 MOST_STAGES = 4
@@ -130,9 +129,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
         If the file cannot be read, has an entry that is wrong, or none.
     """
     try:
-        stages = TypeAdapter(list[Stage]).validate_python(read_yaml(path))
-    except (OSError, UnicodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--stages needs a readable YAML file, found {path}", str(error)) from None
+        stages = TypeAdapter(list[Stage]).validate_python(asked_for(path, "--stages"))
     except ValidationError as error:
         raise UsageError(
             "--stages needs a YAML list of stages", "; ".join(dict.fromkeys(_lines(error))), f"Such as {_EXAMPLE}"

@@ -296,6 +296,15 @@ def test_frame_and_json_hold_every_row_and_no_nan() -> None:
     assert table.select(base_model=BEST_BASE, stratum="all", metric="average_precision", target="mean")
 
 
+def test_rows_that_stand_for_themselves_may_be_called_otherwise_everywhere() -> None:
+    table = run(oof(), weighting="none")
+    called = table.called("every position")
+    assert {row.population for row in called.rows} == {"every position"}
+    assert (called.headline.population, called.headline.row.population) == ("every position", "every position")
+    assert called.called("every position") == called
+    assert [row.meta for row in called.rows] == [row.meta for row in table.rows]
+
+
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf"), -0.25])
 def test_bad_scores_are_an_input_error(bad: float | None) -> None:
     frame = oof().with_columns(

@@ -24,6 +24,13 @@ def test_files_come_sorted_and_hidden_names_are_skipped(tmp_path: Path) -> None:
     assert [p.name for p in discover(folder)] == ["part_0.parquet", "part_1.parquet", "part_2.parquet"]
 
 
+def test_of_a_folder_of_something_else_a_few_files_are_named(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.txt").touch()
+    with pytest.raises(InputError, match=r"Found 9 other: 0\.txt, 1\.txt, 2\.txt, 3\.txt, 4\.txt and 4 more\. Move"):
+        discover(tmp_path)
+
+
 def test_a_link_back_to_the_folder_is_not_followed_twice(tmp_path: Path) -> None:
     folder = write_table(tmp_path / "t", make_frame(), files=2)
     (folder / "loop").symlink_to(folder, target_is_directory=True)

@@ -63,6 +63,18 @@ def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in FILES)
 
 
+def test_an_earlier_comparison_is_replaced_only_when_that_is_said(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "comparison.html").write_text("mine")
+    arguments = (runs / "one", runs / "two", "--out", tmp_path)
+    assert compare(*arguments) == 2
+    assert "comparison.html. Give --overwrite, or another --out" in refused(capsys)
+    assert (tmp_path / "comparison.html").read_text() == "mine"
+    assert compare(*arguments, "--overwrite") == 0
+    assert (tmp_path / "comparison.html").read_text() != "mine"
+
+
 def test_another_control_turns_the_difference_round(runs: Path, tmp_path: Path) -> None:
     names = [str(runs / name) for name in ("one", "better")]
     forth, back = (
@@ -108,6 +120,37 @@ def test_a_difference_that_the_folds_do_not_show_is_said_to_be_of_these_models()
     assert RunComparison("two", (shown,), FoldTest(0.01, 0.001, 5)).doubt == ""
     assert RunComparison("two", (shown,), FoldTest(None, None, 0, "other folds")).doubt == ""
     assert RunComparison("two", (replace(shown, lower=-0.1),), FoldTest(0.074, 0.02, 5)).doubt == ""
+
+
+def test_a_difference_of_one_of_several_runs_must_hold_once_they_are_counted() -> None:
+    """Three p-values of 0.026: by its interval each differs, by Holm (3 x 0.026 = 0.078) none does."""
+    alone = Difference("table", "average_precision", "mean", 0.5, 0.49997, -0.00003, -0.00012, -0.00001, 40, None, 0.4,
+                       0.6, 0.4, 0.6, p_value=0.026, adjusted_p_value=0.078)  # fmt: skip
+    one = RunComparison("two", (alone,), FoldTest(0.074, 0.02, 5), compared=3)
+    assert one.better is None
+    assert one.doubt == ""
+    assert one.verdict("one") == (
+        "two and one are not shown to differ, once it is counted that 3 runs are compared: mean average precision "
+        "0.5000 against 0.5000, difference -0.00003 (95 % -0.0001 to -0.00001, 40 families; p 0.078, adjusted for 3 "
+        "runs (Holm))."
+    )
+    clear = replace(one, differences=(replace(alone, adjusted_p_value=0.024),), folds=FoldTest(0.01, 0.001, 5))
+    assert clear.better is False
+    assert clear.verdict("one").startswith("two is worse than one: mean average precision")
+    assert clear.verdict("one").endswith("; p 0.024, adjusted for 3 runs (Holm)).")
+    assert replace(one, compared=1).better is False  # the only one: its interval decides
+
+
+def test_too_few_resamples_for_so_many_runs_are_said(runs: Path, tmp_path: Path) -> None:
+    """The smallest p-value of 79 resamples is 2 / 80, of two runs 2 * 2 / 80 = 0.05."""
+    names = [str(runs / name) for name in ("one", "two", "better")]
+    notes = {
+        samples: compared(read_runs(names), CompareConfig(out=tmp_path, bootstrap_samples=samples))[0][0].notes
+        for samples in (79, 80)
+    }
+    few = "79 resamples are too few to show that one of 2 runs differs (Holm): give --bootstrap-samples 80 or more."
+    assert few in notes[79]
+    assert len(notes[79]) == len(notes[80]) + 1
 
 
 def test_several_tables_are_compared_and_ranked(runs: Path, tmp_path: Path) -> None:

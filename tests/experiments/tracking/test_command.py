@@ -93,6 +93,44 @@ def test_a_server_that_is_not_there_is_waited_for_shortly_and_said(
     assert set(os.environ) & {"MLFLOW_HTTP_REQUEST_TIMEOUT"} == set()  # the user's environment stays
 
 
+def test_a_database_that_cannot_be_opened_is_said_at_once(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra [tracking] is not installed")
+    pytest.importorskip("sqlalchemy", reason="the extra [tracking] is not installed")
+    (tmp_path / "store.db").mkdir()  # opened by nobody, not by root either
+    began = time.monotonic()
+    assert main(["track", str(run_dir), "--to", f"mlflow:{tmp_path / 'store.db'}"]) == 73
+    assert time.monotonic() - began < 30  # MLflow itself would try for 100 s
+    said = capsys.readouterr().err
+    assert "must answer and be writable. Found: unable to open database file. The run itself is complete" in said
+    assert said.count("\n") == 1
+    (tmp_path / "file").touch()
+    assert main(["track", str(run_dir), "--to", f"mlflow:{tmp_path / 'file' / 'store.db'}"]) == 73
+    assert f"Found: {tmp_path / 'file'}: File exists. The run" in capsys.readouterr().err
+
+
+def test_a_run_is_complete_though_its_database_cannot_be_opened(
+    run_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra [tracking] is not installed")
+    pytest.importorskip("sqlalchemy", reason="the extra [tracking] is not installed")
+    began = time.monotonic()
+    with caplog.at_level("WARNING"), tracking.tracked_afterwards(f"mlflow:{tmp_path}", run_dir):
+        pass
+    assert time.monotonic() - began < 30
+    assert "The run is complete, but it was not recorded: The tracking store" in caplog.text
+
+
+def test_the_library_of_a_database_is_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="the extra [tracking] is not installed")
+    pytest.importorskip("sqlalchemy", reason="the extra [tracking] is not installed")
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    exporter = tracking.make_exporter("mlflow:postgresql+psycopg2://nobody@127.0.0.1:1/x", "e", run_dir.parent)
+    with pytest.raises(UsageError, match=r"A store in postgresql needs its library\. Not installed: psycopg2"):
+        exporter.export(tracked(read_run(run_dir)))
+
+
 class Broken:
     """A tracker whose disk is full."""
 

@@ -55,4 +55,4 @@ def test_a_variant_that_screening_emptied_says_so(tmp_path: Path) -> None:
 def test_an_unknown_group_is_refused_with_the_list(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame(n_genes=6), variants=("base+phylop", "all"))
     with pytest.raises(UsageError, match=r"base \(3\), k-mer \(1\), other \(4\); or all. Found phylop"):
-        require_groups(task.config, task.dataset)
+        require_groups(task.config.variants, feature_groups(task.dataset))
