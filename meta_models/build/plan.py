@@ -12,13 +12,13 @@ from meta_models.build.annotated import Annotated, read_genes
 from meta_models.build.blocks.assembly import Assembler
 from meta_models.build.blocks.planning import Block, make_blocks
 from meta_models.build.blocks.sampling import SamplingPlan, plan_sampling
-from meta_models.build.blocks.scan import Scan, require_coverage, require_enough, scan_blocks
+from meta_models.build.blocks.scan import Scan, require_coverage, require_different, require_enough, scan_blocks
 from meta_models.build.config import BuildConfig
 from meta_models.build.inputs.contig_names import read_chrom_map
 from meta_models.build.inputs.genome import Genome, open_genome
 from meta_models.build.options import feature_groups, sampling_options
 from meta_models.build.relatives.kinship import Families, find_families
-from meta_models.build.tracks.evidence_tracks import open_all_evidence
+from meta_models.build.tracks.evidence_tracks import open_all_evidence, require_values
 from meta_models.build.tracks.opening import Tracks, open_tracks
 from meta_models.errors import InputError
 from meta_models.features import GROUPS, EvidenceTrack, Recipe
@@ -121,6 +121,8 @@ def make_plan(config: BuildConfig, scratch: Path, *, known: FirstLook | None = N
         processes = _processes(config, blocks, recipe)
         scan = scan_blocks(blocks, assembler, options.edges, processes=processes) if known is None else known.scan
         require_enough(len(annotated.genes), scan)
+        require_different(scan, [source.key for source in tracks.sources])
+        require_values(evidence, annotated.genes)
         require_coverage(scan, config.least_coverage, {source.key: source.sparse for source in tracks.sources})
         sampling = plan_sampling(scan.strata, options)
         yield Plan(config, annotated, tracks, assembler, blocks, scan, sampling, families, processes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from meta_models.config.analysis import AnalysisOptions
 from meta_models.config.base import Scope
@@ -18,6 +18,7 @@ from meta_models.config.validation import CalibrationOptions, ScreeningOptions, 
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
+from meta_models.local_paths import exists
 
 
 class TrainingConfig(
@@ -121,12 +122,14 @@ class TrainingConfig(
 
     @field_validator("variants", "init_from", "init_inputs", "pretrain", mode="before")
     @classmethod
-    def _separated(cls, values: Any) -> Any:
-        """Variants, runs or inputs one by one, or several with commas between."""
+    def _separated(cls, values: Any, info: ValidationInfo) -> Any:
+        """Variants, runs or inputs one by one, or several with commas between; a folder may have commas in its name."""
         given = [values] if isinstance(values, str) else values
         if not isinstance(given, list | tuple) or not all(isinstance(value, str) for value in given):
             return values
-        return tuple(name for value in given for name in value.split(",") if name)
+        whole = info.field_name in ("init_from", "pretrain")
+        parts = ([value] if whole and exists(value) else value.split(",") for value in given)
+        return tuple(name for names in parts for name in names if name)
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from meta_models.dataset.genes.genome import Genome
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE
 from meta_models.errors import InputError
 from meta_models.features import Recipe, grouped_names
+from meta_models.json_objects import once_each
 from meta_models.local_paths import read_utf8
 from meta_models.names import chromosome_key
 from meta_models.places import TablePath
@@ -112,7 +113,7 @@ def read_facts(path: TablePath) -> dict[str, Any]:
         If it cannot be read, or is none.
     """
     try:
-        content = json.loads(read_utf8(path), object_pairs_hook=_once)
+        content = json.loads(read_utf8(path), object_pairs_hook=once_each)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must hold JSON", str(error), "Correct or remove it") from None
     if not isinstance(content, dict):
@@ -151,14 +152,6 @@ def _contigs(genome: Any, path: TablePath) -> dict[str, int]:
     if not all(type(length) is int and length > 0 for length in lengths.values()):
         raise _unfit(path, "genome.contigs", "lengths of contigs in bases by their names", told)
     return {chromosome_key(name): length for name, length in lengths.items()}
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, each key of which stands there once."""
-    names = [name for name, _ in pairs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"it has {', '.join(map(repr, twice))} twice")
-    return dict(pairs)
 
 
 def _require_known(values: Mapping[str, Any], known: Collection[str], path: TablePath) -> None:

@@ -118,7 +118,7 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
     Raises
     ------
     ValueError
-        If there are not as many as rows, or one is missing.
+        If there are not as many as rows, or one is missing or has no name.
     """
     if groups is None:
         return np.arange(len(X)), ()
@@ -128,6 +128,8 @@ def code_groups(groups: ArrayLike | None, X: Matrix) -> tuple[NDArray[np.int64],
     if values.dtype.kind == "f":
         values = pl.DataFrame({"group": values}).select(as_text("group", pa.float64()))["group"].to_numpy()
     names, codes = np.unique(values.astype(str), return_inverse=True)
+    if unnamed := int(np.isin(codes, np.flatnonzero(np.char.strip(names) == "")).sum()):
+        raise ValueError(f"groups must have names; found none in {unnamed:,} of {len(codes):,} rows. Name or drop them")
     number: dict[str, int] = {}
     group = np.array([number.setdefault(gene_key(name), len(number)) for name in names], np.int64)
     first = np.unique(group, return_index=True)[1]

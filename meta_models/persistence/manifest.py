@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from meta_models.json_objects import once_each
 from meta_models.model import FeatureSketch, ModelInfo
 from meta_models.persistence.archive import damaged
 from meta_models.schema import CLASS_NAMES
@@ -265,6 +266,10 @@ def parse_manifest(data: bytes, *, newest: int) -> Manifest:
     UnsafeModelFile
         If it does not follow the schema, or is of a newer format than `newest`.
     """
+    try:
+        json.loads(data, object_pairs_hook=once_each)
+    except (ValueError, RecursionError) as error:
+        raise damaged(f"{NAME} that is not as it should be: {str(error)[:300]}") from None
     try:
         head = Head.model_validate_json(data)
         if head.format_version > newest:

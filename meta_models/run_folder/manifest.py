@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from meta_models.errors import InputError, UsageError
+from meta_models.json_objects import once_each
 from meta_models.run_folder.atomic import atomic_write, hash_file
 from meta_models.run_folder.environment import EnvironmentRecord
 from meta_models.run_folder.native_files import read_frame
@@ -167,7 +168,7 @@ class RunManifest(_Record):
         """
         path = folder / MANIFEST_NAME
         try:
-            manifest = cls.model_validate(json.loads(path.read_bytes()))
+            manifest = cls.model_validate(json.loads(path.read_bytes(), object_pairs_hook=once_each))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError

@@ -72,3 +72,11 @@ def test_an_option_that_a_file_gives_in_two_ways_is_refused(tmp_path: Path, text
 def test_numbers_that_are_none_and_memory_that_nobody_has_are_refused(option: str, value: str) -> None:
     with pytest.raises(UsageError, match=option.replace("_", ".")):
         TrainingConfig.from_mapping({option: value})
+
+
+def test_a_folder_to_start_from_may_have_commas_in_its_name(tmp_path: Path) -> None:
+    (whole := tmp_path / "a,b").mkdir()
+    found = TrainingConfig.from_mapping(
+        {"dataset": "demo", "init_from": [f"{whole}", f"{tmp_path / 'c'},{tmp_path / 'd'}"]}
+    )
+    assert found.init_from == (whole, tmp_path / "c", tmp_path / "d")

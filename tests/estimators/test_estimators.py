@@ -291,6 +291,11 @@ def test_versions_of_a_gene_are_one_group():
     assert names == ("A", "B", "ENSG00000000001.1")
 
 
+def test_groups_without_a_name_are_refused():
+    with pytest.raises(ValueError, match=r"groups must have names; found none in 2 of 4 rows"):
+        code_groups(["A", "", " ", "A"], np.zeros((4, 1), np.float32))
+
+
 def test_an_enormous_weight_is_refused():
     X, y, genes = data()
     weights = np.ones(len(y))

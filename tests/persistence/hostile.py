@@ -205,6 +205,7 @@ CASES: dict[str, tuple[Maker, str]] = {
     "manifest is a list": (lambda c: _manifest(lambda m: [m]), "whole"),
     "manifest is no JSON": (lambda c: _raw_manifest(b"\xff\xfe{"), "model.json"),
     "manifest is deep": (lambda c: _raw_manifest(b'{"format":' + b"[" * 400_000), "model.json"),
+    "a key of the manifest twice": (lambda c: _raw_manifest(b'{"kind": "single", "kind": "single"}'), "'kind' twice"),
     "unknown key": (lambda c: _manifest(lambda m: m.update(hook="os.system")), "hook"),
     "a number as a text": (lambda c: _manifest(lambda m: m.update(format_version="1")), "format_version"),
     "a newer format": (lambda c: _manifest(lambda m: m.update(format_version=3)), "newer"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
@@ -34,12 +35,15 @@ class Scan:
         Positions of genes by contig.
     covered : mapping of (str, str) to int
         Of these, those that a base model covers, by its key and the contig.
+    unlike : frozenset of (str, str)
+        Pairs of base models, by their keys, that differ somewhere.
     """
 
     strata: StrataCounts
     counts: Counter[str] = field(default_factory=Counter)
     positions: Counter[str] = field(default_factory=Counter)
     covered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unlike: frozenset[tuple[str, str]] = frozenset()
 
     def __add__(self, other: Scan) -> Scan:
         return Scan(
@@ -47,6 +51,7 @@ class Scan:
             self.counts + other.counts,
             self.positions + other.positions,
             self.covered + other.covered,
+            self.unlike | other.unlike,
         )
 
     @property
@@ -79,6 +84,9 @@ def _scan_gene(gene: GeneModel, assembler: Assembler, edges: tuple[float, ...]) 
         for source in assembler.scores
     }
     covered = {(key, gene.chrom): int((~np.isnan(scores).any(axis=1)).sum()) for key, scores in raw.items()}
+    unlike = frozenset(
+        (one, other) for one, other in combinations(raw, 2) if not np.array_equal(raw[one], raw[other], equal_nan=True)
+    )
     highest = highest_scores(np.nan_to_num(scores) for scores in raw.values())
     usable = (found.labels != MASKED) & ~found.elsewhere
     counts = Counter(dict(zip(CLASS_NAMES, np.bincount(found.labels[usable], minlength=3).tolist(), strict=True)))
@@ -86,7 +94,7 @@ def _scan_gene(gene: GeneModel, assembler: Assembler, edges: tuple[float, ...]) 
     counts["elsewhere"] = int(found.elsewhere.sum())
     counts["genes without sites"] = int(not (found.labels[found.labels != MASKED] > 0).any())
     strata = count_strata(found.labels, highest, edges, usable=usable)
-    return Scan(strata, counts, Counter({gene.chrom: len(gene)}), Counter(covered))
+    return Scan(strata, counts, Counter({gene.chrom: len(gene)}), Counter(covered), unlike)
 
 
 def require_enough(n_genes: int, scan: Scan) -> None:
@@ -104,6 +112,22 @@ def require_enough(n_genes: int, scan: Scan) -> None:
         raise InputError(
             "Each class must have positions", f"Found none of {' and '.join(empty)} ({counts})",
             "Check --min-intron, --transcripts and --gene-types",
+        )  # fmt: skip
+
+
+def require_different(scan: Scan, keys: Sequence[str]) -> None:
+    """Refuse base models of which two are one, by another name or in another file.
+
+    Raises
+    ------
+    InputError
+        If two have the same scores at every position of all genes.
+    """
+    if alike := [f"{one} and {other}" for one, other in combinations(keys, 2) if (one, other) not in scan.unlike]:
+        raise InputError(
+            "Base models must have different scores",
+            f"Found the same in {', '.join(alike)} at every position of all genes",
+            "Give each once",
         )  # fmt: skip
 
 

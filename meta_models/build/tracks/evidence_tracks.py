@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,10 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.build.annotation import GeneModel
 from meta_models.build.evidence import EvidenceSource, open_evidence
 from meta_models.build.inputs.genome import Genome
-from meta_models.errors import UsageError
+from meta_models.errors import InputError, UsageError
 from meta_models.features import EvidenceTrack
+from meta_models.wording import counted
 
 Values = NDArray[np.float32]
 _SIDES = ("donor", "acceptor")
@@ -69,6 +71,24 @@ def open_all_evidence(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError("Evidence must have different names", f"Found {', '.join(twice)} twice", "Rename one")
     return tuple(readers)
+
+
+def require_values(readers: Sequence[EvidenceReader], genes: Sequence[GeneModel]) -> None:
+    """Refuse evidence without a value in any gene; a gene or two are looked at where there is one.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for reader in readers:
+        found = (reader.fetch(gene.chrom, gene.start - 1, gene.end, gene.strand) for gene in genes)
+        if not any(np.isfinite(values).any() for values in found):
+            raise InputError(
+                f"The evidence {reader.track.name} must have values in the genes that are built",
+                f"Found none in {counted(len(genes), 'gene')}",
+                "Is it of another assembly? Else leave it out",
+            )
 
 
 def _opened(spec: str, genome: Genome, chrom_map: Mapping[str, str], stack: ExitStack) -> EvidenceReader:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from meta_models.build.blocks.sampling import StrataCounts
-from meta_models.build.blocks.scan import Scan, require_coverage, require_enough
+from meta_models.build.blocks.scan import Scan, require_coverage, require_different, require_enough
 from meta_models.errors import InputError
 
 
@@ -29,6 +29,17 @@ def test_what_is_too_little_is_refused() -> None:
     bare = Scan(StrataCounts(0, (5, 5)), Counter(neither=10))
     with pytest.raises(InputError, match=r"none of donor and acceptor \(neither 10, donor 0, acceptor 0\)"):
         require_enough(10, bare)
+
+
+def test_two_base_models_must_differ_somewhere() -> None:
+    one = StrataCounts(10, (80, 10))
+    found = Scan(one, unlike=frozenset({("a", "b")})) + Scan(one, unlike=frozenset({("a", "c")}))
+    require_different(found, ["a", "b"])
+    require_different(found, ["b"])
+    with pytest.raises(
+        InputError, match=r"different scores\. Found the same in b and c at every position of all genes"
+    ):
+        require_different(found, ["a", "b", "c"])
 
 
 def test_dense_scores_must_cover_nearly_all_and_sparse_ones_need_not() -> None:
