@@ -14,7 +14,7 @@ from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
-KEPT = 80_000_000  # what libraries keep of what was read and fitted before
+KEPT, KEPT_ROW_BYTES = 80_000_000, 160  # what libraries keep of what was read and fitted: at most, and of a row
 # Peaks of the phase "analysis", --n-estimators 2 --n-folds 2 --bootstrap-samples 20 --analyses base-vs-meta, in bytes a
 # row from 500,000 to 1,500,000 rows x 16: 234 with one base model on one thread and 382 on two; with three base models
 # 423 on one, 608 on two, 513 on four. All analyses by default: 417 and 464; 787 on two at 1,072,392 x 1,142 (measured
@@ -47,7 +47,8 @@ def needs_of(
     pictured = _drawing_bytes(min(draws, Draws.ONE), threads)
     comparing = COMPARISON * threads + _compared_bytes(profile, threads) + pictured
     looking = _held_bytes(profile) + _drawing_bytes(draws, threads) + values
-    return AnalysisNeeds(KEPT + max(comparing, looking), any(analysis.slow for analysis in analyses))
+    kept = min(KEPT, KEPT_ROW_BYTES * (profile.rows + profile.scored_rows))
+    return AnalysisNeeds(kept + max(comparing, looking), any(analysis.slow for analysis in analyses))
 
 
 def _compared_bytes(profile: DatasetProfile, threads: int) -> int:

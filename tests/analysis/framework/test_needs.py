@@ -71,7 +71,7 @@ def test_of_few_rows_feature_values_and_pictures_do(
 ) -> None:
     few, asked = replace(profile, rows=100_000), TrainingConfig(analyses=(analyses,))
     values = next(analysis for analysis in ANALYSES if analysis.code == "shap").value_bytes(100_000, 1_167, asked)
-    assert analysis_needs(few, asked, threads).bytes == 80_000_000 + 180 * 100_000 + drawing + values
+    assert analysis_needs(few, asked, threads).bytes == (160 + 180) * 100_000 + drawing + values
 
 
 def test_the_slow_ones_train_again(profile: DatasetProfile) -> None:
