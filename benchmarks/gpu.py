@@ -38,9 +38,9 @@ from meta_models.learners.xgboost.matrix import BUILD_BYTES
 from meta_models.progress import Progress
 from meta_models.resources import PeakSampler, cpu_limit, memory_budget
 from meta_models.training.devices import choose_device, present_gpu
-from meta_models.training.fitting.audit import audit_features, sample_size
 from meta_models.training.fitting.folds import split_groups
 from meta_models.training.fitting.one_vs_rest import Problem, fit_one_vs_rest
+from meta_models.training.fitting.rows.audit import audit_features, sample_size
 from meta_models.training.memory import fitting_peak
 
 GENE_ROWS = 400

@@ -32,9 +32,9 @@ from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.metrics import Draws, RankingStatistic, family_bootstrap
 from meta_models.model import ModelInfo, SingleModel
 from meta_models.progress import Progress
-from meta_models.training.fitting.audit import audit_features
 from meta_models.training.fitting.folds import make_folds
 from meta_models.training.fitting.one_vs_rest import FittedProblem, Problem, held_out_jobs
+from meta_models.training.fitting.rows.audit import audit_features
 
 CONFIG = TrainingConfig.from_mapping({"n_estimators": 50})
 SECTION = CONFIG.section

@@ -25,7 +25,7 @@ from meta_models.learners.seam import Resources, TrainingRows
 from meta_models.learners.xgboost.booster import prepared_matrix
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit
-from meta_models.training.fitting.audit import audit_features, cut_sample, sample_size
+from meta_models.training.fitting.rows.audit import audit_features, cut_sample, sample_size
 
 CONFIG = TrainingConfig.from_mapping({})
 

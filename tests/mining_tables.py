@@ -12,7 +12,7 @@ from training_tasks import make_task
 
 from meta_models.dataset.positions import read_positions
 from meta_models.dataset.reading.open import open_dataset
-from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.rows.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 
 

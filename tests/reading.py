@@ -13,8 +13,8 @@ from meta_models.dataset.profile import profile_dataset
 from meta_models.errors import InputError
 from meta_models.progress import Progress
 from meta_models.resources import cpu_limit, memory_budget
-from meta_models.training.fitting.audit import audit_features
 from meta_models.training.fitting.folds import make_folds
+from meta_models.training.fitting.rows.audit import audit_features
 from meta_models.training.plan import make_plan
 from meta_models.training.screening.table import screen_table
 

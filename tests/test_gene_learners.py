@@ -24,7 +24,7 @@ from meta_models.learners.gene_bridge import tracks_of
 from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.result import CALIBRATED, RAW, probability_columns
-from meta_models.training.fitting import part_way
+from meta_models.training.fitting.running import part_way
 
 pytestmark = pytest.mark.neural
 #: Files that hold dates, durations, measured peaks, hosts or paths.

@@ -16,7 +16,7 @@ from tables import make_frame, write_table
 from meta_models.cli import main
 from meta_models.errors import UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.learners.logistic import Logistic
+from meta_models.learners.classical.logistic import Logistic
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Prepared, Resources, TrainingRows
 from meta_models.metrics import mean_site_ap

@@ -22,7 +22,7 @@ from meta_models.inference.verify import verify_model
 from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.persistence import dump_model, load_model
 from meta_models.result import CALIBRATED, RAW, probability_columns
-from meta_models.training.fitting import part_way
+from meta_models.training.fitting.running import part_way
 
 pytestmark = pytest.mark.neural
 #: Files that hold dates, durations, measured peaks, hosts or paths.

@@ -18,10 +18,10 @@ from meta_models.progress import Progress
 from meta_models.schema import SITE_CLASSES, BaseModel, base_models
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
 from meta_models.training.devices import device_here
-from meta_models.training.fitting.audit import audit_features, cut_sample
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.folds import Folds, split_groups
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem, Problem, fit_one_vs_rest
+from meta_models.training.fitting.rows.audit import audit_features, cut_sample
 from meta_models.training.fitting.unit_codec import library_versions, unit_options
 
 

@@ -8,7 +8,7 @@ from meta_models.features.compute import (
     packed_features,
     require_versions,
 )
-from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
+from meta_models.features.groups.registry import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BASES, CHANNELS, N_CODE, BaseTrack, EvidenceTrack, Piece, Span
 from meta_models.features.motifs import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, fit_motifs
 from meta_models.features.recipe import FORMAT, Recipe

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.errors import InputError
+from meta_models.features.groups.sequence import base_column
 from meta_models.features.inputs import BASES, N_CODE, Floats32
-from meta_models.features.sequence import base_column
 from meta_models.schema import SITE_CLASSES, SpliceClass
 
 #: First and last base of the motif of each kind of site, from the position of the site.

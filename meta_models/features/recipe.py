@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from meta_models.errors import InputError
 from meta_models.features.group import Group
-from meta_models.features.groups import DEFAULT_GROUPS, GROUPS
+from meta_models.features.groups.registry import DEFAULT_GROUPS, GROUPS
 from meta_models.features.inputs import BaseTrack, EvidenceTrack, Inputs
 
 FORMAT = 1

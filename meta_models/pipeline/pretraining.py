@@ -29,7 +29,7 @@ from meta_models.model.origin import started_from
 from meta_models.places import describe_input
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.schema import CLASSES, GENE, BaseModel
-from meta_models.training.fitting.gene_inputs import genes_of_rows
+from meta_models.training.fitting.inputs.genes import genes_of_rows
 from meta_models.training.fitting.origin import Origin
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, library_versions

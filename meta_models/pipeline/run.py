@@ -54,7 +54,7 @@ from meta_models.run_folder import (
 )
 from meta_models.training.auto import resolved
 from meta_models.training.distillation.teacher import require_teacher
-from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.rows.pool import Pool
 from meta_models.training.fitting.task import TrainedGenes, TrainingTask
 from meta_models.training.plan import Plan, require_possible
 from meta_models.training.requirements import require_learnable

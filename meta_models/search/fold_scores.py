@@ -19,13 +19,13 @@ from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.run_folder.writers import digest
 from meta_models.schema import CLASSES, SITE_CLASSES
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.gene_inputs import read_by_learner
-from meta_models.training.fitting.motif_columns import motif_columns
+from meta_models.training.fitting.inputs.genes import read_by_learner
+from meta_models.training.fitting.inputs.motif_columns import motif_columns
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.one_vs_rest import held_out_jobs, one_of_each_fold
-from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
 from meta_models.training.fitting.rounds import stage_precision
-from meta_models.training.fitting.run_jobs import processes_for
+from meta_models.training.fitting.running.run_jobs import processes_for
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import unit_key
 from meta_models.training.several.contestants import Contestant

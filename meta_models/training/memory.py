@@ -15,9 +15,9 @@ from meta_models.model.first_pass import FIRST_PASS_WIDTH
 from meta_models.resources.needs import AnalysisNeeds
 from meta_models.schema import CLASSES, FeatureGroup, SpliceClass
 from meta_models.training.combination.composition import ROW_BYTES as COMPOSITION_ROW_BYTES
-from meta_models.training.fitting.audit import sample_size
-from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.rounds import CANDIDATES
+from meta_models.training.fitting.rows.audit import sample_size
+from meta_models.training.fitting.running.cores import worker_count
 from meta_models.training.screening.table import HELD_BYTES
 
 MARGIN_BYTES = 4 * len(CLASSES)  # of a row: what an earlier model says of it, where boosters go on from that

@@ -19,13 +19,13 @@ from meta_models.resources.heap import release_memory
 from meta_models.result import TrainingResult
 from meta_models.schema import CLASS_NAMES, FeatureGroup
 from meta_models.training.devices import AUTO, CPU, device_here
-from meta_models.training.fitting.audit import audit_features, cut_sample, sample_size
 from meta_models.training.fitting.constraints import score_constraints
-from meta_models.training.fitting.cores import worker_count
 from meta_models.training.fitting.folds import Folds
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.one_vs_rest import Problem, held_out_jobs
-from meta_models.training.fitting.preparation import Preparation
-from meta_models.training.fitting.row_weights import row_weights
+from meta_models.training.fitting.rows.audit import audit_features, cut_sample, sample_size
+from meta_models.training.fitting.rows.weights import row_weights
+from meta_models.training.fitting.running.cores import worker_count
 from meta_models.training.fitting.unit_codec import decode, encode
 from meta_models.training.memory import fitting_peak
 from meta_models.workers import CAN_FORK, run_jobs

@@ -24,8 +24,8 @@ from meta_models.features import (
     features,
     packed_features,
 )  # fmt: skip
-from meta_models.features.models import ModelsGroup
-from meta_models.features.scores import ScoresGroup
+from meta_models.features.groups.models import ModelsGroup
+from meta_models.features.groups.scores import ScoresGroup
 
 SIZE = 40_000  # more than a tile of the computation
 PARTS = recipe(groups=tuple(GROUPS[name]() for name in GROUPS if name != "kmer"))

@@ -12,8 +12,8 @@ from features.pieces import recipe
 
 from meta_models.errors import InputError
 from meta_models.features import BaseTrack, EvidenceTrack, Recipe
-from meta_models.features.context import ContextGroup
-from meta_models.features.scores import ScoresGroup
+from meta_models.features.groups.context import ContextGroup
+from meta_models.features.groups.scores import ScoresGroup
 
 
 def test_json_gives_the_recipe_back() -> None:

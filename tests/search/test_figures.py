@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from meta_models.analysis.plots import style
-from meta_models.learners.logistic import LogisticConfig
+from meta_models.learners.classical.logistic import LogisticConfig
 from meta_models.search.figures import colours_of, history_png, values_png, without_a_place
 from meta_models.search.space import Choices, LearnerSpace, Parameter, Range
 from meta_models.search.trials import Trial, TrialState

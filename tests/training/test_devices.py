@@ -25,8 +25,8 @@ from meta_models.learners.xgboost.memory import device_bytes
 from meta_models.resources import Gpu, NoGpu
 from meta_models.training import devices
 from meta_models.training.devices import DEVICE_SHARE, choose_device, present_gpu
-from meta_models.training.fitting import run_jobs as boosters
-from meta_models.training.fitting.cores import worker_count
+from meta_models.training.fitting.running import run_jobs as boosters
+from meta_models.training.fitting.running.cores import worker_count
 from meta_models.training.strategies import STRATEGIES
 from meta_models.workers import run_jobs
 

@@ -19,7 +19,7 @@ from meta_models.training.batches.memory import BatchMemory
 from meta_models.training.batches.packing import Batch, split_batch
 from meta_models.training.batches.unit import BatchWork, TrainedBatch, inner_folds, load_batch, train_batch
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.rows.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import BUDGET_SHARE
 from meta_models.wording import counted

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob, TrainingRows
 from meta_models.learners.seam.tables import FeatureTable
-from meta_models.training.fitting.motif_columns import MotifColumns, motif_columns
+from meta_models.training.fitting.inputs.motif_columns import MotifColumns, motif_columns
 from meta_models.training.fitting.problem import audit_task
 from meta_models.training.fitting.task import TrainingTask
 

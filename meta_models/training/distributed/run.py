@@ -19,7 +19,7 @@ from meta_models.training.distributed.meeting import Meeting
 from meta_models.training.distributed.parts import Parts
 from meta_models.training.distributed.ranges import shard_ranges, shard_table
 from meta_models.training.distributed.shard import ShardDone, ShardWork, hold_shard
-from meta_models.training.fitting.run_jobs import finished
+from meta_models.training.fitting.running.run_jobs import finished
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, unit_key
 from meta_models.workers import Died, Ended, Executor

@@ -18,7 +18,7 @@ from meta_models.run_folder import UnitKey
 from meta_models.run_folder.visibility import wait_for
 from meta_models.training.distributed.meeting import Call, Meeting
 from meta_models.training.distributed.parts import Parts
-from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
+from meta_models.training.fitting.inputs.motif_columns import MotifColumns, WithMotifs
 
 _ADVICE = "Give the workers more memory, or take more of them"
 #: Sessions in a row that may fail before a fit is done: then its processes cannot reach one another.

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.learners.seam.inputs import TrainingInputs
-from meta_models.training.fitting.apart import train_apart
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.motif_columns import motif_columns
+from meta_models.training.fitting.inputs.motif_columns import motif_columns
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.one_vs_rest import FittedProblem, fit_one_vs_rest, one_of_each_fold
-from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
-from meta_models.training.fitting.run_jobs import train_jobs
-from meta_models.training.fitting.stream_jobs import stream_jobs
+from meta_models.training.fitting.running.apart import train_apart
+from meta_models.training.fitting.running.run_jobs import train_jobs
+from meta_models.training.fitting.running.stream_jobs import stream_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 ChangeJob = Callable[[FitJob], FitJob]

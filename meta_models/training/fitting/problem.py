@@ -14,14 +14,14 @@ from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.model.base import Json, ModelInfo
 from meta_models.progress import Progress
 from meta_models.schema import CLASSES, FAMILY
-from meta_models.training.fitting.audit import Audit, audit_features, cut_sample, sample_size
 from meta_models.training.fitting.constraints import score_constraints
 from meta_models.training.fitting.folds import Folds
-from meta_models.training.fitting.gene_inputs import training_genes
+from meta_models.training.fitting.inputs.genes import training_genes
+from meta_models.training.fitting.inputs.windows import training_windows
 from meta_models.training.fitting.one_vs_rest import FINAL, Problem
+from meta_models.training.fitting.rows.audit import Audit, audit_features, cut_sample, sample_size
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import library_versions, unit_options
-from meta_models.training.fitting.window_inputs import training_windows
 
 __all__ = [
     "FINAL", "audit_task", "task_info", "task_problem", "task_rows", "total_gains",

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from meta_models.model.sketches import FeatureSketch, sketch_features
 from meta_models.schema import GENE
-from meta_models.training.fitting.audit import Audit, rows_stood_for
 from meta_models.training.fitting.problem import highest_scores
+from meta_models.training.fitting.rows.audit import Audit, rows_stood_for
 from meta_models.training.fitting.task import TrainingTask
 
 #: Rows that a `RowSample` keeps.

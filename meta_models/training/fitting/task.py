@@ -23,8 +23,8 @@ from meta_models.places import describe_input
 from meta_models.run_folder import UnitStore
 from meta_models.schema import GENE
 from meta_models.training.fitting.origin import Origin
-from meta_models.training.fitting.pool import Pool
-from meta_models.training.fitting.row_weights import row_weights
+from meta_models.training.fitting.rows.pool import Pool
+from meta_models.training.fitting.rows.weights import row_weights
 from meta_models.workers import HERE, Farm
 
 

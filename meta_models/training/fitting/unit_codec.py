@@ -16,7 +16,7 @@ from meta_models.config import Scope, TrainingConfig
 from meta_models.learners.continued import restore_served
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.learners.seam.start import start_of
-from meta_models.training.fitting.motif_columns import motif_obstacle
+from meta_models.training.fitting.inputs.motif_columns import motif_obstacle
 from meta_models.training.fitting.task import TrainingTask
 
 SCORES, _FACTS, _PREDICTOR = "scores.npy", "facts.json", "predictor-"

@@ -14,7 +14,7 @@ from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import InputError
 from meta_models.names import known_as
 from meta_models.schema import GENE, GENOMIC_POSITION, POSITION
-from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.rows.pool import Pool
 from meta_models.wording import counted
 
 _ROW, _LABEL = "table_row", "table_label"

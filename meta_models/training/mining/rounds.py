@@ -29,7 +29,7 @@ from meta_models.training.fitting.fit_table import ChangeJob
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.more_rows import columns_on_disk, cut_to_table, extended, write_rows
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
-from meta_models.training.fitting.pool import Pool
+from meta_models.training.fitting.rows.pool import Pool
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.mining.pool import MatchedPool, match_pool
 from meta_models.training.mining.scan import PoolScan, scan_pool

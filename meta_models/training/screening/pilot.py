@@ -21,11 +21,11 @@ from meta_models.learners.seam import FitJob
 from meta_models.result import Note
 from meta_models.schema import CLASS_NAMES
 from meta_models.training.fitting.folds import Folds, make_folds
-from meta_models.training.fitting.motif_columns import motif_obstacle
+from meta_models.training.fitting.inputs.motif_columns import motif_obstacle
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.one_vs_rest import FINAL
-from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_rows, total_gains
-from meta_models.training.fitting.run_jobs import train_jobs
+from meta_models.training.fitting.running.run_jobs import train_jobs
 from meta_models.training.fitting.task import TrainingTask
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from meta_models.dataset.positions import Positions
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.progress import Progress
-from meta_models.training.fitting.audit import audit_features
+from meta_models.training.fitting.rows.audit import audit_features
 from meta_models.training.screening import ScreeningReport, ScreeningSample, choose_screening_genes, screen
 
 #: Bytes of features that screening holds; with more, it reads a block of columns at a time.

@@ -39,7 +39,7 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
-from meta_models.training.fitting.gene_inputs import read_by_learner
+from meta_models.training.fitting.inputs.genes import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
 from meta_models.workers import Farm

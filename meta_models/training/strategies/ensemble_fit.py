@@ -34,7 +34,7 @@ from meta_models.training.combination.stack import Members, Options, Stack
 from meta_models.training.fitting.folds import Folds
 from meta_models.training.fitting.one_vs_rest import FINAL
 from meta_models.training.fitting.problem import task_info, total_gains
-from meta_models.training.fitting.run_jobs import fit_record
+from meta_models.training.fitting.running.run_jobs import fit_record
 from meta_models.training.fitting.sketches import RowSample
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.selection import OUT_OF_BATCH

@@ -10,7 +10,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.profile import DatasetProfile
 from meta_models.learners.seam import Resources
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
-from meta_models.training.fitting.cores import jobs_in_all
+from meta_models.training.fitting.running.cores import jobs_in_all
 from meta_models.training.memory import profile_peak
 from meta_models.training.strategies.single_model import SingleModelStrategy
 

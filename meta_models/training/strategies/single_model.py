@@ -22,10 +22,10 @@ from meta_models.resources.heap import release_memory
 from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.fitting.fit_table import ChangeJob, as_it_is, fit_jobs, fit_table
 from meta_models.training.fitting.folds import Folds, make_folds
-from meta_models.training.fitting.gene_inputs import model_features
+from meta_models.training.fitting.inputs.genes import model_features
 from meta_models.training.fitting.one_vs_rest import FINAL, FittedProblem
 from meta_models.training.fitting.problem import audit_task, task_info, task_rows, total_gains
-from meta_models.training.fitting.run_jobs import fit_record
+from meta_models.training.fitting.running.run_jobs import fit_record
 from meta_models.training.fitting.sketches import sketch_audit
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.memory import profile_peak

@@ -19,7 +19,7 @@ from meta_models.learners.xgboost.chunk_source import pass_of_values
 from meta_models.learners.xgboost.matrix import build_matrix, joined
 from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
-from meta_models.training.fitting.audit import audit_features, cut_sample
+from meta_models.training.fitting.rows.audit import audit_features, cut_sample
 
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "nthread": 1}
 

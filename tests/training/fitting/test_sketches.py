@@ -5,7 +5,7 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.schema import CLASS_NAMES
-from meta_models.training.fitting.audit import cut_sample, rows_stood_for
+from meta_models.training.fitting.rows.audit import cut_sample, rows_stood_for
 from meta_models.training.strategies import STRATEGIES
 
 

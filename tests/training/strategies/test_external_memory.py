@@ -24,11 +24,11 @@ from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
 from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder
-from meta_models.training.fitting import audit
 from meta_models.training.fitting import fit_table as fit_table_module
-from meta_models.training.fitting.audit import sample_size
-from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task
+from meta_models.training.fitting.rows import audit
+from meta_models.training.fitting.rows.audit import sample_size
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.strategies import STRATEGIES
 

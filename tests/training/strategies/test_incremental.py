@@ -16,8 +16,8 @@ from training_tasks import make_task
 from meta_models.config import TrainingConfig
 from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import TimeUp, UsageError
+from meta_models.learners.classical.sgd import options as sgd
 from meta_models.learners.seam import Shape
-from meta_models.learners.sgd import options as sgd
 from meta_models.persistence import dump_model
 from meta_models.result import TrainingResult
 from meta_models.training.fitting.task import TrainingTask

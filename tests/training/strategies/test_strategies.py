@@ -18,10 +18,10 @@ from meta_models.errors import MemoryBudgetError
 from meta_models.persistence import dump_model
 from meta_models.result import probability_columns
 from meta_models.training.fitting.folds import make_folds
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.one_vs_rest import held_out_jobs
-from meta_models.training.fitting.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_problem, task_rows
-from meta_models.training.fitting.run_jobs import train_jobs
+from meta_models.training.fitting.running.run_jobs import train_jobs
 from meta_models.training.strategies import STRATEGIES
 
 

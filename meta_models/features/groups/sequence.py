@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta_models.features.group import Column, Group
+from meta_models.features.groups.signals import site_signals
 from meta_models.features.inputs import N_CODE
 from meta_models.features.layout import Layout
-from meta_models.features.signals import site_signals
 from meta_models.features.tile import Tile
 from meta_models.features.windows import Counts, distance_back, distance_on
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meta_models.training.fitting.row_weights import BETA, class_weights, row_weights
+from meta_models.training.fitting.rows.weights import BETA, class_weights, row_weights
 
 LABELS = np.repeat([0, 1, 2], [900, 60, 40]).astype(np.uint8)
 SAMPLING = np.where(LABELS == 0, 7.5, 1.0).astype(np.float32)

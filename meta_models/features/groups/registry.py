@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from meta_models.features.annotation import AnnotationGroup
-from meta_models.features.context import ContextGroup
-from meta_models.features.evidence import EvidenceGroup
 from meta_models.features.group import Group
-from meta_models.features.kmer import KmerGroup
-from meta_models.features.models import ModelsGroup
-from meta_models.features.scores import ScoresGroup
-from meta_models.features.sequence import SequenceGroup
+from meta_models.features.groups.annotation import AnnotationGroup
+from meta_models.features.groups.context import ContextGroup
+from meta_models.features.groups.evidence import EvidenceGroup
+from meta_models.features.groups.kmer import KmerGroup
+from meta_models.features.groups.models import ModelsGroup
+from meta_models.features.groups.scores import ScoresGroup
+from meta_models.features.groups.sequence import SequenceGroup
 
 #: Every group, by its name in recipes and options.
 GROUPS: dict[str, type[Group]] = {

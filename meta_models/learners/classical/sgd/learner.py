@@ -19,6 +19,7 @@ from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
     ArrayLearner,
 )
+from meta_models.learners.classical.sgd.options import StochasticGradientDescentConfig, rows_of_block
 from meta_models.learners.jobs import (
     CLASSES,
     bytes_of_sample,
@@ -33,7 +34,6 @@ from meta_models.learners.seam import (
     TrainingRows,
     Traits,
 )
-from meta_models.learners.sgd.options import StochasticGradientDescentConfig, rows_of_block
 
 #: What the threads that read ahead and the allocator keep: 22 to 32 MB were seen in all on 20,000 x 40, run for run.
 _FIXED_BYTES = 8_000_000
@@ -72,12 +72,12 @@ class StochasticGradientDescent(ArrayLearner):
         self, rows: TrainingRows, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
     ) -> Iterator[Prepared]:  # fmt: skip
         """Make the bins."""
-        from meta_models.learners.sgd.descent import prepared_blocks
+        from meta_models.learners.classical.sgd.descent import prepared_blocks
 
         yield prepared_blocks(rows, config)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """Edges, coefficients and intercepts."""
-        from meta_models.learners.sgd.predictor import restore_bin_predictor
+        from meta_models.learners.classical.sgd.predictor import restore_bin_predictor
 
         return restore_bin_predictor(files, n_inputs, n_targets)

@@ -18,8 +18,8 @@ from meta_models.features import (
     column_names,
     packed_features,
 )
-from meta_models.features.kmer import KmerGroup
-from meta_models.features.sequence import SequenceGroup
+from meta_models.features.groups.kmer import KmerGroup
+from meta_models.features.groups.sequence import SequenceGroup
 
 
 def of(text: str, group: SequenceGroup | KmerGroup, flank: int = 0) -> FeatureBlock:

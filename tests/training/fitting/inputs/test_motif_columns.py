@@ -17,7 +17,7 @@ from meta_models.learners.motif_predictor import MotifPredictor
 from meta_models.schema import SpliceClass
 from meta_models.training.fitting.fit_table import fit_table
 from meta_models.training.fitting.folds import make_folds
-from meta_models.training.fitting.motif_columns import fit_fold_motifs, motif_obstacle
+from meta_models.training.fitting.inputs.motif_columns import fit_fold_motifs, motif_obstacle
 from meta_models.training.fitting.one_vs_rest import FINAL, one_of_each_fold
 from meta_models.training.fitting.problem import task_problem
 from meta_models.training.fitting.task import TrainingTask

@@ -32,11 +32,18 @@ from meta_models.learners.arrays import (
     require_within,
 )
 from meta_models.learners.blas import by_blocks, one_blas_thread
+from meta_models.learners.classical.linear import (
+    BLOCK_ROWS,
+    LinearProblem,
+    logistic_loss,
+    sigmoid,
+    solve,
+    squared_hinge,
+)
+from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
-from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve, squared_hinge
 from meta_models.learners.pace import Pace
-from meta_models.learners.references import drawn_rows, gathered
-from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
     Footprint,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from meta_models.features import BaseTrack, FeatureBlock, Piece, Recipe, packed_features
-from meta_models.features.context import ContextGroup
+from meta_models.features.groups.context import ContextGroup
 
 GROUP = ContextGroup(windows=(3, 9), sums=(4,), exon=(2, 10), intron=(5, 20), short_intron=(5, 8), rival=6, farthest=20)
 FLANK, LENGTH = 20, 60

@@ -10,8 +10,8 @@ from meta_models.learners.seam import FitJob, Fitted
 from meta_models.learners.seam.course import Course
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
-from meta_models.training.fitting.preparation import Preparation
-from meta_models.training.fitting.run_jobs import finished
+from meta_models.training.fitting.inputs.preparation import Preparation
+from meta_models.training.fitting.running.run_jobs import finished
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, unit_key
 

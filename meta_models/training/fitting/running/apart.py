@@ -10,10 +10,10 @@ from meta_models.learners.seam import FitJob, Fitted
 from meta_models.progress import Progress
 from meta_models.resources import PeakSampler
 from meta_models.run_folder import UnitHit, UnitKey, UnitRecord, UnitStore
-from meta_models.training.fitting.motif_columns import motif_columns
-from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.inputs.motif_columns import motif_columns
+from meta_models.training.fitting.inputs.preparation import Preparation
 from meta_models.training.fitting.problem import audit_task, task_rows
-from meta_models.training.fitting.run_jobs import train_jobs
+from meta_models.training.fitting.running.run_jobs import train_jobs
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, unit_key
 

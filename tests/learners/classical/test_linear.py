@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC, LinearSVC
 
-from meta_models.learners.linear import LinearProblem, logistic_loss, solve, squared_hinge
-from meta_models.learners.scaling import fit_scaler
-from meta_models.learners.svm import Kernel
+from meta_models.learners.classical.linear import LinearProblem, logistic_loss, solve, squared_hinge
+from meta_models.learners.classical.scaling import fit_scaler
+from meta_models.learners.classical.svm import Kernel
 
 PENALTY = 1e-3
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from meta_models.features import CHANNELS, BaseTrack, EvidenceTrack, FeatureBlock, Piece, Recipe, packed_features
-from meta_models.features.evidence import EvidenceGroup
+from meta_models.features.groups.evidence import EvidenceGroup
 
 
 def of(kind: str, values: list[list[float]], **parameters: object) -> FeatureBlock:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.classical.sgd.options import StochasticGradientDescentConfig, rows_of_block
+from meta_models.learners.classical.sgd.predictor import BinPredictor
 from meta_models.learners.jobs import balanced, rows_trained_on
 from meta_models.learners.seam import FitJob, Fitted, Prepared, TrainingRows
 from meta_models.learners.seam.course import Course
-from meta_models.learners.sgd.options import StochasticGradientDescentConfig, rows_of_block
-from meta_models.learners.sgd.predictor import BinPredictor
 from meta_models.learners.trees.bins import Bins, Codes, make_bins
 
 #: Fills up the edges of features that have fewer: no value is above it.

@@ -13,9 +13,9 @@ from meta_models.progress import Progress
 from meta_models.result import FitRecord
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore
 from meta_models.schema import SpliceClass
-from meta_models.training.fitting.cores import choose_processes, worker_count
-from meta_models.training.fitting.part_way import fit_or_go_on, forget_state
-from meta_models.training.fitting.preparation import Preparation
+from meta_models.training.fitting.inputs.preparation import Preparation
+from meta_models.training.fitting.running.cores import choose_processes, worker_count
+from meta_models.training.fitting.running.part_way import fit_or_go_on, forget_state
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.fitting.unit_codec import decode, encode, unit_key
 from meta_models.workers import CAN_FORK, run_jobs

@@ -19,9 +19,9 @@ from pydantic import Field
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
+from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
-from meta_models.learners.references import drawn_rows, gathered
-from meta_models.learners.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.seam import (
     FitJob,
     Footprint,

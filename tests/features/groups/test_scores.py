@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from meta_models.features import BaseTrack, Piece, Recipe, column_names, packed_features
-from meta_models.features.annotation import AnnotationGroup
-from meta_models.features.kmer import KmerGroup
-from meta_models.features.scores import ScoresGroup
-from meta_models.features.sequence import SequenceGroup
+from meta_models.features.groups.annotation import AnnotationGroup
+from meta_models.features.groups.kmer import KmerGroup
+from meta_models.features.groups.scores import ScoresGroup
+from meta_models.features.groups.sequence import SequenceGroup
 
 FLANK = 125  # of the raw files
 

@@ -10,8 +10,8 @@ from meta_models.learners.seam import Learner, Prepared, Resources, TrainingRows
 from meta_models.learners.seam.inputs import TrainingInputs
 from meta_models.learners.seam.start import Starts
 from meta_models.learners.seam.tables import FeatureTable
-from meta_models.training.fitting.motif_columns import MotifColumns, WithMotifs
-from meta_models.training.fitting.start_margins import with_starts
+from meta_models.training.fitting.inputs.motif_columns import MotifColumns, WithMotifs
+from meta_models.training.fitting.inputs.start_margins import with_starts
 
 
 class Preparation:

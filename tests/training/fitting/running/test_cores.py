@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meta_models.training.fitting.cores import choose_processes
+from meta_models.training.fitting.running.cores import choose_processes
 
 
 def never(threads: int) -> float:

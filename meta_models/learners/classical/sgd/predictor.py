@@ -16,7 +16,7 @@ from meta_models.learners.arrays import (
     require,
     require_within,
 )
-from meta_models.learners.linear import sigmoid
+from meta_models.learners.classical.linear import sigmoid
 from meta_models.learners.seam import Matrix
 from meta_models.learners.trees.bins import MOST_BINS, Bins, Codes
 

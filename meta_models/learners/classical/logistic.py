@@ -20,10 +20,10 @@ from meta_models.learners.arrays import (
     read_arrays,
     require_within,
 )
+from meta_models.learners.classical.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve
+from meta_models.learners.classical.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, CLASSES, ClassWeights, RowsPrepared, bytes_of_sample
-from meta_models.learners.linear import BLOCK_ROWS, LinearProblem, logistic_loss, sigmoid, solve
 from meta_models.learners.pace import Pace
-from meta_models.learners.scaling import Scaler, expected_of_scaler, fit_scaler, scaled_rows, scaler_from
 from meta_models.learners.seam import (
     FitJob,
     Footprint,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from meta_models.features import BaseTrack, Piece, Recipe, column_names, packed_features
+from meta_models.features.groups.models import ModelsGroup
 from meta_models.features.inputs import SMALLEST
-from meta_models.features.models import ModelsGroup
 
 
 def odds(p: float) -> float:

@@ -1,0 +1,1 @@
+"""Groups of features, and the table of them."""

@@ -1,0 +1,1 @@
+"""What a learner is given of the rows: columns, genes, windows, and the margins that it starts from."""

@@ -1,0 +1,1 @@
+"""What is known of the rows before a fit, and what each counts."""
