@@ -5,6 +5,8 @@ Arrays only. Imported only where PyTorch is there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,20 +15,32 @@ from torch import Tensor
 from meta_models.learners.neural.inputs.batches import Batch, Piece, batch_of
 from meta_models.learners.neural.inputs.crops import TILE
 from meta_models.learners.neural.net.network import GeneNet
-from meta_models.learners.neural.serving.predictor import NetPredictor
 from meta_models.learners.neural.serving.running import one_thread, run_net
 from meta_models.learners.seam.genes import N_CODE, Attributions, GeneTracks
 
 
-def integrated_gradients(
-    predictor: NetPredictor, gene: GeneTracks, position: int, target: int, *, steps: int = 64
-) -> Attributions:
+@dataclass(frozen=True)
+class Site:
+    """A position of a gene whose score is explained, 0-based, and all that its score depends on."""
+
+    net: GeneNet
+    device: str
+    gene: GeneTracks
+    position: int
+    piece: Piece
+
+    @property
+    def place(self) -> int:
+        """Where in the piece the position is."""
+        return self.position + self.gene.offset - self.piece.first
+
+
+def integrated_gradients(site: Site, target: int, *, steps: int = 64) -> Attributions:
     """Gradients on the way from nothing known (no base, average numbers) to the gene as it is, times the way.
 
     Parameters
     ----------
-    position : int
-        0-based, in the gene.
+    site : Site
     target : int
         The class whose log-odds are explained.
     steps : int
@@ -36,35 +50,32 @@ def integrated_gradients(
     ----------
     Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks".
     """
-    piece, place = _around(predictor, gene, position)
-    batch = batch_of([piece], ends=predictor.net.plan.ends)
+    batch = batch_of([site.piece], ends=site.net.plan.ends)
     with one_thread():
-        way = _Way(predictor.net, batch, place, target, predictor.device)
+        way = _Way(site.net, batch, site.place, target, site.device)
         bases, numbers = way.attributed(steps)
         start, end = way.log_odds(np.array([0.0, 1.0]))
-    span = len(piece.codes)
-    return _attributions(predictor, piece.first, (bases[:span], numbers[:span]), (start, end))
+    span = len(site.piece.codes)
+    return _attributions(site, (bases[:span], numbers[:span]), (start, end))
 
 
-def mutagenesis(
-    predictor: NetPredictor, gene: GeneTracks, position: int, target: int, *, reach: int = 20
-) -> NDArray[np.float32]:
-    """How the log-odds of class `target` at `position` change with each base around it, (2 reach + 1, 4).
+def mutagenesis(site: Site, target: int, *, reach: int = 20) -> NDArray[np.float32]:
+    """How the log-odds of class `target` at a position change with each base around it, (2 reach + 1, 4).
 
     0 for the base that is there, NaN where nothing is known of the gene. Base scores and evidence stay what they are:
     the answer is that of the net alone, not of the base models.
     """
-    piece, place = _around(predictor, gene, position)
+    codes, place, gene = site.piece.codes, site.place, site.gene
     rows = [(row, base) for row in range(place - reach, place + reach + 1) for base in range(N_CODE)]
-    within = [(row, base) for row, base in rows if 0 <= row < len(piece.codes)]
+    within = [(row, base) for row, base in rows if 0 <= row < len(codes)]
     with one_thread():
-        before = _of_codes(predictor, piece, place, target, [piece.codes])
-        after = _of_codes(predictor, piece, place, target, [_mutated(piece.codes, *change) for change in within])
+        before = _of_codes(site, target, [codes])
+        after = _of_codes(site, target, [_mutated(codes, *change) for change in within])
     found = np.full((2 * reach + 1, N_CODE), np.nan, np.float32)
-    first = position + gene.flank - reach
+    first = site.position + gene.flank - reach
     found[max(-first, 0) : len(gene.codes) - first] = 0  # what lies beyond all that the score depends on
     for (row, base), value in zip(within, after - before, strict=True):
-        found[row - place + reach, base] = 0 if piece.codes[row] == base else value
+        found[row - place + reach, base] = 0 if codes[row] == base else value
     return found
 
 
@@ -109,41 +120,24 @@ class _Way:
 
 
 def _attributions(
-    predictor: NetPredictor,
-    first: int,
-    parts: tuple[NDArray[np.float32], NDArray[np.float32]],
-    odds: tuple[float, float],
+    site: Site, parts: tuple[NDArray[np.float32], NDArray[np.float32]], odds: tuple[float, float]
 ) -> Attributions:
     bases, numbers = parts
-    models = {key: numbers[:, 2 * k : 2 * k + 2] for k, key in enumerate(predictor.base_models)}
-    evidence = {name: numbers[:, k] for k, name in enumerate(predictor.evidence, 2 * len(models))}
-    return Attributions(first, bases, models, evidence, *odds)
+    plan = site.net.plan
+    models = {key: numbers[:, 2 * k : 2 * k + 2] for k, key in enumerate(plan.base_models)}
+    evidence = {name: numbers[:, k] for k, name in enumerate(plan.evidence, 2 * len(models))}
+    return Attributions(site.piece.first, bases, models, evidence, *odds)
 
 
-def _around(predictor: NetPredictor, gene: GeneTracks, position: int) -> tuple[Piece, int]:
-    """What `position` is scored from, and where in it that is."""
-    if not 0 <= position < gene.length:
-        raise ValueError(f"gene {gene.gene_id} has positions 0 to {gene.length - 1}, found {position}")
-    piece = predictor.piece_around(gene, position)
-    return piece, position + gene.offset - piece.first
-
-
-def _of_codes(
-    predictor: NetPredictor, piece: Piece, place: int, target: int, variants: list[NDArray[np.uint8]]
-) -> NDArray[np.float32]:
-    """Log-odds at `place` with each of the sequences."""
-    found = []
-    room = max(1, TILE // len(piece.codes))
+def _of_codes(site: Site, target: int, variants: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Log-odds at the site with each of the sequences."""
+    found, room = [], max(1, TILE // len(site.piece.codes))
     for begin in range(0, len(variants), room):
-        some = [
-            Piece(codes, piece.numbers, piece.first, piece.length, piece.core)
-            for codes in variants[begin : begin + room]
-        ]
-        batch = batch_of(some, ends=predictor.net.plan.ends)
+        some = [replace(site.piece, codes=codes) for codes in variants[begin : begin + room]]
+        batch = batch_of(some, ends=site.net.plan.ends)
         with torch.inference_mode():
-            found.append(
-                _one_against_rest(run_net(predictor.net, batch, predictor.device)[:, :, place].T, target).cpu().numpy()
-            )
+            scores = run_net(site.net, batch, site.device)[:, :, site.place]
+            found.append(_one_against_rest(scores.T, target).cpu().numpy())
     return np.concatenate(found)
 
 

@@ -16,6 +16,7 @@ from meta_models.learners.neural.inputs.tracks import Numbers, codes_of, numbers
 from meta_models.learners.neural.inputs.window_cache import PIECES_AT_ONCE, middle, numbers_of_rows, window_piece
 from meta_models.learners.neural.net.files import net_files
 from meta_models.learners.neural.net.network import GeneNet
+from meta_models.learners.neural.serving.explanation import Site, integrated_gradients, mutagenesis
 from meta_models.learners.neural.serving.running import class_scores, one_thread
 from meta_models.learners.seam import Json
 from meta_models.learners.seam.genes import N_CODE, Attributions, GenePredictor, GeneTracks
@@ -56,21 +57,26 @@ class NetPredictor(GenePredictor):
 
     def attributions(self, gene: GeneTracks, position: int, target: int) -> Attributions:
         """By integrated gradients."""
-        from meta_models.learners.neural.serving.explanation import integrated_gradients
-
-        return integrated_gradients(self, gene, position, target)
+        return integrated_gradients(self.site(gene, position), target)
 
     def mutations(self, gene: GeneTracks, position: int, target: int, reach: int) -> NDArray[np.float32]:
         """By scoring each mutated sequence."""
-        from meta_models.learners.neural.serving.explanation import mutagenesis
+        return mutagenesis(self.site(gene, position), target, reach=reach)
 
-        return mutagenesis(self, gene, position, target, reach=reach)
+    def site(self, gene: GeneTracks, position: int) -> Site:
+        """A position with all that its score depends on.
 
-    def piece_around(self, gene: GeneTracks, position: int) -> Piece:
-        """All that the score of one position depends on."""
+        Raises
+        ------
+        ValueError
+            If the gene has no such position.
+        """
+        if not 0 <= position < gene.length:
+            raise ValueError(f"gene {gene.gene_id} has positions 0 to {gene.length - 1}, found {position}")
         plan, rows = self.net.plan, np.array([position])
         size = 1 if plan.reach_of_part == plan.margin else plan.crop
-        return self.pieces(gene, rows, crops_of(gene, size, plan.margin, rows))[0]
+        piece = self.pieces(gene, rows, crops_of(gene, size, plan.margin, rows))[0]
+        return Site(self.net, self.device, gene, position, piece)
 
     def pieces(
         self, gene: GeneTracks, rows: NDArray[np.int64] | None = None, crops: Crops | None = None

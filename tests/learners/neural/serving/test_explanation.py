@@ -40,7 +40,7 @@ def site():
 
 def test_what_is_attributed_sums_to_the_log_odds(predictor, site):
     gene, position = site
-    found = integrated_gradients(predictor, gene, position, 1, steps=256)
+    found = integrated_gradients(predictor.site(gene, position), 1, steps=256)
     assert found.end == pytest.approx(log_odds(predictor.gene_scores(gene)[position, 1]), abs=1e-3)
     parts = [found.bases, *found.scores.values(), *found.evidence.values()]
     assert sum(part.sum() for part in parts) == pytest.approx(found.end - found.start, abs=0.02)
@@ -48,7 +48,7 @@ def test_what_is_attributed_sums_to_the_log_odds(predictor, site):
 
 def test_attributions_lie_where_the_inputs_are(predictor, site):
     gene, position = site
-    found = integrated_gradients(predictor, gene, position, 1)
+    found = integrated_gradients(predictor.site(gene, position), 1)
     codes = gene.codes[found.first + FLANK :][: len(found.bases)]
     assert (found.bases[np.arange(len(codes)), codes] != 0).any()
     others = np.ones_like(found.bases, np.bool_)
@@ -63,7 +63,7 @@ def test_attributions_lie_where_the_inputs_are(predictor, site):
 
 def test_mutations_are_those_of_mutated_genes(predictor, site):
     gene, position = site
-    found = mutagenesis(predictor, gene, position, 1, reach=5)
+    found = mutagenesis(predictor.site(gene, position), 1, reach=5)
     assert found.shape == (11, 4)
     before = log_odds(predictor.gene_scores(gene)[position, 1])
     for row in range(11):
@@ -78,7 +78,7 @@ def test_mutations_are_those_of_mutated_genes(predictor, site):
 
 
 def test_mutations_beyond_the_flank_are_unknown_and_beyond_the_margin_they_change_nothing(predictor):
-    found = mutagenesis(predictor, WORLD.gene(0).tracks, 0, 1, reach=20)
+    found = mutagenesis(predictor.site(WORLD.gene(0).tracks, 0), 1, reach=20)
     margin = predictor.net.plan.margin
     assert np.isnan(found[: 20 - FLANK]).all()
     assert not np.isnan(found[20 - FLANK :]).any()
@@ -87,4 +87,4 @@ def test_mutations_beyond_the_flank_are_unknown_and_beyond_the_margin_they_chang
 
 def test_positions_beyond_the_gene_are_refused(predictor):
     with pytest.raises(ValueError, match="positions 0 to 119"):
-        integrated_gradients(predictor, WORLD.gene(0).tracks, 120, 1)
+        integrated_gradients(predictor.site(WORLD.gene(0).tracks, 120), 1)
