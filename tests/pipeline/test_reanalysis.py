@@ -12,7 +12,7 @@ import pytest
 from tables import make_frame, write_table
 
 from meta_models.cli import main
-from meta_models.training.fitting import run_jobs as boosters
+from meta_models.training.fitting.running import run_jobs as boosters
 
 #: Files that hold dates, durations, measured peaks, hosts or paths, and those of units.
 VARYING = {"run_manifest.json", "training_summary.txt", "report.html", "timing.json"}
