@@ -40,3 +40,15 @@ def test_seconds_of_a_learner_grow_with_its_passes_and_the_table(
 def test_what_nobody_measured_is_not_told() -> None:
     assert LEARNERS["knn"].cpu_seconds(SHAPE, LEARNERS["knn"].Config()) is None
     assert LEARNERS["svm"].cpu_seconds(SHAPE, LEARNERS["svm"].Config(kernel="exact")) is None
+
+
+def test_a_net_is_expected_to_read_crops_with_sites_and_some_of_the_others() -> None:
+    tcn = LEARNERS["tcn"]
+    none, few, many = (
+        tcn.cpu_seconds(Shape(30_000, 6, sites=sites, positions=10**7, genes=90, inner=10**7), tcn.Config())
+        for sites in (0, 1_900, 10**6)
+    )
+    assert none is not None
+    assert few is not None
+    assert many == pytest.approx(4 * none)  # siteless_share is a quarter
+    assert 1.1 * none < few < 0.5 * many

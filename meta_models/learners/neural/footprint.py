@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from meta_models.dataset.reading.chunks import BASES_BYTES, SCAN_BYTES, reading_bytes
 from meta_models.learners.neural.inputs.batches import PADDED_TO
 from meta_models.learners.neural.inputs.crops import TILE
@@ -32,10 +34,10 @@ _WIDE_BYTES = 2 + 3 * 4
 _LAYER_VALUES, _OTHER_VALUES = 16, 12
 
 
-#: Weights (as `_weights` bounds them) times positions that a core trains in a second. From 75 to 97 s for 8 epochs of a
-#: tcn, and 119 s for 8 of an LSTM, on 720 genes of *C. elegans*; 69 s of a GRU and 76 s of a Transformer where an LSTM
-#: takes 30, on 200.
-_WEIGHTS_A_SECOND = {"tcn": 20e9, "gru": 2.4e9, "lstm": 5.6e9, "transformer": 2.8e9}
+#: Weights (as `_weights` bounds them) times positions that a core trains in a second. From 79, 240, 77 and 196 s on 600
+#: genes of *C. elegans*, scoring of 300 included; on 62 human genes of 25 times the length, with one site in 1,400
+#: positions, that predicts 0.8 to 1.4 times what was measured (164, 386, 178 and 444 s).
+_WEIGHTS_A_SECOND = {"tcn": 16e9, "gru": 1.35e9, "lstm": 3.1e9, "transformer": 2.0e9}
 
 #: CUDA's context and the kernels of PyTorch.
 _DEVICE_PROCESS = 1_500_000_000
@@ -94,14 +96,22 @@ def _kept(shape: Shape, config: NeuralConfig) -> int:
 
 
 def fit_seconds(shape: Shape, config: NeuralConfig) -> float:
-    """Seconds of one core, about: every crop is taken to have a site, as most have where genes are small."""
+    """Seconds of one core, about."""
     plan = config.architecture((), ())
     if shape.window:
         span = -(-(2 * plan.of_windows(shape.window).margin + 1) // PADDED_TO) * PADDED_TO
         read = (shape.sites + config.siteless_share * (shape.rows - shape.sites)) * span
         return config.epochs * read * _weights(config, shape) / 4 / _WEIGHTS_A_SECOND[plan.learner]
     read = shape.inner + 2 * plan.margin * (shape.genes + shape.inner / plan.crop)
+    read *= _crops_of_an_epoch(shape, config, plan.crop)
     return config.epochs * read * _weights(config) / 4 / _WEIGHTS_A_SECOND[plan.learner]
+
+
+def _crops_of_an_epoch(shape: Shape, config: NeuralConfig, crop: int) -> float:
+    """Share of all crops, about: those with a site, and some of the others. Exons bring sites in pairs, side by side."""
+    crops = max(shape.inner / crop + shape.genes / 2, 1)
+    with_sites = -math.expm1(-shape.sites / 2 / crops)
+    return with_sites + config.siteless_share * (1 - with_sites)
 
 
 def device_bytes(config: NeuralConfig) -> int:
