@@ -100,7 +100,8 @@ def _group_notes(batches: Sequence[Batch], config: TrainingConfig) -> Iterator[s
         yield f"{option} changes nothing: all batches are of one group ({batches[0].group})."
         return
     groups = ", ".join(f"{name} ({counted(count, 'batch', 'batches')})" for name, count in counts.items())
-    yield f"{option}: {len(counts)} groups, each combined by its mean before they are ({config.ensemble_method}): {groups}."
+    over = f"each combined by its mean before they are ({config.ensemble_method})"
+    yield f"{option}: {len(counts)} groups, {over}: {groups}."
 
 
 def _packed(positions: Positions, rows: NDArray[np.bool_], config: TrainingConfig, row_cap: int, first: int) -> Packing:
