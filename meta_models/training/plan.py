@@ -24,7 +24,7 @@ from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStr
 
 #: Bytes a row of three float32 scores in the units and of six probabilities, which no compression makes smaller.
 DISK_ROW_BYTES = 36
-#: CPU seconds that the process of a batch takes before and after its fits: nearly all of it is that libraries are loaded.
+#: CPU seconds that the process of a batch takes beside its fits: nearly all of it is that libraries are loaded.
 UNIT_SECONDS = 2.5
 
 
