@@ -20,8 +20,7 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
 from meta_models.local_paths import exists
 
-
-#: Weights of classes that differ by more leave nothing of a class: boosters and calibration end in numbers that are none.
+#: Weights of classes that differ by more leave nothing of a class: boosters and calibration then fail.
 MOST_CLASS_RATIO = 1e4
 
 
