@@ -148,7 +148,7 @@ def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def read_again(dataset: Dataset) -> Positions:
-    """The narrow columns of a table that was read and checked before.
+    """The narrow columns of a table that was read and checked before, without what was told of it (`warnings`) then.
 
     They are read twice on purpose: held from then on they would take 90 bytes a row through all of training.
 
@@ -159,7 +159,7 @@ def read_again(dataset: Dataset) -> Positions:
     """
     for file in dataset.files:
         file.require_unchanged()
-    return read_positions(dataset)
+    return _read(dataset)
 
 
 def read_positions(dataset: Dataset) -> Positions:
@@ -168,10 +168,19 @@ def read_positions(dataset: Dataset) -> Positions:
     Raises
     ------
     InputError
-        For unknown labels, null gene ids, base scores that are no probabilities, unusable weights.
+        For unknown labels, null gene ids, base scores that are no probabilities, unusable weights, positions twice.
     """
-    _check_kinds(dataset)
     require_whole(dataset)
+    found = _read(dataset)
+    scores = [column for base in found.bases for column in base.columns]
+    doubtful = (
+        *doubtful_scores(found.frame, found.bases), *scattered_genes(found.frame), *ignored_positions(dataset),
+    )  # fmt: skip
+    return replace(found, warnings=(*refuse_repeats(dataset, found.frame, scores), *doubtful))
+
+
+def _read(dataset: Dataset) -> Positions:
+    _check_kinds(dataset)
     text = [c for c in _TEXT if c in dataset.columns]
     whole = whole_columns(dataset)
     scores = [column for base in dataset.bases for column in base.columns]
@@ -190,10 +199,8 @@ def read_positions(dataset: Dataset) -> Positions:
     weights, weighting = _weights(frame, dataset)
     kept = ["gene_id", "family", *(c for c in text if c not in (GENE, FAMILY)), *whole, "label"]
     frame = frame.select(*kept, weights.alias("weight"), *scores)
-    doubtful = (*doubtful_scores(frame, bases), *scattered_genes(frame), *ignored_positions(dataset))
-    warnings = (*refuse_repeats(dataset, frame, scores), *doubtful)
     groups = group_genes(frame, scores)
-    return Positions(frame, weighting, bases, notes, warnings, groups.notes(), groups.of_family)
+    return Positions(frame, weighting, bases, notes, joined=groups.notes(), group_of=groups.of_family)
 
 
 def _compact(chunk: pl.DataFrame, text: Sequence[str]) -> pl.DataFrame:

@@ -108,7 +108,7 @@ def fit_seconds(shape: Shape, config: NeuralConfig) -> float:
 
 
 def _crops_of_an_epoch(shape: Shape, config: NeuralConfig, crop: int) -> float:
-    """Share of all crops, about: those with a site, and some of the others. Exons bring sites in pairs, side by side."""
+    """Share of all crops, about: those with a site, and some others. Exons bring sites in pairs, side by side."""
     crops = max(shape.inner / crop + shape.genes / 2, 1)
     with_sites = -math.expm1(-shape.sites / 2 / crops)
     return with_sites + config.siteless_share * (1 - with_sites)
