@@ -20,6 +20,9 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Learner
 from meta_models.local_paths import exists
 
+#: Weights of classes that differ by more leave nothing of a class: boosters and calibration then fail.
+MOST_CLASS_RATIO = 1e4
+
 
 class TrainingConfig(
     TrackingOptions, ResourceOptions, AnalysisOptions, BatchOptions, CombinationOptions, StartOptions, MiningOptions,
@@ -145,6 +148,7 @@ class TrainingConfig(
             raise ValueError("plan_only and dry_run exclude one another: a dry run writes nothing")
         if self.plan_only and self.distributed is not None:
             raise ValueError("plan_only and distributed exclude one another: units are written down, or done")
+        self._check_weights()
         self._check_mining()
         self._check_ensemble()
         self._check_learners()
@@ -180,6 +184,15 @@ class TrainingConfig(
             raise ValueError(f"learners must be named once each, found {' '.join(self.learners)}")
         if len(set(self.variants)) < len(self.variants) or not all(map(_is_variant, self.variants)):
             raise ValueError(f"variants must be groups joined by +, each once, found {' '.join(self.variants)}")
+
+    def _check_weights(self) -> None:
+        if self.thin_negatives is None and self.thin_below != type(self).model_fields["thin_below"].default:
+            raise ValueError("thin_below needs thin_negatives, the share of them that is trained on")
+        if self.class_weights is not None and max(self.class_weights) > MOST_CLASS_RATIO * min(self.class_weights):
+            raise ValueError(
+                f"class_weights must be within a factor of {MOST_CLASS_RATIO:,.0f} of one another, "
+                f"found {' '.join(f'{weight:g}' for weight in self.class_weights)}"
+            )
 
     def _check_mining(self) -> None:
         if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:

@@ -21,7 +21,7 @@ from meta_models.features import MOTIF_COLUMNS, Recipe
 from meta_models.inference.ensemble_model_loader import resolve
 from meta_models.learners.seam import LEAST_VALUE
 from meta_models.learners.seam.genes import N_CODE, GeneTracks
-from meta_models.model import EnsembleMetaModel, FittedModel, SingleModel
+from meta_models.model import EnsembleMetaModel, FittedModel
 from meta_models.model.first_pass import FirstPass
 from meta_models.persistence import ModelFile, open_model_file
 from meta_models.resources import apply_address_space_limit
@@ -139,7 +139,7 @@ def _facts(path: str, file: ModelFile) -> ModelFacts:
         size=file.size,
         sha256=file.sha256,
         members=model.n_members,
-        trees=sum(map(_trees, singles)),
+        trees=model.trees,
         learners=tuple(dict.fromkeys(single.learner for single in singles)),
         combination=ensemble.combination.kind if ensemble else None,
         strategy=info.strategy,
@@ -167,7 +167,7 @@ def _calibration(model: FittedModel) -> tuple[str, ...]:
 
 
 def _first_pass(first: FirstPass) -> str:
-    trees = sum(map(_trees, first.model.singles))
+    trees = first.model.trees
     of = f"{trees:,} trees, " if trees else ""
     return f"{of}{len(first.model.feature_names):,} features; {len(first.names)} columns are computed from its scores"
 
@@ -178,12 +178,6 @@ def _recipe(recipe: Recipe) -> str:
     evidence = ", ".join(track.name for track in recipe.evidence)
     told = f"base models {models}; groups {groups}; " + (f"evidence {evidence}; " if evidence else "")
     return f"{told}flank {recipe.flank:,}, context {recipe.context}; sha256 {recipe.sha256[:16]}"
-
-
-def _trees(model: SingleModel) -> int:
-    """Trees of a model; 0 where it is not made of trees."""
-    found = model.predictor.facts().get("trees", 0)
-    return found if isinstance(found, int) else 0
 
 
 def _verify_isolated(path: str) -> ModelFacts:

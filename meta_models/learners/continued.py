@@ -84,8 +84,10 @@ class ContinuedPredictor(Predictor):
         return ContinuedPredictor(self.earlier, self.columns, self.targets, self.own.at_stage(rounds))
 
     def facts(self) -> Mapping[str, Json]:
-        """Those of both."""
-        return {**self.own.facts(), "earlier": dict(self.earlier.facts())}
+        """Those of its own, but with the trees of both, where they have such; and those of the earlier one."""
+        own, before = self.own.facts(), self.earlier.facts()
+        counts = [count for facts in (own, before) if isinstance(count := facts.get("trees"), int)]
+        return {**own, **({"trees": sum(counts)} if counts else {}), "earlier": dict(before)}
 
     def set_threads(self, n: int) -> None:
         """Use `n` threads for prediction."""

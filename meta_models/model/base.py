@@ -160,6 +160,17 @@ class FittedModel(ABC):
         """All single models in it."""
 
     @property
+    def trees(self) -> int:
+        """Trees of all single models, those of what they went on from included; 0 where they are not made of trees."""
+        return sum(_count(single.predictor.facts(), "trees") for single in self.singles)
+
+    @property
+    def earlier_trees(self) -> int:
+        """Trees of what its single models went on from."""
+        earlier = (single.predictor.facts().get("earlier") for single in self.singles)
+        return sum(_count(facts, "trees") for facts in earlier if isinstance(facts, Mapping))
+
+    @property
     def gene_readers(self) -> tuple[SingleModel, ...]:
         """The single models in it that read whole genes."""
         return tuple(single for single in self.singles if single.gene_predictor is not None)
@@ -313,3 +324,9 @@ class FittedModel(ABC):
     def zeros_mean(self) -> int | None:
         """The class that a row of zero scores becomes (see :func:`normalise`): *neither* among splice classes."""
         return SpliceClass.NEITHER if self.info.classes == CLASS_NAMES else None
+
+
+def _count(facts: Mapping[str, Json], name: str) -> int:
+    """What `facts` count under `name`; 0 where they do not."""
+    found = facts.get(name)
+    return found if isinstance(found, int) else 0

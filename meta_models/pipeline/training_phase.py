@@ -20,6 +20,7 @@ from meta_models.training.second_pass.planned import plan_twice
 from meta_models.training.second_pass.requirements import require_second_pass
 from meta_models.training.second_pass.train import train_twice
 from meta_models.training.several.learners import plan_units, train
+from meta_models.training.unused import unused_options
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: Run
         result = train_twice(require_second_pass(task.config, plan.strategy), task, _genes(task.config))
     else:
         result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    result = dataclasses.replace(result, left_out=task.left_out, notes=(*_choice(task.config), *result.notes, *notes))
+    unused = tuple(Note("info", text) for text in unused_options(task.config, plan.strategy.name))
+    told = (*_choice(task.config), *unused, *result.notes, *notes)
+    result = dataclasses.replace(result, left_out=task.left_out, notes=told)
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)
     UnitPlan.remove(folder.path)

@@ -18,12 +18,14 @@ from meta_models.resources.needs import NO_ANALYSES, AnalysisNeeds
 from meta_models.training.devices import CPU, CUDA, choose_device, present_gpu
 from meta_models.training.memory import combining_bytes, first_pass_bytes, most_mined, shape_of
 from meta_models.training.second_pass.requirements import require_second_pass, second_pass_cost, whole_fits
-from meta_models.training.selection import choose_strategy
+from meta_models.training.selection import choose_strategy, refit_reason
 from meta_models.training.stages.requirements import stage_cost, stage_fits
 from meta_models.training.strategies import STRATEGIES, PlannedUnit, TrainingStrategy
 
 #: Bytes a row of three float32 scores in the units and of six probabilities, which no compression makes smaller.
 DISK_ROW_BYTES = 36
+#: CPU seconds that the process of a batch takes beside its fits: nearly all of it is that libraries are loaded.
+UNIT_SECONDS = 2.5
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,20 @@ class Plan:
     def _seconds(self, own: TrainingConfig) -> float | None:
         """About what all fits of a learner take on one core: a share of the genes less in each fold, all in the last.
 
-        Of two passes those of both, and of the models between them that leave two folds out.
+        Of two passes those of both, and of the models between them that leave two folds out. Of batches those of each,
+        and what the start of its process takes.
 
         None where it is not known, as of fits on a GPU. Each variant is taken to have all features.
         """
         if self.device.name in own.learner.traits.devices and self.device.name != CPU:
             return None
-        seconds = own.learner.cpu_seconds(shape_of(self.profile, self.profile.rows, own), own.section)
         variants = len(self.config.variants_of(own.learners[0]))
-        return None if seconds is None else seconds * (whole_fits(own) + stage_fits(own)) * variants
+        batches = self.units if self.choice.name == BATCHES else ()
+        times = _fits_of_a_batch(own, len(batches)) if batches else whole_fits(own) + stage_fits(own)
+        rows = [unit.rows for unit in batches] or [self.profile.rows]
+        each = [own.learner.cpu_seconds(shape_of(self.profile, count, own), own.section) for count in rows]
+        known = [seconds * times for seconds in each if seconds is not None]
+        return (sum(known) + len(batches) * UNIT_SECONDS) * variants if known else None
 
     def _cache_bytes(self, strategy: TrainingStrategy) -> int:
         """Most bytes of a cache: learners are trained one after another."""
@@ -218,6 +225,11 @@ def make_plan(
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
     return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
+
+
+def _fits_of_a_batch(config: TrainingConfig, n_batches: int) -> float:
+    """How many fits of all rows of a batch its member takes: one, and where it is refitted those of the folds."""
+    return 1.0 if refit_reason(config, n_batches) is None else whole_fits(config)
 
 
 def _device(profile: DatasetProfile, config: TrainingConfig) -> Choice:

@@ -173,3 +173,7 @@ def test_steps_are_counted() -> None:
     files = {f"{step * n}{EARLIER_FILE}": facts for n in range(MOST_STEPS + 1)}
     with pytest.raises(MalformedModel, match="at most 8"):
         restore_served(LEARNER, files, 2, 3)
+
+
+def test_trees_are_those_of_both(whole: Predictor) -> None:
+    assert whole.facts() == {"trees": 3 * (8 + 8), "earlier": {"trees": 3 * 8}}

@@ -16,7 +16,7 @@ from meta_models.dataset.reading.open import open_dataset
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Shape
 from meta_models.resources import cpu_limit, memory_budget
-from meta_models.training.plan import Plan, make_plan
+from meta_models.training.plan import UNIT_SECONDS, Plan, make_plan
 from meta_models.training.second_pass.requirements import whole_fits
 
 
@@ -58,3 +58,22 @@ def test_the_fits_of_two_passes_are_those_of_both_and_of_the_models_between() ->
     """Of 4 folds: 4 of 3/4 of the rows and 1 of all in each pass, which make 4 of all; between them 6 of half."""
     once, twice = (TrainingConfig(dataset="table", n_folds=4, second_pass=given) for given in (False, True))
     assert (whole_fits(once), whole_fits(twice)) == (4, 4 + 4 + 6 * 0.5)
+
+
+@pytest.mark.parametrize(("method", "fits"), [("mean", 1), ("stacking", 4)])
+def test_the_time_of_batches_is_that_of_each_and_of_its_process(
+    demo_table: Path, tmp_path: Path, method: str, fits: int
+) -> None:
+    dataset = open_dataset(demo_table, work_dir=tmp_path)
+    positions = read_positions(dataset)
+    config = TrainingConfig(
+        dataset=str(demo_table), n_folds=4, motifs="off", device="cpu", train_all_genes=True, max_genes_per_batch=10,
+        ensemble_method=method,
+    )  # fmt: skip
+    plan = make_plan(profile_dataset(dataset, positions), config, memory_budget(None), cpu_limit(1), positions)
+    assert len(plan.units) > 2
+    each = [
+        LEARNERS["xgboost"].cpu_seconds(Shape(unit.rows, plan.profile.features), config.section) for unit in plan.units
+    ]
+    expected = sum(fits * (seconds or 0.0) + UNIT_SECONDS for seconds in each)
+    assert plan.to_dict()["learners"]["xgboost"]["predicted_cpu_seconds"] == pytest.approx(expected, abs=0.051)

@@ -148,7 +148,7 @@ class ReportInput:
             if fit.fold < 0 and fit.rounds:
                 rounds.setdefault(fit.of, []).append(fit.rounds)
         spans = ", ".join(f"{name} {_span(counts)}" for name, counts in rounds.items())
-        trained = f"{spans} (limit {config.rounds_limit})" if spans else "not applicable"
+        trained = f"{spans} (limit {config.rounds_limit}){_added(result.model)}" if spans else "not applicable"
         held_out = ", ".join(f"{fold.held_out_genes:,}" for fold in result.folds)
         ensemble = result.ensemble
         scored = () if ensemble is None else (f"Ensemble scored by {ensemble.cv} ({ensemble.cv_reason})",)
@@ -202,6 +202,11 @@ _WEIGHTING = {
 def _span(counts: list[int]) -> str:
     low, high = min(counts), max(counts)
     return str(low) if low == high else f"{low} to {high}"
+
+
+def _added(model: FittedModel) -> str:
+    """What rounds were added to."""
+    return f", added to {model.earlier_trees:,} earlier trees" if model.earlier_trees else ""
 
 
 def learner_titles(result: TrainingResult) -> str:

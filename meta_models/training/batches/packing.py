@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from meta_models.errors import InputError, MemoryBudgetError
 from meta_models.schema import CHROM, CLASSES, GENE, GENE_TYPE, SITE_CLASSES
 from meta_models.training.batches.grouping import batch_groups
 from meta_models.training.memory import BATCH_IMBALANCE
+from meta_models.wording import counted
 
 _ROWS_WEIGHT = 4.0  # rows set time and memory of a unit: they count more than the mix
 _MORE_BATCHES = 4  # so many more batches than needed are tried for the sake of balance
@@ -85,7 +87,21 @@ def make_batches(positions: Positions, config: TrainingConfig, *, row_cap: int) 
         batches += [replace(batch, group=name) for batch in found.batches]
         notes += found.notes
     _require_classes(batches, config)
-    return Packing(tuple(batches), tuple(notes))
+    return Packing(tuple(batches), (*_group_notes(batches, config), *notes))
+
+
+def _group_notes(batches: Sequence[Batch], config: TrainingConfig) -> Iterator[str]:
+    """Which groups there are, of how many batches; or that all are of one."""
+    if config.batch_groups == "none":
+        return
+    counts = Counter(batch.group for batch in batches)
+    option = f"--batch-groups {config.batch_groups}"
+    if len(counts) == 1:
+        yield f"{option} changes nothing: all batches are of one group ({batches[0].group})."
+        return
+    groups = ", ".join(f"{name} ({counted(count, 'batch', 'batches')})" for name, count in counts.items())
+    over = f"each combined by its mean before they are ({config.ensemble_method})"
+    yield f"{option}: {len(counts)} groups, {over}: {groups}."
 
 
 def _packed(positions: Positions, rows: NDArray[np.bool_], config: TrainingConfig, row_cap: int, first: int) -> Packing:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import polars as pl
@@ -86,7 +87,8 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
         joined = _combined(members, list(results), combined, features)
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
-        joined = replace(joined, notes=(*joined.notes, *choice_note(list(results), opponent, _chosen_by_fold(best))))
+        chosen = choice_note(list(results), opponent, _chosen_by_fold(best))
+        joined = replace(joined, notes=(*named_notes(results), *chosen))
     saved = whole_name(method) if keep else opponent
     outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, opponent, saved)
     board = leaderboard(task, results, outcome, gain, failed)
@@ -152,7 +154,7 @@ def _combined(
     return replace(
         members[0], model=model, fold_models=fold_models, fits=_fits(members), ensemble=None,
         mining=_mining(members), features=_features(members, fitted.whole, model.feature_names),
-        notes=_shared_notes(members),
+        notes=named_notes(dict(zip(names, members, strict=True))),
     )  # fmt: skip
 
 
@@ -246,9 +248,12 @@ def _features(
     return tuple(joined(at) for at in range(len(members[0].features)))
 
 
-def _shared_notes(members: Sequence[TrainingResult]) -> tuple[Note, ...]:
-    """The notes of all, each once."""
-    return tuple(dict.fromkeys(note for member in members for note in member.notes))
+def named_notes(results: Mapping[str, TrainingResult]) -> tuple[Note, ...]:
+    """The notes of all members: once those with which all begin, the others with the name of the member."""
+    notes = {name: result.notes for name, result in results.items()}
+    common = [same[0] for same in takewhile(lambda same: len({*same}) == 1, zip(*notes.values(), strict=False))]
+    own = [replace(note, text=f"{name}: {note.text}") for name, told in notes.items() for note in told[len(common) :]]
+    return (*common, *own)
 
 
 def _chosen_by_fold(best: _Fitted) -> dict[int, int]:

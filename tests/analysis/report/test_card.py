@@ -4,6 +4,8 @@ import pytest
 from simulated_run import finished_run, trained
 
 from meta_models.analysis.report import ReportInput, render_model_card
+from meta_models.learners.continued import ContinuedPredictor
+from meta_models.model import SingleModel
 from meta_models.result import MiningRecord
 
 
@@ -88,3 +90,14 @@ def test_genes_of_batches_that_failed_are_not_counted(report):
     card = render_model_card(replace(report, result=missing))
     assert f" of {len(genes) - 7:,} genes in " in card
     assert f"; {result.oof.filter(~result.oof['gene_id'].is_in(genes[:7].implode())).height:,} positions" in card
+
+
+def test_rounds_that_were_added_to_earlier_trees_say_so(report):
+    info, single = report.result.model.info, report.result.model.singles[0]
+    earlier, targets = single.predictor, range(single.predictor.n_targets)
+    whole = ContinuedPredictor(earlier, range(earlier.n_inputs), targets, earlier)
+    added = SingleModel(whole, single.feature_names, info=info)
+    rounds = "\n".join(replace(report, result=replace(report.result, model=added)).training_lines())
+    assert added.trees == 2 * single.trees
+    assert f"added to {single.trees} earlier trees\n" in rounds
+    assert "earlier trees" not in "\n".join(report.training_lines())

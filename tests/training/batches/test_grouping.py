@@ -93,3 +93,20 @@ def test_each_group_is_packed_alone_and_halves_stay_in_it():
     for batch in batches:
         assert set(positions.frame["chrom"].filter(batch.rows)) == {batch.group}
     assert {half.group for half in split_batch(batches[3], positions)} == {"chr1"}
+
+
+def test_the_groups_are_told_and_so_is_that_there_is_one() -> None:
+    config = TrainingConfig(
+        dataset="table.parquet", batch_groups="chromosome", max_genes_per_batch=4, ensemble_method="stacking"
+    )
+    positions = positions_of([40, 10, 20, 30, 15] * 4)
+    told = make_batches(positions, config, row_cap=10**9).notes[0]
+    assert told == (
+        "--batch-groups chromosome: 5 groups, each combined by its mean before they are (stacking): "
+        "chr0 (1 batch), chr3 (1 batch), chr2 (1 batch), chr4 (1 batch), chr1 (1 batch)."
+    )
+    one = Positions(positions.frame.with_columns(chrom=pl.lit("chrX")), "none", positions.bases, ())
+    told = make_batches(one, config, row_cap=10**9).notes[0]
+    assert told == "--batch-groups chromosome changes nothing: all batches are of one group (chrX)."
+    plain = TrainingConfig(dataset="table.parquet", max_genes_per_batch=4)
+    assert not any("batch-groups" in note for note in make_batches(positions, plain, row_cap=10**9).notes)

@@ -11,9 +11,9 @@ from fitted_models import rows, single
 from meta_models.metrics import Gain, Interval
 from meta_models.model import EnsembleMetaModel
 from meta_models.model.combinations import PerBin, Routed, Weighted
-from meta_models.result import FeatureRecord, FitRecord
+from meta_models.result import FeatureRecord, FitRecord, Note
 from meta_models.schema import CLASSES, FeatureGroup
-from meta_models.training.several.joining import _features, _fits, _model, choice_note
+from meta_models.training.several.joining import _features, _fits, _model, choice_note, named_notes
 
 X = rows(50)
 
@@ -28,6 +28,7 @@ class Result:
             FeatureRecord("b", FeatureGroup.OTHER, "Float32", 0.0, of_class[1]),
             FeatureRecord("c", FeatureGroup.OTHER, "Float32", None, None, "constant"),
         )
+        self.notes: tuple[Note, ...] = ()
         self.fits = tuple(FitRecord(0, m, None, 0) for m in range(members))
 
 
@@ -88,3 +89,11 @@ def test_what_is_told_where_folds_chose_another_member() -> None:
     assert choice_note(["a", "b"], "b", {0: 1, 1: 1}) == ()
     (note,) = choice_note(["a", "b"], "b", {1: 1, 2: 0, 0: 0})
     assert "not b everywhere (fold 0 a, fold 2 a)" in note.text
+
+
+def test_notes_name_their_member_after_those_with_which_all_begin() -> None:
+    drawn, one, two, verdict = (Note("info", text) for text in ("Rows were drawn.", "+.01.", "+.02.", "No gain."))
+    results = {"a": Result(), "b": Result()}
+    results["a"].notes, results["b"].notes = (drawn, one, verdict), (drawn, two, verdict)
+    found = [note.text for note in named_notes(results)]
+    assert found == ["Rows were drawn.", "a: +.01.", "a: No gain.", "b: +.02.", "b: No gain."]
