@@ -176,7 +176,8 @@ def read_positions(dataset: Dataset) -> Positions:
     doubtful = (
         *doubtful_scores(found.frame, found.bases), *scattered_genes(found.frame), *ignored_positions(dataset),
     )  # fmt: skip
-    return replace(found, warnings=(*refuse_repeats(dataset, found.frame, scores), *doubtful))
+    doubtful = (*found.notes, *refuse_repeats(dataset, found.frame, scores), *doubtful)
+    return replace(found, notes=(), warnings=doubtful)
 
 
 def _read(dataset: Dataset) -> Positions:
