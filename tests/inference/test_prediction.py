@@ -352,3 +352,9 @@ def test_scores_of_a_further_base_model_are_probabilities_or_missing(place, tmp_
     else:
         with pytest.raises(InputError, match=r"'alt_neither_score'\. They look like percent: divide them by 100"):
             predict(place)
+
+
+@pytest.mark.parametrize("option", [{"track_formats": ("bed",)}, {"chrom_sizes": "sizes.tsv"}])
+def test_options_of_tracks_need_tracks(place, option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} needs tracks"):
+        PredictConfig(**place, **option)
