@@ -71,6 +71,7 @@ def test_a_run_is_frozen_and_opened_again(run: TrainingRun) -> None:
         ({"dataset": "demo", "out_dir": "x", "dry_run": True}, "dry_run"),
         ({"dataset": "demo", "out_dir": "x", "analyses": ("genes",)}, "the comparison 'base-vs-meta'"),
         ({"dataset": "demo", "out_dir": "x", "mining_rounds": 2}, "mining_rounds needs mine_negatives"),
+        ({"dataset": "demo", "out_dir": "x", "mined_per_site": 2}, "mined_per_site needs mine_negatives"),
         ({"dataset": "demo", "out_dir": "x", "thin_below": 0.1}, "thin_below needs thin_negatives"),
         ({"dataset": "demo", "out_dir": "x", "class_weights": (1, 1e300, 3)}, "within a factor of 10,000"),
         ({"out_dir": "x", "max_dept": 3}, "max_dept"),

@@ -42,7 +42,13 @@ def test_a_run_that_mines_reports_whole_genes(tmp_path: Path) -> None:
 
 
 def test_every_position_can_be_trained_on_thinned(tmp_path: Path) -> None:
-    options = {"dataset": str(tmp_path / "full"), "thin_negatives": 0.3, "thin_below": 0.4, "mine_negatives": None}
+    options = {
+        "dataset": str(tmp_path / "full"),
+        "thin_negatives": 0.3,
+        "thin_below": 0.4,
+        "mine_negatives": None,
+        "mined_per_site": 5,
+    }
     run_training(config(tmp_path, **options))
     oof = pl.read_parquet(tmp_path / "run" / "oof_predictions.parquet")
     assert oof.height < 60 * 40

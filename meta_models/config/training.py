@@ -186,8 +186,6 @@ class TrainingConfig(
             raise ValueError(f"variants must be groups joined by +, each once, found {' '.join(self.variants)}")
 
     def _check_weights(self) -> None:
-        if self.thin_negatives is None and self.thin_below != type(self).model_fields["thin_below"].default:
-            raise ValueError("thin_below needs thin_negatives, the share of them that is trained on")
         if self.class_weights is not None and max(self.class_weights) > MOST_CLASS_RATIO * min(self.class_weights):
             raise ValueError(
                 f"class_weights must be within a factor of {MOST_CLASS_RATIO:,.0f} of one another, "
@@ -195,14 +193,21 @@ class TrainingConfig(
             )
 
     def _check_mining(self) -> None:
-        if self.mine_negatives is None and self.mining_rounds != type(self).model_fields["mining_rounds"].default:
-            raise ValueError("mining_rounds needs mine_negatives, the table of all positions that is mined")
+        if self.mine_negatives is None and (given := self._given("mining_rounds", "mined_per_site")):
+            raise ValueError(f"{given} needs mine_negatives, the table of all positions that is mined")
+        if self.thin_negatives is None and (given := self._given("thin_below")):
+            raise ValueError(f"{given} needs thin_negatives, the share that is kept below it")
         if self.mine_negatives is not None and self.stages is not None:
             raise ValueError("stages and mine_negatives exclude one another: each says what is hard")
         if self.mine_negatives is not None and self.training_weights in ("balanced-draws", "oversampling"):
             raise ValueError(
                 f"mine_negatives adds rows for certain, training_weights {self.training_weights} draws them"
             )
+
+    def _given(self, *names: str) -> str:
+        """The first of the options `names` that is not at its default; empty where all are."""
+        fields = type(self).model_fields
+        return next((name for name in names if getattr(self, name) != fields[name].default), "")
 
     def _check_ensemble(self) -> None:
         if self.ensemble_cv == "out-of-batch" and self.ensemble_method not in UNFITTED:

@@ -13,7 +13,12 @@ from scipy.sparse.csgraph import connected_components
 
 from meta_models.dataset.genes.groups import group_genes
 from meta_models.dataset.genes.loci import merged, spans
-from meta_models.dataset.plausibility.coordinates import ignored_positions, require_whole, whole_columns
+from meta_models.dataset.plausibility.coordinates import (
+    ignored_positions,
+    negative_positions,
+    require_whole,
+    whole_columns,
+)
 from meta_models.dataset.plausibility.percent import ends, percent_hint
 from meta_models.dataset.plausibility.repeats import refuse_repeats
 from meta_models.dataset.plausibility.scattered import scattered_genes
@@ -174,9 +179,10 @@ def read_positions(dataset: Dataset) -> Positions:
     found = _read(dataset)
     scores = [column for base in found.bases for column in base.columns]
     doubtful = (
-        *doubtful_scores(found.frame, found.bases), *scattered_genes(found.frame), *ignored_positions(dataset),
+        *found.notes, *refuse_repeats(dataset, found.frame, scores), *doubtful_scores(found.frame, found.bases),
+        *scattered_genes(found.frame), *ignored_positions(dataset), *negative_positions(found.frame),
     )  # fmt: skip
-    return replace(found, warnings=(*refuse_repeats(dataset, found.frame, scores), *doubtful))
+    return replace(found, notes=(), warnings=doubtful)
 
 
 def _read(dataset: Dataset) -> Positions:

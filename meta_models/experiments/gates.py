@@ -59,7 +59,7 @@ class Gate(BaseModel):
     def _known(cls, name: str) -> str:
         if name not in MEASURES:
             near = get_close_matches(name, MEASURES, n=1)
-            meant = f", did you mean {near[0]}?" if near else ""
+            meant = f", did you mean {near[0]}?" if near else "."
             raise ValueError(f"there is no gate {name}{meant} There are {', '.join(MEASURES)}")
         return name
 

@@ -17,7 +17,7 @@ from meta_models.inference.prior import PriorCorrection
 from meta_models.inference.served import HIDDEN_LABEL, HIDDEN_WEIGHT, ServedTable
 from meta_models.model import FittedModel
 from meta_models.result import CALIBRATED, RAW, probability_columns
-from meta_models.schema import CLASS_NAMES, CLASSES, GENE, LABEL_VALUES, MAIN_BASE, SITE_CLASSES
+from meta_models.schema import CLASS_NAMES, CLASSES, GENE, LABEL_VALUES, MAIN_BASE, SITE_CLASSES, BaseModel
 
 #: Prefixes of the probability columns that only predictions have.
 BASE, CORRECTED = "base", "corrected"
@@ -68,9 +68,11 @@ class ChunkScorer:
         Raises
         ------
         InputError
-            If base scores are missing or no probabilities, features are infinite, or labels are unknown.
+            If base scores are no probabilities, or those of the main base model missing, features are infinite, or
+            labels are unknown.
         """
         base = self._base_scores(chunk)
+        self._require_further(chunk)
         applied = self._applied(base)
         blocks = {BASE: base, **self._probabilities(chunk, base, applied)}
         decided = blocks.get(CORRECTED, blocks[CALIBRATED]).argmax(axis=1)
@@ -90,15 +92,24 @@ class ChunkScorer:
 
     def _base_scores(self, chunk: pl.DataFrame) -> Floats:
         frame = chunk.select(pl.col(MAIN_BASE.columns).cast(pl.Float64))
+        self._require_probabilities(frame, missing=False)
+        return frame.to_numpy().clip(0, 1)
+
+    def _require_further(self, chunk: pl.DataFrame) -> None:
+        """The other base models had a probability in every row of training; here some may be missing."""
+        for name in self.model.info.base_models:
+            columns = [c for c in BaseModel(name).columns if name != MAIN_BASE.name and c in chunk.columns]
+            self._require_probabilities(chunk.select(pl.col(columns).cast(pl.Float64)), missing=True)
+
+    def _require_probabilities(self, frame: pl.DataFrame, *, missing: bool) -> None:
         for name in frame.columns:
-            bad = int((~frame[name].is_between(-_TOLERANCE, 1 + _TOLERANCE)).fill_null(value=True).sum())
+            bad = int((~frame[name].is_between(-_TOLERANCE, 1 + _TOLERANCE)).fill_null(value=not missing).sum())
             if bad:
                 raise InputError(
                     f"The base scores of {self.table.dataset.source!r} must be probabilities in every row",
-                    f"Found {bad} of {chunk.height} rows with a missing or other value in {name!r}",
+                    f"Found {bad} of {frame.height} rows with a missing or other value in {name!r}",
                     percent_hint(*ends(frame.to_numpy())) or "Correct the column",
                 )
-        return frame.to_numpy().clip(0, 1)
 
     def _applied(self, base: Floats) -> NDArray[np.bool_]:
         if self.uncertain is None:

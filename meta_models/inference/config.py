@@ -113,6 +113,9 @@ class PredictConfig(Configuration):
             raise ValueError("resume and overwrite exclude one another")
         if self.distributed is not None and self.dataset is None:
             raise ValueError("distributed needs dataset: the tracks of a genome are read by one process")
+        for name in ("track_formats", "chrom_sizes"):
+            if self.tracks is None and getattr(self, name) is not None:
+                raise ValueError(f"{name} needs tracks, the folder that tracks are written to")
         self._check_input()
         return self
 

@@ -8,14 +8,17 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables
 from meta_models.dataset.positions import Positions, read_positions
+from meta_models.errors import UsageError
 from meta_models.inference.checks.overlap import TrainedOn, refuse_copies, refuse_overlap, require_genes
 from meta_models.inference.genome.stretches import require_columns, require_same_recipe
 from meta_models.model.inputs import resolve_columns
 from meta_models.pipeline.starts import Beginnings
 from meta_models.result import Note
-from meta_models.schema import GENE
-from meta_models.training.fitting.folds import require_enough_groups
+from meta_models.schema import CLASS_NAMES, GENE
+from meta_models.training.fitting.folds import require_classes, require_enough_groups
+from meta_models.training.fitting.inputs.motif_columns import require_base_codes
 from meta_models.training.mining.pool import require_features
+from meta_models.training.screening.table import requested
 from meta_models.training.several.contestants import feature_groups, require_groups
 from meta_models.training.stages.requirements import check_stages
 
@@ -25,7 +28,7 @@ logger = logging.getLogger(__name__)
 def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings) -> tuple[Note, ...]:
     """See that ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some, and all variants are there.
 
-    And that there are as many groups of genes as folds.
+    And that every class occurs, there are as many groups of genes as folds, and options name what the table has.
 
     Parameters
     ----------
@@ -44,7 +47,11 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
     """
     if config.variants:
         require_groups(config.variants, feature_groups(tables.dataset))
+    require_classes(tables.positions.labels, tables.positions.labels, CLASS_NAMES, "the table")
     require_enough_groups(tables.positions, config)
+    requested(tables.dataset, config)
+    require_base_codes(tables.dataset, config)
+    _require_genes_to_score(tables, config)
     check_stages(config, tables.dataset, tables.positions)
     beginnings.require_same_inputs(tables, config)
     ours, external, whole = tables.positions, tables.external, tables.whole_genes
@@ -64,6 +71,15 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
     for note in found:
         logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
     return tuple(found)
+
+
+def _require_genes_to_score(tables: Tables, config: TrainingConfig) -> None:
+    if config.whole_genes == "all" and tables.genes is None and tables.external_genes is None:
+        raise UsageError(
+            "--whole-genes all needs a folder of meta-models build, which has the genes",
+            f"{tables.dataset.source!r} is a table of rows",
+            "Give every position with --oof-dataset, or leave --whole-genes out",
+        )
 
 
 def check_features(tables: Tables, features: tuple[str, ...]) -> None:

@@ -202,10 +202,6 @@ BAD_TABLES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], Callable[[Pa
 }  # fmt: skip
 
 
-#: What is found once files were written: those stay, with a manifest that says why the run failed.
-AFTER_SCREENING = {"class absent"}
-
-
 @pytest.mark.parametrize("case", BAD_TABLES)
 def test_bad_tables_end_with_3_and_one_message(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change, spoil, words = BAD_TABLES[case]
@@ -218,11 +214,28 @@ def test_bad_tables_end_with_3_and_one_message(case: str, tmp_path: Path, capsys
     assert message.startswith("error: ")
     assert len(message.strip().splitlines()) == 1
     assert all(word in message for word in words), message
-    assert out.exists() == (case in AFTER_SCREENING)
-    if out.exists():
-        assert json.loads((out / "run_manifest.json").read_text())["state"] == "failed"
-    assert not (out / "model_multiclass.pkl").exists()
-    assert not list(out.rglob(".tmp-*"))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--exclude-features", "no_such"], "--exclude-features must name columns of the table"),
+        (["--protect-features", "no_such"], "--protect-features must name columns of the table"),
+        (["--exclude-features", "feature_1", "--protect-features", "feature_1"], "Found feature_1 in both"),
+        (["--motifs", "on"], "The table has no recipe with base codes"),
+        (["--whole-genes", "all"], "is a table of rows"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_what_the_table_cannot_give_is_refused_by_the_plan_and_before_anything_is_written(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, dry: bool
+) -> None:
+    table, out = write_table(tmp_path / "table", make_frame()), tmp_path / "out"
+    assert train("--dataset", table, *(["--dry-run"] if dry else ["--out-dir", out]), *QUICK, *options) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -410,7 +423,8 @@ def test_a_further_base_model_with_gaps_is_a_feature_that_is_neither_blended_nor
         )
         == 0
     )
-    assert "Base model 'other' is no opponent" in (out / "training_summary.txt").read_text()
+    warnings = (out / "training_summary.txt").read_text().split("Warnings")[1].split("Dataset")[0]
+    assert "Base model 'other' is no opponent" in " ".join(warnings.split())
     model = load_model_with_ensemble_support(out / "model_multiclass.pkl")
     assert "other_donor_score" in model.feature_names
     main_scores = ("neither_score", "donor_score", "acceptor_score")

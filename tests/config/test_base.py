@@ -22,10 +22,12 @@ def test_every_option_is_in_one_section_whose_name_nothing_else_has() -> None:
 
 def test_a_file_in_sections_says_what_a_flat_one_says(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(
-        "learners: [sgd]\nvalidation: {n-folds: 3, split: chromosome}\nmining:\n  mined_per_site: 2\nsgd: {bins: 9}\n"
+        "learners: [sgd]\nvalidation: {n-folds: 3, split: chromosome}\n"
+        "mining:\n  mined_per_site: 2\n  mine_negatives: all\nsgd: {bins: 9}\n"
     )
     (tmp_path / "b.yaml").write_text(
-        "learning: {learners: [sgd]}\nn_folds: 3\nsplit: chromosome\nmined_per_site: 2\nsgd.bins: 9\n"
+        "learning: {learners: [sgd]}\nn_folds: 3\nsplit: chromosome\n"
+        "mined_per_site: 2\nmine_negatives: all\nsgd.bins: 9\n"
     )
     one, other = (TrainingConfig.from_mapping(TrainingConfig.read_yaml(tmp_path / f"{name}.yaml")) for name in "ab")
     assert one == other

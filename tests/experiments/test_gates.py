@@ -173,6 +173,7 @@ def test_the_gates_of_a_file_are_looked_at_in_its_order(run_dir: Path, tmp_path:
     ("text", "words"),
     [
         ("- {gate: overfiting}", "did you mean overfitting"),
+        ("- {gate: beauty}", r"there is no gate beauty\. There are"),
         ("- {gate: overfitting, most: 1}", r"Entry 1: there is no most \(did you mean at_most\?\)"),
         ("- {gate: overfitting, at_most: .nan}", "finite"),
         ("- {gate: seeds_set}\n- overfitting", r"Entry 2 must have the key gate \(found 'overfitting'\)"),

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,8 @@ from meta_models.errors import InputError, UsageError
 from meta_models.inference import parts
 from meta_models.inference.config import PredictConfig
 from meta_models.inference.prediction import run_prediction
+from meta_models.model import SingleModel
+from meta_models.persistence import dump_model
 from meta_models.run_folder.lock import FolderLock
 from meta_models.run_folder.parts_folder import parts_folder
 
@@ -331,3 +335,26 @@ def test_percent_are_told(place, tmp_path):
     frame = served_frame().with_columns(pl.col("donor_score") * 100)
     with pytest.raises(InputError, match=r"value in 'donor_score'\. They look like percent: divide them by 100"):
         predict(other_table(place, tmp_path, frame))
+
+
+@pytest.mark.parametrize("factor", [1, 100])
+def test_scores_of_a_further_base_model_are_probabilities_or_missing(place, tmp_path, factor):
+    alt = {name: name.replace("alt_", "") for name in ("alt_neither_score", "alt_donor_score", "alt_acceptor_score")}
+    info = replace(model().info, base_models=("main", "alt"), sketches={})
+    Path(place["model"]).write_bytes(
+        dump_model(SingleModel(model().predictor, (*FEATURES[:3], *alt, "3mer_ACG"), info=info))
+    )
+    frame = served_frame().with_columns((factor * pl.col(column)).alias(name) for name, column in alt.items())
+    frame = frame.with_columns(alt_donor_score=pl.when(pl.int_range(pl.len()) > 0).then(pl.col("alt_donor_score")))
+    place = other_table(place, tmp_path, frame)
+    if factor == 1:
+        assert pl.read_parquet(predict(place)).height == frame.height
+    else:
+        with pytest.raises(InputError, match=r"'alt_neither_score'\. They look like percent: divide them by 100"):
+            predict(place)
+
+
+@pytest.mark.parametrize("option", [{"track_formats": ("bed",)}, {"chrom_sizes": "sizes.tsv"}])
+def test_options_of_tracks_need_tracks(place, option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} needs tracks"):
+        PredictConfig(**place, **option)

@@ -53,5 +53,13 @@ def ignored_positions(dataset: Dataset) -> tuple[str, ...]:
     return tuple(f"Column {c!r} holds no numbers ({dataset.dtype(c)}) and is not used." for c in text)
 
 
+def negative_positions(frame: pl.DataFrame) -> tuple[str, ...]:
+    """What to say of columns of positions that hold negative numbers: no position is one, whichever it counts from."""
+    columns = [c for c in WHOLE if c in frame.columns]
+    counts = frame.select((pl.col(columns) < 0).sum()).row(0) if columns else ()
+    found = {c: count for c, count in zip(columns, counts, strict=True) if count}
+    return tuple(f"Column {c!r} holds {counted(count, 'negative position')}." for c, count in found.items())
+
+
 def _is_integer(dtype: str) -> bool:
     return all(part.startswith(_INTEGERS) for part in dtype.split("|"))

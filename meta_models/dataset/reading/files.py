@@ -137,7 +137,8 @@ def discover(source: TablePath) -> tuple[TablePath, ...]:
     """The files of a table, sorted by path.
 
     A folder is walked without following links to folders already seen; names that start with ``.`` or ``_`` are
-    skipped, so is ``dataset_info.json``. Any other file is refused: it may be a part of the table.
+    skipped, so is the ``dataset_info.json`` of `source`; one of a folder within it, which nobody would read, is
+    refused. Any other file is refused: it may be a part of the table.
 
     Raises
     ------
@@ -235,11 +236,23 @@ def _walk(folder: TablePath) -> Iterator[TablePath]:
         _refuse_lake(root, folders, names)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
+            if name == INFO_FILE:
+                _refuse_unread(root, folder)
             if name.startswith((".", "_")) or name == INFO_FILE:
                 continue
             if not place(root).plain(name):
                 raise InputError("A table folder must hold plain files", f"Found {str(root / name)!r}", "Remove it")
             yield root / name
+
+
+def _refuse_unread(root: TablePath, folder: TablePath) -> None:
+    """Refuse facts of a folder within a table: they are read of the folder that is named alone."""
+    if root != folder:
+        raise InputError(
+            f"{INFO_FILE} must stand in the folder that is named as the table",
+            f"Found it in {str(root)!r}, within {str(folder)!r}",
+            "Name the former, or move the file into the latter",
+        )
 
 
 def _refuse_lake(folder: TablePath, folders: Sequence[str], names: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def _require_columns(pool: Pool, table: Positions, features: tuple[str, ...]) ->
     if absent and set(absent) <= set(pool.dataset.columns):
         raise InputError(
             "--mine-negatives must have every base score of the training table in every row",
-            " ".join(pool.positions.notes),
+            " ".join((*pool.positions.notes, *pool.positions.warnings)),
             f"Correct {pool.dataset.source!r}",
         )
     _require_none(absent, pool.dataset)

@@ -84,7 +84,7 @@ def screen_table(dataset: Dataset, positions: Positions, config: TrainingConfig)
     InputError
         If a feature of the screened genes is infinite.
     """
-    asked = _requested(dataset, config)
+    asked = requested(dataset, config)
     features = tuple(f for f in dataset.features if f not in asked)
     _require(features, "--exclude-features")
     genes, relatives = positions.gene_order(), positions.relatives()
@@ -129,7 +129,14 @@ def _read(dataset: Dataset, rows: NDArray[np.int64], features: tuple[str, ...]) 
     return values
 
 
-def _requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
+def requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
+    """Features that are left out by request, and why.
+
+    Raises
+    ------
+    UsageError
+        If an option names no column of the table, or both the same one.
+    """
     for option, names in (
         ("--exclude-features", config.exclude_features),
         ("--protect-features", config.protect_features),
@@ -139,6 +146,9 @@ def _requested(dataset: Dataset, config: TrainingConfig) -> dict[str, str]:
             raise UsageError(
                 f"{option} must name columns of the table", f"Found {', '.join(unknown[:20])}", "Correct it"
             )
+    if both := sorted({*config.exclude_features} & {*config.protect_features}):
+        found = f"Found {', '.join(both[:20])} in both"
+        raise UsageError("A feature is left out (--exclude-features) or stays (--protect-features)", found)
     return dict.fromkeys(config.exclude_features, "left out by --exclude-features")
 
 

@@ -44,3 +44,9 @@ def test_text_is_told_of(tmp_path: Path) -> None:
 def test_decimals(tmp_path: Path) -> None:
     half = pl.col("position").cast(pl.Decimal(10, 1)) + pl.lit("0.5").str.to_decimal(scale=1)
     assert "such as 0.5" in refusal(write_table(tmp_path / "t", FRAME.with_columns(position=half)))
+
+
+def test_negative_positions_are_told_of(tmp_path: Path) -> None:
+    frame = FRAME.with_columns(position=pl.col("position") - 1, genomic_position=pl.col("position"))
+    positions = read_positions(open_dataset(write_table(tmp_path / "t", frame), work_dir=tmp_path))
+    assert positions.warnings == ("Column 'position' holds 8 negative positions.",)

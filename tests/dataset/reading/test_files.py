@@ -155,3 +155,13 @@ def test_what_is_no_table_is_told_so(tmp_path: Path, name: str, words: str) -> N
     (tmp_path / name).write_text("x")
     with pytest.raises(InputError, match=words):
         discover(tmp_path / name)
+
+
+def test_facts_of_a_folder_within_the_table_are_not_passed_over(tmp_path: Path) -> None:
+    within = tmp_path / "master"
+    within.mkdir()
+    (within / "a.parquet").write_bytes(b"")
+    (within / "dataset_info.json").write_text("{}")
+    assert discover(within) == (within / "a.parquet",)
+    with pytest.raises(InputError, match=r"Found it in .*master.*Name the former"):
+        discover(tmp_path)

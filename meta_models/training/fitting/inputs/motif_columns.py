@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.config import TrainingConfig
 from meta_models.dataset.reading.chunks import rows_of_chunk
+from meta_models.dataset.reading.reader import Dataset
 from meta_models.errors import UsageError
 from meta_models.features import MOTIF_COLUMNS, MOTIF_SCORES, MotifCounts, Motifs, column_names
 from meta_models.learners.motif_predictor import MotifLayout, MotifPredictor
@@ -168,17 +170,32 @@ def motif_obstacle(task: TrainingTask) -> str:
     UsageError
         If they must have them and cannot.
     """
-    wanted = task.config.motifs
-    why = "--motifs off" if wanted == "off" else _obstacle(task)
-    if why and wanted == "on":
-        raise UsageError("--motifs on needs the bases around each position, and a learner of chosen features", why)
+    why = "--motifs off" if task.config.motifs == "off" else _obstacle(task)
+    _require_motifs(task.config, why)
     return why
 
 
+def require_base_codes(dataset: Dataset, config: TrainingConfig) -> None:
+    """Refuse ``--motifs on`` for a table that has none; what is left out of it is known only after screening."""
+    _require_motifs(config, _without_codes(dataset))
+
+
+def _require_motifs(config: TrainingConfig, why: str) -> None:
+    if why and config.motifs == "on":
+        found = why[0].upper() + why[1:]
+        raise UsageError("--motifs on needs the bases around each position, and a learner of chosen features", found)
+
+
+def _without_codes(dataset: Dataset) -> str:
+    recipe = dataset.info.recipe
+    known = recipe is not None and set(MOTIF_COLUMNS) <= set(column_names(recipe))
+    return "" if known else "the table has no recipe with base codes (the group sequence of meta-models build)"
+
+
 def _obstacle(task: TrainingTask) -> str:
-    recipe, traits = task.dataset.info.recipe, task.config.learner.traits
-    if recipe is None or not set(MOTIF_COLUMNS) <= set(column_names(recipe)):
-        return "the table has no recipe with base codes (the group sequence of meta-models build)"
+    traits = task.config.learner.traits
+    if why := _without_codes(task.dataset):
+        return why
     if lacking := [name for name in MOTIF_COLUMNS if name not in task.features]:
         return f"base codes were left out: {', '.join(lacking[:5])}"
     if not traits.features or traits.inputs != "rows":
