@@ -92,3 +92,15 @@ def test_a_pool_with_a_gap_in_a_base_score_is_told_of_as_that(tmp_path: Path) ->
     given = {"dataset": str(table), "mine_negatives": str(pool), "oof_dataset": None}
     with pytest.raises(InputError, match=r"every base score .* 'alt_donor_score' has 1 missing value"):
         run_training(TrainingConfig.from_mapping({**options.model_dump(), **given}))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_pool_without_a_gene_is_refused_before_anything_is_trained(tmp_path: Path, dry_run: bool) -> None:
+    options = config(tmp_path)
+    full = pl.read_parquet(tmp_path / "full")
+    pool = write_table(tmp_path / "part", full.filter(pl.col("gene_id") != full["gene_id"][0]))
+    given = {"mine_negatives": str(pool), "oof_dataset": None, "dry_run": dry_run}
+    with pytest.raises(InputError, match="lacks 1 of 60 genes"):
+        run_training(TrainingConfig.from_mapping({**options.model_dump(), **given}))
+    assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -90,6 +91,13 @@ class Tables:
     trained: GeneFolder | None = None
     window: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def pool_positions(self) -> Positions | None:
+        """The narrow columns of `pool`, read once; None without one."""
+        if self.pool is None:
+            return None
+        return self.pool.positions() if isinstance(self.pool, GeneTable) else read_positions(self.pool)
 
     def profile(self) -> DatasetProfile:
         """What strategies and their memory are chosen by."""

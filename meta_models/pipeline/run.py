@@ -16,10 +16,7 @@ from meta_models.analysis.plots.style import settings_in
 from meta_models.analysis.runner import AnalysisRun, run_analyses, selected
 from meta_models.cluster import require_cluster
 from meta_models.config import TrainingConfig
-from meta_models.dataset.genes.table import GeneTable
 from meta_models.dataset.opening import Tables, require_one_meaning
-from meta_models.dataset.positions import read_positions
-from meta_models.dataset.reading.reader import Dataset
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode
 from meta_models.pipeline.evaluations import evaluate_external, evaluate_training_genes
@@ -224,18 +221,17 @@ def _phase(name: str, folder: RunFolder, sampler: PeakSampler) -> Iterator[None]
     folder.update(memory=memory.model_copy(update={"phases": {**memory.phases, name: sampler.lap()}}))
 
 
-def _read_pool(pool: Dataset | GeneTable | None, work_dir: Path) -> Pool | None:
-    if pool is None:
+def _pool_of(tables: Tables, work_dir: Path) -> Pool | None:
+    if tables.pool is None or tables.pool_positions is None:
         return None
-    hashes = tuple(describe_input(origin).sha256 for origin in pool.origins)
-    positions = pool.positions() if isinstance(pool, GeneTable) else read_positions(pool)
-    return Pool(pool, positions, hashes, work_dir / "mined")
+    hashes = tuple(describe_input(origin).sha256 for origin in tables.pool.origins)
+    return Pool(tables.pool, tables.pool_positions, hashes, work_dir / "mined")
 
 
 def _with_tables(
     task: TrainingTask, tables: Tables, beginnings: Beginnings, work_dir: Path, farm: Farm
 ) -> TrainingTask:
-    pool = _read_pool(tables.pool, work_dir)
+    pool = _pool_of(tables, work_dir)
     return dataclasses.replace(
         task, pool=pool, trained=TrainedGenes.of(tables.trained), window=tables.window, farm=farm,
         origins=beginnings.origins, left_out=tuple(sorted(tables.left_out)),

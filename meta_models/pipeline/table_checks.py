@@ -17,7 +17,7 @@ from meta_models.result import Note
 from meta_models.schema import CLASS_NAMES, GENE
 from meta_models.training.fitting.folds import require_classes, require_enough_groups
 from meta_models.training.fitting.inputs.motif_columns import require_base_codes
-from meta_models.training.mining.pool import require_features
+from meta_models.training.mining.pool import match_pool, require_features
 from meta_models.training.screening.table import requested
 from meta_models.training.several.contestants import feature_groups, require_groups
 from meta_models.training.stages.requirements import check_stages
@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings) -> tuple[Note, ...]:
     """See that ``--eval-dataset`` is free of training genes, ``--oof-dataset`` has some, and all variants are there.
 
-    And that every class occurs, there are as many groups of genes as folds, and options name what the table has.
+    That ``--mine-negatives`` has the positions of the training table, too; that every class occurs, there are as many
+    groups of genes as folds, and options name what the table has.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ def check_tables(tables: Tables, config: TrainingConfig, beginnings: Beginnings)
         positions = read_positions(whole)
         require_genes(ours.frame[GENE], positions.frame[GENE], whole.source)
         found += _notes_of(positions, "--oof-dataset")
+    if tables.pool is not None and tables.pool_positions is not None:
+        match_pool(tables.pool, tables.pool_positions, ours, ())  # features are chosen later, see `check_features`
     for note in found:
         logger.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
     return tuple(found)

@@ -82,7 +82,7 @@ def train_mined(
     InputError
         If the pool does not hold the training table's positions.
     """
-    matched = match_pool(pool, task.positions, task.features)
+    matched = match_pool(pool.dataset, pool.positions, task.positions, task.features)
     numbers = [job.fold for job in first.first_of_fold]
     rounds = [_Round(first, scan_pool(matched, task, folds, first, f"{prefix}mining-0"), {})]
     notes = []

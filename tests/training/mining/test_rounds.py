@@ -241,7 +241,7 @@ def test_positions_of_other_genes_are_left_alone(tmp_path: Path) -> None:
     full = all_positions()
     table = sampled(full).filter(pl.col("gene_id") < "G0020")
     task = mining_task(tmp_path, full, table)
-    matched = match_pool(task.pool, task.positions, task.features)
+    matched = match_pool(task.pool.dataset, task.pool.positions, task.positions, task.features)
     assert matched.dataset.n_rows == 20 * 60
     genes = task.positions.frame["gene_id"].cast(str)
     np.testing.assert_array_equal(
