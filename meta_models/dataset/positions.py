@@ -19,6 +19,7 @@ from meta_models.dataset.plausibility.coordinates import (
     require_whole,
     whole_columns,
 )
+from meta_models.dataset.plausibility.numbers_as_text import numbers_as_text
 from meta_models.dataset.plausibility.percent import ends, percent_hint
 from meta_models.dataset.plausibility.repeats import refuse_repeats
 from meta_models.dataset.plausibility.scattered import scattered_genes
@@ -181,6 +182,7 @@ def read_positions(dataset: Dataset) -> Positions:
     doubtful = (
         *found.notes, *refuse_repeats(dataset, found.frame, scores), *doubtful_scores(found.frame, found.bases),
         *scattered_genes(found.frame), *ignored_positions(dataset), *negative_positions(found.frame),
+        *numbers_as_text(dataset),
     )  # fmt: skip
     return replace(found, notes=(), warnings=doubtful)
 
