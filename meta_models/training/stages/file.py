@@ -63,11 +63,18 @@ def _kind(value: Any) -> str:
     return "span" if isinstance(value, dict | Span) else "values"
 
 
+def _bounds(value: Any) -> Any:
+    if not isinstance(value, dict | Span):
+        raise ValueError(f"give bounds, such as {{at_least: 0.1}}, found {str(value)[:60]!r}")
+    return value
+
+
 def _listed(value: Any) -> Any:
     """A value as the one of a list."""
     return value if isinstance(value, dict | list | tuple | Span) else (value,)
 
 
+_Bounded: TypeAlias = Annotated[Span, BeforeValidator(_bounds)]
 Plain: TypeAlias = Annotated[bool | int | float | str, WrapValidator(lambda value, _: _plain(value))]
 Chosen: TypeAlias = Annotated[
     Annotated[Span, Tag("span")] | Annotated[tuple[Plain, ...], Tag("values"), Field(min_length=1)],
@@ -95,8 +102,8 @@ class Stage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     where: dict[str, Chosen] = {}
-    loss: Span | None = None
-    score: Span | None = None
+    loss: _Bounded | None = None
+    score: _Bounded | None = None
     hardest: _Share | None = None
     others: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
 

@@ -44,6 +44,7 @@ def test_a_stage_says_in_words_what_it_looks_at() -> None:
         ("- {where: {a: null}}", "stage 1, where.a.0: a value must be text, a number, true or false, found 'None'"),
         ("- {where: {a: []}}", "stage 1, where.a: Tuple should have at least 1 item"),
         ("- {where: {a: 1}, others: 1}", "stage 1, others: Input should be less than 1"),
+        ("- {loss: 2}", "stage 1, loss: give bounds, such as .at_least: 0.1., found .2."),
         ("- {others: 0.5}", "stage 1: give hardest, loss, score or where"),
         ("hardest: 0.2", "the file: Input should be a valid list"),
         ("[]", "needs 1 to 4 stages. .* has 0"),
