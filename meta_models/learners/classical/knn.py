@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from meta_models.dataset.reading.chunks import reading_bytes
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
+from meta_models.learners.arrays import ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
 from meta_models.learners.classical.references import drawn_rows, gathered
 from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
@@ -26,6 +26,7 @@ from meta_models.learners.seam import (
     FitJob,
     Footprint,
     Json,
+    Learner,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -111,7 +112,7 @@ class NeighbourPredictor(ArrayPredictor):
         return sums / sums.sum(1, keepdims=True)
 
 
-class NearestNeighbours(ArrayLearner):
+class NearestNeighbours(Learner):
     """Nearest neighbours; a row that counts double has a vote that counts double, but takes one place of k."""
 
     name: ClassVar[str] = "knn"

@@ -24,7 +24,6 @@ from pydantic import Field
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
-    ArrayLearner,
     ArrayPredictor,
     Expected,
     read_arrays,
@@ -48,6 +47,7 @@ from meta_models.learners.seam import (
     FitJob,
     Footprint,
     Json,
+    Learner,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -158,7 +158,7 @@ class KernelPredictor(ArrayPredictor):
         return near @ self.coefficients
 
 
-class SupportVectorMachine(ArrayLearner):
+class SupportVectorMachine(Learner):
     """Kernel machines; the penalty is on the scale of mean losses, so weights matter by their ratios alone."""
 
     name: ClassVar[str] = "svm"
