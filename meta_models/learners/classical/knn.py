@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import ArrayPredictor, Expected, read_arrays, require, require_within
@@ -57,6 +57,12 @@ class NearestNeighboursConfig(LearnerConfig):
         10_000, description="Most reference rows: sites first, then drawn ones of the rest. Each is compared with."
     )
     class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+
+    @model_validator(mode="after")
+    def _there_are_as_many(self) -> Self:
+        if self.k > self.max_references:
+            raise ValueError(f"k {self.k} neighbours cannot vote, found max_references {self.max_references}")
+        return self
 
 
 class NeighbourPredictor(ArrayPredictor):

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
@@ -78,7 +78,7 @@ class SupportVectorMachineConfig(LearnerConfig):
     kernel: Literal["nystroem", "exact"] = Field(
         "nystroem", description="On landmarks, with all rows; or exact, on at most `max_rows` rows."
     )
-    landmarks: Annotated[int, Field(ge=2, le=5000), Tune(300, 1000, log=True)] = Field(
+    landmarks: Annotated[int, Field(ge=2, le=5000), Tune(300, 1000, log=True, when=("kernel", "nystroem"))] = Field(
         500, description="Landmarks: rows of the sample that sets the scales. A row takes 4 bytes for each."
     )
     max_rows: Annotated[int, Field(ge=10)] = Field(
@@ -92,6 +92,14 @@ class SupportVectorMachineConfig(LearnerConfig):
     )
     max_iterations: Annotated[int, Field(ge=1)] = Field(200, description="Most iterations of L-BFGS.")
     class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+
+    @model_validator(mode="after")
+    def _options_are_used(self) -> Self:
+        for option, kernel in (("landmarks", "nystroem"), ("max_iterations", "nystroem"), ("max_rows", "exact")):
+            value = getattr(self, option)
+            if self.kernel != kernel and value != type(self).model_fields[option].default:
+                raise ValueError(f"{option} {value} belongs to kernel {kernel}, found kernel {self.kernel}")
+        return self
 
 
 @dataclass(frozen=True)
