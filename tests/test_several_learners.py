@@ -96,6 +96,7 @@ def test_the_leaderboard_shows_each_part_beside_the_whole(kept: Path) -> None:
     whole = board.row(by_predicate=pl.col("role") == "combination", named=True)
     probabilities = oof.select(probability_columns(CALIBRATED)).to_numpy()
     assert whole["table_mean"] == pytest.approx(mean_site_ap(oof["label"].to_numpy(), probabilities), abs=1e-6)
+    assert whole["size_bytes"] == (kept / "model_multiclass.pkl").stat().st_size
     assert not {"seconds", "rows_per_second"} & set(board.columns)
     assert pl.read_csv(kept / "combination_weights.tsv", separator="\t")["fold"].to_list() == [0, 1, 2]
     for text in ((kept / "training_summary.txt").read_text(), (kept / "report.html").read_text()):
