@@ -64,6 +64,10 @@ class Learner(ABC):
     def require_library(self) -> None:  # noqa: B027 - most learners need nothing that is not there
         """Raise UsageError, naming the extra, where the library that fits is absent; asked before a table is read."""
 
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What its library raises where a fit cannot be done: such a learner is named, and others go on without it."""
+        return ()
+
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries that decide what is fitted, by their names."""
         return {}
