@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
-from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.references import drawn_rows, facts_of_drawn, gathered
 from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.seam import (
@@ -184,5 +184,4 @@ class _PreparedNeighbours(RowsPrepared):
             scaler, scaler(gathered(self.rows, kept)), classes.astype(np.uint8), counted, self.config.k,
             self.config.power, len(job.targets),
         )  # fmt: skip
-        facts = {"references": len(kept), "rows_to_draw_from": len(chosen)}
-        return predictor, facts
+        return predictor, facts_of_drawn(len(kept), len(chosen), "max_references")

@@ -39,7 +39,7 @@ from meta_models.learners.classical.linear import (
     solve,
     squared_hinge,
 )
-from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.references import drawn_rows, facts_of_drawn, gathered
 from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.pace import Pace
@@ -318,8 +318,7 @@ class _PreparedExact(RowsPrepared):
         predictor = KernelPredictor(kernel, coefficients, np.array([part[2] for part in parts]))
         facts: dict[str, Json] = {
             "kernel": "exact",
-            "rows": len(kept),
-            "rows_to_draw_from": len(chosen),
+            **facts_of_drawn(len(kept), len(chosen), "max_rows"),
             "vectors": len(used),
         }
         return predictor, facts
