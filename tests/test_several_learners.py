@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from meta_models.errors import UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
 from meta_models.learners.classical.logistic import Logistic
 from meta_models.learners.registry import LEARNERS
-from meta_models.learners.seam import Prepared, Resources, TrainingRows
+from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources, TrainingRows
 from meta_models.metrics import mean_site_ap
 from meta_models.model import EnsembleMetaModel, SingleModel
 from meta_models.result import CALIBRATED, probability_columns
@@ -39,6 +40,30 @@ class Failing(Logistic):
 
     def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> AbstractContextManager[Prepared]:
         raise UsageError("This learner must be installed", "It is not", "Install it")
+
+
+class Unlucky(Logistic):
+    """A learner whose fits fail, as its library says."""
+
+    name = "unlucky"
+
+    def failures(self) -> tuple[type[Exception], ...]:
+        return (FloatingPointError,)
+
+    @contextmanager
+    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:
+        with super().prepare(rows, config, resources) as prepared:
+            yield NoFit(prepared)
+
+
+class NoFit(Prepared):
+    """Rows that nothing can be fitted to."""
+
+    def __init__(self, rows: Prepared) -> None:
+        self.rows = rows
+
+    def fit(self, job: FitJob, *_: object, threads: int) -> Fitted:
+        raise FloatingPointError("the loss is not finite")
 
 
 class Mended(Logistic):
@@ -96,6 +121,7 @@ def test_the_leaderboard_shows_each_part_beside_the_whole(kept: Path) -> None:
     whole = board.row(by_predicate=pl.col("role") == "combination", named=True)
     probabilities = oof.select(probability_columns(CALIBRATED)).to_numpy()
     assert whole["table_mean"] == pytest.approx(mean_site_ap(oof["label"].to_numpy(), probabilities), abs=1e-6)
+    assert whole["size_bytes"] == (kept / "model_multiclass.pkl").stat().st_size
     assert not {"seconds", "rows_per_second"} & set(board.columns)
     assert pl.read_csv(kept / "combination_weights.tsv", separator="\t")["fold"].to_list() == [0, 1, 2]
     for text in ((kept / "training_summary.txt").read_text(), (kept / "report.html").read_text()):
@@ -150,6 +176,20 @@ def test_a_learner_that_fails_does_not_cost_the_others(
         "xgboost": True, "logistic": True, "failing": False,
     }  # fmt: skip
     assert set(leaderboard(out_dir).filter(role="member")["name"]) == {"xgboost", "logistic", "failing"}
+
+
+def test_a_fit_that_fails_does_not_cost_the_others(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LEARNERS.with_learner(Unlucky()):
+        out_dir = tmp_path / "run"
+        assert main(command(table, out_dir, *_TWO, "unlucky", "--combine", "voting", "--keep-combination")) == 4
+        said = " ".join(capsys.readouterr().err.split())
+        assert "unlucky (unlucky must be able to fit" in said
+        assert "FloatingPointError: the loss is not finite." in said
+        assert main(["train", "--dataset", str(table), "--learner", "unlucky", "--out-dir", str(tmp_path / "one")]) == 4
+    model = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
+    assert [single.learner for single in model.singles] == ["xgboost", "logistic"]
 
 
 def test_no_learner_left(table: Path, tmp_path: Path) -> None:

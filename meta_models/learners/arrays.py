@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.seam import Learner, MalformedModel, Predictor
+from meta_models.learners.seam import MalformedModel, Predictor
 
 #: Larger coefficients and intercepts are no fit of ours: sums of them would overflow.
 MOST_COEFFICIENT = 1e12
@@ -106,16 +106,6 @@ class ArrayPredictor(Predictor):
     def files(self) -> dict[str, bytes]:
         """``NAME.npy`` for each array."""
         return {f"{name}.npy": to_npy(array) for name, array in self.arrays().items()}
-
-
-class ArrayLearner(Learner):
-    """A learner of all classes at once."""
-
-    def join(self, parts: Sequence[Predictor]) -> Predictor:
-        """The one part: it has all targets."""
-        if len(parts) != 1:
-            raise ValueError(f"{self.name} is fitted for all classes at once, {len(parts)} parts were given")
-        return parts[0]
 
 
 def require(condition: object, otherwise: str) -> None:

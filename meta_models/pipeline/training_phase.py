@@ -28,12 +28,14 @@ logger = logging.getLogger(__name__)
 def trained(plan: Plan, task: TrainingTask, notes: tuple[Note, ...], folder: RunFolder) -> TrainingResult:
     """Train and save; units that were planned for others have been collected then."""
     teacher = task.config.teacher
+    unused = tuple(unused_options(task.config, plan.strategy.name))
+    for text in unused:
+        logger.warning("%s", text)
     if task.config.second_pass:
         result = train_twice(require_second_pass(task.config, plan.strategy), task, _genes(task.config))
     else:
         result = train(plan.strategy, task) if teacher is None else distil(open_teacher(teacher), task)
-    unused = tuple(Note("info", text) for text in unused_options(task.config, plan.strategy.name))
-    told = (*_choice(task.config), *unused, *result.notes, *notes)
+    told = (*_choice(task.config), *(Note("info", text) for text in unused), *result.notes, *notes)
     result = dataclasses.replace(result, left_out=task.left_out, notes=told)
     save_result(result, plan.strategy.model_file, folder)
     logger.info("Saved %s", folder.path / plan.strategy.model_file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,6 @@ class NearestMean(Learner):
         if means.shape != (n_targets, 3):
             raise MalformedModel(f"means must be {n_targets} x 3, found {means.shape}")
         return Means(means, n_inputs)
-
-    def join(self, parts: Sequence[Predictor]) -> Predictor:
-        return parts[0]
 
 
 def test_one_file_is_enough(demo_table: Path, tmp_path: Path) -> None:

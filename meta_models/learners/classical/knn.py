@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meta_models.dataset.reading.chunks import reading_bytes
-from meta_models.learners.arrays import ArrayLearner, ArrayPredictor, Expected, read_arrays, require, require_within
+from meta_models.learners.arrays import ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
-from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.references import drawn_rows, facts_of_drawn, gathered
 from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.seam import (
     FitJob,
     Footprint,
     Json,
+    Learner,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -56,6 +57,12 @@ class NearestNeighboursConfig(LearnerConfig):
         10_000, description="Most reference rows: sites first, then drawn ones of the rest. Each is compared with."
     )
     class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+
+    @model_validator(mode="after")
+    def _there_are_as_many(self) -> Self:
+        if self.k > self.max_references:
+            raise ValueError(f"k {self.k} neighbours cannot vote, found max_references {self.max_references}")
+        return self
 
 
 class NeighbourPredictor(ArrayPredictor):
@@ -111,7 +118,7 @@ class NeighbourPredictor(ArrayPredictor):
         return sums / sums.sum(1, keepdims=True)
 
 
-class NearestNeighbours(ArrayLearner):
+class NearestNeighbours(Learner):
     """Nearest neighbours; a row that counts double has a vote that counts double, but takes one place of k."""
 
     name: ClassVar[str] = "knn"
@@ -177,5 +184,4 @@ class _PreparedNeighbours(RowsPrepared):
             scaler, scaler(gathered(self.rows, kept)), classes.astype(np.uint8), counted, self.config.k,
             self.config.power, len(job.targets),
         )  # fmt: skip
-        facts = {"references": len(kept), "rows_to_draw_from": len(chosen)}
-        return predictor, facts
+        return predictor, facts_of_drawn(len(kept), len(chosen), "max_references")

@@ -14,7 +14,6 @@ from pydantic import Field
 from meta_models.dataset.reading.chunks import CHUNK_BYTES, reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
-    ArrayLearner,
     ArrayPredictor,
     Expected,
     read_arrays,
@@ -28,6 +27,7 @@ from meta_models.learners.seam import (
     FitJob,
     Footprint,
     Json,
+    Learner,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -101,7 +101,7 @@ class LogisticPredictor(ArrayPredictor):
 _FIT = Pace(0.1, 1.5e-6)
 
 
-class Logistic(ArrayLearner):
+class Logistic(Learner):
     """Logistic regression; the penalty is on the scale of mean losses, so weights matter by their ratios alone."""
 
     name: ClassVar[str] = "logistic"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.learners.seam import Matrix, TrainingRows
+from meta_models.learners.seam import Json, Matrix, TrainingRows
 
 #: Class 0 is that of everything that is no site.
 _REST = 0
@@ -32,6 +32,11 @@ def drawn_rows(
         chosen[random.choice(numbers, kept, replace=False)] = True
         counted[numbers] *= n / max(kept, 1)
     return rows[chosen], counted[chosen]
+
+
+def facts_of_drawn(kept: int, total: int, limit: str) -> dict[str, Json]:
+    """What a fit tells of its rows, and of the option that left some out, where one did."""
+    return {"rows": kept, "rows_to_draw_from": total, **({"limit": limit} if kept < total else {})}
 
 
 def gathered(rows: TrainingRows, wanted: NDArray[np.int64]) -> Matrix:

@@ -15,16 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meta_models.dataset.reading.chunks import reading_bytes
 from meta_models.learners.arrays import (
     MOST_COEFFICIENT,
-    ArrayLearner,
     ArrayPredictor,
     Expected,
     read_arrays,
@@ -40,7 +39,7 @@ from meta_models.learners.classical.linear import (
     solve,
     squared_hinge,
 )
-from meta_models.learners.classical.references import drawn_rows, gathered
+from meta_models.learners.classical.references import drawn_rows, facts_of_drawn, gathered
 from meta_models.learners.classical.scaling import FURTHEST, Scaler, expected_of_scaler, fit_scaler, scaler_from
 from meta_models.learners.jobs import CLASS_WEIGHTS, ClassWeights, RowsPrepared, balanced, bytes_of_sample
 from meta_models.learners.pace import Pace
@@ -48,6 +47,7 @@ from meta_models.learners.seam import (
     FitJob,
     Footprint,
     Json,
+    Learner,
     LearnerConfig,
     Matrix,
     Predictor,
@@ -78,7 +78,7 @@ class SupportVectorMachineConfig(LearnerConfig):
     kernel: Literal["nystroem", "exact"] = Field(
         "nystroem", description="On landmarks, with all rows; or exact, on at most `max_rows` rows."
     )
-    landmarks: Annotated[int, Field(ge=2, le=5000), Tune(300, 1000, log=True)] = Field(
+    landmarks: Annotated[int, Field(ge=2, le=5000), Tune(300, 1000, log=True, when=("kernel", "nystroem"))] = Field(
         500, description="Landmarks: rows of the sample that sets the scales. A row takes 4 bytes for each."
     )
     max_rows: Annotated[int, Field(ge=10)] = Field(
@@ -92,6 +92,14 @@ class SupportVectorMachineConfig(LearnerConfig):
     )
     max_iterations: Annotated[int, Field(ge=1)] = Field(200, description="Most iterations of L-BFGS.")
     class_weights: ClassWeights = Field("none", description=CLASS_WEIGHTS)
+
+    @model_validator(mode="after")
+    def _options_are_used(self) -> Self:
+        for option, kernel in (("landmarks", "nystroem"), ("max_iterations", "nystroem"), ("max_rows", "exact")):
+            value = getattr(self, option)
+            if self.kernel != kernel and value != type(self).model_fields[option].default:
+                raise ValueError(f"{option} {value} belongs to kernel {kernel}, found kernel {self.kernel}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,7 @@ class KernelPredictor(ArrayPredictor):
         return near @ self.coefficients
 
 
-class SupportVectorMachine(ArrayLearner):
+class SupportVectorMachine(Learner):
     """Kernel machines; the penalty is on the scale of mean losses, so weights matter by their ratios alone."""
 
     name: ClassVar[str] = "svm"
@@ -310,8 +318,7 @@ class _PreparedExact(RowsPrepared):
         predictor = KernelPredictor(kernel, coefficients, np.array([part[2] for part in parts]))
         facts: dict[str, Json] = {
             "kernel": "exact",
-            "rows": len(kept),
-            "rows_to_draw_from": len(chosen),
+            **facts_of_drawn(len(kept), len(chosen), "max_rows"),
             "vectors": len(used),
         }
         return predictor, facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -67,12 +67,6 @@ class NeuralLearner(Learner):
         from meta_models.learners.neural.serving.predictor import NetPredictor
 
         return NetPredictor(restore_net(files, self.name, n_inputs, n_targets))
-
-    def join(self, parts: Sequence[Predictor]) -> Predictor:
-        """The one part: a net has all classes."""
-        if len(parts) != 1:
-            raise TypeError(f"a net scores all classes at once and cannot be joined, found {len(parts)} parts")
-        return parts[0]
 
     def require_library(self) -> None:
         """Raise UsageError where PyTorch or safetensors is absent."""

@@ -52,12 +52,21 @@ class Learner(ABC):
             If anything in them is not such as `Predictor.files` makes it.
         """
 
-    @abstractmethod
     def join(self, parts: Sequence[Predictor]) -> Predictor:
-        """Predictors of one target each, in the order of the classes, as one of all targets."""
+        """Predictors of one target each, in the order of the classes, as one of all targets.
+
+        Where all classes are fitted at once the one part has them already.
+        """
+        if self.traits.targets == "each" or len(parts) != 1:
+            raise TypeError(f"predictors of {self.name} cannot be joined, found {len(parts)} parts")
+        return parts[0]
 
     def require_library(self) -> None:  # noqa: B027 - most learners need nothing that is not there
         """Raise UsageError, naming the extra, where the library that fits is absent; asked before a table is read."""
+
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What its library raises where a fit cannot be done: such a learner is named, and others go on without it."""
+        return ()
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries that decide what is fitted, by their names."""

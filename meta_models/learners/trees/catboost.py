@@ -80,6 +80,10 @@ class CatBoost(BinnedTreeLearner):
         """Raise UsageError where CatBoost is absent."""
         required("catboost", self.name)
 
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What CatBoost raises."""
+        return (import_module("catboost").CatBoostError,)
+
     def versions(self) -> Mapping[str, str]:
         """Version of CatBoost."""
         return {"catboost": str(required("catboost", self.name).__version__)}

@@ -92,6 +92,10 @@ class LightGBM(BinnedTreeLearner):
         """Raise UsageError where LightGBM is absent."""
         required("lightgbm", self.name)
 
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What LightGBM raises."""
+        return (import_module("lightgbm").basic.LightGBMError,)
+
     def versions(self) -> Mapping[str, str]:
         """Version of LightGBM."""
         return {"lightgbm": str(required("lightgbm", self.name).__version__)}

@@ -86,6 +86,12 @@ class XGBoost(Learner):
 
         return join_boosters(parts)
 
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What XGBoost raises."""
+        from xgboost.core import XGBoostError
+
+        return (XGBoostError,)
+
     def versions(self) -> Mapping[str, str]:
         """That of XGBoost, whichever package it came in."""
         for package in ("xgboost", "xgboost-cpu"):

@@ -18,6 +18,7 @@ from meta_models.model.calibrators import normalise
 from meta_models.model.combinations import Combination, PerBin, Routed
 from meta_models.model.ensemble import names_of_all
 from meta_models.model.origin import earlier_of, joined_loci
+from meta_models.persistence import dump_model
 from meta_models.result import (
     CALIBRATED,
     RAW,
@@ -90,7 +91,9 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
         chosen = choice_note(list(results), opponent, _chosen_by_fold(best))
         joined = replace(joined, notes=(*named_notes(results), *chosen))
     saved = whole_name(method) if keep else opponent
-    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, opponent, saved)
+    whole = joined.model if keep or alone else _whole_model(members, list(results), combined, features)
+    size = len(dump_model(whole))
+    outcome = Joined(combined.method, combined.whole, combined.by_fold, probabilities, opponent, saved, size)
     board = leaderboard(task, results, outcome, gain, failed)
     seconds = _seconds(members, time.monotonic() - started)
     notes = (*joined.notes, *_notes(outcome, gain, failed, keep=keep, alone=alone))
@@ -143,19 +146,25 @@ def _combined(
     members: Sequence[TrainingResult], names: Sequence[str], fitted: _Fitted, features: tuple[str, ...]
 ) -> TrainingResult:
     """The first result with the model of all of them, and what is known of each."""
-    model = _model([member.model for member in members], fitted.whole, features)
+    model = _whole_model(members, names, fitted, features)
     kept = set.intersection(*(set(member.fold_models) for member in members)) if _same_folds(members) else set()
     fold_models = {
         fold: _model([m.fold_models[fold] for m in members], fitted.by_fold[fold], features, model.feature_names)
         for fold in sorted(kept)
     }
-    facts = {"combination": fitted.method, "members": list(names)}
-    model = model.with_info(replace(model.info, provenance={**model.info.provenance, **facts}))
     return replace(
         members[0], model=model, fold_models=fold_models, fits=_fits(members), ensemble=None,
         mining=_mining(members), features=_features(members, fitted.whole, model.feature_names),
         notes=named_notes(dict(zip(names, members, strict=True))),
     )  # fmt: skip
+
+
+def _whole_model(
+    members: Sequence[TrainingResult], names: Sequence[str], fitted: _Fitted, features: tuple[str, ...]
+) -> FittedModel:
+    model = _model([member.model for member in members], fitted.whole, features)
+    facts = {"combination": fitted.method, "members": list(names)}
+    return model.with_info(replace(model.info, provenance={**model.info.provenance, **facts}))
 
 
 def _model(

@@ -38,6 +38,8 @@ class Joined:
         The best member, which the combination is compared with.
     saved : str
         Name of what is saved.
+    size_bytes : int
+        What the file of the combination takes, or would.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Joined:
     probabilities: Floats
     opponent: str
     saved: str
+    size_bytes: int
 
 
 def whole_name(method: str) -> str:
@@ -131,12 +134,12 @@ def _probabilities(result: TrainingResult) -> Floats:
 
 
 def _whole(task: TrainingTask, joined: Joined, members: Sequence[Standing]) -> Standing:
-    """The combination; its size and speed are those of the members that have weight."""
+    """The combination; its speed is that of the members that have weight."""
     used = [row for row in members if row.weight]
     speeds = [row.rows_per_second for row in used if row.rows_per_second]
     return replace(
         _figures(task, whole_name(joined.method), "combination", joined.probabilities),
-        size_bytes=sum(row.size_bytes or 0 for row in used), seconds=sum(row.seconds or 0.0 for row in members),
+        size_bytes=joined.size_bytes, seconds=sum(row.seconds or 0.0 for row in members),
         rows_per_second=1 / sum(1 / speed for speed in speeds) if speeds else None,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -39,10 +40,13 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
+from meta_models.training.fit_notes import fit_notes
 from meta_models.training.fitting.inputs.genes import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
 from meta_models.workers import Farm
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -201,6 +205,9 @@ class TrainingStrategy(ABC):
         """The result of `fit`, which took so many `seconds`: calibrated across the folds, with all that is known."""
         started = time.monotonic()
         calibrated, calibrators, by_fold = calibrate(fit.scores, fit.fold, task)
+        of_fits = [Note("info", text) for text in fit_notes(fit.fits)]
+        for note in of_fits:
+            logger.warning("%s: %s", task.config.learner.name, note.text)
         return TrainingResult(
             strategy=self.name,
             strategy_reason=task.strategy_reason,
@@ -217,7 +224,7 @@ class TrainingStrategy(ABC):
             base_train_chroms=task.config.base_train_chroms
             if task.config.base_train_chroms is not None
             else task.dataset.info.base_train_chroms,
-            notes=(*(Note("info", text) for text in task.positions.notes), *notes, *fit.notes),
+            notes=(*(Note("info", text) for text in task.positions.notes), *notes, *fit.notes, *of_fits),
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
             mining=fit.mining,

@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from meta_models.dataset.reading.chunks import reading_bytes
-from meta_models.learners.arrays import (
-    ArrayLearner,
-)
 from meta_models.learners.classical.sgd.options import StochasticGradientDescentConfig, rows_of_block
 from meta_models.learners.jobs import (
     CLASSES,
@@ -27,6 +24,7 @@ from meta_models.learners.jobs import (
 from meta_models.learners.pace import Pace
 from meta_models.learners.seam import (
     Footprint,
+    Learner,
     Predictor,
     Prepared,
     Resources,
@@ -43,7 +41,7 @@ _FIXED_BYTES = 8_000_000
 _PASS = Pace(0.05, 1.2e-7)
 
 
-class StochasticGradientDescent(ArrayLearner):
+class StochasticGradientDescent(Learner):
     """The learner for tables that do not fit: it takes them block by block."""
 
     name: ClassVar[str] = "sgd"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from meta_models.errors import UnitsFailed
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.progress import Progress
 from meta_models.result import FitRecord
@@ -34,7 +35,7 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     Raises
     ------
     UnitsFailed, MemoryBudgetError
-        If the process of a job died, or what was prepared changed while it was fitted.
+        If a fit fails as `Learner.failures` names, the process of a job died, or what was prepared changed meanwhile.
     """
     learner = preparation.learner
     keys = {job.name: UnitStore.key(unit_key(task, job)) for job in jobs}
@@ -89,8 +90,15 @@ def _timed_fit(
     task: TrainingTask, preparation: Preparation, threads: int, job: FitJob
 ) -> tuple[dict[str, bytes], float]:
     started = time.monotonic()
-    weights = task.fit_weights
-    fitted = fit_or_go_on(task, preparation.prepared, job, weights, threads)
+    learner, weights = preparation.learner, task.fit_weights
+    try:
+        fitted = fit_or_go_on(task, preparation.prepared, job, weights, threads)
+    except learner.failures() as error:
+        raise UnitsFailed(
+            f"{learner.name} must be able to fit {job.name}",
+            f"{type(error).__name__}: {str(error).strip()[:300]}",
+            f"Give it other options (`meta-models learners {learner.name}`), or take another learner",
+        ) from error
     return encode(fitted), time.monotonic() - started
 
 
