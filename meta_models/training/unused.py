@@ -25,6 +25,10 @@ def unused_options(config: TrainingConfig, strategy: str) -> Iterator[str]:
         yield from _each(config, _OF_WEIGHTS, "it is of weights, and nothing is combined by weighted or per-bin")
     if not any(_chooses_rounds(name, config.rounds) for name in config.learners):
         yield from _each(config, ("rounds",), f"no rounds are chosen for {' and '.join(config.learners)}")
+    if config.rounds != "early-stopping":
+        yield from _each(config, ("early_stopping_share",), "it is of --rounds early-stopping")
+    if not config.calibrate:
+        yield from _each(config, ("calib_method", "calibrate_per_class"), "nothing is calibrated")
 
 
 def _seeks_weights(config: TrainingConfig, strategy: str) -> bool:

@@ -44,6 +44,17 @@ EVOLUTION = {"optimiser": "differential-evolution"}
             "single_model",
             ["--rounds cross-validation has no effect: no rounds are chosen for tcn."],
         ),
+        (
+            {"early_stopping_share": 0.3},
+            "single_model",
+            ["--early-stopping-share 0.3 has no effect: it is of --rounds early-stopping."],
+        ),
+        ({"early_stopping_share": 0.3, "rounds": "early-stopping"}, "single_model", []),
+        (
+            {"calibrate": False, "calib_method": "platt"},
+            "single_model",
+            ["--calib-method platt has no effect: nothing is calibrated."],
+        ),
         ({"ensemble_method": "voting"}, "single_model", [f"--ensemble-method voting has no effect: {NO_BATCHES}"]),
     ],
 )
