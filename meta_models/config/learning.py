@@ -84,10 +84,13 @@ class WeightOptions(Configuration):
         "sampling",
         description="Weights of the rows in training: none; the table's sampling_weight where it has one; classes of "
         "equal total (balanced); classes weighted by their effective number of rows; or how often rows are drawn, as "
-        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has.",
+        "many of each class as the rarest (balanced-draws) or the most frequent (oversampling) has. None gained AP by "
+        "itself on two tables; of one, draws lost .07 and oversampling .02.",
     )
     class_weights: OfUnit[Annotated[tuple[Above0, Above0, Above0] | None, CLASS_VALUES]] = Field(
-        None, description="What the weights of each class in training are multiplied by; their mean stays."
+        None,
+        description="What the weights of each class in training are multiplied by; their mean stays. "
+        "No gain on two tables.",
     )
     thin_negatives: OfUnit[Share | None] = Field(
         None,
