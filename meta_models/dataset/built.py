@@ -10,7 +10,7 @@ from meta_models.dataset.info import DatasetInfo, read_facts, read_info
 from meta_models.dataset.reading.files import GENES_FOLDER, INFO_FILE, MASTER_FOLDER
 from meta_models.errors import InputError
 from meta_models.features import Recipe, require_versions
-from meta_models.places import TablePath
+from meta_models.places import TablePath, place
 
 #: Of the folders that are built, and read.
 FORMAT = 1
@@ -72,5 +72,13 @@ def is_built(path: TablePath) -> bool:
 
 
 def table_of(path: TablePath) -> TablePath:
-    """The table of rows in a built folder; any other path is given back."""
-    return path / MASTER_FOLDER if is_built(path) else path
+    """The table of rows in a built folder, or in one that holds nothing but it; any other path is given back."""
+    return path / MASTER_FOLDER if is_built(path) or _holds_a_table_alone(path) else path
+
+
+def _holds_a_table_alone(path: TablePath) -> bool:
+    """Whether a folder ``master`` with facts of its own is all that there is."""
+    if not (path / MASTER_FOLDER / INFO_FILE).is_file():
+        return False
+    _, folders, names = next(iter(place(path).tree()))
+    return [name for name in (*folders, *names) if not name.startswith((".", "_"))] == [MASTER_FOLDER]

@@ -68,10 +68,19 @@ class DatasetInfo:
         return frozenset(() if self.recipe is None else grouped_names(self.recipe).get("evidence", ()))
 
 
-def read_info(source: TablePath) -> DatasetInfo:
-    """Read the ``dataset_info.json`` in the folder `source` (or beside the file `source`).
+def info_file(source: TablePath) -> TablePath:
+    """Where the facts of the table `source` stand, if there are any: in the folder, or beside the file.
 
-    Of a table that ``meta-models build`` wrote it stands one folder higher, beside the genes.
+    Of a table that ``meta-models build`` wrote they stand one folder higher, beside the genes.
+    """
+    path = (source if source.is_dir() else source.parent) / INFO_FILE
+    if not path.is_file() and (path.parent.parent / GENES_FOLDER).is_dir():
+        return path.parent.parent / INFO_FILE
+    return path
+
+
+def read_info(source: TablePath) -> DatasetInfo:
+    """Read the ``dataset_info.json`` of the table `source`.
 
     Raises
     ------
@@ -79,9 +88,7 @@ def read_info(source: TablePath) -> DatasetInfo:
         If it exists but holds no JSON object, prevalences that are not three shares that sum to 1, or another value in
         a form that cannot be read.
     """
-    path = (source if source.is_dir() else source.parent) / INFO_FILE
-    if not path.is_file() and (path.parent.parent / GENES_FOLDER).is_dir():
-        path = path.parent.parent / INFO_FILE
+    path = info_file(source)
     if not path.is_file():
         return DatasetInfo()
     content = read_facts(path)

@@ -7,9 +7,10 @@ import logging
 from pathlib import Path
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.built import table_of
+from meta_models.dataset.info import info_file
 from meta_models.dataset.opening import Tables, is_built_in, named_tables, open_tables, sequences_read
 from meta_models.dataset.outputs import Output, require_apart
-from meta_models.dataset.reading.files import INFO_FILE
 from meta_models.errors import UsageError
 from meta_models.pipeline.planning import farmed, plan_of, require_farmable
 from meta_models.pipeline.starts import Beginnings
@@ -68,10 +69,8 @@ def _require_room(plan: Plan, tables: Tables, folder: RunFolder, farm: Farm) -> 
 
 def _environment(tables: Tables, beginnings: Beginnings, plan: Plan, config: TrainingConfig) -> EnvironmentRecord:
     """What the run is made with, and the hashes of all that it reads beside the files of the table."""
-    source = table_path(config.dataset)
-    beside = (source if source.is_dir() else source.parent) / INFO_FILE
     named: dict[str, list[TablePath]] = {
-        "dataset": [] if is_built_in(config.dataset) else [beside],
+        "dataset": [] if is_built_in(config.dataset) else [info_file(table_of(table_path(config.dataset)))],
         "targets": [] if config.targets is None else [config.targets],
         "stages": [] if config.stages is None else [config.stages],
         **beginnings.files,

@@ -152,6 +152,7 @@ def discover(source: TablePath) -> tuple[TablePath, ...]:
     if form is Form.SPECIAL:
         raise InputError(f"The table {str(source)!r} must be a file or a folder", "Found a special file")
     found = sorted(_walk(source))
+    _refuse_unread(found, source)
     foreign = [p for p in found if not str(p).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES)]
     if foreign:
         raise InputError(
@@ -236,21 +237,19 @@ def _walk(folder: TablePath) -> Iterator[TablePath]:
         _refuse_lake(root, folders, names)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
-            if name == INFO_FILE:
-                _refuse_unread(root, folder)
-            if name.startswith((".", "_")) or name == INFO_FILE:
+            if name.startswith((".", "_")) or (name == INFO_FILE and root == folder):
                 continue
             if not place(root).plain(name):
                 raise InputError("A table folder must hold plain files", f"Found {str(root / name)!r}", "Remove it")
             yield root / name
 
 
-def _refuse_unread(root: TablePath, folder: TablePath) -> None:
-    """Refuse facts of a folder within a table: they are read of the folder that is named alone."""
-    if root != folder:
+def _refuse_unread(paths: Sequence[TablePath], folder: TablePath) -> None:
+    """Refuse facts of a folder within a table: they are read of the folder that is the table alone."""
+    for path in (path for path in paths if path.name == INFO_FILE):
         raise InputError(
             f"{INFO_FILE} must stand in the folder that is named as the table",
-            f"Found it in {str(root)!r}, within {str(folder)!r}",
+            f"Found it in {str(path.parent)!r}, within {str(folder)!r}",
             "Name the former, or move the file into the latter",
         )
 
