@@ -169,10 +169,10 @@ def test_facts_of_a_folder_within_the_table_are_not_passed_over(tmp_path: Path) 
 
 def test_a_folder_that_holds_a_table_alone_is_that_table(tmp_path: Path) -> None:
     table = write_table(tmp_path / "out" / "master", make_frame(), files=2)
-    (table / "dataset_info.json").write_text('{"true_prevalence": [0.9, 0.05, 0.05]}')
+    (table / "dataset_info.json").write_text('{"name": "ours"}')
     for source in (tmp_path / "out", table):
         dataset = open_dataset(source, work_dir=tmp_path)
-        assert dataset.info.true_prevalence == (0.9, 0.05, 0.05)
+        assert dataset.info.name == "ours"
         assert dataset.n_rows == make_frame().height
     write_table(tmp_path / "out" / "more", make_frame(seed=1))
     with pytest.raises(InputError, match=r"Found it in .*master.*Name the former"):
