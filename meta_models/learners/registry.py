@@ -91,7 +91,7 @@ class Learners(Mapping[str, Learner]):
         raise UsageError(
             f"A learner must be one of {', '.join(self)}",
             f"Found {name!r}",
-            f"Perhaps {near[0]!r} was meant" if near else "",
+            f"Perhaps {near[0]!r} was meant" if near else "If another package offers it, install that package",
         )
 
 

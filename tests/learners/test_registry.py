@@ -115,6 +115,8 @@ def test_a_learner_that_holds_its_rows_is_refused_by_a_strategy_on_disk(
 def test_an_unknown_learner_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="'xgboost' was meant"):
         LEARNERS["xgbost"]
+    with pytest.raises(UsageError, match="install that package"):
+        LEARNERS["nearest_mean"]
 
 
 def test_options_of_a_learner_that_is_not_chosen_are_refused(
