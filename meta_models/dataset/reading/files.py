@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meta_models.dataset.reading.not_tables import other_kind
 from meta_models.errors import InputError, WriteError
 from meta_models.places import Form, TablePath, place
 from meta_models.schema import TEXT, is_kmer
@@ -24,11 +25,6 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 INFO_FILE = "dataset_info.json"
 #: Folders that ``meta-models build`` writes side by side: whole genes, and the table of sampled rows.
 GENES_FOLDER, MASTER_FOLDER = "genes", "master"
-#: Ends of names of what tables are built from.
-_NO_TABLES = {
-    "a genome": (".fa", ".fasta", ".fna"), "an annotation": (".gtf", ".gff", ".gff3"),
-    "a track of scores": (".bw", ".bigwig", ".bedgraph", ".bg", ".npz"), "regions": (".bed",), "variants": (".vcf",),
-}  # fmt: skip
 _SHOWN = 20
 #: Files in a folder that are no tables: a few tell what folder it is.
 _FOREIGN = 5
@@ -215,17 +211,12 @@ def _refuse_same(path: TablePath, first: TablePath) -> None:
 def _require_table_suffix(path: TablePath) -> None:
     if not str(path).lower().endswith(PARQUET_SUFFIXES + TEXT_SUFFIXES):
         wanted = ", ".join(PARQUET_SUFFIXES + TEXT_SUFFIXES)
-        what = next((what for what, ends in _NO_TABLES.items() if _plain_name(path).endswith(ends)), None)
+        what = other_kind(path)
         raise InputError(
             f"A table file must end in one of {wanted}",
             f"Found {str(path)!r}{f', {what}: it is no table' if what else ''}",
             "meta-models build makes a table of a genome, an annotation and scores" if what else "Rename it",
         )
-
-
-def _plain_name(path: TablePath) -> str:
-    """The name of a file without the end that says how it is packed."""
-    return path.name.lower().removesuffix(".gz").removesuffix(".bgz")
 
 
 def _is_text(path: TablePath) -> bool:
@@ -246,10 +237,11 @@ def _walk(folder: TablePath) -> Iterator[TablePath]:
 
 def _refuse_unread(paths: Sequence[TablePath], folder: TablePath) -> None:
     """Refuse facts of a folder within a table: they are read of the folder that is the table alone."""
-    for path in (path for path in paths if path.name == INFO_FILE):
+    within = [path.parent for path in paths if path.name == INFO_FILE]
+    if within:
         raise InputError(
             f"{INFO_FILE} must stand in the folder that is named as the table",
-            f"Found it in {str(path.parent)!r}, within {str(folder)!r}",
+            f"Found it in {str(within[0])!r}, within {str(folder)!r}",
             "Name the former, or move the file into the latter",
         )
 
