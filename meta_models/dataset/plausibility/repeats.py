@@ -37,13 +37,19 @@ class _Twice:
         """Rows that stand in the table again; an estimate where not all were compared."""
         return round(self.pairs.height * self.stands_for)
 
+    @property
+    def counted(self) -> str:
+        """The number in words."""
+        return f"{'about ' if self.stands_for > 1 else ''}{counted(self.count, 'row')}"
+
 
 def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str]) -> tuple[str, ...]:
     """Refuse a table in which rows stand twice.
 
     Rows are the same where gene, place (``position``, or ``genomic_position``), label and scores are, and, of those of
-    :data:`MOST_COMPARED` pairs at most, every feature. Without places only sites are looked at: many of a gene that
-    are alike to the last bit are no chance.
+    :data:`MOST_COMPARED` pairs at most, every feature. Without places, rows whose scores no other gene has are looked
+    at (floors are everywhere): many sites of a gene that are alike to the last bit are no chance, and of fewer rows a
+    reader is told.
 
     Parameters
     ----------
@@ -53,7 +59,7 @@ def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str])
     Returns
     -------
     tuple of str
-        What a reader should know of rows that repeat a place with other values.
+        What a reader should know of rows that repeat a place with other values, or a row without a place.
 
     Raises
     ------
@@ -61,20 +67,39 @@ def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str])
         With the number of such rows and the files that hold them.
     """
     where, rows = _place(frame), frame.with_row_index(_ROW)
-    rows = rows.filter(pl.col(where).is_not_null() if where else pl.col("label") > 0)
     key = [c for c in (GENE, CHROM, STRAND, where) if c in frame.columns]
-    repeated = rows.height - rows.select(key).n_unique() if where else rows.height
+    if where is None:
+        return _without_places(dataset, rows, key, scores)
+    rows = rows.filter(pl.col(where).is_not_null())
+    repeated = rows.height - rows.select(key).n_unique()
     if not repeated:
         return ()
     twice = _twice(dataset, rows, [*key, "label", *scores])
-    if twice.count and (where or _beyond_chance(dataset, rows, twice, scores)):
-        again = f"{'about ' if twice.stands_for > 1 else ''}{counted(twice.count, 'row')} again"
-        raise InputError(
-            f"Each row of {dataset.source!r} must stand in it once",
-            f"Found {again}, {_files(dataset, twice.pairs)}",
-            "Keep one of each",
-        )
-    return (f"{counted(repeated, 'row')} at the position of another row of their gene.",) if where else ()
+    if twice.count:
+        raise _refusal(dataset, twice)
+    return (f"{counted(repeated, 'row')} at the position of another row of their gene.",)
+
+
+def _without_places(dataset: Dataset, rows: pl.DataFrame, key: Sequence[str], scores: Sequence[str]) -> tuple[str, ...]:
+    """As `refuse_repeats`, where no column says which position of its gene a row is."""
+    own = rows.select(_ROW, pl.col(GENE).to_physical(), pl.struct(scores).hash(1).alias(_KEY))
+    one_gene = pl.col(GENE).min().over(_KEY) == pl.col(GENE).max().over(_KEY)
+    twice = _twice(dataset, rows.join(own.filter(one_gene).select(_ROW), on=_ROW), [*key, "label", *scores])
+    if not twice.count:
+        return ()
+    if _beyond_chance(dataset, rows, [*key, "label", *scores], scores):
+        raise _refusal(dataset, twice)
+    alike = f"At least {twice.counted} like another of their gene in every column ({_files(dataset, twice.pairs)})"
+    reason = "the same row twice, or values too coarse to tell two positions apart"
+    return (f"{alike}: {reason}; a column {POSITION!r} would tell which.",)
+
+
+def _refusal(dataset: Dataset, twice: _Twice) -> InputError:
+    return InputError(
+        f"Each row of {dataset.source!r} must stand in it once",
+        f"Found {twice.counted} again, {_files(dataset, twice.pairs)}",
+        "Keep one of each",
+    )
 
 
 def _place(frame: pl.DataFrame) -> str | None:
@@ -108,11 +133,14 @@ def _same_everywhere(dataset: Dataset, pairs: pl.DataFrame) -> NDArray[np.bool_]
     return np.asarray(first == again)
 
 
-def _beyond_chance(dataset: Dataset, sites: pl.DataFrame, twice: _Twice, scores: Sequence[str]) -> bool:
-    """Whether repeated sites are too many for chance, and have scores that other genes do not have."""
+def _beyond_chance(dataset: Dataset, rows: pl.DataFrame, columns: Sequence[str], scores: Sequence[str]) -> bool:
+    """Whether sites that repeat one another in `columns` are too many for chance, and have scores of their own."""
+    sites = rows.filter(pl.col("label") > 0)
+    twice = _twice(dataset, sites, columns)
     repeated = sites.join(twice.pairs.select(_ROW), on=_ROW)
-    own = repeated.select(*scores).n_unique() / repeated.select(GENE, *scores).n_unique()
-    if repeated.height < LEAST_SITES or own < LEAST_DISTINCT:
+    if repeated.height < LEAST_SITES:
+        return False
+    if repeated.select(*scores).n_unique() < LEAST_DISTINCT * repeated.select(GENE, *scores).n_unique():
         return False
     of_file, first, again = (
         np.bincount(_file_of(dataset, numbers), minlength=len(dataset.files))

@@ -45,6 +45,7 @@ def test_a_whole_beside_its_parts(tmp_path: Path, frame: pl.DataFrame) -> None:
     text = refusal(written(tmp_path / "t", all=frame, part=one))
     assert "must stand in it once" in text
     assert "in 'all.parquet' and 'part.parquet'" in text
+    assert f"Found {one.height} rows again" in text
 
 
 def test_genomic_positions_tell_as_much(tmp_path: Path) -> None:
@@ -65,6 +66,19 @@ def test_other_types_and_a_row_number_hide_nothing(tmp_path: Path) -> None:
 
 def test_one_row_twice_is_enough_where_places_are_known(tmp_path: Path) -> None:
     assert "Found 1 row again" in refusal(written(tmp_path / "t", a=pl.concat([FRAME, FRAME[7:8]])))
+
+
+def test_without_places_a_few_rows_twice_are_told_of(tmp_path: Path) -> None:
+    """Whether sites or not: too few to be sure, as another position could be alike."""
+    few = NO_PLACE.filter(pl.col("splice_type") == "neither")[40:47]
+    folder = written(tmp_path / "t", a=NO_PLACE, b=few)
+    assert refusal(folder) == ""
+    (told,) = read_positions(open_dataset(folder, work_dir=tmp_path)).warnings
+    assert told.startswith(
+        "At least 7 rows like another of their gene in every column (in 'a.parquet' and 'b.parquet')"
+    )
+    changed = written(tmp_path / "u", a=NO_PLACE, b=few.with_columns(pl.col("feature_1") + 1))
+    assert read_positions(open_dataset(changed, work_dir=tmp_path)).warnings == ()
 
 
 def test_many_rows_are_counted_though_not_all_are_compared(tmp_path: Path) -> None:
@@ -104,7 +118,9 @@ def test_rounded_scores_without_features_coincide_by_chance(tmp_path: Path) -> N
             **{f"{name}_score": np.where(labels == c, 0.9, 0.1).round(1) for c, name in enumerate(names)},
         }
     )
-    assert refusal(write_table(tmp_path / "t", table)) == ""
+    folder = write_table(tmp_path / "t", table)
+    assert refusal(folder) == ""
+    assert not any("like another" in told for told in read_positions(open_dataset(folder, work_dir=tmp_path)).warnings)
 
 
 @pytest.mark.parametrize("name", ["_delta_log", ".hoodie", "metadata"])
