@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tables import make_frame, write_table
+from window_tables import window_frame, write_windows
 
 from meta_models.cli import main
 from meta_models.errors import ExitCode
@@ -69,6 +70,19 @@ def test_a_cluster_makes_the_same_files(
     assert sum(line.startswith("Worker tcp://127.0.0.1:") for line in plan) == 2
     assert all(record["seconds"] is not None for record in manifest["units"].values())
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.neural
+def test_learners_of_windows_too(scheduler_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent")
+    table = write_windows(tmp_path / "rows", window_frame(genes=24))
+    net = ["--learner", "tcn", "--tcn.epochs", "2", "--tcn.channels", "4", "--tcn.blocks", "2", "--tcn.batch", "512"]
+    given = ["train", "--dataset", str(table), *net, "--n-folds", "2", "--screening-min-genes", "4"]
+    given += ["--analyses", "base-vs-meta", "--bootstrap-samples", "20", "--threads", "1"]
+    assert main([*given, "--out-dir", str(tmp_path / "here")]) == ExitCode.DONE
+    there = [*given, "--out-dir", str(tmp_path / "there"), "--distributed", f"file:{scheduler_file}"]
+    assert main(there) == ExitCode.DONE
+    assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
 
 
 def test_an_interrupted_run_is_resumed(
