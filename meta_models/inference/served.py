@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Protocol
 import polars as pl
 
 from meta_models.dataset.info import DatasetInfo
-from meta_models.dataset.plausibility.coordinates import WHOLE, require_whole
+from meta_models.dataset.plausibility.coordinates import WHOLE, ignored_positions, require_whole
 from meta_models.dataset.reading.files import Kind
 from meta_models.dataset.reading.open import open_dataset
 from meta_models.model import FittedModel
@@ -36,6 +37,8 @@ PASSED_ON = (GENE, CHROM, STRAND, POSITION, GENOMIC_POSITION)
 #: Names under which the label and the weight of a row travel with its scores.
 HIDDEN_LABEL, HIDDEN_WEIGHT = "_label", "_weight"
 _ALL_ROWS = slice(None)
+
+logger = logging.getLogger(__name__)
 
 
 class RowSource(Protocol):
@@ -125,6 +128,8 @@ def open_served(
 ) -> ServedTable:
     """Open a table for a model. Only the main base model's scores and the features must be there, or windows.
 
+    Positions that are no numbers are not used, as in training, and a warning says so.
+
     Raises
     ------
     InputError
@@ -133,6 +138,8 @@ def open_served(
     """
     dataset = open_dataset(source, work_dir=work_dir, base_score_columns=base_score_columns, required=MAIN_BASE.columns)
     require_whole(dataset)
+    for told in ignored_positions(dataset):
+        logger.warning("%s", told)
     if model.window:
         require_windows(dataset, model.window)
     feature_names = table_features(model)

@@ -331,6 +331,17 @@ def test_the_built_in_table_is_taken_as_train_takes_it(place, tmp_path, monkeypa
     assert main(arguments) == 0
 
 
+def test_positions_that_are_text_are_told_of(place, tmp_path, caplog):
+    """Without them nothing says that a gene of another name lies where the model was trained."""
+    frame = served_frame()
+    with caplog.at_level("WARNING"):
+        predict(place)
+        assert "holds no numbers" not in caplog.text
+        text = frame.with_columns(pl.col("position").cast(pl.String))
+        predict(other_table({**place, "out": tmp_path / "text.parquet"}, tmp_path, text))
+    assert "Column 'position' holds no numbers" in caplog.text
+
+
 def test_percent_are_told(place, tmp_path):
     frame = served_frame().with_columns(pl.col("donor_score") * 100)
     with pytest.raises(InputError, match=r"value in 'donor_score'\. They look like percent: divide them by 100"):
