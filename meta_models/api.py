@@ -207,8 +207,11 @@ def _scored(
 
 
 def _as_path(table: pl.DataFrame | AnyPath, work_dir: Path) -> TablePath:
-    if not isinstance(table, pl.DataFrame):
+    if isinstance(table, (str, os.PathLike)):
         return table_path(table)
+    if not isinstance(table, pl.DataFrame):
+        found = f"{type(table).__module__}.{type(table).__qualname__}"
+        raise InputError("A table must be a polars.DataFrame or a path", f"Found {found}", "Convert or write it")
     file = work_dir / "table.parquet"
     write_parquet(file, table)
     return file

@@ -119,6 +119,13 @@ def test_evaluate_takes_frames_and_files_models_and_paths(run: TrainingRun, tmp_
     assert row.meta > 0.5
 
 
+def test_a_table_of_another_library_is_named(run: TrainingRun) -> None:
+    with pytest.raises(InputError, match=r"must be a polars\.DataFrame or a path\. Found pandas\..*DataFrame"):
+        evaluate(run.model, others().to_pandas())
+    with pytest.raises(InputError, match=r"Found builtins\.NoneType"):
+        evaluate(run.model, None)
+
+
 def test_evaluate_refuses_genes_of_the_training(run: TrainingRun) -> None:
     table = others().with_columns(pl.col("gene_id").str.replace("XG0003", "G0003"))
     with pytest.raises(InputError, match=r"shares 1 gene: G0003"):
