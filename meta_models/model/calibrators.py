@@ -154,6 +154,10 @@ class IsotonicCalibrator:
         return cls(arrays["x"], arrays["y"])
 
 
+#: Largest coefficient of a `BlendCalibrator`: of larger ones the terms of its sum could be infinities of both signs.
+LARGEST = 1e100
+
+
 @dataclass(frozen=True, eq=False)
 class BlendCalibrator:
     """Logistic regression on the log-odds of the score and of the base models' scores for the same class.
@@ -186,6 +190,8 @@ class BlendCalibrator:
             raise ValueError("weights must be finite, one for each column")
         if not (0 <= self.slope < np.inf) or (weights < 0).any():
             raise ValueError("slope and weights must not be negative")
+        if max(self.slope, abs(self.intercept), *weights) > LARGEST:
+            raise ValueError(f"slope, intercept and weights must not exceed {LARGEST:g}: their sum would be no number")
         weights.setflags(write=False)
         object.__setattr__(self, "weights", weights)
 

@@ -142,7 +142,15 @@ def test_a_missing_base_score_says_what_the_score_says(missing):
 
 @pytest.mark.parametrize(
     ("slope", "weights", "columns"),
-    [(-1.0, [0.5], (0,)), (1.0, [-0.5], (0,)), (1.0, [0.5], ()), (np.nan, [], ()), (1.0, [np.inf], (0,))],
+    [
+        (-1.0, [0.5], (0,)),
+        (1.0, [-0.5], (0,)),
+        (1.0, [0.5], ()),
+        (np.nan, [], ()),
+        (1.0, [np.inf], (0,)),
+        (1e308, [], ()),
+        (1.0, [1e308], (0,)),
+    ],
 )
 def test_a_blend_refuses_other_coefficients(slope, weights, columns):
     with pytest.raises(ValueError):
