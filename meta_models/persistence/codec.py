@@ -165,7 +165,7 @@ def decode(data: bytes, *, max_bytes: int, nested: bool = False) -> FittedModel:
     manifest = parse_manifest(container.read(NAME), newest=MODEL_FORMAT)
     expected = set(_expected_names(manifest))
     if set(container.entries) != expected | {NAME} or set(manifest.files) != expected:
-        odd = sorted(((set(container.entries) | set(manifest.files)) ^ expected) - {NAME})
+        odd = sorted(((set(container.entries) - {NAME}) ^ expected) | (set(manifest.files) ^ expected))
         raise damaged(f"other entries than {NAME} calls for: {', '.join(odd)[:300]}")
     container.check_directory()
     if nested and manifest.first_pass:

@@ -367,6 +367,8 @@ def test_a_manifest_that_lists_a_file_too_many_or_too_few() -> None:
         assert odd is None or f"calls for: {odd}." in str(caught.value)
     with pytest.raises(UnsafeModelFile, match=f"calls for: {BOOSTER}[.]"):
         opened(rebuilt({BOOSTER: None}))
+    with pytest.raises(UnsafeModelFile, match=f"calls for: {BOOSTER}[.]"):  # which the manifest lists all the same
+        opened(envelope.wrap(archive.write({n: b for n, b in entries_of(data).items() if n != BOOSTER})))
 
 
 @pytest.mark.parametrize("data", [b"[]", b"{}", b'{"format": 1}', b"\xff", b""])
