@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import os
 import tempfile
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _SUMMARY = "meta_evaluation_summary.json"
 _OOF = "oof_predictions.parquet"
 _MODELS = "model_multiclass*.pkl"
 AnyPath = str | os.PathLike[str]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,8 @@ def evaluate(
 ) -> EvaluationTable:
     """Compare a model with the base models on a labelled table of genes that it was not trained on.
 
+    What is doubtful of the table is logged as warnings.
+
     Parameters
     ----------
     model : FittedModel or path
@@ -177,6 +182,8 @@ def evaluate(
             source, work_dir=Path(work_dir) / "text", base_score_columns=base_score_columns, label=label
         )
         positions = read_positions(dataset)
+        for text in positions.warnings:
+            logger.warning("%s", text)
         known = [base.name for base in positions.bases]
         if best_base is not None and best_base not in known:
             raise UsageError(f"best_base must be among {', '.join(known)}", f"Found {best_base!r}")

@@ -132,6 +132,15 @@ def test_evaluate_refuses_genes_of_the_training(run: TrainingRun) -> None:
         evaluate(run.model, table)
 
 
+def test_evaluate_tells_what_is_doubtful_of_the_table(run: TrainingRun, caplog: pytest.LogCaptureFixture) -> None:
+    """Rows that are no sites and stand twice make both figures others."""
+    table = others().drop("position")
+    evaluate(run.model, table, bootstrap_samples=20)
+    assert caplog.text == ""
+    evaluate(run.model, pl.concat([table, table.filter(pl.col("splice_type") == "neither")]), bootstrap_samples=20)
+    assert "like another of their gene in every column" in caplog.text
+
+
 def test_load_takes_a_pattern(run: TrainingRun) -> None:
     assert dump_model(load(run.folder / "model*.pkl")) == dump_model(run.model)
 
