@@ -136,7 +136,7 @@ def _frame(suggested: Sequence[Suggestion]) -> pl.DataFrame:
         "rank": range(1, len(genes) + 1),
         GENE: [gene.gene_id for gene in genes], FAMILY: [gene.family for gene in genes],
         CHROM: pl.Series([gene.places[0][0] for gene in genes], dtype=pl.String),
-        "positions": [gene.positions for gene in genes],
+        "positions": [round(gene.positions) for gene in genes],
         **{name: pl.Series([gene.value(name) for gene in genes], dtype=pl.Float64) for name in MEASURES},
         "score": [suggestion.score for suggestion in suggested],
         "reasons": [suggestion.reasons for suggestion in suggested],
