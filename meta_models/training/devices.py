@@ -15,7 +15,7 @@ DEVICE_SHARE = 0.9  # of the GPU's memory, planned for
 def present_gpu(learner: Learner) -> Gpu | NoGpu:
     """The GPU that this installation of the library of `learner` can use."""
     if CUDA not in learner.traits.devices:
-        return NoGpu(f"{learner.name} uses no GPU")
+        return NoGpu(f"{learner.name} uses no CUDA")
     obstacle = learner.gpu_obstacle()
     return NoGpu(obstacle) if obstacle else find_gpu()
 

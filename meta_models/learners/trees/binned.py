@@ -112,7 +112,6 @@ class Task:
     constraints: tuple[int, ...]
     seed: int
     threads: int
-    device: str
 
     @property
     def begins_at(self) -> float:
@@ -187,11 +186,11 @@ class BinnedTreeLearner(Learner):
         return Footprint(held, building, max(self.bytes_of_job(shape, config), reading), predictor)
 
     @contextmanager
-    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:
+    def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:  # noqa: ARG002
         """Bin the rows."""
         self.require_library()
         bins = make_bins(rows.sample, config.max_bin)
-        yield _PreparedBins(self, rows, bins, binned(rows, bins), config, resources.device)
+        yield _PreparedBins(self, rows, bins, binned(rows, bins), config)
 
     def restore(self, files: Mapping[str, bytes], n_inputs: int, n_targets: int) -> Predictor:
         """Boosters, checked."""
@@ -209,7 +208,6 @@ class _PreparedBins(Prepared):
     bins: Bins
     codes: Codes
     config: Any
-    device: str
 
     def fit(
         self, job: FitJob, labels: NDArray[np.integer], weights: NDArray[np.float32] | None, *, threads: int
@@ -251,7 +249,7 @@ class _PreparedBins(Prepared):
             rounds=job.stages[-1] if job.stages else self.learner.rounds(self.config),
             prior=min(max(share, _LEAST_PRIOR), _MOST_PRIOR),
             features=usable(job, self.codes.shape[1]),
-            constraints=job.constraints, seed=self.rows.seed, threads=threads, device=self.device,
+            constraints=job.constraints, seed=self.rows.seed, threads=threads,
         )  # fmt: skip
 
     def _converted(self, grown: Grown) -> BoosterPredictor:

@@ -71,7 +71,7 @@ def grown(name: str, **options: Any) -> tuple[Any, Task, Bins, np.ndarray]:
     task = Task(
         codes, np.array([len(edges) + 1 for edges in bins.edges]),
         Part(number, rows.labels[:450] == 1, np.random.default_rng(0).uniform(0.5, 1.5, 450)), nobody,
-        stopping=False, rounds=20, prior=0.1, features=np.arange(6), constraints=(), seed=1, threads=1, device="cpu",
+        stopping=False, rounds=20, prior=0.1, features=np.arange(6), constraints=(), seed=1, threads=1,
     )  # fmt: skip
     return learner.grow(task, learner.Config(**options)), task, bins, rows.matrix
 
@@ -90,6 +90,31 @@ def test_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = spy.found.predict(task.codes.astype(np.float64), raw_score=True) + logit(task.prior)
     np.testing.assert_allclose(margins(result, bins, matrix), expected, atol=2e-5)
     assert [tree.count.sum() for tree in result.trees] == [450] * 20
+
+
+def test_lightgbm_on_an_opencl_device_grows_the_trees_of_the_processor() -> None:
+    """A processor is a device, too: ``pip install pocl-binary-distribution``, OCL_ICD_VENDORS a folder with the path of
+    its library in a file ``pocl.icd``.
+    """
+    library = pytest.importorskip("lightgbm")
+    try:
+        result, _, bins, matrix = grown("lightgbm", subsample=1, colsample=1, opencl=True)
+    except library.basic.LightGBMError as error:
+        pytest.skip(str(error))
+    expected, *_ = grown("lightgbm", subsample=1, colsample=1)
+    np.testing.assert_allclose(margins(result, bins, matrix), margins(expected, bins, matrix), atol=1e-4)
+
+
+def test_lightgbm_is_told_to_use_opencl(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def train(parameters: dict[str, Any], *_: Any, **__: Any) -> None:
+        raise Asked(parameters["device_type"])
+
+    monkeypatch.setattr(pytest.importorskip("lightgbm"), "train", train)
+    with pytest.raises(Asked, match="gpu"):
+        grown("lightgbm", opencl=True)
 
 
 def test_catboost(monkeypatch: pytest.MonkeyPatch) -> None:
