@@ -40,11 +40,8 @@ CONTENDER_ROW_BYTES = 12  # three float32 probabilities of what stands on the le
 SHARD_PROCESS = 180_000_000  # interpreter and libraries of the process of a shard: 165 at 360 rows of 6 features
 SHARD_ROW_BYTES = 40  # its labels, weights, masks and scores of a row
 COPIED_SHARE = 0.5  # of the rows; .19 and .30 on the demo table, for teachers of .95 and .91 average precision
-# Peaks of 60 human genes (14,329 x 147, two folds): XGBoost alone 480 MB, with LightGBM, logistic, SGD and a forest 521
-# and 600 in two runs; LightGBM, logistic and KNN on all 93 83 MB over what was predicted without this.
-MEMBER_LEAVES = 20_000_000  # what fits of a further member leave in the process: its library, and what it freed
 # 900 worm genes, three folds, every position: 1,777 MB with XGBoost and four nets, 1,271 predicted without this.
-NET_LEAVES = 150_000_000  # the same of a learner of genes
+NET_LEAVES = 150_000_000  # what fits of a further learner of genes leave in the process
 JOINED_ROW_BYTES = 100  # a learner's probabilities of a row, raw, calibrated and stacked, and copies of them
 COPIES = 4  # of the columns of the first pass: two folds', as files and as arrays
 BATCH_IMBALANCE = 1.2  # rows of the largest batch over the mean
@@ -94,14 +91,8 @@ def combining_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
     stacking = STACKING_BYTES if config.combine in ("stacking", "blending") else 0
     composition = COMPOSITION_ROW_BYTES * (config.combine == "routed")
     rows = (config.members * (JOINED_ROW_BYTES + stacking) + composition) * profile.rows
-    return _left_by_others(config) + rows
-
-
-def _left_by_others(config: TrainingConfig) -> int:
-    """Bytes that fits of all members but the one that leaves most leave behind."""
-    nets = [config.of_learner(name).learner.traits.inputs == "genes" for name in config.learners]
-    left = [NET_LEAVES if net else MEMBER_LEAVES for net in nets]
-    return sum(left) - max(left) + MEMBER_LEAVES * (config.members - len(left))
+    nets = sum(config.of_learner(name).learner.traits.inputs == "genes" for name in config.learners)
+    return NET_LEAVES * max(nets - 1, 0) + rows
 
 
 def first_pass_bytes(profile: DatasetProfile, config: TrainingConfig) -> int:
