@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -81,14 +82,12 @@ def _watched(line: str) -> Iterator[None]:
     """A thread that hears of signals at once: the interpreter writes their numbers into a pipe as they arrive."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    ended = threading.Event()
     previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    thread = threading.Thread(target=_watch, args=(reader, ended, line), name="interrupts", daemon=True)
+    thread = threading.Thread(target=_watch, args=(reader, line), name="interrupts", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
         signal.set_wakeup_fd(previous)
         os.write(writer, _ENOUGH)
         thread.join()
@@ -96,11 +95,24 @@ def _watched(line: str) -> Iterator[None]:
         os.close(writer)
 
 
-def _watch(reader: int, ended: threading.Event, line: str) -> None:
-    while not ended.is_set():
-        number = next((byte for byte in os.read(reader, 64) if byte in _SIGNALS), None)
-        if number is not None and not ended.wait(GRACE_SECONDS):
-            _end_process(number, line)
+def _watch(reader: int, line: str) -> None:
+    """End the process `GRACE_SECONDS` after the first signal, and at the second, unless the block ends before.
+
+    The main thread's handler may come too late for either: it is not called within a native call, which may begin
+    between the signal's arrival and the interpreter's next look at it.
+    """
+    heard: list[int] = []
+    pipe = select.poll()
+    pipe.register(reader, select.POLLIN)
+    while True:
+        if not pipe.poll(1000 * GRACE_SECONDS if heard else None):
+            _end_process(heard[0], line)
+        written = os.read(reader, 64)
+        heard += [byte for byte in written if byte in _SIGNALS]
+        if len(heard) > 1:
+            os._exit(_code(heard[1]))
+        if _ENOUGH in written:
+            return
 
 
 def _end_process(number: int, line: str) -> NoReturn:

@@ -99,6 +99,22 @@ def test_native_call_that_does_not_come_back_is_ended_in_order_all_the_same(tmp_
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["done.txt", "run_manifest.json"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_second_signal_ends_a_native_call_at_once(tmp_path, number, code):
+    patient = NATIVE.replace(
+        "from meta_models import", "from meta_models.run_folder import signals\nfrom meta_models import"
+    )
+    command = [sys.executable, "-c", patient.replace("with install", "signals.GRACE_SECONDS = 60\nwith install")]
+    with subprocess.Popen([*command, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        process.send_signal(number)
+        time.sleep(0.2)  # two that wait to be delivered are one
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(10) == code
+    psutil.Process(child).kill()
+
+
 def test_interrupt_that_is_lost_in_a_destructor_still_ends_the_process(tmp_path):
     code = """
 import os, signal, time
