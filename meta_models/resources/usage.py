@@ -1,10 +1,13 @@
 """Memory that a process tree holds, as summed proportional set size.
 
-A page shared by n processes counts 1/n in each, so that the sum over a tree of forked workers counts it once.
+A page shared by n processes counts 1/n in each, so that the sum over a tree of forked workers counts it once. Pages of
+files, most of them of libraries, may be shared with processes of others, too: at least as many are counted as one
+process of the tree has in memory, so that a figure does not depend on what else runs on the machine (the libraries of
+a run take some 100 MB less by the plain sum where a second run goes on beside it).
 
 References
 ----------
-``proc_pid_smaps(5)`` (``smaps_rollup``, Linux 4.14 or later); ``proc_tid_children(5)``.
+``proc_pid_smaps(5)`` (``smaps_rollup``, Linux 4.14 or later; older than 5.3, the plain sum is taken); ``proc_tid_children(5)``.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ class TreeMemory:
     Attributes
     ----------
     bytes : int
-        Sum over the tree.
+        Sum over the tree, with pages that processes outside it share in full.
     method : str
         ``"pss"`` where all were read as proportional set size; ``"rss"`` where at least one process could only be read
         as resident set size, which counts shared pages in full.
@@ -45,14 +48,17 @@ class TreeMemory:
 
 def tree_memory(pid: int | None = None) -> TreeMemory:
     """Memory of process `pid` (default: this one) and all its descendants; those that end meanwhile count 0."""
-    total, processes, method = 0, 0, "pss"
+    own = of_files = most_of_files = processes = 0
+    read_as_pss = True
     for member in tree_pids(os.getpid() if pid is None else pid):
-        held = _pss(member)
-        if held is None:
-            held = rss(member)
-            method = "rss" if held else method
-        total, processes = total + held, processes + bool(held)
-    return TreeMemory(total, "pss" if method == "pss" else "rss", processes)
+        resident = rss(member)
+        if (shares := _shares(member)) is None:
+            own, read_as_pss = own + resident, read_as_pss and not resident
+        else:
+            own, of_files = own + shares.own, of_files + shares.files
+            most_of_files = max(most_of_files, shares.files_resident)
+        processes += bool(resident)
+    return TreeMemory(own + max(of_files, most_of_files), "pss" if read_as_pss else "rss", processes)
 
 
 def tree_pss(pid: int | None = None) -> int:
@@ -119,10 +125,29 @@ def kill_children() -> None:
                 process.kill()
 
 
-def _pss(pid: int) -> int | None:
-    try:
-        text = (_PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii")
-    except OSError:
+@dataclass(frozen=True)
+class _Shares:
+    """Bytes of a process: its shares of memory of its own and of pages of files, and all pages of files it has."""
+
+    own: int
+    files: int
+    files_resident: int
+
+
+def _shares(pid: int) -> _Shares | None:
+    """None where the process is gone, or its kernel does not tell."""
+    shares, status = _kilobytes(pid, "smaps_rollup"), _kilobytes(pid, "status")
+    if "Pss" not in shares:
         return None
-    line = next((line for line in text.splitlines() if line.startswith("Pss:")), None)
-    return None if line is None else int(line.split()[1]) * 1024
+    files = shares.get("Pss_File", 0)
+    return _Shares(shares["Pss"] - files, files, status.get("RssFile", 0) if files else 0)
+
+
+def _kilobytes(pid: int, name: str) -> dict[str, int]:
+    """What a file of a process gives in kB, in bytes by its words; nothing where the process is gone."""
+    try:
+        text = (_PROC / str(pid) / name).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.split() for line in text.splitlines())
+    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines if words[2:] == ["kB"]}

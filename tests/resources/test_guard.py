@@ -1,5 +1,6 @@
 """Memory of a process tree, and the guard that keeps a budget; in subprocesses where they end by it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,6 +57,29 @@ def test_tree_memory_counts_children_and_shared_pages_once():
         parent.communicate()
 
 
+def test_pages_that_a_process_outside_the_tree_shares_count_in_full(tmp_path):
+    file = tmp_path / "mapped"
+    file.write_bytes(bytes(100 * MB))
+    code = (
+        "import mmap, sys\n"
+        "with open(sys.argv[1], 'rb') as file: held = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
+        "sum(held[::4096]); print('ready', flush=True); sys.stdin.read()"
+    )
+    found = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            command = [sys.executable, "-c", code, str(file)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.enter_context(process)
+            stack.callback(process.communicate)
+            assert process.stdout.readline() == "ready\n"
+            found.append(process.pid)
+        alone = [tree_pss(pid) for pid in found]
+        own = tree_memory(os.getpid())
+    assert all(100 * MB < bytes_ < 130 * MB for bytes_ in alone)
+    assert own.bytes < sum(alone)  # beneath this process the three share the pages
+
+
 def test_tree_memory_of_a_process_that_is_gone():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -90,7 +114,7 @@ def test_the_tree_has_children_of_every_thread_and_their_children(monkeypatch, l
 
 
 def test_falls_back_to_resident_size_and_says_so(monkeypatch):
-    monkeypatch.setattr("meta_models.resources.usage._pss", lambda pid: None)
+    monkeypatch.setattr("meta_models.resources.usage._shares", lambda pid: None)
     found = tree_memory()
     assert found.method == "rss"
     assert found.bytes > 0
