@@ -7,7 +7,8 @@ a run take some 100 MB less by the plain sum where a second run goes on beside i
 
 References
 ----------
-``proc_pid_smaps(5)`` (``smaps_rollup``, Linux 4.14 or later; older than 5.3, the plain sum is taken); ``proc_tid_children(5)``.
+``proc_pid_smaps(5)`` (``smaps_rollup``, Linux 4.14 or later; before 5.3, the plain sum is taken);
+``proc_tid_children(5)``.
 """
 
 from __future__ import annotations

@@ -19,6 +19,11 @@ from meta_models.wording import counted
 MOST_COMPARED = 1_000
 #: Without places: least number, and share of all sites of the table or of one file, that must stand twice.
 LEAST_SITES, LEAST_SHARE, LEAST_FILE_SHARE = 5, 0.1, 0.5
+#: Without places: share of the rows of the table that must stand twice, and least number of rows for that share and for
+#: the one of a file. Of worm and human genes (3 to 900, every position or the rows of a table, scores of one or three
+#: base models as they are or rounded to 1 to 5 places), chance alone repeats at most .088 of 100 rows and more, .32 of
+#: 20 and more.
+LEAST_ROW_SHARE, LEAST_ROWS, LEAST_FILE_ROWS = 0.15, 100, 20
 #: Without places: share of the repeated sites that must have scores of their own; rounded scores coincide.
 LEAST_DISTINCT = 0.9
 
@@ -48,8 +53,8 @@ def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str])
 
     Rows are the same where gene, place (``position``, or ``genomic_position``), label and scores are, and, of those of
     :data:`MOST_COMPARED` pairs at most, every feature. Without places, rows whose scores no other gene has are looked
-    at (floors are everywhere): many sites of a gene that are alike to the last bit are no chance, and of fewer rows a
-    reader is told.
+    at (floors are everywhere): many of a gene that are alike to the last bit are no chance, of sites already some, and
+    of fewer a reader is told.
 
     Parameters
     ----------
@@ -84,10 +89,11 @@ def _without_places(dataset: Dataset, rows: pl.DataFrame, key: Sequence[str], sc
     """As `refuse_repeats`, where no column says which position of its gene a row is."""
     own = rows.select(_ROW, pl.col(GENE).to_physical(), pl.struct(scores).hash(1).alias(_KEY))
     one_gene = pl.col(GENE).min().over(_KEY) == pl.col(GENE).max().over(_KEY)
-    twice = _twice(dataset, rows.join(own.filter(one_gene).select(_ROW), on=_ROW), [*key, "label", *scores])
+    looked_at = rows.join(own.filter(one_gene).select(_ROW), on=_ROW)
+    twice = _twice(dataset, looked_at, [*key, "label", *scores])
     if not twice.count:
         return ()
-    if _beyond_chance(dataset, rows, [*key, "label", *scores], scores):
+    if _rows_beyond_chance(dataset, looked_at, twice) or _sites_beyond_chance(dataset, rows, key, scores):
         raise _refusal(dataset, twice)
     alike = f"At least {twice.counted} like another of their gene in every column ({_files(dataset, twice.pairs)})"
     reason = "the same row twice, or values too coarse to tell two positions apart"
@@ -133,21 +139,33 @@ def _same_everywhere(dataset: Dataset, pairs: pl.DataFrame) -> NDArray[np.bool_]
     return np.asarray(first == again)
 
 
-def _beyond_chance(dataset: Dataset, rows: pl.DataFrame, columns: Sequence[str], scores: Sequence[str]) -> bool:
-    """Whether sites that repeat one another in `columns` are too many for chance, and have scores of their own."""
+def _rows_beyond_chance(dataset: Dataset, rows: pl.DataFrame, twice: _Twice) -> bool:
+    """Whether too many of `rows`, of all those whose scores no other gene has, stand `twice` for chance."""
+    of_table = twice.count / rows.height if rows.height >= LEAST_ROWS else 0
+    return of_table >= LEAST_ROW_SHARE or _share_of_a_file(dataset, rows, twice, LEAST_FILE_ROWS) >= LEAST_FILE_SHARE
+
+
+def _sites_beyond_chance(dataset: Dataset, rows: pl.DataFrame, key: Sequence[str], scores: Sequence[str]) -> bool:
+    """Whether sites that repeat one another are too many for chance, and have scores of their own."""
     sites = rows.filter(pl.col("label") > 0)
-    twice = _twice(dataset, sites, columns)
+    twice = _twice(dataset, sites, [*key, "label", *scores])
     repeated = sites.join(twice.pairs.select(_ROW), on=_ROW)
     if repeated.height < LEAST_SITES:
         return False
     if repeated.select(*scores).n_unique() < LEAST_DISTINCT * repeated.select(GENE, *scores).n_unique():
         return False
+    of_table = twice.count / sites.height
+    return of_table >= LEAST_SHARE or _share_of_a_file(dataset, sites, twice) >= LEAST_FILE_SHARE
+
+
+def _share_of_a_file(dataset: Dataset, rows: pl.DataFrame, twice: _Twice, least: int = 1) -> float:
+    """The greatest share of a file's `rows` that stand `twice`, of files with at `least` so many."""
     of_file, first, again = (
         np.bincount(_file_of(dataset, numbers), minlength=len(dataset.files))
-        for numbers in (sites[_ROW], twice.pairs[_FIRST], twice.pairs[_ROW])
+        for numbers in (rows[_ROW], twice.pairs[_FIRST], twice.pairs[_ROW])
     )
     share = np.maximum(first, again) * twice.stands_for / np.maximum(of_file, 1)
-    return bool(twice.count >= LEAST_SHARE * sites.height or share.max() >= LEAST_FILE_SHARE)
+    return float(share[of_file >= least].max(initial=0))
 
 
 def _file_of(dataset: Dataset, rows: pl.Series) -> NDArray[np.int64]:

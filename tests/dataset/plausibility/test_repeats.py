@@ -81,6 +81,39 @@ def test_without_places_a_few_rows_twice_are_told_of(tmp_path: Path) -> None:
     assert read_positions(open_dataset(changed, work_dir=tmp_path)).warnings == ()
 
 
+@pytest.mark.parametrize("share", [1.0, 0.3])
+@pytest.mark.parametrize("files", [1, 2])
+def test_without_places_many_rows_twice_that_are_no_sites_are_refused(tmp_path: Path, share: float, files: int) -> None:
+    """Negatives that are appended again move every precision, as sites do."""
+    neither = NO_PLACE.filter(pl.col("splice_type") == "neither")
+    again = neither.sample(fraction=share, seed=3)
+    frames = {"a": pl.concat([NO_PLACE, again])} if files == 1 else {"a": NO_PLACE, "b": again}
+    text = refusal(written(tmp_path / "t", **frames))
+    assert f"Found {again.height} rows again, in 'a.parquet'" in text
+
+
+def test_without_places_a_file_that_is_half_of_rows_of_another_is_refused(tmp_path: Path) -> None:
+    table = make_frame(n_genes=100, rows=30).drop("position")
+    neither = table[:1500].filter(pl.col("splice_type") == "neither").sample(40, seed=3)
+    other = table[-30:].filter(pl.col("splice_type") == "neither")
+    assert "Found 40 rows again, in 'a.parquet' and 'b.parquet'" in refusal(
+        written(tmp_path / "t", a=table[:-30], b=pl.concat([neither, other]))
+    )
+
+
+@pytest.mark.parametrize("digits", [2, 3, None])
+@pytest.mark.parametrize("genes", [3, 30])
+@pytest.mark.parametrize("name", ["worm", "human_chr1"])
+def test_real_scores_however_rounded_are_no_repeats(
+    real_data: Path, tmp_path: Path, name: str, genes: int, digits: int | None
+) -> None:
+    frame = pl.read_parquet(real_data / name / "master" / "*.parquet")
+    scores = [name for name in frame.columns if name.endswith("_score")]
+    few = frame.filter(pl.col("gene_id").rank("dense") <= genes).select("gene_id", "splice_type", *scores)
+    rounded = few if digits is None else few.with_columns(pl.col(scores).round(digits))
+    assert refusal(write_table(tmp_path / "t", rounded)) == ""
+
+
 def test_many_rows_are_counted_though_not_all_are_compared(tmp_path: Path) -> None:
     frame = make_frame(n_genes=100, rows=30)
     other = frame.with_columns(pl.col("feature_1").cast(pl.Float64))
