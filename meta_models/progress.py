@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -27,7 +28,9 @@ Chunk = TypeVar("Chunk", bound=Sized)
 
 
 class Progress:
-    """One long step with a title.
+    """One long step with a title; a context manager.
+
+    Where there is no terminal a line a minute is written within the block also while nothing ends, as in a long fit.
 
     Parameters
     ----------
@@ -41,12 +44,14 @@ class Progress:
         self.title, self.unit, self._clock = title, unit, clock
         self._bar: Any = None
         self._total = self._done = 0
-        self._began = self._told = 0.0
+        self._began = self._told = self._advanced = 0.0
+        self._ended = threading.Event()
+        self._teller: threading.Thread | None = None
 
     def started(self, total: int) -> Progress:
         """Set the total and show the bar."""
         self._total, self._began = total, self._clock()
-        self._told = self._began
+        self._told = self._advanced = self._began
         self._bar = tqdm(
             total=total, desc=self.title, unit=f" {self.unit}", unit_scale=True, disable=None, leave=False,
             file=sys.stderr, dynamic_ncols=True,
@@ -56,8 +61,9 @@ class Progress:
     def advance(self, amount: int = 1) -> None:
         """Count `amount` as done."""
         self._done += amount
+        self._advanced = self._clock()
         self._bar.update(amount)
-        if self._bar.disable and self._clock() - self._told >= LINE_SECONDS:
+        if self._bar.disable and self._advanced - self._told >= LINE_SECONDS:
             self._tell()
 
     def track(self, chunks: Iterable[Chunk], total: int) -> Iterator[Chunk]:
@@ -68,15 +74,36 @@ class Progress:
                 self.advance(len(chunk))
 
     def _tell(self) -> None:
-        self._told = self._clock()
-        left = (self._told - self._began) * max(self._total - self._done, 0) / max(self._done, 1)
-        logger.info("%s: %s of %s %s, about %s left", self.title, f"{self._done:,}", f"{self._total:,}", self.unit,
-                    tqdm.format_interval(left))  # fmt: skip
+        self._told = now = self._clock()
+        logger.info(
+            "%s: %s of %s %s, %s", self.title, f"{self._done:,}", f"{self._total:,}", self.unit, self._time(now)
+        )
+
+    def _time(self, now: float) -> str:
+        """The time left, by what was done until something was done last; the time so far, where nothing is done."""
+        if not self._done:
+            return f"{tqdm.format_interval(now - self._began)} so far"
+        whole = (self._advanced - self._began) * self._total / self._done
+        return f"about {tqdm.format_interval(max(self._began + whole - now, 0))} left"
+
+    def _tell_of_waiting(self) -> None:
+        wait = LINE_SECONDS
+        while not self._ended.wait(wait):
+            silent = self._clock() - self._told
+            if silent >= LINE_SECONDS:
+                self._tell()
+            wait = LINE_SECONDS - silent % LINE_SECONDS
 
     def __enter__(self) -> Self:
+        if self._bar is not None and self._bar.disable:
+            self._teller = threading.Thread(target=self._tell_of_waiting, name="progress", daemon=True)
+            self._teller.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
+        if self._teller is not None:
+            self._teller.join()
         self._bar.close()
