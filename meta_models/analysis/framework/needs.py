@@ -16,14 +16,13 @@ from meta_models.resources.needs import AnalysisNeeds
 COMPARISON = 80_000_000  # for each thread: a process that compares in one stratum, with its resamples
 KEPT, KEPT_ROW_BYTES = 80_000_000, 160  # what libraries keep of what was read and fitted: at most, and of a row
 # Peaks of the phase "analysis", --n-estimators 2 --n-folds 2 --bootstrap-samples 20 --analyses base-vs-meta, in bytes a
-# row from 500,000 to 1,500,000 rows x 16: 234 with one base model on one thread and 382 on two; with three base models
-# 423 on one, 608 on two, 513 on four. All analyses by default: 417 and 464; 787 on two at 1,072,392 x 1,142 (measured
-# earlier).
+# row: with three base models on one thread 443 from 1,013,472 to 1,500,000 rows; on two 522 and 470 from there to
+# 3,610,190 (2,334 MB with 16 features, 2,324 with 1,142).
 COMPARED_ROW_BYTES = 160  # out-of-fold table, and what one comparison sorts and sums by family
 BASE_ROW_BYTES = 100  # scores of a base model for a row that is compared, and what sorts them
-BESIDE_ROW_BYTES = 220  # rows of a stratum that another process compares at the same time
+BESIDE_ROW_BYTES = 100  # rows of a stratum that another process compares at the same time
 # Peaks of the phase "whole genes" of the same commands on built folders, one thread: 834 MB for 2,697,119 positions
-# with one base model and 1,159 with three, 624 for 536,196 with three.
+# with one base model and 1,172 with three, 664 for 536,196 with three.
 WHOLE_ROW_BYTES = 70  # a position of whole genes, or of a second table, while it is compared
 WHOLE_BASE_BYTES = 65  # scores of a base model for it
 WHOLE_HELD_BYTES = 80  # such a position, while the rows of the table are compared

@@ -27,20 +27,20 @@ def profile(tmp_path: Path) -> DatasetProfile:
 
 
 #: Rows, positions of whole genes, base models, threads and measured peak: runs of two rounds, ``--analyses
-#: base-vs-meta`` (the last: of all, by an earlier version), whose peak was the comparison. Beside these bytes stand
-#: those of the process.
+#: base-vs-meta``, whose peak was the comparison. Beside these bytes stand those of the process.
 MEASURED = [
-    (1_500_000, 0, 1, 1, 862_401_536),
+    (1_500_000, 0, 1, 1, 970_899_456),
     (500_000, 0, 3, 1, 743_876_608),
+    (1_013_472, 0, 3, 2, 1_088_638_976),
     (1_500_000, 0, 3, 1, 1_166_541_824),
-    (1_500_000, 0, 3, 2, 1_395_883_008),
+    (1_500_000, 0, 3, 2, 1_342_589_952),
     (20_857, 2_697_119, 1, 1, 834_152_448),
-    (20_857, 2_697_119, 3, 1, 1_159_361_536),
-    (20_857, 2_697_119, 3, 2, 1_199_455_232),
+    (20_857, 2_697_119, 3, 1, 1_171_937_280),
+    (20_857, 2_697_119, 3, 2, 1_298_722_816),
     (30_302, 536_196, 3, 1, 663_988_224),
-    (30_302, 536_196, 3, 2, 674_269_184),
+    (30_302, 536_196, 3, 2, 772_206_592),
     (3_753_372, 0, 3, 1, 2_000_000_000),
-    (3_610_190, 0, 3, 2, 3_040_000_000),
+    (3_610_190, 0, 3, 2, 2_334_393_344),
 ]
 
 
@@ -51,7 +51,7 @@ def test_the_comparison_takes_what_was_measured(
     models = ("main", "other", "third")[:bases]
     found = replace(profile, rows=rows, features=16, scored_rows=scored_rows, base_models=models)
     predicted = PROCESS + analysis_needs(found, TrainingConfig(analyses=("base-vs-meta",)), threads).bytes
-    assert 0.8 * measured < predicted < 1.25 * measured
+    assert 0.95 * measured < predicted < 1.25 * measured
 
 
 def test_of_many_rows_the_comparison_takes_most(profile: DatasetProfile) -> None:
@@ -60,7 +60,7 @@ def test_of_many_rows_the_comparison_takes_most(profile: DatasetProfile) -> None
 
     alone = 80_000_000 + 80_000_000 + 80_000_000 + (160 + 100) * 3_729_279
     assert needed("base-vs-meta", 1) == needed("default", 1) == needed("all", 1) == alone
-    assert needed("base-vs-meta", 2) == needed("default", 2) == alone + 80_000_000 + 220 * 3_729_279
+    assert needed("base-vs-meta", 2) == needed("default", 2) == alone + 80_000_000 + 100 * 3_729_279
 
 
 @pytest.mark.parametrize(
