@@ -2,6 +2,7 @@
 
     python benchmarks/memory.py                       # synthetic shapes
     python benchmarks/memory.py --analyses base-vs-meta --only narrow wide
+    python benchmarks/memory.py --analyses base-vs-meta --only --compared 1013472 3610190 --threads 2
     python benchmarks/memory.py --table worm=DATA/worm/master --table chr1=DATA/human_chr1/master
     python benchmarks/memory.py --growth              # rows x 1, 2, 4, 8: the exponent of time and memory
     python benchmarks/memory.py --naive               # beside what a user would write: pandas and XGBClassifier
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from meta_models.errors import ExitCode
 from meta_models.resources import tree_pss
@@ -42,6 +44,8 @@ SHAPES = (
     ("long", 1_000_000, 54, 64, pl.Float32),
 )
 GROWTH = (1, 2, 4, 8)
+#: Further base models and all float features of the tables of ``--compared``.
+FURTHER_MODELS, COMPARED_FLOATS = ("second", "third"), 16
 NAIVE = """
 import sys, pandas as pd, xgboost as xgb
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -66,29 +70,35 @@ class Measured:
     cpu: float
 
 
-def synthetic(folder: Path, rows: int, floats: int, kmers: int, dtype: type[pl.DataType]) -> Path:
-    """A table of genes of 400 rows, one file per 100,000 rows."""
+def synthetic(
+    folder: Path, rows: int, floats: int, kmers: int, dtype: type[pl.DataType], further: Sequence[str] = ()
+) -> Path:
+    """A table of genes of 400 rows, one file per 100,000 rows; with scores of `further` base models."""
     folder.mkdir(parents=True)
     for number, first in enumerate(range(0, rows, 100_000)):
         n = min(100_000, rows - first)
         rng = np.random.default_rng(number)
         label = rng.choice(3, n, p=(0.9, 0.05, 0.05))
-        scores = rng.dirichlet((1, 1, 1), n) + np.eye(3)[label]
-        scores /= scores.sum(1, keepdims=True)
+        models = ["", *(f"{name}_" for name in further)]
         columns = {
             "gene_id": [f"G{(first + i) // 400:06d}" for i in range(n)],
             "position": np.arange(n) % 400,
             "splice_type": np.array(("neither", "donor", "acceptor"), object)[label].tolist(),
-            **{
-                f"{name}_score": scores[:, k].astype(np.float32)
-                for k, name in enumerate(("neither", "donor", "acceptor"))
-            },
-            **{f"x{k}": pl.Series(rng.normal(size=n), dtype=dtype) for k in range(max(0, floats - 3))},
+            **{name: values for model in models for name, values in _scores(model, label, rng).items()},
+            **{f"x{k}": pl.Series(rng.normal(size=n), dtype=dtype) for k in range(max(0, floats - 3 * len(models)))},
             **{f"5mer_{_kmer(k)}": rng.poisson(0.3, n).astype(np.uint8) for k in range(min(kmers, 1024))},
             **{f"3mer_{_kmer(k)[2:]}": rng.poisson(4, n).astype(np.uint8) for k in range(kmers - 1024)},
         }
         pl.DataFrame(columns).write_parquet(folder / f"part_{number:03d}.parquet", row_group_size=20_000)
     return folder
+
+
+def _scores(model: str, label: NDArray[np.int64], rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """Scores of a base model that knows the classes well."""
+    scores = rng.dirichlet((1, 1, 1), len(label)) + np.eye(3)[label]
+    scores /= scores.sum(1, keepdims=True)
+    names = ("neither", "donor", "acceptor")
+    return {f"{model}{name}_score": scores[:, k].astype(np.float32) for k, name in enumerate(names)}
 
 
 def _kmer(number: int) -> str:
@@ -189,6 +199,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="append", default=[], metavar="NAME=FOLDER", help="a table of your own")
     parser.add_argument("--only", nargs="*", metavar="SHAPE", help="of the synthetic shapes; none with no name")
+    parser.add_argument("--compared", nargs="+", type=int, default=[], metavar="ROWS", help="with three base models")
+    parser.add_argument("--threads", type=int, help="of the runs; by default what this process may use")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--naive", action="store_true", help="growth, beside the naive pipeline")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the smallest table of --growth")
@@ -196,7 +208,9 @@ def main() -> None:
     parser.add_argument("--most-gb", type=float, default=12.0, help="memory at which the naive pipeline is stopped")
     parser.add_argument("--analyses", nargs="+", default=["default"])
     arguments = parser.parse_args()
-    options = ("--analyses", *arguments.analyses)
+    options: tuple[str, ...] = ("--analyses", *arguments.analyses)
+    if arguments.threads:
+        options += ("--threads", str(arguments.threads))
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if arguments.growth or arguments.naive:
@@ -207,6 +221,9 @@ def main() -> None:
         for name, *shape in SHAPES:
             if arguments.only is None or name in arguments.only:
                 tables[name] = synthetic(scratch / name, *shape)
+        for rows in arguments.compared:
+            name = f"{rows}"
+            tables[name] = synthetic(scratch / name, rows, COMPARED_FLOATS, 0, pl.Float32, FURTHER_MODELS)
         good = compare(tables, scratch, options)
     print("every prediction is within 25 %" if good else "NOT every prediction is within 25 %")
     sys.exit(0 if good else 1)

@@ -27,7 +27,7 @@ WHOLE_ROW_BYTES = 70  # a position of whole genes, or of a second table, while i
 WHOLE_BASE_BYTES = 65  # scores of a base model for it
 WHOLE_HELD_BYTES = 80  # such a position, while the rows of the table are compared
 HELD_ROW_BYTES = 180  # scores and out-of-fold table of a row, while other analyses look and draw
-PICTURES = 180_000_000  # the plotting library, figures, blocks of resamples of the analyses that draw
+PICTURES = 210_000_000  # plotting library, figures, blocks of resamples of analyses that draw; what training leaves
 PICTURE = 80_000_000  # the plotting library and the one figure of the comparison with the base models
 DRAWING = 90_000_000  # for each of several threads: a process that draws while the next analysis computes
 

@@ -65,7 +65,7 @@ def test_of_many_rows_the_comparison_takes_most(profile: DatasetProfile) -> None
 
 @pytest.mark.parametrize(
     ("analyses", "threads", "drawing"),
-    [("default", 1, 180_000_000), ("default", 2, 360_000_000), ("shap", 2, 360_000_000)],
+    [("default", 1, 210_000_000), ("default", 2, 390_000_000), ("shap", 2, 390_000_000)],
 )
 def test_of_few_rows_feature_values_and_pictures_do(
     profile: DatasetProfile, analyses: str, threads: int, drawing: int
