@@ -29,6 +29,18 @@ def test_donor_and_acceptor_exchanged() -> None:
     assert f"{average_precision_score(donor, FRAME[D]):.3f} for donor. If so" in text
 
 
+def test_exchanged_where_sites_of_one_kind_have_scores_of_the_other() -> None:
+    blurred = FRAME.with_columns(
+        (0.6 * pl.col(D) + 0.4 * pl.col(A)).alias(D), (0.6 * pl.col(A) + 0.4 * pl.col(D)).alias(A)
+    )
+    exchanged = blurred.rename({D: A, A: D})
+    for column, c in ((D, 1), (A, 2)):  # each ranks its own class well above chance
+        assert average_precision_score(FRAME["label"] == c, exchanged[column]) > 0.25
+    assert doubtful_scores(blurred, [MAIN_BASE]) == ()
+    (text,) = doubtful_scores(exchanged, [MAIN_BASE])
+    assert "'donor_score' and 'acceptor_score' look exchanged" in text
+
+
 def test_neither_and_donor_exchanged() -> None:
     (text,) = doubtful_scores(FRAME.rename({D: N, N: D}), [MAIN_BASE])
     assert "'neither_score' and 'donor_score' look exchanged" in text
