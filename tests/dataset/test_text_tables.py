@@ -148,6 +148,18 @@ def test_a_column_that_one_value_makes_text_is_told_of(tmp_path: Path, caplog: p
     assert "1 of its 120 values are no numbers, such as 'about 3'" in caplog.text
 
 
+def test_the_first_row_that_is_text_is_named_however_many_there_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = make_frame(n_genes=80, rows=30).with_columns(pl.col("3mer_ACG").cast(pl.String))
+    number = pl.int_range(pl.len())
+    words = pl.when(number % 5 == 3).then("word " + number.cast(pl.String)).otherwise("3mer_ACG").alias("3mer_ACG")
+    many.with_columns(words).write_csv(tmp_path / "a.csv")
+    with caplog.at_level(logging.WARNING):
+        assert refusal(tmp_path) == ""
+    assert "480 of its 2400 values are no numbers, such as 'word 3' in row 4" in caplog.text
+
+
 def test_what_was_converted_carries_checksums_and_is_compared_before_each_pass(tmp_path: Path) -> None:
     FRAME.write_csv(tmp_path / "a.csv")
     (file,) = convert_text((tmp_path / "a.csv",), tmp_path / "work")

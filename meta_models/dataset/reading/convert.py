@@ -158,7 +158,7 @@ def _without_values(scan: pl.LazyFrame, path: Path) -> list[str]:
                 values=pl.col(name).count(),
                 texts=_is_text(name).sum(),
                 first=pl.col(name).filter(_is_text(name)).first(),
-                row=_is_text(name).arg_max() + 1,
+                row=_is_text(name).arg_true().first() + 1,
             ).alias(name)
             for name in names
         ).collect()
