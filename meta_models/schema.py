@@ -50,7 +50,7 @@ LABEL_VALUES: dict[str, SpliceClass] = {
 }
 
 #: How programs write that there is no value, where they write text.
-NULL_TEXTS: tuple[str, ...] = ("", "NA", "<NA>", "NaN", "nan", "null", "NULL", "None")
+NULL_TEXTS: tuple[str, ...] = ("", "NA", "<NA>", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None")
 
 #: Known metadata: never features.
 METADATA: frozenset[str] = frozenset(

@@ -160,7 +160,7 @@ def test_nan_is_no_family_and_a_fraction_stays_one(tmp_path: Path) -> None:
     assert set(positions.frame["family"].cast(pl.String)) == expected
 
 
-@pytest.mark.parametrize("spelling", ["nan", "NaN", "None", "<NA>", "NA", "null", ""])
+@pytest.mark.parametrize("spelling", ["nan", "NaN", "None", "<NA>", "NA", "N/A", "n/a", "#N/A", "null", ""])
 def test_families_that_pandas_wrote_for_none_are_none(tmp_path: Path, spelling: str) -> None:
     names = {"G0000": spelling, "G0001": spelling}
     family = pl.col("gene_id").replace_strict(names, default="a", return_dtype=pl.String)
@@ -168,7 +168,7 @@ def test_families_that_pandas_wrote_for_none_are_none(tmp_path: Path, spelling: 
     assert set(positions.frame["family"].cast(pl.String)) == {"a", "gene:G0000", "gene:G0001"}
 
 
-@pytest.mark.parametrize("spelling", ["nan", "<NA>", ""])
+@pytest.mark.parametrize("spelling", ["nan", "<NA>", "N/A", ""])
 def test_genes_that_pandas_wrote_for_none_are_refused_as_none(tmp_path: Path, spelling: str) -> None:
     gene = pl.when(pl.int_range(pl.len()) < 2).then(None).when(pl.int_range(pl.len()) < 5).then(pl.lit(spelling))
     frame = make_frame().with_columns(gene.otherwise("gene_id").alias("gene_id"))

@@ -44,8 +44,8 @@ FAULTS = {
     "a comment first": (["# made by hand", *LINES], "The first line of .* Found a comment, '# made by hand'"),
     "a comment later": ([*LINES[:5], "# half", *LINES[5:]], r"Line 6 begins with '#': '# half'"),
     "an empty first line": (["", *LINES], "The first line of .* It is empty"),
-    "a word among scores": (changed(AT, 7, "N/A"), r"'donor_score' .* 1 of its 120 values .* 'N/A' in row 7"),
-    "a word among positions": (changed(2, 120, "n/a"), r"'position' .* 'n/a' in row 120"),
+    "a word among scores": (changed(AT, 7, "low"), r"'donor_score' .* 1 of its 120 values .* 'low' in row 7"),
+    "a word among positions": (changed(2, 120, "end"), r"'position' .* 'end' in row 120"),
 }
 
 
