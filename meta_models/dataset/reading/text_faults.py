@@ -16,6 +16,7 @@ from meta_models.local_paths import other_encoding
 
 _GZIP = b"\x1f\x8b"
 _START = 4096
+_HEADER = 1 << 20  # bytes in which the first line of any table ends
 
 
 def require_text(path: Path) -> None:
@@ -28,8 +29,15 @@ def require_text(path: Path) -> None:
     """
     with lines_of(path) as file:
         start = file.read(_START)
+        ends = (start + file.read(_HEADER - _START)).partition(b"\n")[0].removesuffix(b"\r")
     if (found := other_encoding(start)) is not None:
         raise InputError(f"{str(path)!r} must be text in UTF-8", f"Found {found}", "Save it as CSV in UTF-8")
+    if b"\r" in ends:  # to the reader of tables all of the file would be names of columns
+        raise InputError(
+            f"Lines of {str(path)!r} must end in a line feed, with or without a carriage return before it",
+            "Found a carriage return alone, as of old Macintosh programs",
+            "Save it with the line ends of Unix or Windows",
+        )
     lines = start.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if lines[0].startswith(b"#") and _columns(lines[0]) < max(map(_columns, lines)):
         raise InputError(

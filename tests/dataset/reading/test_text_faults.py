@@ -49,6 +49,19 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("columns", [0, 400])
+def test_lines_that_end_in_carriage_returns_alone_are_refused_at_once(
+    columns: int, packed: bool, tmp_path: Path
+) -> None:
+    names = ",".join([LINES[0], *(f"a_feature_with_a_long_name_{k}" for k in range(columns))])
+    lines = [names, *(line + ",0" * columns for line in LINES[1:])]
+    data = "\r".join([*lines, ""]).encode()
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    assert "Found a carriage return alone" in refusal(path)
+
+
 @pytest.mark.parametrize("case", FAULTS)
 def test_faults_are_named(case: str, tmp_path: Path) -> None:
     lines, words = FAULTS[case]
