@@ -82,7 +82,11 @@ def refuse_repeats(dataset: Dataset, frame: pl.DataFrame, scores: Sequence[str])
     twice = _twice(dataset, rows, [*key, "label", *scores])
     if twice.count:
         raise _refusal(dataset, twice)
-    return (f"{counted(repeated, 'row')} at the position of another row of their gene.",)
+    told = f"{counted(repeated, 'row')} at the position of another row of their gene"
+    labels = rows.group_by(key).agg(pl.col("label").n_unique())["label"]
+    unlike = int((labels > 1).sum())
+    unlike_told = f"; {counted(unlike, 'position')} with labels that contradict one another" if unlike else ""
+    return (f"{told}{unlike_told}.",)
 
 
 def _without_places(dataset: Dataset, rows: pl.DataFrame, key: Sequence[str], scores: Sequence[str]) -> tuple[str, ...]:

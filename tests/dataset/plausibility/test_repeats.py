@@ -128,6 +128,17 @@ def test_other_values_at_a_place_are_told_of(tmp_path: Path) -> None:
     assert positions.warnings == ("30 rows at the position of another row of their gene.",)
 
 
+def test_labels_that_contradict_one_another_at_a_place_are_told_of(tmp_path: Path) -> None:
+    other = FRAME.filter(pl.col("splice_type") == "neither")[:12].with_columns(splice_type=pl.lit("donor"))
+    folder = written(
+        tmp_path / "t", a=FRAME, b=pl.concat([other, other[:2].with_columns(splice_type=pl.lit("acceptor"))])
+    )
+    assert refusal(folder) == ""
+    positions = read_positions(open_dataset(folder, work_dir=tmp_path))
+    told = "14 rows at the position of another row of their gene; 12 positions with labels that contradict one another."
+    assert positions.warnings == (told,)
+
+
 def test_transcripts_with_equal_features_are_no_repeats(tmp_path: Path) -> None:
     frames = [FRAME[:60].with_columns(transcript_id=pl.lit(name)) for name in ("T1", "T2")]
     rest = FRAME[60:].with_columns(transcript_id=pl.lit("T1"))
