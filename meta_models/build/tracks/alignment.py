@@ -142,7 +142,7 @@ def measure_shift(source: ScoreSource, genome: Genome, regions: Iterable[Region]
 def require_aligned(alignments: Sequence[Alignment]) -> None:
     """Refuse scores that do not lie where the sequence says.
 
-    Too few strong positions to tell are logged, not refused.
+    Those of too few strong positions each are judged together; where these are too few as well, it is logged.
 
     Raises
     ------
@@ -162,6 +162,26 @@ def require_aligned(alignments: Sequence[Alignment]) -> None:
             raise _nowhere(alignment, wrong)
         if any(measured.shift for measured in told):
             raise _shifted(alignment, told)
+        _require_few_aligned(alignment)
+
+
+def _require_few_aligned(alignment: Alignment) -> None:
+    """Refuse if scores of few positions each, which a few regions have, are mostly wrong when taken together."""
+    few = [measured for measured in alignment.measured if not measured.enough]
+    count = sum(measured.count for measured in few)
+    right = round(sum(measured.count * measured.shares[SHIFTS.index(0)] for measured in few))
+    if count >= FEWEST and right < ENOUGH * count:
+        raise InputError(
+            f"{alignment.what}: the strongest positions must be the exon's bases next to GT or GC, and AG",
+            f"Found {right} of {count} there ({', '.join(_likeliest(m) for m in few if m.count)})",
+            "Too few to say how the scores lie: look at more genes or regions, which tells a shift from an exchange",
+        )
+
+
+def _likeliest(measured: Measured) -> str:
+    best = int(np.argmax(measured.shares))
+    most = round(measured.shares[best] * measured.count)
+    return f"{measured.score} {measured.strand} most at {SHIFTS[best]:+d}, {most} of {measured.count}"
 
 
 class _Strongest:

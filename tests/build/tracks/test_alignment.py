@@ -48,6 +48,20 @@ def test_too_few_positions_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptu
     assert "the donor scores of strand + reach 0.1 at 5 positions only: their shift was not checked" in caplog.text
 
 
+def test_few_positions_of_each_score_are_judged_together(tmp_path: Path) -> None:
+    genome, source, regions = tiny(tmp_path, 6, donor=5, acceptor=15)
+    words = r"Found 0 of 12 there \(donor \+ most at -1, 6 of 6, acceptor \+ most at -1, 6 of 6\)"
+    with genome, source, pytest.raises(InputError, match=words):
+        require_aligned([measure_shift(source, genome, regions)])
+
+
+def test_few_positions_that_lie_right_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    genome, source, regions = tiny(tmp_path, 6, donor=4, acceptor=14)
+    with genome, source:
+        require_aligned([measure_shift(source, genome, regions)])
+    assert "the donor scores of strand + reach 0.1 at 6 positions only: their shift was not checked" in caplog.text
+
+
 def test_another_genome_is_told_with_counts(tmp_path: Path) -> None:
     genome, source, regions = tiny(tmp_path, 20, donor=0, acceptor=14)
     words = r"must be next to GT or GC\. Found at most 0 of 20 there, whatever shift was tried \(-3 to \+3\)\."
