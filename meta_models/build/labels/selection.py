@@ -119,9 +119,11 @@ def chosen_genes(
 
 def _require_known(wanted: Collection[str] | None, known: Collection[str], option: str) -> None:
     if unknown := sorted(set(wanted or ()) - set(known)):
+        names = sorted(name for name in known if name)
+        some = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
         raise InputError(
             f"{option} must name genes that can be built",
-            f"Found {len(unknown)} others: {', '.join(unknown[:5])}; known are {', '.join(sorted(known)[:5])}, ...",
+            f"Found {len(unknown)} others: {', '.join(unknown[:5])}; known are {some}",
             "Check the names, and --gene-types",
         )
 

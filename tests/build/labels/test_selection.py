@@ -54,7 +54,7 @@ def test_genes_by_id_name_and_contig() -> None:
     assert [g.gene_id for g in chosen_genes(genes, ["b"], None)] == ["b"]
     assert [g.gene_id for g in chosen_genes(genes, None, ["chr1"])] == ["a"]
     assert chosen_genes(genes, ["b"], ["chr1"]) == ()
-    with pytest.raises(InputError, match=r"--genes must name genes.*1 others: x; known are a, b"):
+    with pytest.raises(InputError, match=r"--genes must name genes.*1 others: x; known are a, b\. Check"):
         chosen_genes(genes, ["x", "a"], None)
     with pytest.raises(InputError, match="--chroms must name"):
         chosen_genes(genes, None, ["1"])
