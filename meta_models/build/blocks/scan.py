@@ -18,7 +18,7 @@ from meta_models.schema import CLASS_NAMES, MASKED
 from meta_models.workers import run_shares
 
 LEAST_GENES = 10
-_SPARSE_NOTE = "A track that leaves out low scores must hold no score of 0"
+_SPARSE_NOTE = "A track that leaves out low scores must hold no score of 0, a table no row of two"
 
 
 @dataclass(frozen=True)

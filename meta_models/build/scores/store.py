@@ -116,12 +116,16 @@ class IntervalStore:
         return found
 
     def sample(self) -> Sample:
-        """Values of some thousand places, spread over all."""
+        """Values of some thousand places, spread over all.
+
+        A 0 in a row with another value above 0 is left out: rows whose values are all low may be missing all the same.
+        """
         starts, ends, values = self._parts()
         parts, runs = [np.empty(0, np.float32)], 0
         for piece in self._pieces():
             sizes = (ends[piece].astype(np.int64) - starts[piece]).clip(max=_PIECE)
-            parts.append(np.repeat(values[piece], sizes, axis=0).ravel())
+            rows = np.repeat(values[piece], sizes, axis=0)
+            parts.append(rows[(rows != 0) | ~(rows > 0).any(axis=1, keepdims=True)])
             joined = starts[piece][1:] == ends[piece][:-1]
             runs += (1 + int((~joined).sum())) * self._columns
         return Sample(np.concatenate(parts), runs)

@@ -21,6 +21,9 @@ ROWS = {
     "chrom": ["c", "c", "d", "c"], "position": [3, 1, 7, 1], "strand": ["+", "+", "-", "-"],
     "donor": [0.5, 0.25, 0.0, 1.0], "acceptor": [0.125, 0.5, 0.75, 0.0],
 }  # fmt: skip
+LOW = {"chrom": "c", "position": 5, "strand": "-", "donor": 0.0, "acceptor": 0.0}
+#: A row of two zeros says that no row is missing for its low scores.
+COMPLETE = {name: [*values, LOW[name]] for name, values in ROWS.items()}
 
 
 def check(source: ScoreSource) -> None:
@@ -35,7 +38,7 @@ def check(source: ScoreSource) -> None:
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.csv", "a.parquet", "b.parquet"])
 def test_all_formats(tmp_path: Path, name: str) -> None:
-    frame = pl.DataFrame(ROWS)
+    frame = pl.DataFrame(COMPLETE)
     path = tmp_path / name
     if name == "a.parquet":
         frame.with_columns(pl.col("chrom", "strand").cast(pl.Categorical)).write_parquet(path)
@@ -51,8 +54,27 @@ def test_all_formats(tmp_path: Path, name: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("low", [0.0, 1e-6])
+def test_rows_of_two_low_scores_may_be_missing(tmp_path: Path, low: float) -> None:
+    rng = np.random.default_rng(0)
+    high = rng.uniform(0.01, 1, 2000).round(4)
+    donor = rng.random(2000) < 0.5
+    frame = pl.DataFrame({
+        "chrom": "c", "position": 50 * np.arange(1, 2001), "strand": "+",
+        "donor": np.where(donor, high, low), "acceptor": np.where(donor, 0, high),
+    })  # fmt: skip
+    frame.write_parquet(tmp_path / "a.parquet")
+    with open_scores(f"main={tmp_path / 'a.parquet'}") as source:
+        assert source.sparse
+        assert source.fetch("c", 10, 12, "+").tolist() == [[0, 0], [0, 0]]
+    with_zeros = pl.concat([frame, frame[:1].with_columns(position=7, donor=0.0, acceptor=0.0)], how="vertical_relaxed")
+    with_zeros.write_parquet(tmp_path / "a.parquet")
+    with open_scores(f"main={tmp_path / 'a.parquet'}") as source:
+        assert not source.sparse
+
+
 def test_the_header_may_be_a_comment_and_values_quoted(tmp_path: Path) -> None:
-    text = pl.DataFrame(ROWS).write_csv(separator="\t", quote_style="non_numeric").replace('"chrom"', "#chrom", 1)
+    text = pl.DataFrame(COMPLETE).write_csv(separator="\t", quote_style="non_numeric").replace('"chrom"', "#chrom", 1)
     with open_scores(f"main={written(tmp_path, 'a.tsv', text.encode())}") as source:
         check(source)
 
