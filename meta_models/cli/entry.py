@@ -28,7 +28,7 @@ from meta_models.cli.over_runs import OVER_RUNS
 from meta_models.config import UnitConfig
 from meta_models.config.sections import FORMER
 from meta_models.errors import ExitCode, MetaModelsError, TimeUp
-from meta_models.resources import require_address_space
+from meta_models.resources import require_address_space, share_arenas
 
 
 def main(argv: Sequence[str] | None = None, *, alone: bool = True) -> int:
@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
     command: Command = arguments.command
     try:
         require_address_space()
+        share_arenas()
         return command(arguments)
     except TimeUp as end:
         console.complain(f"{end}\n")

@@ -7,7 +7,7 @@ batch system's variables, the machine. Use is the summed proportional set size o
 from meta_models.resources.cgroup import oom_kill_count
 from meta_models.resources.cuda import Gpu, NoGpu, find_gpu
 from meta_models.resources.guard import PeakSampler
-from meta_models.resources.heap import keep_freed_memory
+from meta_models.resources.heap import keep_freed_memory, share_arenas
 from meta_models.resources.limits import (
     CpuLimit,
     Limit,
@@ -47,6 +47,7 @@ __all__ = [
     "named_limit",
     "oom_kill_count",
     "require_address_space",
+    "share_arenas",
     "tree_memory",
     "tree_pss",
 ]

