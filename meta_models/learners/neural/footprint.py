@@ -30,6 +30,9 @@ _WINDOW_ROW_BYTES = 32
 #: Of a column at each position of a batch: in two bytes, in four, scaled, and beside the bases.
 _WIDE_BYTES = 2 + 3 * 4
 
+#: Float32 values that attention has of each pair of positions that attend, for each head.
+_PAIR_VALUES = 3
+
 #: Float32 values of each channel at each position that a backward pass needs: of a block or layer, and of the rest.
 _LAYER_VALUES, _OTHER_VALUES = 16, 12
 
@@ -62,7 +65,7 @@ def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> F
         held=held,
         building=held + gene,
         job=LIBRARY + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config) + 2 * scores,
-        predictor=LIBRARY + _weights(config) + 4 * TILE * config.channels * _SCORING_VALUES,
+        predictor=LIBRARY + _weights(config) + _scoring(config),
         disk=cache if resources.cache else 0,
     )
 
@@ -123,8 +126,14 @@ def _activations(config: NeuralConfig, positions: int) -> int:
     """Bytes of a batch of so many positions. Attention needs some values of each pair of positions that attend."""
     plan = config.architecture((), ())
     values = plan.channels * ((plan.front + plan.layers) * _LAYER_VALUES + _OTHER_VALUES)
-    pairs = 4 * 3 * plan.reach * plan.heads * plan.layers
+    pairs = 4 * _PAIR_VALUES * plan.reach * plan.heads * plan.layers
     return 4 * positions * (values + pairs)
+
+
+def _scoring(config: NeuralConfig) -> int:
+    """Bytes of a tile: no more than what one layer needs is held."""
+    plan = config.architecture((), ())
+    return 4 * TILE * (config.channels * _SCORING_VALUES + _PAIR_VALUES * plan.reach * plan.heads)
 
 
 def _weights(config: NeuralConfig, shape: Shape | None = None) -> int:
