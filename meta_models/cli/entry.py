@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None, *, alone: bool = True) -> int:
     try:
         parser = build_parser(learners_in(sys.argv[1:] if argv is None else argv))
         arguments = parser.parse_args(argv)
-        console.GOES_ON.set(_goes_on(arguments.command) if alone else None)
+        console.GOES_ON.set(_goes_on(arguments) if alone else None)
         return int(_run(arguments))
     finally:
         console.finish()
@@ -71,8 +71,11 @@ def _run(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.SIGTERM if isinstance(end, SystemExit) else ExitCode.SIGINT
 
 
-def _goes_on(command: Command) -> str:
-    """What a command goes on with that was interrupted."""
+def _goes_on(arguments: argparse.Namespace) -> str:
+    """What a command goes on with that was interrupted; nothing, where it writes nothing."""
+    command: Command = arguments.command
+    if getattr(arguments, "dry_run", False):
+        return ""
     if isinstance(command, OverRuns):
         return command.goes_on
     resumable = command in (train_command, predict_command, compare_command, build_command, tune_command)

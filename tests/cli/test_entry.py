@@ -539,3 +539,17 @@ def test_a_base_model_that_is_no_opponent_elsewhere_is_told_in_the_report(tmp_pa
     assert train("--dataset", write_table(tmp_path / "table", frame), "--out-dir", out, *options) == 0
     warnings = (out / "training_summary.txt").read_text().split("Warnings")[1]
     assert "--eval-dataset: Base model 'alt' is no opponent" in " ".join(warnings.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [(["--dry-run"], "interrupted\n"), ([], "interrupted (goes on from here with --resume)\n")]
+)
+def test_an_interrupted_dry_run_has_nothing_to_go_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    def interrupted(_config: TrainingConfig) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("meta_models.pipeline.run.run_training", interrupted)
+    assert train("--dataset", "demo", "--out-dir", tmp_path / "run", *options) == 130
+    assert capsys.readouterr().err == told

@@ -13,6 +13,8 @@ from meta_models.wording import counted
 WHOLE = (POSITION, GENOMIC_POSITION)
 _SCAN_ROWS = 1_000_000
 _INTEGERS = ("int", "uint", "bool")
+#: Floats of fewer than 64 bits, and the number from which on they hold not every whole number.
+_COARSE = {"halffloat": 2**11, "float": 2**24}
 
 
 def whole_columns(dataset: Dataset) -> tuple[str, ...]:
@@ -23,7 +25,7 @@ def whole_columns(dataset: Dataset) -> tuple[str, ...]:
 def require_whole(dataset: Dataset) -> None:
     """Refuse positions that are fractions, NaN or infinite; null is fine and means unknown.
 
-    Columns of integers are not read.
+    And those that a column of short floats may have rounded. Columns of integers are not read.
 
     Raises
     ------
@@ -34,16 +36,27 @@ def require_whole(dataset: Dataset) -> None:
     if not columns:
         return
     unfit: dict[str, list[float]] = {column: [] for column in columns}
+    rounded = {column: 0 for column in columns if dataset.dtype(column) in _COARSE}
     for chunk in dataset.iter_frames([pl.col(c).cast(pl.Float64) for c in columns], _SCAN_ROWS):
         for column in columns:
             values = chunk[column].drop_nulls()
             unfit[column] += values.filter(~values.is_finite() | (values != values.floor())).to_list()
+        for column in rounded:
+            rounded[column] += int((chunk[column].abs() > _COARSE[dataset.dtype(column)]).sum())
     for column, found in unfit.items():
         if found:
             raise InputError(
                 f"Column {column!r} of {dataset.source!r} must hold whole numbers (null where it is not known)",
                 f"Found {counted(len(found), 'other value')}, such as {found[0]}",
                 "Correct them, or make them null",
+            )
+    for column, count in rounded.items():
+        if count:
+            name, last = dataset.dtype(column), _COARSE[dataset.dtype(column)]
+            raise InputError(
+                f"Positions in {column!r} of {dataset.source!r} must be exact",
+                f"Found {counted(count, 'number')} beyond {last:,}, where its type ({name}) leaves out whole numbers",
+                "Save the column anew as whole numbers, or as floats of 64 bits, from where it was exact",
             )
 
 

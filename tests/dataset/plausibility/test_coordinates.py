@@ -34,6 +34,16 @@ def test_null_and_whole_floats_are_fine(tmp_path: Path) -> None:
     assert refusal(table(tmp_path / "w", 123456.0)) == ""
 
 
+def test_short_floats_that_leave_out_whole_numbers_are_refused(tmp_path: Path) -> None:
+    """Positions 16,777,217 and 16,777,216 are the same number of 32 bits."""
+    frame = FRAME.with_columns(genomic_position=pl.col("position") + 2**24)
+    for dtype, refused in ((pl.Float32, True), (pl.Float64, False), (pl.Int32, False)):
+        folder = write_table(tmp_path / f"{dtype}", frame.with_columns(pl.col("genomic_position").cast(dtype)))
+        assert ("beyond 16,777,216, where its type (float) leaves out" in refusal(folder)) is refused
+    near = FRAME.with_columns(genomic_position=pl.col("position").cast(pl.Float32))
+    assert refusal(write_table(tmp_path / "near", near)) == ""
+
+
 def test_text_is_told_of(tmp_path: Path) -> None:
     folder = write_table(tmp_path / "t", FRAME.with_columns(position="chr1:" + pl.col("position").cast(pl.String)))
     positions = read_positions(open_dataset(folder, work_dir=tmp_path))
