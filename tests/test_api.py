@@ -137,8 +137,11 @@ def test_evaluate_tells_what_is_doubtful_of_the_table(run: TrainingRun, caplog: 
     table = others().drop("position")
     evaluate(run.model, table, bootstrap_samples=20)
     assert caplog.text == ""
-    evaluate(run.model, pl.concat([table, table.filter(pl.col("splice_type") == "neither")]), bootstrap_samples=20)
+    neither = table.filter(pl.col("splice_type") == "neither")
+    evaluate(run.model, pl.concat([table, neither[:20]]), bootstrap_samples=20)
     assert "like another of their gene in every column" in caplog.text
+    with pytest.raises(InputError, match="must stand in it once"):
+        evaluate(run.model, pl.concat([table, neither]), bootstrap_samples=20)
 
 
 def test_load_takes_a_pattern(run: TrainingRun) -> None:
