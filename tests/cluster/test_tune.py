@@ -55,7 +55,9 @@ def test_the_process_of_a_fold_that_dies_ends_the_search(
         there = TrainingTask(**{**vars(task), "farm": farm, "positions": None})
         with FarmScorer(TrainingTask(**{**vars(task), "farm": farm}), folds) as scorer:
             scorer._task = there
-            with pytest.raises(UnitsFailed, match="xgboost-fold-0 must finish"):
+            with pytest.raises(
+                UnitsFailed, match=r"xgboost-fold-\d must finish"
+            ):  # all are under way: any may die first
                 scorer.score("xgboost", trials_of(task)[0], 0)
 
 
