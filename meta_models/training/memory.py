@@ -23,9 +23,7 @@ from meta_models.training.screening.table import HELD_BYTES
 MARGIN_BYTES = 4 * len(CLASSES)  # of a row: what an earlier model says of it, where boosters go on from that
 STAGE_BYTES = MARGIN_BYTES + 4 + 8  # of a row and a fold: margins, weights, and masks and scores of pairs of folds
 MOTIF_WIDTH = len(MOTIF_SCORES)  # columns of a fold
-PROCESS = (
-    340_000_000  # interpreter and libraries, alone on the machine; 100 MB less where processes beside it share them
-)
+PROCESS = 340_000_000  # interpreter and libraries
 # Peak of the phase "reading" over PROCESS, --n-estimators 2 --n-folds 2 --analyses base-vs-meta: 280 at 2,000,000 x 16
 # with one base model, 320 at 1,013,472 x 9 with three and all columns of metadata.
 READ_ROW_BYTES = 320  # narrow columns of a row while they are read, checked and grouped
