@@ -22,6 +22,9 @@ from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import FitJob, Resources, TrainingRows
 from meta_models.resources.heap import release_memory
 
+#: Of the sample that bins and scales are made of: as many as a run draws.
+SAMPLE_ROWS = 100_000
+
 
 def make_table(rows: int, features: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
@@ -52,7 +55,7 @@ def on_disk(folder: Path, matrix: np.ndarray, labels: np.ndarray) -> Dataset:
 def measured(name: str, n_rows: int, n_features: int) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as folder:
         matrix, labels = make_table(n_rows, n_features)
-        sample, table = matrix[:5000].copy(), on_disk(Path(folder), matrix, labels)
+        sample, table = matrix[:SAMPLE_ROWS].copy(), on_disk(Path(folder), matrix, labels)
         del matrix
         return peaks(name, TrainingRows(table, tuple(f"f{k}" for k in range(n_features)), sample), labels)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from meta_models.learners.seam import FitJob, Fitted, Json, Predictor, Prepared, Shape, TrainingRows
 
-#: Most bytes of the sample of rows that bins and scales are made of.
-_SAMPLE_BYTES = 200_000_000
+#: Most rows, and bytes of a row of one feature, of the sample that bins and scales are made of, while they are.
+_SAMPLE_ROWS, _SAMPLE_ROW_BYTES = 100_000, 50
 #: Classes of splice sites and the rest.
 CLASSES = 3
 
@@ -104,5 +104,5 @@ def log_losses(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> NDArr
 
 
 def bytes_of_sample(shape: Shape) -> int:
-    """Bytes that setting scales or bins takes at most: a copy of the sample of rows, without missing values."""
-    return min(_SAMPLE_BYTES, 4 * shape.rows * shape.features) + 2_000_000
+    """Bytes that setting scales or bins takes beside the sample of rows: of one feature at a time."""
+    return _SAMPLE_ROW_BYTES * min(_SAMPLE_ROWS, shape.rows) + 2_000_000

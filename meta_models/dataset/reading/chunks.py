@@ -6,6 +6,8 @@ from __future__ import annotations
 CHUNK_BYTES = 8_000_000
 #: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
 SCAN_BYTES = 64_000_000
+#: Bytes that the reader takes for itself.
+_READER_BYTES = 3_000_000
 #: Bytes that a column of bases around each row is taken to have in a row.
 BASES_BYTES = 512
 
@@ -16,8 +18,14 @@ def rows_of_chunk(n_columns: int, parts: int = 1, size: int = CHUNK_BYTES) -> in
 
 
 def reading_bytes(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
-    """Bytes of what reader and consumer hold of a table that is streamed; on disk a value takes 1 to 4 bytes.
+    """Bytes of what reader and consumer hold of a table that is streamed: a scan, and two arrays of its values.
 
-    A chunk is a frame, an array, a copy without missing values, and the next one is read meanwhile.
+    The next array is read while the consumer works on one.
     """
-    return min(SCAN_BYTES, 2 * rows * features) + 4 * min(chunk, 4 * rows * features)
+    values = 4 * rows * features
+    return _READER_BYTES + min(SCAN_BYTES, values) + min(2 * chunk, values)
+
+
+def parked_bytes(rows: int, features: int) -> float:
+    """Bytes that reading a table leaves with Polars' allocator, which gives them back after half a second or so."""
+    return min(2 * CHUNK_BYTES, reading_bytes(rows, features))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from meta_models.dataset.reading.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import CHUNK_BYTES, reading_bytes
 from meta_models.learners.arrays import ArrayPredictor, Expected, read_arrays, require, require_within
 from meta_models.learners.blas import by_blocks
 from meta_models.learners.classical.references import drawn_rows, facts_of_drawn, gathered
@@ -137,7 +137,8 @@ class NearestNeighbours(Learner):
         references = min(config.max_references, shape.rows)
         distances = _BLOCK_ROWS * references * 11  # float32, and places of int64; not all of both at once
         kept = 12 * references * shape.features
-        job = kept + int(reading_bytes(shape.rows, shape.features)) + distances + 60 * shape.rows
+        scaled = 2 * min(CHUNK_BYTES, 4 * shape.rows * shape.features)
+        job = kept + int(reading_bytes(shape.rows, shape.features)) + scaled + distances + 60 * shape.rows
         return Footprint(0, bytes_of_sample(shape), job, kept // 2 + distances)
 
     def cpu_seconds(self, shape: Shape, config: NearestNeighboursConfig) -> float:

@@ -115,7 +115,7 @@ class Logistic(Learner):
         reading = int(reading_bytes(shape.rows, shape.features))
         block = 24 * shape.features * min(BLOCK_ROWS, shape.rows)
         solving = 100 * shape.rows + block + 1000 * CLASSES * shape.features + 2_000_000
-        scaling = 3 * min(CHUNK_BYTES, 4 * shape.rows * shape.features)
+        scaling = 4 * min(CHUNK_BYTES, 4 * shape.rows * shape.features)
         building = held + max(reading + scaling, bytes_of_sample(shape))
         return Footprint(held, building, max(solving, reading), 100 * CLASSES * shape.features + 100_000)
 

@@ -86,15 +86,17 @@ def fit_scaler(sample: Matrix) -> Scaler:
     """Medians, means and standard deviations of the signed logarithms of `sample`."""
     n = sample.shape[1]
     median, mean, factor = np.zeros(n), np.zeros(n), np.zeros(n)
-    missing = np.isnan(sample).any(axis=0)
+    missing = np.zeros(n, np.uint8)
     for k in range(n):  # a column at a time: statistics in float64 would take twice the memory of the sample
-        known = sample[:, k][~np.isnan(sample[:, k])].astype(np.float64)
+        unknown = np.isnan(sample[:, k])
+        missing[k] = unknown.any()
+        known = sample[:, k][~unknown].astype(np.float64)
         if len(known):
             logs = np.sign(known) * np.log1p(np.abs(known))
             spread = logs.std()
             median[k], mean[k] = np.median(logs), logs.mean()
             factor[k] = 1 / spread if spread > _LEAST_SPREAD * max(1.0, abs(mean[k])) else 0
-    return Scaler(median.astype(np.float32), mean.astype(np.float32), factor.astype(np.float32), missing.astype("u1"))
+    return Scaler(median.astype(np.float32), mean.astype(np.float32), factor.astype(np.float32), missing)
 
 
 def signed_log(values: Matrix) -> Matrix:

@@ -183,7 +183,7 @@ class BinnedTreeLearner(Learner):
         reading = int(reading_bytes(shape.rows, shape.features))
         building = held + max(reading, bytes_of_sample(shape))
         predictor = CLASSES * NODE_BYTES * self.nodes(shape, config)
-        return Footprint(held, building, max(self.bytes_of_job(shape, config), reading), predictor)
+        return Footprint(held, building, self.bytes_of_job(shape, config), predictor)
 
     @contextmanager
     def prepare(self, rows: TrainingRows, config: Any, resources: Resources) -> Iterator[Prepared]:  # noqa: ARG002

@@ -62,7 +62,7 @@ class Bins:
 
 def make_bins(sample: Matrix, most: int = MOST_BINS) -> Bins:
     """At most `most` bins of each feature: one of missing values, and quantiles or single values of `sample`."""
-    values = cut_values(fill_missing(sample), most - 1)
+    values = cut_values(sample, most - 1)
     return Bins(tuple(_edges(values[:, feature]) for feature in range(values.shape[1])))
 
 

@@ -21,13 +21,14 @@ from meta_models.learners.seam.start import more_rounds
 from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
 
 #: What CatBoost keeps of a row, beside its bins.
-_ROW_BYTES = 150
+_ROW_BYTES = 60
 #: A value of the rows as float32, and its bin.
 _VALUE_BYTES = 5
-#: Sets of histograms of all features that its allocator keeps: 1 to 3, with the number of features and not the rows.
-_HISTOGRAMS = 3
-#: What it takes for itself: 47 to 54 MB were seen in all on 20,000 x 40, run for run.
-_FIXED_BYTES = 28_000_000
+#: Sets of histograms of all features that its allocator keeps: .8 to 2, run for run and with the number of features; 3
+#: were seen once.
+_HISTOGRAMS = 1.5
+#: What it takes for itself.
+_FIXED_BYTES = 16_000_000
 #: For a round of one class: 13.6 and 18.9 s of 300 rounds on 1,400 and 20,000 rows of 147 features.
 _ROUND = Pace(4.4e-2, 6.5e-9)
 #: Its own focal loss, whose hessians are small where a class is rare, ends with scores of 0 and 1; by gradients alone
@@ -136,7 +137,7 @@ class CatBoost(BinnedTreeLearner):
 
     def bytes_of_job(self, shape: Shape, config: CatBoostConfig) -> int:
         """Rows as float32 and binned, what a row needs, and histograms, of which its allocator keeps several."""
-        histograms: int = _HISTOGRAMS * 2**config.max_depth * config.max_bin * shape.features * 32
+        histograms = int(_HISTOGRAMS * 2**config.max_depth * config.max_bin * shape.features * 32)
         return shape.rows * (_VALUE_BYTES * shape.features + _ROW_BYTES) + histograms + _FIXED_BYTES
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from meta_models.learners.xgboost.missing import fill_missing
+
 
 def cut_values(sample: NDArray[np.float32], max_bin: int) -> NDArray[np.float32]:
     """Rows (at most `max_bin`, n_features) whose distinct values are the bins of each feature.
@@ -16,9 +18,9 @@ def cut_values(sample: NDArray[np.float32], max_bin: int) -> NDArray[np.float32]
     Parameters
     ----------
     sample : ndarray of float32 (n_sample, n_features)
-        No NaN.
+        NaN is a value below all others.
     """
-    columns = [_cut_column(np.ascontiguousarray(sample[:, k]), max_bin) for k in range(sample.shape[1])]
+    columns = [_cut_column(fill_missing(sample[:, k]), max_bin) for k in range(sample.shape[1])]
     rows = np.empty((max(map(len, columns)), len(columns)), np.float32)
     for k, column in enumerate(columns):
         rows[: len(column), k], rows[len(column) :, k] = column, column[-1]

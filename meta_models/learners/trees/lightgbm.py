@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meta_models.dataset.reading.chunks import parked_bytes
 from meta_models.learners.extras import required
 from meta_models.learners.jobs import CLASSES
 from meta_models.learners.loss_options import LossConfig
@@ -25,7 +26,7 @@ _BATCH_ROWS = 4096
 #: LightGBM keeps a sum of gradients and one of hessians for each bin of each leaf.
 _HISTOGRAM_BYTES = 16
 #: What it and its data sets keep of a row: gradient, hessian, scores, label, weight, leaf, draws, and copies of some.
-_ROW_BYTES = 380
+_ROW_BYTES = 80
 #: Histograms on the first OpenCL device, in double precision: in single, sums of rare classes lose digits.
 _OPENCL = {"device_type": "gpu", "gpu_use_dp": True}
 #: What it takes for itself.
@@ -148,11 +149,11 @@ class LightGBM(BinnedTreeLearner):
         return nodes
 
     def bytes_of_job(self, shape: Shape, config: LightGBMConfig) -> int:
-        """Bins of the rows once more, what a row needs, and histograms."""
+        """Bins of the rows once more, what a row needs, and histograms of the features that a tree draws."""
         bins = config.max_bin * (shape.features - shape.kmers) + min(config.max_bin, 32) * shape.kmers
-        return (
-            shape.rows * (shape.features + _ROW_BYTES) + 3 * config.num_leaves * bins * _HISTOGRAM_BYTES + _FIXED_BYTES
-        )
+        histograms = int(config.colsample * config.num_leaves * bins * _HISTOGRAM_BYTES)
+        parked = int(parked_bytes(shape.rows, shape.features))  # the first trees come sooner than it is given back
+        return shape.rows * (shape.features + _ROW_BYTES) + histograms + parked + _FIXED_BYTES
 
 
 def _datasets(library: Any, task: Task, options: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from meta_models.learners.page_digests import PageDigests
 from meta_models.learners.seam import FitJob, Fitted, Prepared, Resources, TrainingRows
 from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost.matrix import build_matrix
-from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.own_loss import OwnLoss
 from meta_models.learners.xgboost.predictor import BoosterPredictor
 from meta_models.learners.xgboost.row_draws import DrawnRows, Gradients, RowDraws
@@ -31,7 +30,7 @@ _MUCH = 1e6
 
 def prepared_matrix(rows: TrainingRows, config: XGBoostConfig, resources: Resources) -> QuantisedRows:
     """One quantised matrix of the whole table, whose bins come from the sample of `rows`."""
-    return quantised(rows, cut_values(fill_missing(rows.sample), config.max_bin), config, resources)
+    return quantised(rows, cut_values(rows.sample, config.max_bin), config, resources)
 
 
 def quantised(

@@ -5,7 +5,7 @@ The constants were read off the peaks of runs (``python benchmarks/memory.py``; 
 
 from __future__ import annotations
 
-from meta_models.dataset.reading.chunks import reading_bytes
+from meta_models.dataset.reading.chunks import parked_bytes, reading_bytes
 from meta_models.learners.seam import Footprint, Resources, Shape
 from meta_models.learners.xgboost.section import XGBoostConfig
 
@@ -20,7 +20,7 @@ DEVICE_HOST = 300_000_000  # what CUDA holds of the host's memory
 DEVICE_COPY = 1.0  # bytes a value that the host holds once more while the matrix goes over to a GPU
 WORKER_ROW_BYTES = 40  # gradients, predictions and row partition of one booster in training
 LOSS_ROW_BYTES = 24  # margins, derivatives and scores of a row outside XGBoost
-WORKER = 25_000_000
+WORKER = 8_000_000
 BIN_BYTES = 16  # sums of gradients and hessians of a bin, which a booster holds for each node that it has split
 KMER_BINS = 16  # distinct counts of a k-mer
 NODE_BYTES = 150  # a node of a tree, loaded, and its copy among the merged boosters
@@ -43,6 +43,7 @@ def footprint(shape: Shape, config: XGBoostConfig, resources: Resources) -> Foot
     if resources.device == "cuda":
         held += DEVICE_HOST + DEVICE_COPY * cells
     building = held + reading_bytes(shape.rows, shape.features, BUILD_BYTES)
+    held += parked_bytes(shape.rows, shape.features)
     return Footprint(int(held), int(building), job, predictor)
 
 

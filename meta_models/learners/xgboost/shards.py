@@ -21,7 +21,6 @@ from meta_models.learners.seam import Json, Prepared, Resources, TrainingRows
 from meta_models.learners.seam.shards import Sharded
 from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost.booster import quantised
-from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.learners.xgboost.together import summed
 
 #: Seconds in which all processes must have come, and in which each must do its part of a sum.
@@ -35,7 +34,7 @@ class QuantisedShards(Sharded):
 
     def common(self, rows: TrainingRows, config: Any) -> NDArray[np.float32]:
         """The values that bins begin at, (at most ``max_bin``, n_features)."""
-        return cut_values(fill_missing(rows.sample), config.max_bin)
+        return cut_values(rows.sample, config.max_bin)
 
     def prepare(
         self, rows: TrainingRows, common: NDArray[np.float32], config: Any, resources: Resources, *, first: int

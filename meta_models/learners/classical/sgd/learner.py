@@ -34,7 +34,7 @@ from meta_models.learners.seam import (
 )
 
 #: What the threads that read ahead and the allocator keep: 22 to 32 MB were seen in all on 20,000 x 40, run for run.
-_FIXED_BYTES = 8_000_000
+_FIXED_BYTES = 5_000_000
 
 
 #: A pass.
@@ -55,7 +55,7 @@ class StochasticGradientDescent(Learner):
         """A block of rows as floats, bins and one-hot columns is held; a job is its coefficients and their averages."""
         rows = min(rows_of_block(shape.features), shape.rows)
         values, blocks = rows * shape.features, -(-shape.rows // max(rows, 1))
-        reading = int(reading_bytes(shape.rows, shape.features, 0)) + min(4, 1 + blocks) * 4 * values
+        reading = int(reading_bytes(shape.rows, shape.features, 0) / 2) + min(4, 1 + blocks) * 4 * values
         return Footprint(
             _FIXED_BYTES + reading + 24 * values, bytes_of_sample(shape),
             150 * shape.features * config.bins + 30 * shape.rows, 50 * CLASSES * shape.features * config.bins,
