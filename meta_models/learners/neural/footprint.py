@@ -12,8 +12,9 @@ from meta_models.learners.neural.options import NeuralConfig
 from meta_models.learners.seam import Footprint, Resources, Shape
 from meta_models.schema import CLASSES
 
-#: PyTorch itself, with its kernels for the shapes of batches that there are.
-LIBRARY = 600_000_000
+#: PyTorch itself, with its kernels for the shapes of batches that there are: beside training, and beside scoring, whose
+#: tiles are longer.
+_TRAINER, _SCORER = 460_000_000, 600_000_000
 
 #: The longest human gene has 2.3 million positions.
 LONGEST_GENE = 2_500_000
@@ -64,8 +65,8 @@ def net_footprint(shape: Shape, config: NeuralConfig, resources: Resources) -> F
     return Footprint(
         held=held,
         building=held + gene,
-        job=LIBRARY + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config) + 2 * scores,
-        predictor=LIBRARY + _weights(config) + _scoring(config),
+        job=_TRAINER + _activations(config, config.batch) + _TRAINED_COPIES * _weights(config) + 2 * scores,
+        predictor=_SCORER + _weights(config) + _scoring(config),
         disk=cache if resources.cache else 0,
     )
 
@@ -85,9 +86,9 @@ def _window_footprint(shape: Shape, config: NeuralConfig, resources: Resources) 
     return Footprint(
         held=held,
         building=held + int(reading_bytes(shape.rows, shape.features + shape.window) + scan),
-        job=LIBRARY + _activations(config, max(config.batch, span)) + _TRAINED_COPIES * _weights(config, shape) + wide
+        job=_TRAINER + _activations(config, max(config.batch, span)) + _TRAINED_COPIES * _weights(config, shape) + wide
         + 2 * len(CLASSES) * 4 * shape.rows,
-        predictor=LIBRARY + _weights(config, shape) + scoring + wide,
+        predictor=_SCORER + _weights(config, shape) + scoring + wide,
         disk=cache if resources.cache else 0,
     )  # fmt: skip
 
