@@ -6,8 +6,9 @@ from __future__ import annotations
 CHUNK_BYTES = 8_000_000
 #: Most bytes of rows, in the types that they have on disk, that one scan covers: row groups may be as large as files.
 SCAN_BYTES = 64_000_000
-#: Bytes that the reader takes for itself.
-_READER_BYTES = 3_000_000
+#: Bytes that the reader takes for itself, and the share of a scan that is in memory at once, as values of float32
+#: (``python benchmarks/footprints.py``: .5 to .95).
+_READER_BYTES, _OF_SCAN = 3_000_000, 0.85
 #: Bytes that a column of bases around each row is taken to have in a row.
 BASES_BYTES = 512
 
@@ -23,7 +24,7 @@ def reading_bytes(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
     The next array is read while the consumer works on one.
     """
     values = 4 * rows * features
-    return _READER_BYTES + min(SCAN_BYTES, values) + min(2 * chunk, values)
+    return _READER_BYTES + _OF_SCAN * min(SCAN_BYTES, values) + min(2 * chunk, values)
 
 
 def parked_bytes(rows: int, features: int) -> float:

@@ -30,7 +30,7 @@ def audit(task, sample_rows=None):
 
 
 def all_bins(task):
-    return cut_values(fill_missing(audit(task).sample), task.config.section.max_bin)
+    return cut_values(audit(task).sample, task.config.section.max_bin)
 
 
 def test_the_audit_counts_missing_values_and_takes_the_sample(tmp_path: Path) -> None:

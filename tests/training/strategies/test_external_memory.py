@@ -20,7 +20,6 @@ from meta_models.learners.trees.cut_values import cut_values
 from meta_models.learners.xgboost import matrix
 from meta_models.learners.xgboost.booster import QuantisedRows
 from meta_models.learners.xgboost.matrix import build_matrix, joined
-from meta_models.learners.xgboost.missing import fill_missing
 from meta_models.progress import Progress
 from meta_models.result import probability_columns
 from meta_models.run_folder import scratch_folder
@@ -58,7 +57,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("sampling", [1.0, 0.5])
 def test_pages_give_the_trees_of_the_matrix_in_memory(tmp_path: Path, small_pages: None, sampling: float) -> None:
     task = make_task(tmp_path, make_frame(n_genes=60))
-    bins = cut_values(fill_missing(audit_task(task).sample), task.config.section.max_bin)
+    bins = cut_values(audit_task(task).sample, task.config.section.max_bin)
     label = (task.positions.labels == 1).astype(np.float32)
     weight = (np.arange(len(label)) % 3 > 0).astype(np.float32)
     parameters = {
@@ -147,7 +146,7 @@ def test_space_is_checked_before_anything_is_written(tmp_path: Path, monkeypatch
 def test_the_pages_take_no_more_disk_than_was_asked_for(tmp_path: Path) -> None:
     task = make_task(tmp_path, make_frame(n_genes=300, n_features=60))
     (tmp_path / "cache").mkdir()
-    bins, cache = cut_values(fill_missing(audit_task(task).sample), task.config.section.max_bin), tmp_path / "cache"
+    bins, cache = cut_values(audit_task(task).sample, task.config.section.max_bin), tmp_path / "cache"
     table = build_matrix(
         task.dataset,
         task.features,
