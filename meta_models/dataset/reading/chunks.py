@@ -8,7 +8,7 @@ CHUNK_BYTES = 8_000_000
 SCAN_BYTES = 64_000_000
 #: Bytes that the reader takes for itself, and the share of a scan that is in memory at once, as values of float32
 #: (``python benchmarks/footprints.py``: .5 to .95).
-_READER_BYTES, _OF_SCAN = 3_000_000, 0.85
+_READER_BYTES, _OF_SCAN = 5_000_000, 0.85
 #: Bytes that a column of bases around each row is taken to have in a row.
 BASES_BYTES = 512
 
