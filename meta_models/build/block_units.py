@@ -13,9 +13,11 @@ from meta_models import __version__
 from meta_models.build.blocks.block_files import GeneCounts, write_block
 from meta_models.build.blocks.planning import Block
 from meta_models.build.plan import Plan
+from meta_models.errors import UsageError
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes, library_versions, scratch_folder
 from meta_models.run_folder.units import UNITS_FOLDER
+from meta_models.wording import counted
 from meta_models.workers import run_jobs
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,25 @@ class Blocks:
             "sampling": plan.sampling.to_json(),
             "versions": {"meta-models": __version__, **library_versions()},
         }
+
+    def require_same(self) -> None:
+        """Refuse blocks that an earlier build finished with other inputs or options: building would replace them.
+
+        Raises
+        ------
+        UsageError
+            If there are such blocks.
+        """
+        changed = [
+            found for block in self.plan.blocks if (found := self._store.changed(block.name, self._unit_key(block)))
+        ]
+        if changed:
+            raise UsageError(
+                "--resume goes on with a build of the same inputs and options",
+                f"{self.folder} holds {counted(len(changed), 'finished block')} of other "
+                f"{', '.join(sorted({part for parts in changed for part in parts}))}",
+                "Give what that build was given, or leave --resume out to begin anew",
+            )
 
     def build(self) -> list[GeneCounts]:
         """Build what is not there yet, on this machine; the counts of all genes in their order."""

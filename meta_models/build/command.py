@@ -65,6 +65,7 @@ def run_build(config: BuildConfig) -> ExitCode:
         _log_plan(plan, farm.slots or plan.processes)
         inputs = describe_inputs(plan)
         blocks = Blocks(plan, inputs, folder)
+        blocks.require_same()
         genes = build_on(farm, blocks, input_files(config)) if farm.apart else blocks.build()
         _finish(blocks, dataset_info(plan, inputs, genes), genes, out)
     logger.info("Saved %s", out)

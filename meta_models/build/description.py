@@ -151,7 +151,8 @@ def _base_line(base: Mapping[str, Any]) -> str:
     shares = [
         f"{m['score']} {m['strand']} {max(m['shares']):.2f} of {m['count']}" for m in base["alignment"] if m["count"]
     ]
-    floor = f"floor {base['floor']:g}" if base["floor"] else "no floor"
+    least = max(base["floor"], base.get("score_floor", 0.0))
+    floor = f"floor {least:g}" if least else "no floor"
     rounding = "not rounded" if base["decimals"] is None else f"{base['decimals']} decimals"
     return (
         f"  {base['key']} ({base['kind']}): covers {base['coverage']:.2%}, {floor}, {rounding}; strongest positions at "

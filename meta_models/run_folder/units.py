@@ -275,6 +275,11 @@ class UnitStore:
                     (temporary / file).write_bytes(data)
                 flush(temporary / file)
 
+    def changed(self, name: str, key: UnitKey) -> tuple[str, ...]:
+        """Parts of the key that are others now, of a unit that was finished; nothing is altered, nobody is told."""
+        commit = _read_commit(self._folder_of(name))
+        return () if isinstance(commit, str) else _changed(commit["parts"], key.parts)
+
     def _folder_of(self, name: str) -> Path:
         _check_name(name)
         return self.folder / name
@@ -320,8 +325,12 @@ def _read_commit(folder: Path) -> dict[str, Any] | str:
     return commit
 
 
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(part for part in old.keys() | new.keys() if old.get(part) != new.get(part)))
+
+
 def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    changed = sorted(part for part in old.keys() | new.keys() if old.get(part) != new.get(part))
+    changed = _changed(old, new)
     return f"changed since: {', '.join(changed)}" if changed else "its key is damaged"
 
 

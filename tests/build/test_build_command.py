@@ -18,7 +18,7 @@ from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
 from meta_models.dataset.demo.genes import FLANK
 from meta_models.dataset.reading.open import open_dataset
-from meta_models.errors import UnitsFailed
+from meta_models.errors import UnitsFailed, UsageError
 from meta_models.features import column_names, features
 from meta_models.schema import CLASS_NAMES, FeatureGroup
 
@@ -198,6 +198,9 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(
         place.build(tmp_path / "out", block_positions=30_000)
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(block_units, "write_block", write)
+    for other in ({"seed": 7, "block_positions": 30_000}, {"block_positions": 60_000}):
+        with pytest.raises(UsageError, match=r"holds [12] finished blocks? of other .*options.*leave --resume out"):
+            place.build(tmp_path / "out", resume=True, **other)
     with caplog.at_level("INFO", "meta_models"):
         place.build(tmp_path / "out", block_positions=30_000, resume=True)
     assert "2 of " in caplog.text
@@ -293,6 +296,7 @@ def test_scores_below_a_floor_are_as_those_that_a_track_leaves_out(place: Place,
     assert {track.floor for track in recipes[0].models} == {0.001}
     info = json.loads((both[0] / "dataset_info.json").read_text())
     assert [base["score_floor"] for base in info["base_models"]] == [0.001, 0.001]
+    assert all((folder / "build_report.txt").read_text().count(", floor 0.001,") == 2 for folder in both)
 
 
 def test_a_folder_without_hard_links_is_copied(

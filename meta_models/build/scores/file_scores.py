@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -36,10 +37,14 @@ class Wanted(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Scores as they stand in the files, and the stretches of neighbouring positions that they make up."""
+    """Scores as they stand in the files, and the stretches of neighbouring positions that they make up.
+
+    `largest` are the largest scores of the rows where rows of several scores can be left out, else empty.
+    """
 
     scores: NDArray[np.float32]
     runs: int
+    largest: NDArray[np.float32] = np.empty(0, np.float32)
 
 
 class FileScores(ScoreSource):
@@ -93,14 +98,32 @@ class FileScores(ScoreSource):
         So it is where the files hold no score of 0, and a floor shows, or all of a thousand scores and more are above
         the least threshold that is used, or scores come in short stretches.
         """
-        floor, sample = self.floor, self._sampled
+        floor = self.floor
         cut = floor.floor > 0 or (floor.count >= _MANY and (floor.smallest or 0) >= LEAST_THRESHOLD)
-        return floor.zeros == 0 and (cut or len(sample.scores) < SPARSE_RUN * sample.runs)
+        return floor.zeros == 0 and (cut or self._short)
+
+    @property
+    def _short(self) -> bool:
+        """Whether scores come in short stretches."""
+        return len(self._sampled.scores) < SPARSE_RUN * self._sampled.runs
 
     @cached_property
     def floor(self) -> ScoreFloor:
-        """As :attr:`ScoreSource.floor`, measured on a sample of the files that is always the same."""
-        return measure_floor(self._sampled.scores)
+        """As :attr:`ScoreSource.floor`, measured on a sample of the files that is always the same.
+
+        Where rows are left out, it is that of their largest scores: see :attr:`_floor_of_rows`.
+        """
+        own = measure_floor(self._sampled.scores)
+        return replace(own, floor=max(own.floor, self._floor_of_rows))
+
+    @cached_property
+    def _floor_of_rows(self) -> float:
+        """Below which a row of several scores is left out; 0.0 where none is.
+
+        Lower scores stand in rows whose other score is high. They are read as 0: no other low score is there.
+        """
+        sample = self._sampled
+        return measure_floor(sample.largest).floor if self._short and (sample.scores > 0).all() else 0.0
 
     def facts(self) -> dict[str, Any]:
         """As :meth:`ScoreSource.facts`."""
@@ -125,6 +148,7 @@ class FileScores(ScoreSource):
         scores = checked(scores, what=f"{self.what} ({strand})", contig=wanted.name, start=start)
         if self.sparse:
             np.nan_to_num(scores, copy=False, nan=0.0)
+            scores[scores < np.float32(self._floor_of_rows)] = 0
         return scores
 
     @abstractmethod

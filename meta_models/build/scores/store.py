@@ -121,14 +121,16 @@ class IntervalStore:
         A 0 in a row with another value above 0 is left out: rows whose values are all low may be missing all the same.
         """
         starts, ends, values = self._parts()
-        parts, runs = [np.empty(0, np.float32)], 0
+        parts, largest, runs = [np.empty(0, np.float32)], [np.empty(0, np.float32)], 0
         for piece in self._pieces():
             sizes = (ends[piece].astype(np.int64) - starts[piece]).clip(max=_PIECE)
             rows = np.repeat(values[piece], sizes, axis=0)
             parts.append(rows[(rows != 0) | ~(rows > 0).any(axis=1, keepdims=True)])
+            if self._columns > 1:
+                largest.append(rows.max(axis=1))
             joined = starts[piece][1:] == ends[piece][:-1]
             runs += (1 + int((~joined).sum())) * self._columns
-        return Sample(np.concatenate(parts), runs)
+        return Sample(np.concatenate(parts), runs, np.concatenate(largest))
 
     def close(self) -> None:
         """Remove the working files."""

@@ -73,6 +73,25 @@ def test_rows_of_two_low_scores_may_be_missing(tmp_path: Path, low: float) -> No
         assert not source.sparse
 
 
+def test_rows_that_are_left_out_below_a_score_make_a_floor(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    scores = 10 ** rng.uniform(-7, -0.01, (20_000, 2))
+    scores /= np.maximum(scores.sum(axis=1, keepdims=True), 1)
+    frame = pl.DataFrame({
+        "chrom": "c", "position": np.arange(1, 20_001), "strand": "+",
+        "donor": scores[:, 0].astype("f4"), "acceptor": scores[:, 1].astype("f4"),
+    })  # fmt: skip
+    frame.write_parquet(tmp_path / "whole.parquet")
+    kept = frame.filter(pl.max_horizontal("donor", "acceptor") >= 0.01)
+    kept.write_parquet(tmp_path / "some.parquet")
+    with open_scores(f"a={tmp_path / 'whole.parquet'}") as whole, open_scores(f"b={tmp_path / 'some.parquet'}") as some:
+        assert (whole.floor.floor, whole.sparse) == (0, False)
+        assert (some.floor.floor, some.sparse) == (0.01, True)
+        every = whole.fetch("c", 0, 20_000, "+")
+        assert (some.fetch("c", 0, 20_000, "+") == np.where(every < np.float32(0.01), 0, every)).all()
+        assert (every > 0).all()
+
+
 def test_the_header_may_be_a_comment_and_values_quoted(tmp_path: Path) -> None:
     text = pl.DataFrame(COMPLETE).write_csv(separator="\t", quote_style="non_numeric").replace('"chrom"', "#chrom", 1)
     with open_scores(f"main={written(tmp_path, 'a.tsv', text.encode())}") as source:
