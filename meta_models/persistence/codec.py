@@ -12,6 +12,7 @@ from typing import TypeAlias
 from meta_models.errors import InputError, UsageError
 from meta_models.features import Recipe, column_names
 from meta_models.learners.continued import restore_served
+from meta_models.learners.gene_bridge import evidence_names, model_keys
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
@@ -19,6 +20,7 @@ from meta_models.model.calibrators import CALIBRATORS
 from meta_models.model.combinations import COMBINATIONS
 from meta_models.model.ensemble import columns_of
 from meta_models.model.first_pass import FirstPass
+from meta_models.model.windows import table_features
 from meta_models.persistence import archive
 from meta_models.persistence.archive import Archive, damaged
 from meta_models.persistence.arrays import from_npy, to_npy
@@ -171,7 +173,9 @@ def decode(data: bytes, *, max_bytes: int, nested: bool = False) -> FittedModel:
     if nested and manifest.first_pass:
         raise damaged("a first pass of a first pass")
     try:
-        return _restored(manifest, lambda name: _verified(container, manifest, name), max_bytes)
+        model = _restored(manifest, lambda name: _verified(container, manifest, name), max_bytes)
+        _require_inputs(model)
+        return model
     except ValueError as error:
         raise damaged(f"a model that does not fit together: {error}") from None
 
@@ -203,6 +207,24 @@ def _restored(manifest: Manifest, read: Read, max_bytes: int) -> FittedModel:
         names = manifest.names(group.columns)
         models.append(_ensemble(models, group.combination, of_group, group.calibrators, read, folder, names))
     return _ensemble(models, whole, info, manifest.calibrators, read, "", manifest.feature_names)
+
+
+def _require_inputs(model: FittedModel) -> None:
+    """Raise ValueError where a learner of genes reads what the model has not, or genes in another order."""
+    columns, recipe = set(table_features(model)), model.info.recipe
+    for predictor in (single.gene_predictor for single in model.gene_readers):
+        if predictor is None:
+            continue
+        read = predictor.row_columns
+        if not set(read) <= columns or len(set(read)) < len(read):
+            odd = sorted({name for name in read if name not in columns or read.count(name) > 1})
+            raise ValueError(f"rows must have each column that is read, and once, found {', '.join(odd)[:300]!r}")
+        own = (predictor.base_models, predictor.evidence)
+        if not predictor.window and recipe is not None and own != (model_keys(recipe), evidence_names(recipe)):
+            given = ", ".join((*model_keys(recipe), *evidence_names(recipe)))
+            raise ValueError(
+                f"the inputs of genes must be {given[:300]}, found {', '.join(itertools.chain(*own))[:300]}"
+            )
 
 
 def _ensemble(
