@@ -27,7 +27,7 @@ from meta_models.cli.options import Parser, add_config_options, learners_in
 from meta_models.cli.over_runs import OVER_RUNS
 from meta_models.config import UnitConfig
 from meta_models.config.sections import FORMER
-from meta_models.errors import ExitCode, MetaModelsError, TimeUp
+from meta_models.errors import ExitCode, MetaModelsError, TimeUp, UsageError
 from meta_models.resources import require_address_space, share_arenas
 
 
@@ -41,7 +41,11 @@ def main(argv: Sequence[str] | None = None, *, alone: bool = True) -> int:
     """
     console.prepare_streams()
     try:
-        parser = build_parser(learners_in(sys.argv[1:] if argv is None else argv))
+        try:
+            parser = build_parser(learners_in(sys.argv[1:] if argv is None else argv))
+        except UsageError as error:  # a learner of another package that cannot be used
+            console.complain(f"error: {error}\n")
+            return int(error.exit_code)
         arguments = parser.parse_args(argv)
         console.GOES_ON.set(_goes_on(arguments) if alone else None)
         return int(_run(arguments))

@@ -10,10 +10,14 @@ from meta_models.learners.seam import Learner, Traits, Tune
 
 
 def list_learners() -> Iterator[str]:
-    """One line for each learner: its name, what it is, what it needs."""
+    """One line for each learner: its name, what it is, what it needs, or why one of another package cannot be used."""
     width = max(map(len, LEARNERS))
     for name in LEARNERS:
-        yield f"{name:<{width}}  {_facts(LEARNERS[name], LEARNERS.package(name))}"
+        try:
+            told = _facts(LEARNERS[name], LEARNERS.package(name))
+        except UsageError as error:
+            told = f"cannot be used: {error}"
+        yield f"{name:<{width}}  {told}"
 
 
 def list_options(name: str) -> Iterator[str]:
@@ -23,14 +27,16 @@ def list_options(name: str) -> Iterator[str]:
     yield (learner.Config.__doc__ or "").strip().splitlines()[0] if learner.Config.__doc__ else ""
     for option, field in learner.Config.model_fields.items():
         tuned = [note for note in field.metadata if isinstance(note, Tune)]
-        searched = "".join(map(_searched, tuned))
+        told = [] if field.default is None else [f"default: {field.default}"]
+        told += map(_searched, tuned)
         flag = f"--{name.replace('_', '-')}.{option.replace('_', '-')}"
-        yield f"  {flag}: {field.description} (default: {field.default}{searched})"
+        notes = f" ({', '.join(told)})" if told else ""
+        yield f"  {flag}: {field.description}{notes}"
 
 
 def _searched(tune: Tune) -> str:
     where = "" if tune.when is None else f" where {tune.when[0]} is {tune.when[1]}"
-    return f", searched from {tune.low:g} to {tune.high:g}{' (log)' if tune.log else ''}{where}"
+    return f"searched from {tune.low:g} to {tune.high:g}{' (log)' if tune.log else ''}{where}"
 
 
 def _presence(learner: Learner) -> str:

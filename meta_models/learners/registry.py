@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
 from typing import cast
 
 from meta_models.errors import UsageError
@@ -52,7 +53,7 @@ class Learners(Mapping[str, Learner]):
         Raises
         ------
         UsageError
-            If there is none of that name.
+            If there is none of that name, or it is one of another package that cannot be used.
         """
         if name not in self._made:
             self._made[name] = self._load(name)()
@@ -86,13 +87,27 @@ class Learners(Mapping[str, Learner]):
             module, kind = _BUILT_IN[name].split(":")
             return cast("type[Learner]", getattr(import_module(f"meta_models.learners.{module}"), kind))
         if name in self._elsewhere:
-            return cast("type[Learner]", self._elsewhere[name].load())
+            return self._of_another_package(name)
         near = difflib.get_close_matches(name, list(self), n=1)
         raise UsageError(
             f"A learner must be one of {', '.join(self)}",
             f"Found {name!r}",
             f"Perhaps {near[0]!r} was meant" if near else "If another package offers it, install that package",
         )
+
+    def _of_another_package(self, name: str) -> type[Learner]:
+        point = self._elsewhere[name]
+        what = f"The entry point {name!r} of {self.package(name) or 'an unnamed package'} names a learner"
+        try:
+            found = point.load()
+        except (ImportError, AttributeError) as error:
+            raise UsageError(what, f"{point.value} cannot be imported: {error}", "Install that package anew") from error
+        if not (isinstance(found, type) and issubclass(found, Learner)):
+            raise UsageError(what, f"{point.value} is no class derived from {Learner.__module__}.{Learner.__name__}")
+        if isabstract(found) or getattr(found, "name", None) != name:
+            lacks = ", ".join(sorted(found.__abstractmethods__)) or f"the name {name!r}"
+            raise UsageError(what, f"{point.value} lacks {lacks}")
+        return found
 
 
 LEARNERS = Learners()

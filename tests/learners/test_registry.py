@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from meta_models.cli import main
 from meta_models.errors import UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
-from meta_models.learners.registry import LEARNERS
+from meta_models.learners.registry import GROUP, LEARNERS
 from meta_models.learners.seam import (
     FitJob,
     Fitted,
@@ -117,6 +118,39 @@ def test_an_unknown_learner_is_refused_with_the_nearest_name() -> None:
         LEARNERS["xgbost"]
     with pytest.raises(UsageError, match="install that package"):
         LEARNERS["nearest_mean"]
+
+
+class Other(NearestMean):
+    name = "other"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("no_such_package:Mine", "cannot be imported: No module named 'no_such_package'"),
+        ("meta_models.errors:NoSuchClass", "cannot be imported: module 'meta_models.errors' has no attribute"),
+        ("meta_models.errors:ExitCode", "is no class derived from meta_models.learners.seam.learner.Learner"),
+        ("meta_models.learners.seam:Learner", "lacks footprint, prepare, restore"),
+        (f"{__name__}:Other", "lacks the name 'mine'"),
+    ],
+)
+def test_a_learner_of_another_package_that_cannot_be_used_is_named_with_the_reason(
+    value: str, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(LEARNERS._elsewhere, "mine", EntryPoint("mine", value, GROUP))
+    assert main(["learners"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
+    assert "cannot be used: The entry point 'mine' of an unnamed package names a learner." in line
+    assert reason in line
+    for command in (["learners", "mine"], ["train", "--learner", "mine", "--dry-run"]):
+        assert main(command) == 2
+        assert reason in capsys.readouterr().err
+
+
+def test_options_have_one_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learners", "lightgbm"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.count("(default") == 1 for line in lines if line.startswith("  --"))
 
 
 def test_options_of_a_learner_that_is_not_chosen_are_refused(
