@@ -13,6 +13,7 @@ from meta_models.run_folder.atomic import remove_temporaries, write_error
 from meta_models.run_folder.lock import FolderLock
 from meta_models.run_folder.signals import at_hard_stop
 from meta_models.run_folder.units import UNITS_FOLDER, UnitStore
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
         for left in remove_temporaries(folder):
             logger.info("Removed %s, left by a command that was killed", left)
         if not keep:
-            UnitStore(folder / UNITS_FOLDER).clear()
+            _drop(UnitStore(folder / UNITS_FOLDER))
         with at_hard_stop(lambda: _leave(folder, lock)):
             yield folder
     except BaseException:
@@ -57,6 +58,16 @@ def parts_folder(out: Path, *, keep: bool) -> Iterator[Path]:
     _clear(folder)
     lock.release()
     _remove_empty(folder)
+
+
+def _drop(store: UnitStore) -> None:
+    """Remove what an earlier command finished, and say so."""
+    if finished := len(store.names()):
+        logger.warning(
+            "Dropped %s of a command that did not end; --resume would have gone on with it",
+            counted(finished, "finished part"),
+        )
+    store.clear()
 
 
 def _clear(folder: Path) -> None:

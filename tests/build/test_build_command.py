@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from build_places import Place, digests, make_place, require_bigwig
 
-from meta_models.build import block_units
+from meta_models.build import block_units, command
 from meta_models.build.demo.genome import MARGIN, SCORERS, simulate
 from meta_models.cli import main
 from meta_models.dataset.built import BuiltFolder
@@ -206,6 +206,23 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(
     assert "2 of " in caplog.text
     assert digests(tmp_path / "out") == digests(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+def test_finished_blocks_that_are_dropped_are_told(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish = command._finish
+
+    def stopped(*_: object) -> None:
+        raise UnitsFailed("The machine must stay on", "It did not")
+
+    monkeypatch.setattr(command, "_finish", stopped)
+    with pytest.raises(UnitsFailed):
+        place.build(tmp_path / "out")
+    assert "Dropped" not in caplog.text
+    monkeypatch.setattr(command, "_finish", finish)
+    place.build(tmp_path / "out")
+    assert "Dropped 1 finished part of a command that did not end; --resume would have gone on" in caplog.text
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from meta_models.build.annotation import GeneModel, Transcript
 from meta_models.errors import InputError
 from meta_models.names import is_par_copy
 from meta_models.schema import CODING
+
+logger = logging.getLogger(__name__)
 
 ALL_TYPES = "all"
 _READTHROUGH = frozenset({"readthrough_transcript", "readthrough_gene"})
@@ -129,20 +132,23 @@ def _require_known(wanted: Collection[str] | None, known: Collection[str], optio
 
 
 def require_types(selected: Sequence[SelectedGene], rules: GeneRules) -> None:
-    """Refuse an annotation none of whose genes has one of the types.
+    """Refuse an annotation none of whose genes has one of the types, and tell of each type that no gene has.
 
     Raises
     ------
     InputError
         With the types that there are.
     """
+    types = Counter(gene.model.gene_type for gene in selected)
+    found = ", ".join(f"{name} ({count})" for name, count in types.most_common(8))
     if selected and not any(gene.built for gene in selected):
-        types = Counter(gene.model.gene_type for gene in selected)
         raise InputError(
             f"The annotation must have genes of type {', '.join(rules.gene_types)}",
-            f"Found {', '.join(f'{name} ({count})' for name, count in types.most_common(8))}",
+            f"Found {found}",
             "Give --gene-types all, or types of these",
         )
+    if absent := [name for name in rules.gene_types if name not in types and name != ALL_TYPES]:
+        logger.warning("--gene-types: no gene of the annotation has the type %s; found %s", ", ".join(absent), found)
 
 
 def renamed(genes: Iterable[GeneModel], names: dict[str, str]) -> tuple[GeneModel, ...]:

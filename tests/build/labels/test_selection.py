@@ -64,3 +64,11 @@ def test_an_annotation_without_the_type_names_those_it_has() -> None:
     selected = select_genes([gene("a", transcript("t", (1, 5)), kind="unknown")], GeneRules(), Counter())
     with pytest.raises(InputError, match=r"type protein_coding.*unknown \(1\).*--gene-types all"):
         require_types(selected, GeneRules())
+
+
+def test_a_type_that_no_gene_has_is_told_beside_one_that_there_is(caplog: pytest.LogCaptureFixture) -> None:
+    selected = select_genes([gene("a", transcript("t", (1, 5)), kind="lncRNA")], GeneRules(("lncRNA",)), Counter())
+    require_types(selected, GeneRules(("lncRNA", "all")))
+    assert not caplog.text
+    require_types(selected, GeneRules(("lncRNA", "lincRNA")))
+    assert "has the type lincRNA; found lncRNA (1)" in caplog.text
