@@ -68,12 +68,16 @@ class GeneNet(nn.Module):
         return functional.log_softmax(logits, 1)
 
     def baseline(self, numbers: Tensor) -> Tensor:
-        """What the net's output is added to: the mix of the base models, or the shares of the classes."""
+        """What the net's output is added to: the mix of the base models, or the shares of the classes.
+
+        In full precision also where a GPU trains: bfloat16 would round a log-probability of -14 to a sixteenth.
+        """
         if not self.mixes:
             return self.prior[:, None]
-        known = log_probabilities(numbers[:, : 2 * len(self.plan.base_models)])
-        known = torch.where(known.isnan(), self.prior[:, None], known)
-        return torch.einsum("bkcl,k->bcl", known, self.mix)
+        with torch.autocast(numbers.device.type, enabled=False):
+            known = log_probabilities(numbers[:, : 2 * len(self.plan.base_models)])
+            known = torch.where(known.isnan(), self.prior[:, None], known)
+            return torch.einsum("bkcl,k->bcl", known, self.mix)
 
 
 def log_probabilities(log_odds: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs the extra 'neural': PyTorch is absent
 import torch
 
 from meta_models.learners.neural.net.network import GeneNet, log_probabilities
-from meta_models.learners.neural.options import TcnConfig
+from meta_models.learners.neural.options import GruConfig, LstmConfig, TcnConfig, TransformerConfig
 
 pytestmark = pytest.mark.neural
 
@@ -54,3 +54,16 @@ def test_a_net_alone_begins_with_the_shares_of_the_classes(models, residual):
     net.prior.copy_(torch.log(torch.tensor([0.9, 0.06, 0.04])))
     found = net(*inputs(len(models))).exp()
     torch.testing.assert_close(found[1, :, 5], torch.tensor([0.9, 0.06, 0.04]))
+
+
+@pytest.mark.parametrize("kind", [TcnConfig, GruConfig, LstmConfig, TransformerConfig])
+def test_what_base_models_say_is_not_rounded_in_mixed_precision(kind):
+    """On the processor's bfloat16, in place of a GPU's."""
+    net = GeneNet(kind().architecture(("main", "other"), ())).train()
+    bases, numbers, ends, lengths = inputs(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net(bases, numbers, ends, lengths)
+    torch.testing.assert_close(mixed, torch.log_softmax(net.baseline(numbers), 1), rtol=0, atol=0)
+    torch.nn.functional.nll_loss(mixed, torch.ones(2, 30, dtype=torch.int64)).backward()
+    assert all(weight.grad.dtype == torch.float32 and weight.grad.isfinite().all() for weight in net.parameters())
+    assert net.head.weight.grad.abs().max() > 0
