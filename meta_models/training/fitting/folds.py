@@ -67,15 +67,15 @@ def make_folds(positions: Positions, config: TrainingConfig) -> Folds:
 
 def require_enough_groups(positions: Positions, config: TrainingConfig) -> None:
     """InputError where there are fewer groups than folds; it costs nothing, and is known before anything is made."""
-    _require_enough(*held_together(positions, config), config)
+    _require_enough(*held_together(positions, config), config, positions.joined)
 
 
-def _require_enough(groups: NDArray[np.int64], unit: str, config: TrainingConfig) -> None:
+def _require_enough(groups: NDArray[np.int64], unit: str, config: TrainingConfig, joined: Sequence[str] = ()) -> None:
     n_groups = len(np.unique(groups))
     if n_groups < config.n_folds:
         raise InputError(
             f"--n-folds {config.n_folds} needs at least {config.n_folds} {unit}",
-            f"Found {n_groups}",
+            ": ".join([f"Found {n_groups}", *(note.rstrip(".") for note in joined)]),
             "Give a larger table or fewer folds",
         )
 

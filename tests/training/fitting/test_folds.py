@@ -9,14 +9,30 @@ from tables import make_frame
 from training_tasks import make_task
 
 from meta_models.config import TrainingConfig
+from meta_models.dataset.positions import Positions
 from meta_models.errors import InputError
 from meta_models.result import FoldRecord
-from meta_models.training.fitting.folds import Folds, make_folds, split_groups, stop_rows
+from meta_models.training.fitting.folds import Folds, make_folds, require_enough_groups, split_groups, stop_rows
 
 
 def families(frame: pl.DataFrame, per_family: int = 3) -> pl.DataFrame:
     number = pl.col("gene_id").str.slice(1).cast(pl.Int32) // per_family
     return frame.with_columns(gene_family=pl.format("F{}", number))
+
+
+def test_families_that_share_genes_are_named_where_too_few_are_left(tmp_path: Path) -> None:
+    frame = make_frame(n_genes=30)
+    mixed = frame.with_columns(gene_family=pl.format("F{}", pl.int_range(pl.len()) % 5))
+    with pytest.raises(InputError, match=r"Found 1: 5 families .* are 1 group .*: 30 genes in several families\."):
+        require_enough_groups(*positions_and_config(tmp_path / "mixed", mixed))
+    with pytest.raises(InputError, match=r"Found 2\."):
+        require_enough_groups(*positions_and_config(tmp_path / "few", families(frame, 15)))
+
+
+def positions_and_config(folder: Path, frame: pl.DataFrame) -> tuple[Positions, TrainingConfig]:
+    folder.mkdir()
+    task = make_task(folder, frame)
+    return task.positions, task.config
 
 
 def test_relatives_never_straddle_folds_nor_the_stop_rows(tmp_path: Path) -> None:
