@@ -17,7 +17,7 @@ from pathlib import Path
 from meta_models.learners.registry import LEARNERS
 from meta_models.learners.seam import Resources, Shape
 
-SHAPES = ("20000x40", "150000x120", "100000x300")
+SHAPES = ("30000x147", "150000x120", "100000x300")
 MEASURE = Path(__file__).parents[1] / "tests" / "learner_memory.py"
 
 
