@@ -4,7 +4,7 @@
 
 Each fit is a process of its own (``tests/learner_memory.py``): default options on one thread, one fold fitted and
 scored, the table read from disk. ``building`` is the peak while rows are prepared, ``peak`` that of everything;
-predicted over measured is to lie between 1 and 1.25.
+predicted over measured is to be within a quarter of 1.
 """
 
 from __future__ import annotations

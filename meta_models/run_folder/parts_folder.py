@@ -64,7 +64,7 @@ def _drop(store: UnitStore) -> None:
     """Remove what an earlier command finished, and say so."""
     if finished := len(store.names()):
         logger.warning(
-            "Dropped %s of a command that did not end; --resume would have gone on with it",
+            "Dropped %s of a command that did not end; --resume keeps such parts",
             counted(finished, "finished part"),
         )
     store.clear()

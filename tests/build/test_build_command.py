@@ -222,7 +222,7 @@ def test_finished_blocks_that_are_dropped_are_told(
     assert "Dropped" not in caplog.text
     monkeypatch.setattr(command, "_finish", finish)
     place.build(tmp_path / "out")
-    assert "Dropped 1 finished part of a command that did not end; --resume would have gone on" in caplog.text
+    assert "Dropped 1 finished part of a command that did not end; --resume keeps such parts" in caplog.text
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(

@@ -52,7 +52,10 @@ class StochasticGradientDescent(Learner):
     def footprint(
         self, shape: Shape, config: StochasticGradientDescentConfig, resources: Resources  # noqa: ARG002
     ) -> Footprint:  # fmt: skip
-        """A block of rows as floats, bins and one-hot columns is held; a job is its coefficients and their averages."""
+        """A block of rows as floats, bins and one-hot columns is held; a job is its coefficients and their averages.
+
+        Blocks are smaller than a scan: half of one was seen in memory.
+        """
         rows = min(rows_of_block(shape.features), shape.rows)
         values, blocks = rows * shape.features, -(-shape.rows // max(rows, 1))
         reading = int(reading_bytes(shape.rows, shape.features, 0) / 2) + min(4, 1 + blocks) * 4 * values
