@@ -29,4 +29,4 @@ def reading_bytes(rows: int, features: int, chunk: int = CHUNK_BYTES) -> float:
 
 def parked_bytes(rows: int, features: int) -> float:
     """Bytes that reading a table leaves with Polars' allocator, which gives them back after half a second or so."""
-    return min(CHUNK_BYTES, reading_bytes(rows, features))
+    return min(2 * CHUNK_BYTES, reading_bytes(rows, features))

@@ -30,7 +30,7 @@ _ROW_BYTES = 80
 #: Histograms on the first OpenCL device, in double precision: in single, sums of rare classes lose digits.
 _OPENCL = {"device_type": "gpu", "gpu_use_dp": True}
 #: What it takes for itself.
-_FIXED_BYTES = 10_000_000
+_FIXED_BYTES = 6_000_000
 #: A tree of 63 leaves on half of the features.
 _TREE = Pace(1.5e-3, 5e-9)
 #: Bins of the reference and of the rows: one byte a value, no bundles, missing values are a bin like others.
