@@ -118,9 +118,9 @@ class Task:
         """The probability that trees are added to: even odds, which add nothing, where rows have margins."""
         return self.prior if self.train.margins is None else _EVEN
 
-    def floats(self, part: Part, *, order: Any = "C") -> NDArray[np.float32]:
-        """Bins of the rows of `part` as float32."""
-        values = np.empty((len(part.rows), self.codes.shape[1]), np.float32, order=order)
+    def codes_of(self, part: Part, dtype: Any, *, order: Any = "C") -> NDArray[Any]:
+        """Bins of the rows of `part` as numbers of the type `dtype`."""
+        values = np.empty((len(part.rows), self.codes.shape[1]), dtype, order=order)
         for start in range(0, len(values), 4096):
             values[start : start + 4096] = self.codes[part.rows[start : start + 4096]]
         return values

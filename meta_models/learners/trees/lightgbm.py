@@ -19,6 +19,7 @@ from meta_models.learners.pace import Pace
 from meta_models.learners.seam import Shape, Traits, Tune
 from meta_models.learners.seam.start import more_rounds
 from meta_models.learners.trees.binned import BinnedTreeLearner, CodeTree, Grown, Part, Task, TreeConfig
+from meta_models.learners.xgboost.memory import all_bins
 
 #: Log-odds that all rounds together must be able to move a score by.
 _REACH = 10.0
@@ -150,7 +151,7 @@ class LightGBM(BinnedTreeLearner):
 
     def bytes_of_job(self, shape: Shape, config: LightGBMConfig) -> int:
         """Bins of the rows once more, what a row needs, and histograms of the features that a tree draws."""
-        bins = config.max_bin * (shape.features - shape.kmers) + min(config.max_bin, 32) * shape.kmers
+        bins = all_bins(shape, config.max_bin)
         histograms = int(config.colsample * config.num_leaves * bins * _HISTOGRAM_BYTES)
         parked = int(parked_bytes(shape.rows, shape.features))  # the first trees come sooner than it is given back
         return shape.rows * (shape.features + _ROW_BYTES) + histograms + parked + _FIXED_BYTES

@@ -70,7 +70,7 @@ class RandomForest(BinnedTreeLearner):
             min_samples_leaf=config.min_leaf_rows, max_features=config.max_features, bootstrap=config.bootstrap,
             random_state=task.seed % 2**32, n_jobs=task.threads,
         )  # fmt: skip
-        values = task.floats(task.train)
+        values = task.codes_of(task.train, np.float32)
         used = values if len(task.features) == values.shape[1] else values[:, task.features]
         forest.fit(used, task.train.truth, _split_weights(task.train, config))
         trees = [_code_tree(member.tree_, used, task, config) for member in forest.estimators_]

@@ -47,6 +47,12 @@ def footprint(shape: Shape, config: XGBoostConfig, resources: Resources) -> Foot
     return Footprint(int(held), int(building), job, predictor)
 
 
+def all_bins(shape: Shape, max_bin: int) -> int:
+    """Bins of all features, of which each has `max_bin` at most and counts of k-mers have few."""
+    most = min(max_bin, shape.rows)
+    return most * (shape.features - shape.kmers) + min(KMER_BINS, most) * shape.kmers
+
+
 def device_bytes(shape: Shape) -> int:
     """Predicted peak in bytes of the GPU's memory."""
     return DEVICE_PROCESS + shape.rows * (DEVICE_VALUE_BYTES * shape.features + DEVICE_ROW_BYTES)
@@ -67,9 +73,7 @@ def _histograms(shape: Shape, config: XGBoostConfig, resources: Resources) -> fl
     """Bytes of the histograms of a booster's full tree; those of a GPU lie on it."""
     if resources.device == "cuda":
         return 0.0
-    most = min(config.max_bin, shape.rows)
-    bins = most * (shape.features - shape.kmers) + min(KMER_BINS, most) * shape.kmers
-    return float(BIN_BYTES * bins * ((1 << min(config.max_depth, FULL_DEPTH)) - 1))
+    return float(BIN_BYTES * all_bins(shape, config.max_bin) * ((1 << min(config.max_depth, FULL_DEPTH)) - 1))
 
 
 def _predictor(config: XGBoostConfig) -> int:
