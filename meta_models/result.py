@@ -271,6 +271,8 @@ class TrainingResult:
         Features of the rows that do not stand in the table: those of the first pass, out of fold; most often none.
     left_out : tuple of str
         Genes of the table that were left out, since a model that was gone on from knows them; sorted.
+    other_fits : tuple of FitRecord
+        Of learners that were trained, too, and of which nothing is in `model`; not stored with the result.
     """
 
     strategy: str
@@ -295,6 +297,7 @@ class TrainingResult:
     contenders: Contenders = field(default_factory=Contenders)
     columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    other_fits: tuple[FitRecord, ...] = ()
 
     @property
     def explained_fold_models(self) -> Mapping[int, FittedModel]:

@@ -105,7 +105,7 @@ def save_result(result: TrainingResult, model_file: str, folder: RunFolder) -> N
         folder.write_parquet(COLUMNS_FILE, pl.DataFrame(dict(result.columns)))
     for fold, model in sorted(result.fold_models.items()):
         folder.write_bytes(_fold_file(fold), _dumped(model, _fold_file(fold)))
-    for learner, records in fit_facts(result.fits).items():
+    for learner, records in fit_facts((*result.fits, *result.other_fits)).items():
         folder.write_json(FITS_FILE.format(learner), records)
     save_facts(result, model_file, folder)
 

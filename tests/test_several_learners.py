@@ -150,6 +150,7 @@ def test_a_combination_without_gain_gives_way_to_its_best_member(kept: Path, tab
     best = load_model_with_ensemble_support(out_dir / "model_multiclass.pkl")
     board = leaderboard(out_dir).filter(role="member")
     assert best.singles[0].learner == board["name"][0]
+    assert {file.name for file in out_dir.glob("fits_*")} == {"fits_xgboost.json", "fits_logistic.json"}  # of both
 
 
 def test_equal_runs_give_equal_files(kept: Path, table: Path, tmp_path: Path) -> None:

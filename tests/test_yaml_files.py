@@ -64,3 +64,10 @@ def test_each_file_of_the_user_is_read_so(tmp_path: Path) -> None:
     for read in (read_gates, read_targets):
         with pytest.raises(UsageError, match="'gate' stands there twice"):
             read(written(tmp_path, gate))
+
+
+def test_off_is_the_value_of_an_option_and_no_truth_value(tmp_path: Path) -> None:
+    values = TrainingConfig.read_yaml(written(tmp_path, "whole_genes: off\nmotifs: on\nmonotone: off\ncalibrate: no\n"))
+    config = TrainingConfig.from_mapping(values)
+    assert (config.whole_genes, config.motifs, config.monotone) == ("off", "on", False)
+    assert values["calibrate"] is False

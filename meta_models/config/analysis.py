@@ -52,3 +52,8 @@ class AnalysisOptions(Configuration):
     permutation_features: OfAnalysis[PositiveInt] = Field(
         40, description="Features of the highest gain that are permuted alone; the others by feature group."
     )
+    combiner_rows: OfAnalysis[PositiveInt] = Field(
+        200_000,
+        description="Most rows that a logistic regression on the scores of all base models, an opponent, is fitted on: "
+        "all sites, and a draw of the others.",
+    )

@@ -43,7 +43,9 @@ class LearningOptions(Configuration):
         "being equal, and one for neither never raises that of a site.",
     )
     cut_sample_rows: OfUnit[PositiveInt] = Field(
-        100_000, description="Rows (half uniform, half with high base scores; labels unseen) that set the bins."
+        100_000,
+        description="Rows (half uniform, half with high base scores; labels unseen) that set the bins; "
+        "fewer where their features would take more than 200 MB, which the report says.",
     )
     motifs: OfUnit[Literal["auto", "on", "off"]] = Field(
         "auto",

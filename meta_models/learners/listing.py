@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 from meta_models.errors import UsageError
 from meta_models.learners.registry import LEARNERS
-from meta_models.learners.seam import Learner, Traits, Tune
+from meta_models.learners.seam import Learner, Resources, Shape, Traits, Tune
+
+#: Sizes for which the memory of learners is told: of a table, and of genes.
+_ROWS = Shape(rows=1_000_000, features=100, sites=100_000)
+_GENES = Shape(rows=1_000_000, features=6, sites=20_000, positions=10_000_000, genes=1_000, inner=6_000_000)
 
 
 def list_learners() -> Iterator[str]:
@@ -25,6 +29,7 @@ def list_options(name: str) -> Iterator[str]:
     learner = LEARNERS[name]
     yield f"{name}: {_facts(learner, LEARNERS.package(name))}"
     yield (learner.Config.__doc__ or "").strip().splitlines()[0] if learner.Config.__doc__ else ""
+    yield _memory(learner)
     for option, field in learner.Config.model_fields.items():
         tuned = [note for note in field.metadata if isinstance(note, Tune)]
         told = [] if field.default is None else [f"default: {field.default}"]
@@ -32,6 +37,20 @@ def list_options(name: str) -> Iterator[str]:
         flag = f"--{name.replace('_', '-')}.{option.replace('_', '-')}"
         notes = f" ({', '.join(told)})" if told else ""
         yield f"  {flag}: {field.description}{notes}"
+
+
+def _memory(learner: Learner) -> str:
+    """What a fit takes of a table of a common size, so that learners can be compared before there is a table."""
+    if learner.traits.inputs == "genes":
+        shape, size = _GENES, f"{_GENES.genes:,} genes of {_GENES.positions:,} positions"
+    else:
+        shape, size = _ROWS, f"{_ROWS.rows:,} rows of {_ROWS.features} features"
+    footprint = learner.footprint(shape, learner.Config(), Resources())
+    peak = max(footprint.building, footprint.held + footprint.job)
+    return (
+        f"Memory: {peak / 1e9:.2f} GB beside the process for a fit to {size}, with one thread and the options below "
+        "(--dry-run says it of a table)"
+    )
 
 
 def _searched(tune: Tune) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
@@ -16,6 +17,9 @@ from meta_models.learners.seam import Learner
 
 #: Entry points by which other packages offer learners; each names a class.
 GROUP = "meta_models.learners"
+
+#: What the name of a learner is like: it is that of its options, and stands in model files.
+LEARNER_NAME = r"^[a-z][a-z0-9_]{0,63}$"
 
 #: Takes the place of a learner: those of `TRIED` that can be fitted here, combined.
 AUTO = "auto"
@@ -98,6 +102,8 @@ class Learners(Mapping[str, Learner]):
     def _of_another_package(self, name: str) -> type[Learner]:
         point = self._elsewhere[name]
         what = f"The entry point {name!r} of {self.package(name) or 'an unnamed package'} names a learner"
+        if not re.fullmatch(LEARNER_NAME, name):
+            raise UsageError(what, "Its name must be of lower-case letters, digits and _, a letter first, 64 at most")
         try:
             found = point.load()
         except (ImportError, AttributeError) as error:
@@ -111,3 +117,20 @@ class Learners(Mapping[str, Learner]):
 
 
 LEARNERS = Learners()
+
+
+def packages_of(names: Iterable[str]) -> list[str]:
+    """Names of the packages that learners come from which do not come with this one."""
+    packages = filter(None, map(LEARNERS.package, names))
+    return [package.rpartition(" ")[0] for package in packages]
+
+
+def package_note(name: str) -> dict[str, str]:
+    """The package of a learner that does not come with this one, as an entry among versions."""
+    package = LEARNERS.package(name)
+    return {} if package is None else {f"learner {name}": package}
+
+
+def package_noted(name: str, versions: Mapping[str, str]) -> str | None:
+    """What :func:`package_note` noted of a learner among `versions`."""
+    return versions.get(f"learner {name}")

@@ -13,7 +13,7 @@ from meta_models.errors import InputError, UsageError
 from meta_models.features import Recipe, column_names
 from meta_models.learners.continued import restore_served
 from meta_models.learners.gene_bridge import evidence_names, model_keys
-from meta_models.learners.registry import LEARNERS
+from meta_models.learners.registry import LEARNERS, package_noted
 from meta_models.learners.seam import MalformedModel, Predictor
 from meta_models.model import Calibrator, EnsembleMetaModel, FittedModel, ModelInfo, SingleModel
 from meta_models.model.calibrators import CALIBRATORS
@@ -274,16 +274,19 @@ def _single(
     part = None if manifest.parts is None else manifest.parts[member]
     learner = _FORMER if part is None else part.learner
     names = manifest.names(None if part is None else part.columns)
-    predictor = _predictor(manifest, read, member, learner, len(names))
+    predictor = _predictor(manifest, read, member, learner, len(names), info)
     return SingleModel(predictor, names, learner=learner, info=info, calibrators=calibrators)
 
 
-def _predictor(manifest: Manifest, read: Read, member: int, learner: str, n_features: int) -> Predictor:
+def _predictor(
+    manifest: Manifest, read: Read, member: int, learner: str, n_features: int, info: ModelInfo
+) -> Predictor:
     if learner not in LEARNERS:
+        package = package_noted(learner, info.versions)
         raise UsageError(
             f"The learner {learner!r} must be installed to use this model",
             f"There are {', '.join(LEARNERS)}",
-            "Install the package that it comes from",
+            f"It came from {package}: install that package" if package else "Install the package that it comes from",
         )
     files = {name: read(entry) for name, entry in _entries(manifest, member).items()}
     n_inputs = len(CLASS_NAMES) if LEARNERS[learner].traits.inputs == "genes" else n_features

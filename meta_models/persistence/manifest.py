@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from meta_models.json_objects import once_each
+from meta_models.learners.registry import LEARNER_NAME
 from meta_models.model import FeatureSketch, ModelInfo
 from meta_models.persistence.archive import damaged
 from meta_models.schema import CLASS_NAMES
@@ -111,7 +112,7 @@ class PartRecord(_Strict):
         Of ``feature_names``; None: all of them.
     """
 
-    learner: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    learner: Annotated[str, Field(pattern=LEARNER_NAME)]
     files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=MAX_FILES)]
     columns: Columns | None = None
 

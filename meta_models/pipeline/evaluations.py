@@ -122,7 +122,7 @@ def save_evaluation(
         frame, bases, weighting=weighting,
         bootstrap_samples=config.bootstrap_samples, seed=config.seed, best_base=best_base,
         strata=standard_strata(frame, result.base_train_chroms), combiner_frame=combiner_frame,
-        combiner_weighting=result.weighting,
+        combiner_weighting=result.weighting, combiner_rows=config.combiner_rows,
     ).called(called)  # fmt: skip
     folder.write_text(f"{name}.tsv", table.to_frame().write_csv(separator="\t"))
     folder.write_json(f"{name}.json", table.to_json())

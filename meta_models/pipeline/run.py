@@ -19,6 +19,7 @@ from meta_models.config import TrainingConfig
 from meta_models.dataset.opening import Tables, require_one_meaning
 from meta_models.dataset.widened import widened
 from meta_models.errors import ExitCode
+from meta_models.learners.registry import packages_of
 from meta_models.pipeline.evaluations import evaluate_external, evaluate_training_genes
 from meta_models.pipeline.opening import opened, require_outputs_apart
 from meta_models.pipeline.planning import farm_of, print_plan
@@ -194,7 +195,7 @@ def _assessed(
         seconds={**folder.manifest.phases, **result.seconds},
     )
     folder.update(memory=_memory_figures(result, budget, sampler, folder))
-    folder.write_text(LOCK, requirements_lock())
+    folder.write_text(LOCK, requirements_lock(packages_of(result.config.learners)))
     model_file, screening = plan.strategy.model_file, ready.screened.report.csv()
     save_report(ReportSources(result, analyses, model_file, screening, whole, external), folder)
     require_analyses(analyses)

@@ -100,16 +100,21 @@ def installed_packages() -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def requirements_lock() -> str:
+def requirements_lock(others: Iterable[str] = ()) -> str:
     """What the run needs to be made again: ``name==version``, sorted.
 
     That is all that this package cannot do without, and of its extras what is imported by now, each with what it needs.
     What else the process imported (a notebook, a test runner) is no part of the run.
+
+    Parameters
+    ----------
+    others : iterable of str
+        Packages beside, such as those of learners that do not come with this one.
     """
     modules = {name.partition(".")[0] for name in sys.modules}
     imported = {_normal(owner) for module in modules for owner in _owners().get(module, ())}
     required, optional = _requirements(_PACKAGE)
-    names = {_PACKAGE, *_with_needs(required), *_with_needs(optional & imported)}
+    names = {_PACKAGE, *_with_needs(required), *_with_needs(optional & imported), *_with_needs(map(_normal, others))}
     versions = {name: _version(name) for name in sorted(names)}
     lines = [f"# Python {platform.python_version()}", *(f"{n}=={v}" for n, v in versions.items() if v is not None)]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,8 @@ class TuneConfig(TrainingConfig):
 
     Options of a learner that are given here are fixed; the others that have a range are searched.
     """
+
+    SECTION: ClassVar[str] = "search"
 
     trials: OfModel[PositiveInt] = Field(
         50, description="Trials, the default options of each learner first among them."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from meta_models.config import TrainingConfig
 from meta_models.result import FitRecord
+from meta_models.training.fitting.rows.audit import SAMPLE_BYTES, sample_size
 
 
 def fit_notes(fits: Sequence[FitRecord]) -> Iterator[str]:
@@ -24,6 +26,16 @@ def fit_notes(fits: Sequence[FitRecord]) -> Iterator[str]:
     short = sum(fit.facts.get("converged") is False for fit in fits)
     if short:
         yield f"{short} of {len(fits)} fits ended at {_option(fits[0], 'max_iterations')} before they had converged."
+
+
+def sample_note(config: TrainingConfig, features: int, rows: int) -> Iterator[str]:
+    """A sentence on the rows that set bins and scales, where a table of so many features takes fewer than asked for."""
+    sampled = sample_size(features, config)
+    if config.learner.traits.inputs == "rows" and sampled < min(config.cut_sample_rows, rows):
+        yield (
+            f"{sampled:,} rows set bins and scales, not --cut-sample-rows {config.cut_sample_rows:,}: of "
+            f"{features:,} features more would take over {SAMPLE_BYTES / 1e6:.0f} MB."
+        )
 
 
 def _option(fit: FitRecord, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,6 +42,8 @@ class Plan:
         Batches of the strategy chosen; empty where it has none, or does not fit. Of several learners, of the first.
     learner_peaks : mapping of str to int
         Predicted peak of each learner alone with the strategy chosen, in bytes: they are trained one after another.
+    not_possible : mapping of str to str
+        Why the learners cannot be fitted with each strategy that `peaks` lacks.
     """
 
     profile: DatasetProfile
@@ -53,6 +55,7 @@ class Plan:
     choice: Choice
     units: tuple[PlannedUnit, ...] = ()
     learner_peaks: Mapping[str, int] = field(default_factory=dict)
+    not_possible: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def strategy(self) -> TrainingStrategy:
@@ -162,6 +165,7 @@ class Plan:
                 }
                 for name, peak in self.peaks.items()
             },
+            "not_possible": dict(self.not_possible),
             "learners": {name: self._costs(name, peak) for name, peak in self.learner_peaks.items()},
             "units": [asdict(unit) for unit in self.units],
             "disk_bytes": self.disk_bytes,
@@ -197,13 +201,14 @@ def make_plan(
     resources = Resources(cpus.count, device.name)
     alone = [config.of_learner(name) for name in config.learners]
     require_possible(config)
+    obstacles = {name: _obstacle(strategy, alone) for name, strategy in STRATEGIES.items()}
     by_learner = {
         name: {
             own.learners[0]: strategy.predict_peak(profile, own, resources, needs=needs, budget=budget.bytes)
             for own in alone
         }
         for name, strategy in STRATEGIES.items()
-        if not any(map(strategy.obstacle, alone))
+        if not obstacles[name]
     }
     peaks = {name: max(found.values()) + combining_bytes(profile, config) for name, found in by_learner.items()}
     choice = choose_strategy(profile, config, peaks, budget.bytes)
@@ -224,7 +229,13 @@ def make_plan(
     units: tuple[PlannedUnit, ...] = ()
     if positions is not None and peaks[choice.name] <= budget.bytes:
         units = STRATEGIES[choice.name].planned_units(positions, profile, config, resources, budget.bytes)
-    return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name])
+    not_possible = {name: why for name, why in obstacles.items() if why}
+    return Plan(profile, config, budget, cpus, peaks, device, choice, units, by_learner[choice.name], not_possible)
+
+
+def _obstacle(strategy: TrainingStrategy, alone: Sequence[TrainingConfig]) -> str:
+    """Why one of the learners cannot be fitted in this way; empty where all can."""
+    return next(filter(None, map(strategy.obstacle, alone)), "")
 
 
 def _fits_of_a_batch(config: TrainingConfig, n_batches: int) -> float:

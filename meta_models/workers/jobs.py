@@ -19,12 +19,14 @@ def run_jobs(
     *,
     processes: int,
     meanwhile: Callable[[], None] = lambda: None,
+    more: Callable[[], bool] = lambda: True,
 ) -> Iterator[tuple[Job, Value]]:
     """Yield ``(job, work(job))`` as jobs finish.
 
     With `processes` over 1 each job runs in a forked child: it sees what the parent holds (copy-on-write), and what
     it returns comes back pickled. `work` must not use more than one OpenMP thread there, nor polars. `meanwhile` is
     called once, when the first children run.
+    Once `more` says no, nothing is begun after the first jobs, and what runs is waited for.
 
     Raises
     ------
@@ -37,7 +39,9 @@ def run_jobs(
     """
     if processes <= 1 or len(jobs) <= 1 or not CAN_FORK:
         meanwhile()
-        for job in jobs:
+        for number, job in enumerate(jobs):
+            if number and not more():
+                return
             yield job, work(job)
         return
     queue = list(reversed(jobs))
@@ -47,7 +51,8 @@ def run_jobs(
         while len(children):
             for ended in children.ended():
                 yield ended.argument, ended.unwrap()
-            _fill(children, queue, processes)
+            if queue and more():
+                _fill(children, queue, processes)
 
 
 def _fill(children: Executor[Job, Value], queue: list[Job], processes: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from meta_models.cli import main
 from meta_models.errors import UsageError
 from meta_models.inference.ensemble_model_loader import load_model_with_ensemble_support
+from meta_models.learners.listing import list_options
 from meta_models.learners.registry import GROUP, LEARNERS
 from meta_models.learners.seam import (
     FitJob,
@@ -104,6 +105,19 @@ def test_one_file_is_enough(demo_table: Path, tmp_path: Path) -> None:
         load_model_with_ensemble_support(str(next((tmp_path / "run").glob("*.pkl"))))
 
 
+def test_a_model_file_names_the_package_of_its_learner_and_so_do_the_requirements(
+    demo_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ["--analyses", "base-vs-meta", "--bootstrap-samples", "5"]
+    monkeypatch.setattr(LEARNERS, "package", {"nearest_mean": f"pytest {version('pytest')}"}.get)
+    with LEARNERS.with_learner(NearestMean()):
+        options = ["--dataset", str(demo_table), "--out-dir", str(tmp_path / "run"), "--learner", "nearest_mean"]
+        assert main(["train", *options, *small]) == 0
+    with pytest.raises(UsageError, match=r"It came from pytest \d.*: install that package"):
+        load_model_with_ensemble_support(str(tmp_path / "run" / "model_multiclass.pkl"))
+    assert f"pytest=={version('pytest')}" in (tmp_path / "run" / "requirements.lock").read_text().splitlines()
+
+
 def test_a_learner_that_holds_its_rows_is_refused_by_a_strategy_on_disk(
     demo_table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +136,10 @@ def test_an_unknown_learner_is_refused_with_the_nearest_name() -> None:
 
 class Other(NearestMean):
     name = "other"
+
+
+class MyOwn(NearestMean):
+    name = "my-own"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +163,20 @@ def test_a_learner_of_another_package_that_cannot_be_used_is_named_with_the_reas
     for command in (["learners", "mine"], ["train", "--learner", "mine", "--dry-run"]):
         assert main(command) == 2
         assert reason in capsys.readouterr().err
+
+
+def test_a_learner_whose_name_no_model_file_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LEARNERS._elsewhere, "my-own", EntryPoint("my-own", f"{__name__}:MyOwn", GROUP))
+    with pytest.raises(UsageError, match="Its name must be of lower-case letters, digits and _"):
+        LEARNERS["my-own"]
+
+
+@pytest.mark.parametrize("name", list(LEARNERS))
+def test_the_memory_of_each_learner_is_told(name: str) -> None:
+    (told,) = [line for line in list_options(name) if line.startswith("Memory: ")]
+    size = "1,000 genes of 10,000,000 positions" if LEARNERS[name].traits.inputs == "genes" else "1,000,000 rows"
+    assert size in told
+    assert not told.startswith("Memory: 0.00")
 
 
 def test_options_have_one_default(capsys: pytest.CaptureFixture[str]) -> None:

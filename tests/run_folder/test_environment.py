@@ -82,3 +82,8 @@ def test_the_record_is_read_back_and_older_manifests_keep_their_checksum(tmp_pat
     assert found.environment == record
     assert (record.threads, record.device) == (3, "cpu")
     assert record.cpu
+
+
+def test_packages_beside_are_locked_where_they_are_named() -> None:
+    assert "ruff" not in {line.partition("==")[0] for line in requirements_lock().splitlines()}
+    assert "ruff" in {line.partition("==")[0] for line in requirements_lock(["Ruff", "not-installed"]).splitlines()}

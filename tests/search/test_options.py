@@ -45,3 +45,8 @@ def test_options_that_have_no_place_in_a_search_are_fields_of_training() -> None
 def test_options_that_cannot_be(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         TuneConfig.from_mapping(options)
+
+
+def test_the_options_of_a_search_are_a_section() -> None:
+    assert TuneConfig.sections_of()["search"] == ("trials", "hours", "space", "tune_share", "pruning")
+    assert TuneConfig.from_mapping({"search": {"trials": 7}}).trials == 7

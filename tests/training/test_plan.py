@@ -18,6 +18,7 @@ from meta_models.learners.seam import Shape
 from meta_models.resources import cpu_limit, memory_budget
 from meta_models.training.plan import UNIT_SECONDS, Plan, make_plan
 from meta_models.training.second_pass.requirements import whole_fits
+from meta_models.training.strategies import STRATEGIES
 
 
 def plan_of(table: Path, tmp_path: Path, **options: Any) -> Plan:
@@ -80,3 +81,12 @@ def test_the_time_of_batches_is_that_of_each_and_of_its_process(
     ]
     expected = sum(fits * (seconds or 0.0) + UNIT_SECONDS for seconds in each)
     assert plan.to_dict()["learners"]["xgboost"]["predicted_cpu_seconds"] == pytest.approx(expected, abs=0.051)
+
+
+def test_strategies_that_a_learner_cannot_be_fitted_with_stand_there_with_the_reason(
+    demo_table: Path, tmp_path: Path
+) -> None:
+    told = plan_of(demo_table, tmp_path, learners=("random_forest",)).to_dict()
+    assert told["strategies"].keys() | told["not_possible"].keys() == STRATEGIES.keys()
+    assert told["not_possible"]["external_memory"] == "random_forest holds what it makes of the rows in memory"
+    assert all(told["not_possible"].values())

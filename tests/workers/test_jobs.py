@@ -87,3 +87,9 @@ def test_what_still_runs_ends_with_the_caller() -> None:
     started = time.perf_counter()
     background.close()
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(("processes", "done"), [(1, {"a"}), (2, {"a", "slow"})])
+def test_what_runs_is_waited_for_where_no_more_is_begun(processes: int, done: set[str]) -> None:
+    found = run_jobs(["a", "slow", "b", "c"], work, processes=processes, more=lambda: False)
+    assert {job for job, _ in found} == done

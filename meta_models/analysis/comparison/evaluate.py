@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +29,9 @@ from meta_models.analysis.comparison.table import (
     EvaluationRow,
     EvaluationTable,
     Headline,
+    combiner_note,
 )
+from meta_models.config import TrainingConfig
 from meta_models.dataset.plausibility.base_chromosomes import rows_of
 from meta_models.errors import InputError
 from meta_models.metrics import Draws, best_by_fold, best_scorer
@@ -43,8 +45,8 @@ Scores = NDArray[np.floating[Any]]
 
 #: Bytes that a process which compares one stratum holds of its own for each row of the table.
 _BYTES_A_ROW = 200
-#: Most rows the logistic combiner is fitted on.
-MAX_COMBINER_ROWS = 200_000
+#: Most rows the logistic combiner is fitted on, where nothing else is said.
+MAX_COMBINER_ROWS: int = TrainingConfig.model_fields["combiner_rows"].default
 
 
 def standard_strata(frame: pl.DataFrame, base_train_chroms: Sequence[str] | None = None) -> dict[str, pl.Expr]:
@@ -163,7 +165,9 @@ def evaluate(
         found = run_shares(
             jobs, table.compared, [table.cost(job) for job in jobs], processes=threads, meanwhile=meanwhile
         )
-    rows = tuple(row for job in jobs for row in found[job])
+    fitted_on = frame if combiner_frame is None else combiner_frame
+    drawn = combiner_note(fitted_on.height, combiner_rows)
+    rows = tuple(_noted(row, drawn) for job in jobs for row in found[job])
     return EvaluationTable(rows, _headline(rows, bases, weighting, by_fold), bootstrap_samples, seed)
 
 
@@ -172,6 +176,13 @@ class _Resamples(NamedTuple):
 
     samples: int
     seed: int
+
+
+def _noted(row: EvaluationRow, drawn: str) -> EvaluationRow:
+    """`row`, of the logistic combiner with what rows it is fitted on."""
+    if not drawn or row.base_model != LOGISTIC_COMBINER:
+        return row
+    return replace(row, note="; ".join(filter(None, (row.note, f"{LOGISTIC_COMBINER}: {drawn}"))))
 
 
 def _masks(frame: pl.DataFrame, strata: Mapping[str, pl.Expr]) -> dict[str, NDArray[np.bool_]]:

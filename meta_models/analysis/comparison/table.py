@@ -318,6 +318,11 @@ class EvaluationTable:
         return cls(rows, Headline.from_json(values["headline"]), bootstrap["samples"], bootstrap["seed"])
 
 
+def combiner_note(rows: int, limit: int) -> str:
+    """What is told of the logistic combiner where it is fitted on `limit` of the `rows` at most; empty where on all."""
+    return f"fitted on {limit:,} rows (--combiner-rows): all sites, others drawn" if rows > limit else ""
+
+
 def shown(value: float | None, sign: str = "") -> str:
     """A figure for people, here and wherever figures stand in a text.
 

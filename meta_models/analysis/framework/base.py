@@ -101,6 +101,7 @@ class AnalysisContext:
             seed=self.config.seed,
             best_base=self.result.best_base_by_fold,
             strata=strata,
+            combiner_rows=self.config.combiner_rows,
             threads=self.comparing,
             meanwhile=style.load,
         )

@@ -12,7 +12,8 @@ from meta_models.local_paths import LocalPath, TableName
 #: Options that replace those of the run where they are given.
 _REPLACING = (
     "targets", "bootstrap_samples", "plot_points", "shap_rows", "explained_sites", "importance_rows",
-    "permutation_rows", "permutation_features", "explained_positions", "gradient_sites", "threads", "max_memory_gb",
+    "permutation_rows", "permutation_features", "explained_positions", "gradient_sites", "combiner_rows", "threads",
+    "max_memory_gb",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class AnalysisConfig(Configuration):
     importance_rows: PositiveInt | None = Field(None, description="Rows behind one-feature average precision.")
     permutation_rows: PositiveInt | None = Field(None, description="Rows behind permutation importance.")
     permutation_features: PositiveInt | None = Field(None, description="Features that are permuted alone.")
+    combiner_rows: PositiveInt | None = Field(None, description="Rows that combined base scores are fitted on.")
     threads: PositiveInt | None = Field(None, description="CPU threads (default: what this process may use).")
     max_memory_gb: GigaBytes | None = Field(None, description="Memory budget in GB.")
     verbose: bool = Field(default=False, description="Log details.")

@@ -11,7 +11,14 @@ import polars as pl
 from meta_models.analysis.comparison.fold_metrics import shown_folds
 from meta_models.analysis.comparison.notes import in_short
 from meta_models.analysis.comparison.strata import absent_strata
-from meta_models.analysis.comparison.table import ALL_ROWS, BEST_BASE, EvaluationRow, EvaluationTable
+from meta_models.analysis.comparison.table import (
+    ALL_ROWS,
+    BEST_BASE,
+    LOGISTIC_COMBINER,
+    EvaluationRow,
+    EvaluationTable,
+    combiner_note,
+)
 from meta_models.analysis.framework.base import Analysis, AnalysisContext, Draws, Findings
 from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.plots import style
@@ -72,6 +79,9 @@ class BaseVersusMeta(Analysis):
             name = "performance_plots/difference_by_stratum.png"
             found.draw(name, figure, "Meta minus best base, by stratum", _STRATA_CAPTION)
         reason = f"{evaluation.bootstrap_samples} resamples of {headline.row.families} families, out of fold"
+        drawn = combiner_note(context.result.oof.height, context.config.combiner_rows)
+        if drawn and any(row.base_model == LOGISTIC_COMBINER for row in headline.combiners):
+            reason += f". The {LOGISTIC_COMBINER} is {drawn}"
         if absent := absent_strata(dict.fromkeys(row.stratum for row in evaluation.rows)):
             reason += f". Strata that are not applicable: {'; '.join(absent)}"
         return self.done(found, reason)

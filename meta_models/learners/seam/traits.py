@@ -33,7 +33,7 @@ class Traits:
     shards : bool
         Whether its fits can go over shards of the rows that processes apart hold: `Learner.sharded`.
     streamed : bool
-        Whether it sees the table block by block, holding one at a time (strategy ``incremental``).
+        Whether it sees the table block by block, holding one at a time: of rows, the strategy ``incremental``.
     starts : bool
         Whether fits can go on from the model of another run (`Start`).
     side_by_side : bool

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_models.errors import UnitsFailed
+from meta_models.errors import TimeUp, UnitsFailed
 from meta_models.progress import Progress
 from meta_models.run_folder import UnitHit, UnitKey, UnitStore, json_bytes
 from meta_models.schema import GENE
@@ -86,6 +86,8 @@ def train_batches(task: TrainingTask, batches: Sequence[Batch], folds: Folds | N
     ------
     UnitsFailed
         If batches failed, after all others were finished, unless the configuration allows for missing ones.
+    TimeUp
+        If the time that was given is over, after every batch that was begun has ended its fit in hand.
     InputError
         If the table cannot be trained on.
     """
@@ -109,18 +111,22 @@ class _Runner:
         self._members: dict[str, TrainedMember] = {}
         self._failed: list[FailedBatch] = []
         self._splits: dict[str, str] = {}
+        self._time_up: TimeUp | None = None
 
     def run(self) -> BatchRun:
         """Train all batches; one that fails is split in two once."""
         logger.info("%d batches, %d at a time", len(self._waiting), min(len(self._waiting), self._parallel))
         pool: Executor[BatchWork, TrainedBatch] = self._task.farm.executor(train_batch, threads=self._threads)
         with Progress("Training batches", "batches").started(len(self._waiting)) as progress, pool:
-            while self._waiting or len(pool):
-                while self._waiting and len(pool) < self._parallel:
-                    self._task.require_time()
+            while len(pool) or (self._waiting and self._task.has_time()):
+                while self._waiting and len(pool) < self._parallel and self._task.has_time():
                     self._begin(self._waiting.popleft(), pool, progress)
                 for ended in pool.ended() if len(pool) else ():
                     self._end(ended, progress)
+        if self._time_up is not None:
+            raise self._time_up
+        if self._waiting:
+            self._task.require_time()
         run = BatchRun(
             members=tuple(member for _, member in sorted(self._members.items())),
             failed=tuple(sorted(self._failed, key=lambda failed: failed.batch.name)),
@@ -147,6 +153,9 @@ class _Runner:
 
     def _end(self, ended: Ended[BatchWork, TrainedBatch], progress: Progress) -> None:
         batch = self._batches[ended.argument.name]
+        if isinstance(ended.error, TimeUp):  # raised once the others have ended, each with the fit in hand
+            self._time_up = ended.error
+            return
         reason = ended.death
         if reason is None:
             trained = ended.unwrap()

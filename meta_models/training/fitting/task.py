@@ -114,9 +114,19 @@ class TrainingTask:
     left_out: tuple[str, ...] = ()
     farm: Farm = HERE
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds in which more may be begun, where a time was given."""
+        return None if self.ends_at is None else self.ends_at - time.monotonic()
+
+    def has_time(self) -> bool:
+        """Whether more may be begun."""
+        left = self.seconds_left
+        return left is None or left > 0
+
     def require_time(self) -> None:
         """Raise TimeUp where the time that was given is over."""
-        if self.ends_at is not None and time.monotonic() >= self.ends_at:
+        if not self.has_time():
             raise TimeUp(
                 f"Stopped: the time of --max-hours {self.config.max_hours:g} is over",
                 "What was finished is kept",

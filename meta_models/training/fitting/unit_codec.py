@@ -14,6 +14,7 @@ from meta_models import __version__
 from meta_models.choice import DISTRIBUTED, EXTERNAL
 from meta_models.config import Scope, TrainingConfig
 from meta_models.learners.continued import restore_served
+from meta_models.learners.registry import package_note
 from meta_models.learners.seam import FitJob, Fitted, Learner
 from meta_models.learners.seam.start import start_of
 from meta_models.training.fitting.inputs.motif_columns import motif_obstacle
@@ -92,11 +93,12 @@ def unit_options(config: TrainingConfig) -> dict[str, object]:
 
 
 def library_versions(config: TrainingConfig) -> dict[str, str]:
-    """Versions of this package and of the libraries that make a model what it is."""
+    """Versions of this package and of the libraries that make a model what it is, and of the package of the learner."""
     return {
         "meta_models": __version__,
-        **{name: _version(name) for name in ("numpy", "polars", "scikit-learn")},
+        **{name: _version(name) for name in ("numpy", "polars", "scikit-learn", "scipy")},
         **config.learner.versions(),
+        **package_note(config.learner.name),
     }
 
 

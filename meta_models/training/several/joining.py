@@ -89,7 +89,8 @@ def join(task: TrainingTask, results: Mapping[str, TrainingResult], failed: Mapp
     else:
         oof, joined = _oof_of_best(members, best), _best(members, best)
         chosen = choice_note(list(results), opponent, _chosen_by_fold(best))
-        joined = replace(joined, notes=(*named_notes(results), *chosen))
+        others = _other_fits(members, members[_chosen(best.whole)])
+        joined = replace(joined, notes=(*named_notes(results), *chosen), other_fits=others)
     saved = whole_name(method) if keep else opponent
     whole = joined.model if keep or alone else _whole_model(members, list(results), combined, features)
     size = len(dump_model(whole))
@@ -213,6 +214,11 @@ def _fits(members: Sequence[TrainingResult]) -> tuple[FitRecord, ...]:
     """The fits of all, with numbers of members that follow one another."""
     pairs = zip(members, _first_numbers(members), strict=True)
     return tuple(replace(fit, member=first + fit.member) for member, first in pairs for fit in member.fits)
+
+
+def _other_fits(members: Sequence[TrainingResult], saved: TrainingResult) -> tuple[FitRecord, ...]:
+    """The fits of all but the member that is saved, numbered behind its own."""
+    return _fits([saved, *(member for member in members if member is not saved)])[len(saved.fits) :]
 
 
 def _mining(members: Sequence[TrainingResult]) -> tuple[MiningRecord, ...]:

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
@@ -40,7 +40,7 @@ from meta_models.result import (
 )
 from meta_models.schema import CLASSES
 from meta_models.training.calibration.fit import BaseScores, apply_by_fold, fit_calibrators, fold_calibrators
-from meta_models.training.fit_notes import fit_notes
+from meta_models.training.fit_notes import fit_notes, sample_note
 from meta_models.training.fitting.inputs.genes import read_by_learner
 from meta_models.training.fitting.task import TrainingTask
 from meta_models.training.screening.pilot import choose_features
@@ -205,6 +205,7 @@ class TrainingStrategy(ABC):
         """The result of `fit`, which took so many `seconds`: calibrated across the folds, with all that is known."""
         started = time.monotonic()
         calibrated, calibrators, by_fold = calibrate(fit.scores, fit.fold, task)
+        told = [Note("info", text) for text in (*task.positions.notes, *_of_sample(task, fit))]
         of_fits = [Note("info", text) for text in fit_notes(fit.fits)]
         for note in of_fits:
             logger.warning("%s: %s", task.config.learner.name, note.text)
@@ -224,7 +225,7 @@ class TrainingStrategy(ABC):
             base_train_chroms=task.config.base_train_chroms
             if task.config.base_train_chroms is not None
             else task.dataset.info.base_train_chroms,
-            notes=(*(Note("info", text) for text in task.positions.notes), *notes, *fit.notes, *of_fits),
+            notes=(*told, *notes, *fit.notes, *of_fits),
             fold_models={f: model.with_calibrators(by_fold.get(f)) for f, model in fit.fold_models.items()},
             ensemble=fit.ensemble,
             mining=fit.mining,
@@ -291,6 +292,12 @@ def oof_table(scores: Floats, calibrated: Floats, fold: NDArray[np.int16], task:
     frame = task.positions.frame.with_columns(task.positions.groups().alias("family"))
     added = {"fold": fold, SCREENED: task.screened, **probabilities}
     return frame.with_columns(pl.Series(name, values) for name, values in added.items())
+
+
+def _of_sample(task: TrainingTask, fit: StrategyFit) -> Iterator[str]:
+    """What is told of the rows that set the bins of the largest fit."""
+    rows = task.dataset.n_rows if fit.ensemble is None else max(member.rows for member in fit.ensemble.members)
+    yield from sample_note(task.config, len(task.features), rows)
 
 
 def _features(fit: StrategyFit, task: TrainingTask) -> tuple[FeatureRecord, ...]:

@@ -22,7 +22,7 @@ from meta_models.training.strategies.single_model import SingleModelStrategy
 
 
 class ExternalMemoryStrategy(SingleModelStrategy):
-    """The single model, trained page by page. Chosen by name only: the pages are read for each level of each tree.
+    """The single model, trained page by page. Of rows chosen by name only: pages are read for each level of each tree.
 
     Boosters are trained one after another, each with all threads: XGBoost's threads, which read the pages, do not
     live on in a forked process.

@@ -255,8 +255,10 @@ def test_external_table_uses_what_was_chosen_and_fitted_out_of_fold() -> None:
     assert [row.base_model for row in run(external, best_base=best).headline.combiners] == [MEAN_COMBINER]
 
 
-def test_combiner_rows_are_thinned_with_little_change() -> None:
+def test_combiner_rows_are_thinned_with_little_change_and_the_table_says_so() -> None:
     frame = oof(genes=200)
+    told = {row.note for row in run(frame, combiner_rows=2500, bootstrap_samples=2).headline.combiners}
+    assert told == {"", "logistic combiner: fitted on 2,500 rows (--combiner-rows): all sites, others drawn"}
     figures = [
         one(
             run(frame, combiner_rows=rows, bootstrap_samples=2),

@@ -34,3 +34,12 @@ def test_rows_without_weights_that_cannot_be_all_positions_are_told(weighting: s
     result = reweighted(trained(), weighting)
     result = mostly_negatives(result) if thin else result
     assert any(CHOSEN in text for text in warnings_of(result)) == warned
+
+
+@pytest.mark.parametrize("rows", [100, 10**6])
+def test_rows_that_the_logistic_combiner_is_not_fitted_on_are_told(rows: int) -> None:
+    result = trained()
+    result = replace(result, config=result.config.model_copy(update={"combiner_rows": rows}))
+    with unrendered():
+        outcome = BaseVersusMeta().run(context_of(result))
+    assert ("The logistic combiner is fitted on 100 rows (--combiner-rows)" in outcome.reason) == (rows == 100)

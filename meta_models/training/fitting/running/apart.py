@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from meta_models.errors import TimeUp
 from meta_models.learners.seam import FitJob, Fitted
 from meta_models.progress import Progress
 from meta_models.resources import PeakSampler
@@ -30,6 +32,8 @@ class JobsWork:
         A job of each fold, as `motif_columns` takes them.
     limit : int
         Bytes at which the process stops itself.
+    left : float or None
+        Seconds in which fits may be begun, from when it begins; clocks are those of a machine.
     """
 
     task: TrainingTask
@@ -37,6 +41,7 @@ class JobsWork:
     jobs: tuple[FitJob, ...]
     title: str
     limit: int
+    left: float | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -67,7 +72,8 @@ def fit_jobs(work: JobsWork) -> JobsDone:
     """Fit what is not yet in the store. Runs in a process of its own."""
     records: list[tuple[str, UnitRecord]] = []
     store = UnitStore(work.task.units.folder, lambda name, record: records.append((name, record)))
-    task = replace(work.task, units=store)
+    ends_at = None if work.left is None else time.monotonic() + work.left
+    task = replace(work.task, units=store, ends_at=ends_at)
     waiting = [job for job in work.jobs if not _reused(store, job.name, work.key(job))]
     if not waiting:
         return JobsDone(tuple(records))
@@ -84,9 +90,10 @@ def train_apart(task: TrainingTask, each: Sequence[FitJob], jobs: Sequence[FitJo
     Raises
     ------
     MetaModelsError
-        What a fit raised, or that its process died.
+        What a fit raised, or that its process died. That the time is over, once every fit in hand has ended.
     """
-    work = JobsWork(task.portable(), tuple(each), tuple(jobs), title, task.budget)
+    work = JobsWork(task.portable(), tuple(each), tuple(jobs), title, task.budget, task.seconds_left)
+    time_up: TimeUp | None = None
     waiting = [job.name for job in jobs if not _reused(task.units, job.name, work.key(job))]
     task.farm.require(task.predicted_peak)
     shares = task.farm.shares(len(waiting))
@@ -97,10 +104,14 @@ def train_apart(task: TrainingTask, each: Sequence[FitJob], jobs: Sequence[FitJo
             executor.start(_name(share), work.only(share))
         while len(executor):
             for ended in executor.ended():
+                if isinstance(ended.error, TimeUp):
+                    time_up = ended.error
+                    continue
                 for name, record in ended.unwrap().records:
                     task.units.tell(name, record)
                 progress.advance(len(ended.argument.parts))
-                task.require_time()
+    if time_up is not None:
+        raise time_up
     store = UnitStore(task.units.folder)
     return {job.name: decode(task.config.learner, store.awaited(job.name, work.key(job)).files()) for job in jobs}
 

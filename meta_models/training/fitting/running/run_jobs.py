@@ -45,15 +45,15 @@ def train_jobs(task: TrainingTask, preparation: Preparation, jobs: Sequence[FitJ
     work = partial(_timed_fit, task, preparation, 1 if processes > 1 else task.threads)
     with Progress(f"{title} ({task.config.learner.name})", "fits").started(len(jobs)) as progress:
         progress.advance(len(done))
-        for job, (files, seconds) in run_jobs(waiting, work, processes=processes):
+        for job, (files, seconds) in run_jobs(waiting, work, processes=processes, more=task.has_time):
             preparation.prepared.verify()
             task.units.put(job.name, keys[job.name], files, timing={"total": seconds})
             forget_state(task, job)
             done[job.name] = decode(learner, files)
             logger.info("%s: %s in %.1f s", job.name, _size(done[job.name]), seconds)
             progress.advance()
-            if len(done) < len(jobs):
-                task.require_time()
+    if len(done) < len(jobs):
+        task.require_time()
     return done
 
 
