@@ -10,16 +10,18 @@ import yaml
 from meta_models.errors import UsageError
 from meta_models.local_paths import SmallFile, read_utf8
 
-_INT, _FLOAT, _DATE = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
+_INT, _FLOAT, _DATE, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp", "bool"))
 #: More digits than any option has: Python refuses to read numbers of very many.
 _LONGEST_NUMBER = 100
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 #: ``1e-3`` and ``1.5e3``, which are numbers to YAML 1.2 and text to YAML 1.1.
 _EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+")
+#: YAML 1.1's words for true and false but ``on`` and ``off``, which are text to YAML 1.2.
+_YES_OR_NO = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE")
 
 
 def read_yaml(path: SmallFile) -> Any:
-    """What a YAML file holds: dates stay text.
+    """What a YAML file holds: dates stay text, and so do ``on`` and ``off``, which are values of options.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def _error(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
 
 
 _Strict.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != _DATE]
+    first: [(tag, pattern) for tag, pattern in found if tag not in {_DATE, _BOOL}]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Strict.add_implicit_resolver(_BOOL, _YES_OR_NO, list("yYnNtTfF"))
 _Strict.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))

@@ -48,6 +48,13 @@ def test_numbers_and_dates_are_what_they_look_like(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_on_and_off_are_the_words_that_options_have(tmp_path: Path) -> None:
+    """To YAML 1.1 they are true and false, and ``whole_genes: off`` was refused as False."""
+    file = written(tmp_path, "whole_genes: off\nmotifs: on\ncalibrate: off\nmonotone: no\n")
+    config = TrainingConfig(**TrainingConfig.read_yaml(file))
+    assert (config.whole_genes, config.motifs, config.calibrate, config.monotone) == ("off", "on", False, False)
+
+
 @pytest.mark.parametrize("value", ["!!int abc", "!!bool maybe", "!!timestamp foo", "!!float x", "9" * 5000])
 def test_what_yaml_s_own_reader_fails_on_has_a_place(tmp_path: Path, value: str) -> None:
     with pytest.raises(UsageError, match=r"file\.yaml\. line 2, column 7: "):
