@@ -34,3 +34,11 @@ def test_rows_without_weights_that_cannot_be_all_positions_are_told(weighting: s
     result = reweighted(trained(), weighting)
     result = mostly_negatives(result) if thin else result
     assert any(CHOSEN in text for text in warnings_of(result)) == warned
+
+
+@pytest.mark.parametrize(("samples", "said"), [(1, "1 resample is"), (39, "39 resamples are"), (40, None)])
+def test_resamples_too_few_for_an_interval_are_told(samples: int, said: str | None) -> None:
+    result = trained()
+    result = replace(result, config=result.config.model_copy(update={"bootstrap_samples": samples}))
+    told = [text for text in warnings_of(result) if "too few for a 95 %" in text]
+    assert [text.partition(" too few")[0] for text in told] == ([] if said is None else [said])
