@@ -15,9 +15,9 @@ _INT, _FLOAT, _DATE, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "f
 _LONGEST_NUMBER = 100
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 #: ``1e-3`` and ``1.5e3``, which are numbers to YAML 1.2 and text to YAML 1.1.
-_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+")
+_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+\Z")
 #: YAML 1.1's words for true and false but ``on`` and ``off``, which are text to YAML 1.2.
-_YES_OR_NO = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE")
+_YES_OR_NO = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE)\Z")
 
 
 def read_yaml(path: SmallFile) -> Any:

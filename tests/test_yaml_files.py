@@ -55,6 +55,13 @@ def test_on_and_off_are_the_words_that_options_have(tmp_path: Path) -> None:
     assert (config.whole_genes, config.motifs, config.calibrate, config.monotone) == ("off", "on", False, False)
 
 
+def test_words_that_begin_like_a_number_or_like_yes_and_no_are_words(tmp_path: Path) -> None:
+    """The start of a short hash, ``1e5f3a7``, is a number."""
+    assert read_yaml(written(tmp_path, "[none, nothing, truest, 1e5f3a7, 2e3 genes]")) == [
+        "none", "nothing", "truest", "1e5f3a7", "2e3 genes"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("value", ["!!int abc", "!!bool maybe", "!!timestamp foo", "!!float x", "9" * 5000])
 def test_what_yaml_s_own_reader_fails_on_has_a_place(tmp_path: Path, value: str) -> None:
     with pytest.raises(UsageError, match=r"file\.yaml\. line 2, column 7: "):
