@@ -10,18 +10,18 @@ import yaml
 from meta_models.errors import UsageError
 from meta_models.local_paths import SmallFile, read_utf8
 
-_INT, _FLOAT, _BOOL, _DATE = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "timestamp"))
+_INT, _FLOAT, _DATE, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp", "bool"))
 #: More digits than any option has: Python refuses to read numbers of very many.
 _LONGEST_NUMBER = 100
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 #: ``1e-3`` and ``1.5e3``, which are numbers to YAML 1.2 and text to YAML 1.1.
-_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+")
-#: What is read as a truth value. `on` and `off`, which YAML 1.1 has too, are values of options here.
-_TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE|yes|Yes|YES|no|No|NO")
+_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+\Z")
+#: YAML 1.1's words for true and false but ``on`` and ``off``, which are text to YAML 1.2.
+_YES_OR_NO = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE)\Z")
 
 
 def read_yaml(path: SmallFile) -> Any:
-    """What a YAML file holds: dates stay text, and so do ``on`` and ``off``.
+    """What a YAML file holds: dates stay text, and so do ``on`` and ``off``, which are values of options.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_yaml(path: SmallFile) -> Any:
 
     References
     ----------
-    YAML 1.2, section 10.3.2 (core schema), and YAML 1.1's types int, bool and timestamp, which PyYAML follows.
+    YAML 1.2, section 10.3.2 (core schema), and YAML 1.1's types int and timestamp, which PyYAML follows.
     """
     try:
         return yaml.load(read_utf8(path), _Strict)  # noqa: S506 - it is a safe loader
@@ -113,8 +113,8 @@ def _error(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
 
 
 _Strict.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag not in (_DATE, _BOOL)]
+    first: [(tag, pattern) for tag, pattern in found if tag not in {_DATE, _BOOL}]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Strict.add_implicit_resolver(_BOOL, _YES_OR_NO, list("yYnNtTfF"))
 _Strict.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
-_Strict.add_implicit_resolver(_BOOL, _TRUTH, list("tTfFyYnN"))

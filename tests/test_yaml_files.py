@@ -48,6 +48,20 @@ def test_numbers_and_dates_are_what_they_look_like(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_on_and_off_are_the_words_that_options_have(tmp_path: Path) -> None:
+    """To YAML 1.1 they are true and false, and ``whole_genes: off`` was refused as False."""
+    file = written(tmp_path, "whole_genes: off\nmotifs: on\ncalibrate: off\nmonotone: no\n")
+    config = TrainingConfig(**TrainingConfig.read_yaml(file))
+    assert (config.whole_genes, config.motifs, config.calibrate, config.monotone) == ("off", "on", False, False)
+
+
+def test_words_that_begin_like_a_number_or_like_yes_and_no_are_words(tmp_path: Path) -> None:
+    """The start of a short hash, ``1e5f3a7``, is a number."""
+    assert read_yaml(written(tmp_path, "[none, nothing, truest, 1e5f3a7, 2e3 genes]")) == [
+        "none", "nothing", "truest", "1e5f3a7", "2e3 genes"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("value", ["!!int abc", "!!bool maybe", "!!timestamp foo", "!!float x", "9" * 5000])
 def test_what_yaml_s_own_reader_fails_on_has_a_place(tmp_path: Path, value: str) -> None:
     with pytest.raises(UsageError, match=r"file\.yaml\. line 2, column 7: "):
@@ -64,10 +78,3 @@ def test_each_file_of_the_user_is_read_so(tmp_path: Path) -> None:
     for read in (read_gates, read_targets):
         with pytest.raises(UsageError, match="'gate' stands there twice"):
             read(written(tmp_path, gate))
-
-
-def test_off_is_the_value_of_an_option_and_no_truth_value(tmp_path: Path) -> None:
-    values = TrainingConfig.read_yaml(written(tmp_path, "whole_genes: off\nmotifs: on\nmonotone: off\ncalibrate: no\n"))
-    config = TrainingConfig.from_mapping(values)
-    assert (config.whole_genes, config.motifs, config.monotone) == ("off", "on", False)
-    assert values["calibrate"] is False

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 MAX_UNDEFINED = 0.05
 #: Below so many families, a percentile interval is known to be too narrow.
 FEW_FAMILIES = 20
+#: Below so many resamples, less than one of them lies beyond each end of a 95 % interval.
+FEW_RESAMPLES = 40
 _LEVEL = 95.0
 #: Families drawn at a time, over some resamples: within processor caches.
 _DRAWN_TOGETHER = 100_000

@@ -24,8 +24,10 @@ from meta_models.analysis.framework.outcome import Outcome, ReportTable
 from meta_models.analysis.plots import style
 from meta_models.analysis.plots.intervals import Interval, draw_intervals
 from meta_models.metrics import METRICS
+from meta_models.metrics.bootstrap import FEW_RESAMPLES
 from meta_models.result import TrainingResult
 from meta_models.schema import SITE_CLASSES, SpliceClass
+from meta_models.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +71,7 @@ class BaseVersusMeta(Analysis):
             found.tell(f"In numbers: {headline.row.note}.")
         _warn_of_worse(found, evaluation)
         _warn_of_rows(found, context.result)
+        _warn_of_resamples(found, evaluation.bootstrap_samples)
         found.tables.append(_headline_table(evaluation, tsv))
         found.tables.append(_strata_table(evaluation, tsv))
         main = context.result.bases[0].name
@@ -123,6 +126,15 @@ def _warn_of_worse(found: Findings, evaluation: EvaluationTable) -> None:
                 f"interval, in {len(worse)} of {len(rows)} strata ({named}). Intervals are not corrected for how many "
                 "strata there are."
             )
+
+
+def _warn_of_resamples(found: Findings, samples: int) -> None:
+    """Say so where intervals are the extremes of a few resamples."""
+    if samples < FEW_RESAMPLES:
+        found.warn(
+            f"{counted(samples, 'resample')} {'is' if samples == 1 else 'are'} too few for a 95 % interval: none here "
+            f"can be relied on. Give --bootstrap-samples {FEW_RESAMPLES} or more."
+        )
 
 
 def _warn_of_rows(found: Findings, result: TrainingResult) -> None:

@@ -44,6 +44,7 @@ from meta_models.local_paths import exists
 from meta_models.result import SCREENED
 from meta_models.run_folder import MANIFEST_NAME, atomic_write, json_bytes, make_folder
 from meta_models.schema import GENE
+from meta_models.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -204,11 +205,15 @@ def _notes_on_runs(runs: Sequence[FinishedRun]) -> list[str]:
 
 
 def _note_on_samples(compared: int, samples: int) -> list[str]:
-    """What to say where no p-value can be small enough, once it is adjusted for so many runs."""
+    """What to say where no p-value can be small enough, once it is adjusted for so many runs.
+
+    Of one run, less than one resample lies beyond each end of the interval then.
+    """
     enough = round(2 * compared / SIGNIFICANT)  # the smallest p-value is 2 / (samples + 1)
-    if compared < 2 or samples >= enough:
+    if samples >= enough:
         return []
-    few = f"{samples:,} resamples are too few to show that one of {compared} runs differs (Holm)"
+    shown = "for a 95 % interval" if compared < 2 else f"to show that one of {compared} runs differs (Holm)"
+    few = f"{counted(samples, 'resample', 'resamples')} {'is' if samples == 1 else 'are'} too few {shown}"
     return [f"{few}: give --bootstrap-samples {enough} or more."]
 
 

@@ -90,6 +90,7 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
     _require_labels(aligned, names)
     weight, reason = _weight(aligned, tables)
     families, joined = _families(aligned)
+    folds = [table["fold"].to_numpy().astype(np.int64) for table in aligned]
     return SharedRows(
         frame=aligned[0],
         labels=labels,
@@ -98,8 +99,8 @@ def shared_rows(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> SharedR
         weight=weight,
         weight_reason=reason,
         scores=[table.select(probability_columns(CALIBRATED)).to_numpy() for table in aligned],
-        folds=[table["fold"].to_numpy().astype(np.int64) for table in aligned],
-        notes=(*_row_notes(tables, aligned, names), *joined, *([reason] if reason else [])),
+        folds=folds,
+        notes=(*_row_notes(tables, aligned, names), *_fold_notes(folds, names), *joined, *([reason] if reason else [])),
     )
 
 
@@ -244,6 +245,15 @@ def same_folds(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     """Whether two runs held out the same rows together, whatever the numbers of the folds."""
     pairs: int = np.unique(np.stack([one, other]), axis=1).shape[1]
     return pairs == len(np.unique(one)) == len(np.unique(other))
+
+
+def _fold_notes(folds: Sequence[NDArray[np.int64]], names: Sequence[str]) -> tuple[str, ...]:
+    """That runs have other folds than the first one, and what this means for their figures."""
+    others = [name for name, fold in zip(names[1:], folds[1:], strict=True) if not same_folds(folds[0], fold)]
+    if not others:
+        return ()
+    said = f"{', '.join(others)} held out other genes together than {names[0]}"
+    return (f"{said}: a row was scored after training on other genes, which may be what differs.",)
 
 
 def _row_notes(

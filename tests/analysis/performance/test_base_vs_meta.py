@@ -43,3 +43,11 @@ def test_rows_that_the_logistic_combiner_is_not_fitted_on_are_told(rows: int) ->
     with unrendered():
         outcome = BaseVersusMeta().run(context_of(result))
     assert ("The logistic combiner is fitted on 100 rows (--combiner-rows)" in outcome.reason) == (rows == 100)
+
+
+@pytest.mark.parametrize(("samples", "said"), [(1, "1 resample is"), (39, "39 resamples are"), (40, None)])
+def test_resamples_too_few_for_an_interval_are_told(samples: int, said: str | None) -> None:
+    result = trained()
+    result = replace(result, config=result.config.model_copy(update={"bootstrap_samples": samples}))
+    told = [text for text in warnings_of(result) if "too few for a 95 %" in text]
+    assert [text.partition(" too few")[0] for text in told] == ([] if said is None else [said])

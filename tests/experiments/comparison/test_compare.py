@@ -153,6 +153,17 @@ def test_too_few_resamples_for_so_many_runs_are_said(runs: Path, tmp_path: Path)
     assert len(notes[79]) == len(notes[80]) + 1
 
 
+@pytest.mark.parametrize(("samples", "said"), [(1, "1 resample is"), (39, "39 resamples are")])
+def test_too_few_resamples_for_one_interval_are_said(runs: Path, tmp_path: Path, samples: int, said: str) -> None:
+    one = read_runs([str(runs / name) for name in ("one", "two")])
+    few, enough = (
+        compared(one, CompareConfig(out=tmp_path, bootstrap_samples=number))[0][0].notes for number in (samples, 40)
+    )
+    assert [note for note in few if note not in enough] == [
+        f"{said} too few for a 95 % interval: give --bootstrap-samples 40 or more."
+    ]
+
+
 def test_several_tables_are_compared_and_ranked(runs: Path, tmp_path: Path) -> None:
     folders = [runs / name for name in ("one", "two", "better")]
     for name, seed, skill in (("one", 4, 2.0), ("two", 5, 2.5), ("better", 6, 5.0)):

@@ -109,3 +109,12 @@ def test_folds_are_the_same_whatever_their_numbers() -> None:
     assert same_folds(one, np.array([5, 5, 0, 0, 1]))
     assert not same_folds(one, np.array([0, 1, 1, 1, 2]))
     assert not same_folds(one, np.array([0, 0, 0, 0, 2]))
+
+
+def test_that_runs_held_out_other_genes_together_is_said() -> None:
+    one = make_oof(6)
+    renamed = one.with_columns(fold=10 - pl.col("fold"))
+    other = one.with_columns(fold=pl.col("fold") // 2)
+    assert shared(one, renamed).notes == ("All 120 rows are the same in every run.",)
+    (note,) = shared(one, renamed, other).notes[1:]
+    assert note.startswith("run2 held out other genes together than run0: a row was scored after training on other")
