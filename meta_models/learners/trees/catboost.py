@@ -43,7 +43,7 @@ class CatBoostConfig(TreeConfig):
 
     n_estimators: Annotated[int, Field(ge=1)] = Field(300, description="Most boosting rounds.")
     learning_rate: Annotated[float, Field(gt=0, le=1), Tune(0.03, 0.3, log=True)] = Field(
-        0.1, description="Shrinkage of each tree."
+        0.15, description="Shrinkage of each tree."
     )
     max_depth: Annotated[int, Field(ge=1, le=12), Tune(4, 8)] = Field(
         6, description="Depth of a tree, all of whose nodes of a depth split alike."
