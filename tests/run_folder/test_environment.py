@@ -85,5 +85,5 @@ def test_the_record_is_read_back_and_older_manifests_keep_their_checksum(tmp_pat
 
 
 def test_packages_beside_are_locked_where_they_are_named() -> None:
-    assert "ruff" not in {line.partition("==")[0] for line in requirements_lock().splitlines()}
-    assert "ruff" in {line.partition("==")[0] for line in requirements_lock(["Ruff", "not-installed"]).splitlines()}
+    assert "pip" not in {line.partition("==")[0] for line in requirements_lock().splitlines()}
+    assert "pip" in {line.partition("==")[0] for line in requirements_lock(["Pip", "not-installed"]).splitlines()}
